@@ -1,0 +1,200 @@
+"""What a record says, in the one vocabulary the graph speaks.
+
+A format turns content into ``Facts``; a view folds them. Facts are statements, not truth: the
+view stores each with its entry index, so it can be shown with its proof and withdrawn.
+
+    content ──► formats.recognise ──► Facts(nodes, edges, tags)
+                                        │       │      └ name:tag → node, an interval
+                                        │       └ effect ──relation──► cause
+                                        └ id, kind, name, properties
+
+Identity is by rule, here and in ``digests``, ``purl`` and ``names``: one spelling, one node.
+Whatever a record *teaches* (a second digest, a purl for a digest) is an ``alternate`` edge.
+
+Sizes:  an id is at most 2,048 bytes of UTF-8 · a name 1,024 · facts at most 200,000 nodes
+Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/relations.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+ID_BYTES_MAX: Final = 2048
+NAME_BYTES_MAX: Final = 1024
+
+# relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
+# relation is a decision (docs/decisions/), never a side effect of a format.
+RELATIONS: Final[Mapping[str, str]] = {
+    "generated_by": "wasGeneratedBy",
+    "used": "used",
+    "derived_from": "wasDerivedFrom",
+    "attributed_to": "wasAttributedTo",
+    "associated_with": "wasAssociatedWith",
+    "acted_for": "actedOnBehalfOf",
+    "informed_by": "wasInformedBy",
+    "specializes": "specializationOf",
+    "revises": "wasRevisionOf",
+    "invalidated_by": "wasInvalidatedBy",
+    "contains": "hadMember",
+    "depends_on": "wasDerivedFrom",
+    "alternate": "alternateOf",
+    "describes": "hadMember",
+    "deploys": "used",
+    "runs": "used",
+    "changes": "wasInformedBy",
+}
+
+# kind of node → its PROV type.
+KINDS: Final[Mapping[str, str]] = {
+    "artifact": "Entity",  # a file or blob, named by digest
+    "image": "Entity",  # a container image, index or platform manifest
+    "package": "Entity",  # a package URL
+    "commit": "Entity",  # a git commit
+    "source": "Entity",  # a repository or other source location, named by URI
+    "dataset": "Entity",  # a dataset in general, by namespace and name
+    "dataset_version": "Entity",  # one version of a dataset
+    "model": "Entity",
+    "component": "Entity",  # an SBOM part that has neither purl nor digest
+    "attestation": "Entity",  # the signed statement itself, by the digest of its bytes
+    "sbom": "Entity",  # the SBOM document itself, by the digest of its bytes
+    "event": "Entity",  # the event itself, by the digest of its bytes
+    "policy": "Entity",
+    "job": "Entity",  # a recipe (prov:Plan): runs specialise it
+    "resource": "Entity",  # anything else named by URI
+    "build": "Activity",
+    "run": "Activity",
+    "deployment": "Activity",
+    "activity": "Activity",
+    "builder": "Agent",
+    "person": "Agent",
+    "organization": "Agent",
+    "software": "Agent",
+}
+
+
+class Node(NamedTuple):
+    """One thing, under its canonical id; ``properties`` hold JSON scalars and short lists."""
+
+    id: str
+    kind: str
+    name: str | None = None
+    properties: Mapping[str, Any] | None = None
+
+
+class Edge(NamedTuple):
+    """``source`` (the effect) relates to ``target`` (its cause); both are node ids."""
+
+    source: str
+    relation: str
+    target: str
+    properties: Mapping[str, Any] | None = None
+
+
+class Tag(NamedTuple):
+    """A name that may move, such as ``nginx:1.25``, and the node it pointed to then."""
+
+    name: str
+    node: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one record says.
+
+    kind        the entry's kind: ``attestation``, ``bundle``, ``event``, ``sbom``, …
+    type        media type, predicate type or event type; at most 256 bytes of UTF-8
+    occurred    when it happened, as ``timestamps.to_text`` writes it, or None
+    document    the node id of the record itself (``sha256:`` of its bytes)
+    namespaces  job and dataset namespaces it speaks of, for the scopes of tokens
+    producers   who the content says made it (URIs, unchecked), for the scopes of tokens
+    """
+
+    kind: str
+    type: str
+    document: str
+    occurred: str | None = None
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    producers: tuple[str, ...] = ()
+
+
+class FactsBuilder:
+    """Collects nodes and edges in order, each once; a later mention of a node adds to it.
+
+    A name given later fills a missing one; a kind given later replaces ``artifact``,
+    ``component`` and ``resource``, which say less than any other kind.
+    """
+
+    _VAGUE = frozenset({"artifact", "component", "resource"})
+
+    def __init__(self, *, document: str) -> None:
+        self.document = document
+        self._nodes: dict[str, Node] = {}
+        self._edges: dict[tuple[str, str, str], Edge] = {}
+        self._tags: dict[Tag, None] = {}
+
+    def node(
+        self,
+        id: str,
+        kind: str,
+        name: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add or complete a node; returns its id. ``properties`` that are None are left out."""
+        assert kind in KINDS, kind
+        kept = {k: v for k, v in properties.items() if v is not None} if properties else {}
+        old = self._nodes.get(id)
+        if old is None:
+            self._nodes[id] = Node(id, kind, name or None, kept or None)
+        else:
+            merged = {**(old.properties or {}), **kept}
+            better = kind if old.kind in self._VAGUE else old.kind
+            self._nodes[id] = Node(id, better, old.name or name or None, merged or None)
+        return id
+
+    def edge(
+        self,
+        source: str,
+        relation: str,
+        target: str,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add an edge between two ids; a self-loop says nothing and is dropped."""
+        assert relation in RELATIONS, relation
+        if source != target:
+            self._edges.setdefault(
+                (source, relation, target), Edge(source, relation, target, properties or None)
+            )
+
+    def tag(self, name: str, node: str) -> None:
+        """Say that ``name`` pointed to ``node`` when the record was made."""
+        self._tags[Tag(name, node)] = None
+
+    def build(
+        self,
+        *,
+        kind: str,
+        type: str,
+        occurred: str | None = None,
+        namespaces: tuple[str, ...] = (),
+        producers: tuple[str, ...] = (),
+    ) -> Facts:
+        """Close the builder into ``Facts``; every end of an edge must have been added."""
+        assert all(
+            e.source in self._nodes and e.target in self._nodes for e in self._edges.values()
+        )
+        return Facts(
+            kind=kind,
+            type=type,
+            document=self.document,
+            occurred=occurred,
+            nodes=tuple(self._nodes.values()),
+            edges=tuple(self._edges.values()),
+            tags=tuple(self._tags),
+            namespaces=namespaces,
+            producers=producers,
+        )

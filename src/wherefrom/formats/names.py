@@ -1,0 +1,39 @@
+"""Ids for what has no digest: datasets, jobs, runs, builds, agents.
+
+    dataset, job   dataset:<namespace>:<name>, split at the *last* colon; a colon or percent
+                   sign inside the name is percent-encoded, so two pairs never share an id
+    run            run:<uuid, lower case>
+    anything else  its URI, as written
+
+Source: OpenLineage naming (namespace and name identify); Marquez writes ids the same way
+"""
+
+from __future__ import annotations
+
+
+def _encode(name: str) -> str:
+    return name.replace("%", "%25").replace(":", "%3A")
+
+
+def dataset_id(namespace: str, name: str) -> str:
+    """The id of a dataset; ``namespace`` and ``name`` as its producer wrote them."""
+    return f"dataset:{namespace}:{_encode(name)}"
+
+
+def job_id(namespace: str, name: str) -> str:
+    """The id of a job; ``namespace`` and ``name`` as its producer wrote them."""
+    return f"job:{namespace}:{_encode(name)}"
+
+
+def run_id(uuid: str) -> str:
+    """The id of an OpenLineage run."""
+    return f"run:{uuid.lower()}"
+
+
+def split(id: str) -> tuple[str, str, str]:
+    """``("dataset", namespace, name)`` of a dataset or job id. Raises ValueError for others."""
+    kind, _, rest = id.partition(":")
+    namespace, colon, name = rest.rpartition(":")
+    if kind not in ("dataset", "job") or not colon:
+        raise ValueError(f"not a dataset or job id: {id!r}")
+    return kind, namespace, name.replace("%3A", ":").replace("%25", "%")

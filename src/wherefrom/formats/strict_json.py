@@ -1,0 +1,216 @@
+"""JSON, read once and strictly: what two parsers could read differently is refused.
+
+Other parsers keep the last of two equal keys, turn 1e999 into infinity and let half a surrogate
+pair through; each lets one document mean two things to two readers. Here each is an error with
+its reason.
+
+    bytes ──► one pass of the C scanner, a hook per object ──► str · int · float · bool · None
+
+Limits are arguments with safe defaults; a refusal names the one that was passed.
+Source: RFC 8259; RFC 7493 (I-JSON) §2
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+from wherefrom.errors import LimitPassed, Malformed
+
+DEPTH_MAX: Final = 128
+NUMBER_DIGITS_MAX: Final = 400
+STRING_CHARS_MAX: Final = 16 * 1024 * 1024
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise Malformed(
+                    "a JSON object names one key twice",
+                    where=f"key {key!r}",
+                    expected="each key once",
+                    do="Two readers could believe different values; send the object with one",
+                )
+            seen.add(key)
+    return made
+
+
+def _integer(text: str) -> int:
+    if len(text) > NUMBER_DIGITS_MAX:
+        raise LimitPassed(
+            "a number is too long", expected=f"number_digits_max {NUMBER_DIGITS_MAX}", got=text[:40]
+        )
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if len(text) > NUMBER_DIGITS_MAX:
+        raise LimitPassed(
+            "a number is too long", expected=f"number_digits_max {NUMBER_DIGITS_MAX}", got=text[:40]
+        )
+    value = float(text)
+    if math.isinf(value):
+        raise Malformed("a number is too large for a double", got=text)
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise Malformed("JSON has no such value", expected="a finite number", got=text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def decode(content: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
+    """Read exactly one JSON value from UTF-8 ``content`` (a leading BOM is refused).
+
+    Raises Malformed for bytes that are not UTF-8 or not one JSON value, a repeated key, a number
+    outside the doubles, half a surrogate pair; LimitPassed for nesting past ``depth_max``, a number
+    or string past its limit.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(
+            "not UTF-8 text",
+            where=f"byte {error.start}",
+            got=content[error.start : error.start + 8],
+        ) from error
+    try:
+        # raw_decode skips no white space in front, so strip what JSON calls white space.
+        text = text.strip(" \t\n\r")
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        raise Malformed(
+            "not JSON",
+            where=f"line {error.lineno} column {error.colno}",
+            expected=error.msg,
+            got=text[error.pos : error.pos + 40] or "the end of the input",
+        ) from error
+    except RecursionError as error:
+        raise LimitPassed("JSON nested too deeply", expected=f"depth_max {depth_max}") from error
+    if end != len(text):
+        raise Malformed(
+            "more after the JSON value", where=f"character {end}", got=text[end : end + 40]
+        )
+    # Both walks are paid only by the rare document that could break the rule.
+    if (
+        content.count(b"{") + content.count(b"[") > depth_max
+        or b"\\u" in content
+        or len(content) > STRING_CHARS_MAX
+    ):
+        _walk(value, depth_max=depth_max)
+    return value
+
+
+def _walk(value: Any, *, depth_max: int) -> None:
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, str):
+            _check_string(item)
+        elif isinstance(item, dict | list):
+            if depth > depth_max:
+                raise LimitPassed("JSON nested too deeply", expected=f"depth_max {depth_max}")
+            if isinstance(item, dict):
+                for key in item:
+                    _check_string(key)
+            children = item.values() if isinstance(item, dict) else item
+            stack.extend((c, depth + 1) for c in children if isinstance(c, str | dict | list))
+
+
+def _check_string(text: str) -> None:
+    if len(text) > STRING_CHARS_MAX:
+        raise LimitPassed("a string is too long", expected=f"string_chars_max {STRING_CHARS_MAX}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Malformed(
+            "half a surrogate pair in a string", got=ascii(text[error.start : error.start + 8])
+        ) from error
+
+
+# Typed access with an error that names the place. A format reads fields through these, so every
+# message has the same shape: what, where, expected, got.
+
+
+def _wrong(value: object, *, where: str, expected: str) -> Malformed:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+    kind = names.get(type(value), "null" if value is None else "a number")
+    shown = kind if isinstance(value, dict | list) or value is None else f"{kind} {value!r}"
+    return Malformed("a field has the wrong type", where=where, expected=expected, got=shown)
+
+
+def as_object(value: object, *, where: str) -> dict[str, Any]:
+    """``value`` if it is an object. Raises Malformed otherwise."""
+    if not isinstance(value, dict):
+        raise _wrong(value, where=where, expected="an object")
+    return value
+
+
+def as_array(value: object, *, where: str) -> list[Any]:
+    """``value`` if it is an array. Raises Malformed otherwise."""
+    if not isinstance(value, list):
+        raise _wrong(value, where=where, expected="an array")
+    return value
+
+
+def as_string(value: object, *, where: str) -> str:
+    """``value`` if it is a string. Raises Malformed otherwise."""
+    if not isinstance(value, str):
+        raise _wrong(value, where=where, expected="a string")
+    return value
+
+
+def _missing(where: str, key: str) -> Malformed:
+    return Malformed("a required field is missing", where=f"{where}.{key}".lstrip("."))
+
+
+def need_object(parent: Mapping[str, Any], key: str, *, where: str = "") -> dict[str, Any]:
+    """The object under a required key. Raises Malformed if it is missing, null or no object."""
+    if parent.get(key) is None:
+        raise _missing(where, key)
+    return as_object(parent[key], where=f"{where}.{key}".lstrip("."))
+
+
+def need_array(parent: Mapping[str, Any], key: str, *, where: str = "") -> list[Any]:
+    """The array under a required key. Raises Malformed if it is missing, null or no array."""
+    if parent.get(key) is None:
+        raise _missing(where, key)
+    return as_array(parent[key], where=f"{where}.{key}".lstrip("."))
+
+
+def need_string(parent: Mapping[str, Any], key: str, *, where: str = "") -> str:
+    """The non-empty string under a required key. Raises Malformed otherwise."""
+    if parent.get(key) is None or parent[key] == "":
+        raise _missing(where, key)
+    return as_string(parent[key], where=f"{where}.{key}".lstrip("."))
+
+
+def get_object(parent: Mapping[str, Any], key: str, *, where: str = "") -> dict[str, Any]:
+    """The object under an optional key, ``{}`` if missing or null. Raises Malformed otherwise."""
+    value = parent.get(key)
+    return {} if value is None else as_object(value, where=f"{where}.{key}".lstrip("."))
+
+
+def get_array(parent: Mapping[str, Any], key: str, *, where: str = "") -> list[Any]:
+    """The array under an optional key, ``[]`` if missing or null. Raises Malformed otherwise."""
+    value = parent.get(key)
+    return [] if value is None else as_array(value, where=f"{where}.{key}".lstrip("."))
+
+
+def get_string(parent: Mapping[str, Any], key: str, *, where: str = "") -> str | None:
+    """The string under an optional key, None if missing, null or empty. Raises Malformed."""
+    value = parent.get(key)
+    return (
+        None
+        if value is None or value == ""
+        else as_string(value, where=f"{where}.{key}".lstrip("."))
+    )
