@@ -1,0 +1,131 @@
+"""What Wherefrom itself decides, as records: genesis, keys, verdicts, tombstones, gaps.
+
+Each is a DSSE envelope signed by the service key, whose payload is one small JSON object with a
+media type of its own. A stranger's envelope of these types is refused at the door, and a view
+believes one only when the entry's trust is ``self``.
+
+    Decision ──► to_payload ──► DSSE (keys sign) ──► log ──► parse_payload ──► Decision
+
+Sizes:  a reason is at most 1,024 bytes of UTF-8 · a payload at most 64 KiB
+Source: docs/formats/own-records.md
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats.entry import LEVELS, Trust
+
+PREFIX: Final = "application/vnd.wherefrom."
+REASON_BYTES_MAX: Final = 1024
+PAYLOAD_BYTES_MAX: Final = 64 * 1024
+
+
+class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Entry 0: whose log this is.
+
+    log_key      verifier key of the checkpoints, as signed-note text
+    service_key  base64 SubjectPublicKeyInfo (DER) of the key that signs these records
+    """
+
+    origin: str
+    log_key: str
+    service_key: str
+    format: int = 1
+
+
+class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A key becomes trusted, retired (its past stays valid) or revoked.
+
+    action  ``trust``, ``retire`` or ``revoke``
+    key     ``k:`` + 32 hex of SHA-256(SPKI DER)
+    spki    base64 SubjectPublicKeyInfo (DER)
+    names   other spellings that envelopes use as ``keyid`` for it
+    since   from when it holds, as the entry's times are written, or None for now
+    """
+
+    action: str
+    key: str
+    spki: str
+    names: tuple[str, ...] = ()
+    since: str | None = None
+    reason: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A later judgement of an entry; the latest below N is the effective trust at size N."""
+
+    entry: int
+    trust: Trust
+    reason: str
+
+
+class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An entry's content and nonce are erased; its facts leave every view at every size."""
+
+    entry: int
+    reason: str
+    by: str
+
+
+class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Something that should be here and is not: ``what`` is missing, and ``why``."""
+
+    what: str
+    why: str
+    count: int = 1
+
+
+Decision = Genesis | KeyChange | Verdict | Tombstone | Gap
+
+# media type ⇄ class ⇄ the entry kind that carries it
+_TYPES: Final[dict[type, tuple[str, str]]] = {
+    Genesis: (PREFIX + "genesis.v1+json", "genesis"),
+    KeyChange: (PREFIX + "key.v1+json", "key"),
+    Verdict: (PREFIX + "verdict.v1+json", "verdict"),
+    Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
+    Gap: (PREFIX + "gap.v1+json", "gap"),
+}
+_CLASSES: Final = {media_type: cls for cls, (media_type, _) in _TYPES.items()}
+KEY_ACTIONS: Final = ("trust", "retire", "revoke")
+
+
+def media_type(decision: Decision) -> str:
+    """The payload type that carries ``decision``."""
+    return _TYPES[type(decision)][0]
+
+
+def entry_kind(decision: Decision) -> str:
+    """The entry kind that carries ``decision``."""
+    return _TYPES[type(decision)][1]
+
+
+def to_payload(decision: Decision) -> bytes:
+    """The payload bytes of ``decision``, keys in alphabetical order."""
+    return msgspec.json.encode(decision, order="sorted")
+
+
+def parse_payload(payload_type: str, payload: bytes) -> Decision:
+    """Read a decision. Raises Malformed for an unknown type or a wrong field, LimitPassed."""
+    cls = _CLASSES.get(payload_type)
+    if cls is None:
+        raise Malformed(
+            "not a record of Wherefrom's own", expected=" ".join(_CLASSES), got=payload_type
+        )
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise LimitPassed("a payload is too long", expected=f"{PAYLOAD_BYTES_MAX} bytes at most")
+    try:
+        decision: Decision = msgspec.json.decode(payload, type=cls)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed("a broken record of Wherefrom's own", got=str(error)) from error
+    reason = getattr(decision, "reason", "")
+    if len(reason.encode("utf-8", "surrogatepass")) > REASON_BYTES_MAX:
+        raise LimitPassed("a reason is too long", expected=f"{REASON_BYTES_MAX} bytes at most")
+    if isinstance(decision, KeyChange) and decision.action not in KEY_ACTIONS:
+        raise Malformed("not a key action", expected=" ".join(KEY_ACTIONS), got=decision.action)
+    if isinstance(decision, Verdict) and decision.trust.level not in LEVELS:
+        raise Malformed("not a level", expected=" ".join(LEVELS), got=decision.trust.level)
+    return decision

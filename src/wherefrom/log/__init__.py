@@ -1,0 +1,1 @@
+"""The log: entries in one order, for ever, under a signed root."""

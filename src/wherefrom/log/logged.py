@@ -1,0 +1,46 @@
+"""What the log gives to everyone downstream, and the little they need to read it.
+
+    Verified ──► log ──► Logged(index, entry, content or erased) ──► views
+
+Sizes:  an index counts from 0, a size from 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from wherefrom.formats.entry import Entry
+
+
+class Logged(NamedTuple):
+    """One record in the log; ``content`` is None once it is erased (or was never kept here)."""
+
+    index: int
+    entry: Entry
+    content: bytes | None
+
+
+class Position(NamedTuple):
+    """A point the log has reached, as its signed checkpoint says: entries below ``size``."""
+
+    size: int
+    root: bytes
+
+
+class LogSource(Protocol):
+    """What a view follows. Every promise holds while a writer appends.
+
+    ``position`` is the newest signed checkpoint's. ``read(first, limit)`` gives the records from
+    ``first``, in order, each once, to ``limit`` (exclusive, at most ``position().size``);
+    a content erased by then is None. ``root_at`` is the root of the first ``size`` entries.
+    """
+
+    @property
+    def origin(self) -> str: ...
+
+    def position(self) -> Position: ...
+
+    def read(self, first: int, limit: int) -> Iterator[Logged]: ...
+
+    def root_at(self, size: int) -> bytes: ...

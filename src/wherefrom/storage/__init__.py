@@ -1,0 +1,1 @@
+"""Bytes at rest: three small contracts, and an adapter a file."""
