@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from wherefrom.formats.entry import Entry
 
 
-class Logged(NamedTuple):
+class Logged(msgspec.Struct, frozen=True):
     """One record in the log; ``content`` is None once it is erased (or was never kept here)."""
 
     index: int
