@@ -93,8 +93,21 @@ def to_bytes(entry: Entry) -> bytes:
     return written
 
 
+def content_size(written: bytes) -> int:
+    """The ``size`` of an entry that ``to_bytes`` wrote, without reading the rest.
+
+    No value before the key can hold a quotation mark, so its first appearance is the key.
+    Raises Malformed if it is not there.
+    """
+    at = written.find(b'"size":') + 7
+    end = written.find(b",", at)
+    if at < 7 or not written[at:end].isdigit():
+        raise Malformed("not an entry of version 1", expected="a size", got=written[:80])
+    return int(written[at:end])
+
+
 def check(entry: Entry, *, where: str = "entry") -> Entry:
-    """Return ``entry`` if every field is in its set. Raises Malformed naming the first that is not."""
+    """Return ``entry`` if every field is in its set; Malformed names the first that is not."""
     trust = entry.trust
     _need(entry.v == 1, where, "v", "1", entry.v)
     _need(_CONTENT.fullmatch(entry.content), where, "content", "sha256: and 64 hex", entry.content)

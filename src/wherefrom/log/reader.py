@@ -1,0 +1,156 @@
+"""Read a log that a writer, here or in another process, goes on appending to.
+
+    head ──► Position, checkpoint ──► entries and contents from the journal
+                                 └──► tiles from the blobs, or folded from the entries
+
+Nothing here writes. Everything is bounded by the newest signed checkpoint, so a reader never sees
+what could still be taken back. It is also what an offline tool opens on a directory at rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from wherefrom.errors import Corrupt, NotFound
+from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats import entry as entries
+from wherefrom.formats import note as notes
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.tiles import encode_bundle
+from wherefrom.keys.ed25519 import check_note
+from wherefrom.log import state as states
+from wherefrom.log.logged import Logged, Position
+from wherefrom.log.state import HeadState
+from wherefrom.log.tree import TILE_WIDTH, read_blob_tile
+from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaves
+from wherefrom.merkle.tree import (
+    TileHashes,
+    consistency_path,
+    hash_tile,
+    inclusion_path,
+    root_of,
+)
+from wherefrom.storage.contracts import Blobs, Head, Journal, Record, Tail
+
+
+class LogReader:
+    """A ``LogSource`` over stored bytes; safe for several threads.
+
+    log_key  the key every checkpoint must be signed by, named after the origin
+    """
+
+    def __init__(
+        self, *, origin: str, log_key: VerifierKey, journal: Journal, blobs: Blobs, head: Head
+    ) -> None:
+        self.origin = origin
+        self._log_key = log_key
+        self._journal = journal
+        self._blobs = blobs
+        self._head = head
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._state: HeadState | None = None
+        self._signed = Checkpoint(origin, 0, EMPTY_ROOT)
+        self._hashes = TileHashes(self._full_or_partial)
+
+    def refresh(self) -> Position:
+        """Look at the head again; returns the newest signed position."""
+        found = self._head.read()
+        if found is None:
+            raise NotFound("no log here yet", do="Start one with: wherefrom up")
+        with self._lock:
+            if found[0] != self._generation:
+                state = states.parse(found[1])
+                text = check_note(notes.parse(state.checkpoint.encode()), [self._log_key])
+                signed = checkpoints.parse(text)
+                if signed.size != state.size or signed.origin != self.origin:
+                    raise Corrupt("the head and its checkpoint disagree", got=signed.size)
+                self._generation, self._state, self._signed = found[0], state, signed
+            return Position(self._signed.size, self._signed.root)
+
+    def position(self) -> Position:
+        """The position as of the last ``refresh``."""
+        with self._lock:
+            return Position(self._signed.size, self._signed.root)
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The signed note as of the last ``refresh``."""
+        with self._lock:
+            return self._state.checkpoint.encode() if self._state else b""
+
+    def _tail(self) -> Tail:
+        with self._lock:
+            if self._state is None:
+                raise NotFound("no log here yet", do="Start one with: wherefrom up")
+            return Tail(self._state.size, self._state.segment, self._state.length)
+
+    # -- entries
+
+    def read(self, first: int, limit: int) -> Iterator[Logged]:
+        """Records in order; an erased content is None."""
+        records = self._journal.records(tail=self._tail(), first=first, limit=limit)
+        for index, record in enumerate(records, start=first):
+            yield Logged(index, entries.parse(record.entry, where=f"entry {index}"), record.content)
+
+    def record(self, index: int) -> Record:
+        """Entry, nonce and content as stored. Raises NotFound past the end."""
+        tail = self._tail()
+        if not 0 <= index < tail.size:
+            raise NotFound(f"no entry {index}", expected=f"an index below {tail.size}")
+        return next(self._journal.records(tail=tail, first=index, limit=index + 1))
+
+    def entries(self, first: int, limit: int) -> Iterator[bytes]:
+        """The canonical bytes of entries in order."""
+        return self._journal.entries(tail=self._tail(), first=first, limit=limit)
+
+    # -- the tree
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first ``size`` entries."""
+        position = self.position()
+        if size == position.size:
+            return position.root
+        return root_of(size, self._hashes) if size else EMPTY_ROOT
+
+    def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
+        """The checkpoint, and each entry's path to its root. Raises NotFound."""
+        with self._lock:
+            size, checkpoint = self._signed.size, self._state.checkpoint if self._state else ""
+        for index in indexes:
+            if not 0 <= index < size:
+                raise NotFound(f"no entry {index}", expected=f"an index below {size}")
+        return checkpoint.encode(), [inclusion_path(i, size, self._hashes) for i in indexes]
+
+    def consistency(self, size1: int, size2: int) -> list[bytes]:
+        """The path that shows that ``size2`` begins with ``size1``."""
+        return consistency_path(size1, size2, self._hashes)
+
+    def tile(self, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
+        """The first ``width`` hashes of a tile, as tlog-tiles serves them. Raises NotFound."""
+        have = self.position().size >> 8 * level
+        if n * TILE_WIDTH + width > have or width < 1:
+            raise NotFound(f"no tile {level}/{n} of width {width}", got=f"{have} hashes there")
+        return self._full_or_partial(level, n, width)
+
+    def bundle(self, n: int, width: int = TILE_WIDTH) -> bytes:
+        """The first ``width`` entries of a bundle, as tlog-tiles serves them. Raises NotFound."""
+        first, size = n * TILE_WIDTH, self.position().size
+        if first + width > size or width < 1:
+            raise NotFound(f"no entry bundle {n} of width {width}", got=f"a log of {size}")
+        return encode_bundle(self.entries(first, first + width))
+
+    def _full_or_partial(self, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
+        have = self.position().size >> 8 * level
+        if (n + 1) * TILE_WIDTH <= have:
+            try:
+                return read_blob_tile(self._blobs, level, n)[: width * HASH_BYTES]
+            except NotFound:
+                pass  # the head moves a moment before its tiles appear: fold it from below
+        if level == 0:
+            first = n * TILE_WIDTH
+            return b"".join(hash_leaves(self.entries(first, first + width)))
+        below = range(n * TILE_WIDTH, n * TILE_WIDTH + width)
+        return b"".join(hash_tile(self._full_or_partial(level - 1, m)) for m in below)

@@ -1,0 +1,403 @@
+"""The sequencer: gives every record its index, once, and proves it.
+
+    Verified… ──► known already? ──► journal (durable) ──► sign ──► head ──► tiles ──► Receipt…
+
+One writer at a time: a new one claims an epoch in the head, and what an older one appends later
+is never read. Recovery is the same code as writing: it takes whole frames from the journal
+instead of from a caller.
+
+Source: docs/formats/journal.md; promises 1 to 6 of ARCHITECTURE.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from wherefrom.errors import Corrupt, Fenced, JournalFailed, NotFound, ReadOnly
+from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats import entry as entries
+from wherefrom.formats import note as notes
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.entry import NONCE_BYTES, Entry
+from wherefrom.formats.tiles import tile_path
+from wherefrom.keys.ed25519 import SigningKey, check_note, sign_note
+from wherefrom.log import state as states
+from wherefrom.log.dedup import DedupIndex
+from wherefrom.log.logged import Logged, Position
+from wherefrom.log.state import HeadState
+from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
+from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
+from wherefrom.storage.contracts import EMPTY, Blobs, Head, Journal, Record, Tail
+from wherefrom.verify.verified import Verified
+
+TILES_SYNC_EVERY: Final = 65_536
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A record is in the log, durably, below the checkpoint of ``size`` entries.
+
+    ``known`` says that the log held the same content before, at this index.
+    """
+
+    index: int
+    known: bool
+    entry: bytes
+    content: str
+    size: int
+
+
+class LogWriter:
+    """The one writer of a log. ``commit`` may be called from several threads."""
+
+    def __init__(
+        self,
+        *,
+        origin: str,
+        log_key: SigningKey,
+        journal: Journal,
+        blobs: Blobs,
+        head: Head,
+        home: str,
+        dedup_folder: Path | None = None,
+    ) -> None:
+        self.origin = origin
+        self._log_key = log_key
+        self._journal = journal
+        self._blobs = blobs
+        self._head = head
+        self._home = home
+        self._lock = threading.Lock()
+        self._stopped: str | None = None
+        self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
+        self._generation = 0
+        self._state = HeadState(
+            epoch=0, size=0, segment="", length=0, tiles=0, home=home, checkpoint=""
+        )
+        self._tail = EMPTY
+        self._tree = LogTree(self._read_tile)
+        self._checkpoint = b""
+
+    # -- opening
+
+    def open(self, *, extends: Checkpoint | None = None) -> None:
+        """Recover, check what is stored against what was signed, and claim the next epoch.
+
+        extends  a checkpoint from elsewhere that this log must begin with; lifts read-only
+        Raises Corrupt if stored bytes do not lead to the signed root; ReadOnly for a copy of a
+        log without ``extends``; Fenced if another writer claims at the same time.
+        """
+        found = self._head.read()
+        if found is not None:
+            self._generation, self._state = found[0], states.parse(found[1])
+            self._check_home(extends)
+            self._load_signed()
+            self._take_unsigned()
+        if extends is not None:
+            self._need_extends(extends)
+        self._claim()
+        self._fill_dedup()
+
+    def _check_home(self, extends: Checkpoint | None) -> None:
+        if self._state.home != self._home and extends is None:
+            raise ReadOnly(
+                "this is a copy of a log, and an old copy must not fork it",
+                do="Give the newest checkpoint you know of: wherefrom up --extends FILE",
+            )
+
+    def _load_signed(self) -> None:
+        """Rebuild the tree at the signed size, and check that it has the signed root."""
+        signed = self._read_checkpoint(self._state.checkpoint.encode())
+        if signed.size != self._state.size:
+            raise Corrupt(
+                "the head and its checkpoint disagree",
+                expected=f"size {signed.size}",
+                got=self._state.size,
+            )
+        self._tail = Tail(self._state.size, self._state.segment, self._state.length)
+        start = self._state.tiles // TILE_WIDTH * TILE_WIDTH
+        self._tree = LogTree.at(start, self._read_tile)
+        stored = self._journal.entries(tail=self._tail, first=start, limit=self._tail.size)
+        full = self._tree.extend(hash_leaves(stored))
+        if self._tree.root() != signed.root:
+            raise Corrupt(
+                f"the stored entries do not lead to the root signed at size {signed.size}",
+                expected=signed.root.hex(),
+                got=self._tree.root().hex(),
+                do="Run wherefrom log audit: it names the entry or tile that was changed",
+            )
+        # A power cut may have taken unsynced tiles; the root just vouched for these hashes.
+        self._publish(full, replace=True)
+
+    def _take_unsigned(self) -> None:
+        """Whole frames past the head: durable, perhaps never acknowledged; they stay."""
+        for tail, records in self._journal.beyond(tail=self._tail, epoch=self._state.epoch):
+            if not all(_is_whole(record) for record in records):
+                break
+            self._publish(self._tree.extend(hash_leaves(r.entry for r in records)), replace=True)
+            self._tail = tail
+
+    def _need_extends(self, extends: Checkpoint) -> None:
+        if extends.origin != self.origin:
+            raise ReadOnly(
+                "that checkpoint is of another log", expected=self.origin, got=extends.origin
+            )
+        if extends.size > self._tree.size or self._tree.root_at(extends.size) != extends.root:
+            raise ReadOnly(
+                f"this log does not begin with the checkpoint of size {extends.size}",
+                got=f"a log of {self._tree.size} entries",
+                do="This copy is older than the log, or another log: restore a newer one",
+            )
+
+    def _claim(self) -> None:
+        self._state = msgspec.structs.replace(
+            self._state,
+            epoch=self._state.epoch + 1,
+            home=self._home,
+            tiles=self._synced_tiles(),
+        )
+        self._sign_and_move(durable=True)
+        self._journal.begin(epoch=self._state.epoch, tail=self._tail)
+
+    def _fill_dedup(self) -> None:
+        first = self._dedup.size
+        if first > self._tail.size:
+            raise Corrupt(
+                "the de-duplication index is longer than the log",
+                do="Remove the folder dedup: it is rebuilt from the journal",
+            )
+        batch: list[bytes | None] = []
+        for record in self._journal.records(tail=self._tail, first=first, limit=self._tail.size):
+            held = record.content
+            batch.append(None if held is None else hashlib.sha256(held).digest())
+            if len(batch) == 4096:
+                self._dedup.add(batch, first=self._dedup.size)
+                batch = []
+        self._dedup.add(batch, first=self._dedup.size)
+
+    # -- writing
+
+    def commit(self, batch: Sequence[Verified]) -> list[Receipt]:
+        """Give each record its index; on return all are durable and below a signed checkpoint.
+
+        A content the log holds already keeps its index, and so does a second one in ``batch``.
+        Raises StorageError if nothing was kept; JournalFailed or Fenced if this writer must stop:
+        then every later call raises too.
+        """
+        with self._lock:
+            self._need_running()
+            # 1. Known already? Also within the batch: the first one wins.
+            indexes, fresh = self._place(batch)
+            # 2. Commit to each content under a fresh nonce.
+            records, written = self._commitments(fresh)
+            if fresh:
+                self._append(records, [v.digest for v in fresh])
+            size = self._tree.size
+            first = size - len(fresh)
+            receipts = []
+            for index, verified in zip(indexes, batch, strict=True):
+                if index >= first:
+                    entry = written[index - first]
+                    known = fresh[index - first] is not verified
+                else:
+                    known, entry = True, self.entry(index)
+                receipts.append(Receipt(index, known, entry, _commitment_of(entry), size))
+            return receipts
+
+    def append_entries(self, written: Sequence[bytes]) -> int:
+        """Append canonical entries whose contents are kept elsewhere; returns the first index."""
+        with self._lock:
+            self._need_running()
+            first = self._tree.size
+            self._append([Record(e, None, None) for e in written], [None] * len(written))
+            return first
+
+    def _need_running(self) -> None:
+        if self._stopped:
+            raise JournalFailed(
+                "this writer stopped and acknowledges nothing more",
+                got=self._stopped,
+                do="Restart it: recovery keeps everything that was acknowledged",
+            )
+
+    def _place(self, batch: Sequence[Verified]) -> tuple[list[int], list[Verified]]:
+        indexes: list[int] = []
+        fresh: list[Verified] = []
+        here: dict[bytes, int] = {}
+        for verified, held in zip(batch, self._dedup.find([v.digest for v in batch]), strict=True):
+            index = here.get(verified.digest) if held is None else held
+            if index is None:
+                index = here[verified.digest] = self._tree.size + len(fresh)
+                fresh.append(verified)
+            indexes.append(index)
+        return indexes, fresh
+
+    def _commitments(self, fresh: Sequence[Verified]) -> tuple[list[Record], list[bytes]]:
+        nonces = os.urandom(NONCE_BYTES * len(fresh))
+        records, written = [], []
+        for number, verified in enumerate(fresh):
+            nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+            entry = entries.to_bytes(
+                Entry(
+                    content=entries.commit(nonce=nonce, content=verified.content),
+                    kind=verified.kind,
+                    occurred=verified.occurred,
+                    producer=verified.producer,
+                    received=verified.received,
+                    size=len(verified.content),
+                    trust=verified.trust,
+                    type=verified.type,
+                )
+            )
+            written.append(entry)
+            records.append(Record(entry, nonce, verified.content))
+        return records, written
+
+    def _append(self, records: Sequence[Record], digests: Sequence[bytes | None]) -> None:
+        first = self._tree.size
+        # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
+        try:
+            self._tail = self._journal.append(records)
+        except JournalFailed as error:
+            self._stopped = str(error)
+            raise
+        # 4. Sign, and move the head: the step that makes it the log. Only one writer can.
+        full = self._tree.extend(hash_leaves([r.entry for r in records]))
+        try:
+            if self._tree.size - self._state.tiles >= TILES_SYNC_EVERY + TILE_WIDTH:
+                self._state = msgspec.structs.replace(self._state, tiles=self._synced_tiles())
+            self._sign_and_move(durable=False)
+        except Exception as error:
+            # The records are durable but not the log's yet: only recovery may say what they are.
+            self._stopped = str(error)
+            raise
+        # 5. Publish. A crash before this leaves tiles that recovery writes again.
+        self._publish(full, replace=False)
+        self._dedup.add(digests, first=first)
+
+    def _sign_and_move(self, *, durable: bool) -> None:
+        root = self._tree.root() if self._tree.size else EMPTY_ROOT
+        text = Checkpoint(self.origin, self._tree.size, root).to_text()
+        self._checkpoint = sign_note(text, name=self.origin, key=self._log_key)
+        self._state = msgspec.structs.replace(
+            self._state,
+            size=self._tree.size,
+            segment=self._tail.segment,
+            length=self._tail.length,
+            checkpoint=self._checkpoint.decode(),
+        )
+        value = states.to_bytes(self._state)
+        self._generation = self._head.swap(expected=self._generation, value=value, durable=durable)
+
+    def _publish(self, tiles: Sequence[FullTile], *, replace: bool) -> None:
+        put = self._blobs.replace if replace else self._blobs.put
+        for tile in tiles:
+            put(tile_path(tile.level, tile.n), tile.hashes)
+        self._tree.published(tiles)
+
+    def _synced_tiles(self) -> int:
+        """Flush what is published, so that the head may promise it. Call before moving the head."""
+        self._blobs.sync()
+        # Tiles filled by the batch under way are not published yet.
+        return self._state.size // TILE_WIDTH * TILE_WIDTH
+
+    def erase(self, index: int) -> None:
+        """Remove content and nonce of an entry; its entry and every proof stay.
+
+        The caller has logged the tombstone before. Erasing again changes nothing.
+        """
+        with self._lock:
+            self._need_running()
+            # The head must not fall back, in a power cut, to before the record it erases.
+            self._sign_and_move(durable=True)
+            self._journal.erase(index, tail=self._tail)
+            self._dedup.forget(index)
+
+    def close(self) -> None:
+        """Leave a state that opens without work. After a failure nothing is signed any more."""
+        with self._lock:
+            if not self._stopped and self._state.epoch:
+                try:
+                    tiles = self._synced_tiles()
+                    self._state = msgspec.structs.replace(self._state, tiles=tiles)
+                    self._sign_and_move(durable=True)
+                except Fenced:
+                    pass  # another writer took over: the log is theirs to close
+            self._stopped = self._stopped or "closed"
+            self._dedup.close()
+
+    # -- reading its own writes
+
+    @property
+    def size(self) -> int:
+        """Entries in the log."""
+        return self._tree.size
+
+    @property
+    def checkpoint(self) -> bytes:
+        """The newest signed checkpoint."""
+        return self._checkpoint
+
+    def position(self) -> Position:
+        """The newest signed size and root."""
+        return Position(self._tree.size, self._tree.root())
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first ``size`` entries."""
+        return self._tree.root_at(size) if size else EMPTY_ROOT
+
+    def entry(self, index: int) -> bytes:
+        """The canonical bytes of one entry."""
+        return next(self._journal.entries(tail=self._tail, first=index, limit=index + 1))
+
+    def read(self, first: int, limit: int) -> Iterator[Logged]:
+        """Records in order, as a view reads them."""
+        for number, record in enumerate(
+            self._journal.records(tail=self._tail, first=first, limit=limit), start=first
+        ):
+            yield Logged(number, entries.parse(record.entry), record.content)
+
+    def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
+        """The newest checkpoint, and each entry's path to its root."""
+        with self._lock:
+            size = self._tree.size
+            return self._checkpoint, [self._tree.inclusion(i, size) for i in indexes]
+
+    def _holds(self, index: int, digest: bytes) -> bool:
+        if index >= self._tail.size:
+            return False
+        record = next(self._journal.records(tail=self._tail, first=index, limit=index + 1))
+        return record.content is not None and hashlib.sha256(record.content).digest() == digest
+
+    def _read_tile(self, level: int, n: int) -> bytes:
+        try:
+            return read_blob_tile(self._blobs, level, n)
+        except NotFound as error:
+            raise Corrupt(
+                "a tile is missing",
+                where=error.where,
+                do="Run wherefrom log recover: it makes tiles again from the entries",
+            ) from error
+
+    def _read_checkpoint(self, written: bytes) -> Checkpoint:
+        text = check_note(notes.parse(written), [self._log_key.verifier_key(self.origin)])
+        return checkpoints.parse(text)
+
+
+def _is_whole(record: Record) -> bool:
+    """Is this record's content the one its entry commits to? A torn write's is not."""
+    if record.nonce is None or record.content is None:
+        return True  # an entry that was appended without its content
+    commitment = entries.commit(nonce=record.nonce, content=record.content)
+    return commitment == _commitment_of(record.entry)
+
+
+def _commitment_of(entry: bytes) -> str:
+    """The ``content`` of an entry that ``to_bytes`` wrote: always its first value."""
+    return entry[12 : 12 + 71].decode("ascii")

@@ -1,0 +1,278 @@
+"""The journal in append-only files: one write and one fdatasync for a batch.
+
+    journal/0000000000000000-00000001.wfj ◄── cut ── 0000000000004711-00000002.wfj ◄── …
+
+Each writer takes a new epoch and, at its first append, starts a segment of its own whose header
+says where the one before was cut. The chain back from the head's tail is the whole log; any
+other file is a loser's and is never read.
+
+Source: docs/formats/journal.md
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from wherefrom.errors import Corrupt, JournalFailed, StorageError
+from wherefrom.formats.entry import NONCE_BYTES
+from wherefrom.storage.contracts import EMPTY, Record, Tail
+from wherefrom.storage.file_head import sync_folder
+from wherefrom.storage.frames import FRAME_ENTRIES_MAX, encode
+from wherefrom.storage.segment import (
+    HEADER_BYTES,
+    Frame,
+    Segment,
+    SegmentName,
+    parse_name,
+    write_header,
+)
+
+SEGMENT_BYTES_MAX: Final = 128 * 1024 * 1024
+_ERASED: Final = bytes(NONCE_BYTES)
+
+
+class FileJournal:
+    """The contract ``Journal`` in ``folder``; one object may read from several threads."""
+
+    def __init__(self, folder: Path, *, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
+        self._folder = folder
+        self._segment_bytes_max = segment_bytes_max
+        self._open: dict[str, Segment] = {}
+        self._chains: dict[str, list[Tail]] = {}
+        self._epoch = 0
+        self._tail = EMPTY
+        self._file: int | None = None
+        self._marks: int | None = None
+        self._failed: str | None = None
+
+    def close(self) -> None:
+        """Give every descriptor back; nothing is flushed, for nothing is held."""
+        self._close_writer()
+        for segment in self._open.values():
+            segment.close()
+        self._open.clear()
+
+    # -- writing
+
+    def begin(self, *, epoch: int, tail: Tail) -> None:
+        self._close_writer()
+        self._epoch, self._tail, self._failed = epoch, tail, None
+
+    def append(self, records: Sequence[Record]) -> Tail:
+        if self._failed:
+            raise JournalFailed("the journal failed before and takes no more", got=self._failed)
+        if self._file is None or self._tail.length >= self._segment_bytes_max:
+            self._start_segment()
+        assert self._file is not None
+        pieces: list[bytes] = []
+        frames: list[tuple[int, int]] = []
+        length = self._tail.length
+        for start in range(0, len(records), FRAME_ENTRIES_MAX):
+            frames.append((self._tail.size + start, length))
+            frame = encode(records[start : start + FRAME_ENTRIES_MAX])
+            pieces += frame
+            length += sum(map(len, frame))
+        self._write(b"".join(pieces))
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            # The kernel may have dropped the pages and will say "fine" next time: never again.
+            self._failed = f"fdatasync: {error}"
+            raise JournalFailed(
+                "the disk did not confirm a write",
+                where=str(self._folder),
+                got=error,
+                do="Check the disk and restart; what was not acknowledged may be sent again",
+            ) from error
+        self._tail = Tail(self._tail.size + len(records), self._tail.segment, length)
+        self._keep_marks(frames)
+        return self._tail
+
+    def _write(self, written: bytes) -> None:
+        assert self._file is not None
+        view, at = memoryview(written), self._tail.length
+        try:
+            while view:
+                done = os.pwrite(self._file, view, at)
+                view, at = view[done:], at + done
+        except OSError as error:
+            try:
+                os.ftruncate(self._file, self._tail.length)
+            except OSError as second:
+                self._failed = f"write: {error}; truncate: {second}"
+                raise JournalFailed(
+                    "half a write could not be taken back", where=str(self._folder), got=second
+                ) from error
+            raise StorageError(
+                "the journal refused a write; nothing was kept of it",
+                where=str(self._folder),
+                got=error,
+                do="Free some space and send it again",
+            ) from error
+
+    def _start_segment(self) -> None:
+        name = SegmentName(self._tail.size, self._epoch)
+        path = self._folder / name.to_text()
+        self._close_writer()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise StorageError("cannot start a segment", where=str(path), got=error) from error
+        try:
+            os.pwrite(file, write_header(name, self._tail), 0)
+            os.fdatasync(file)
+            sync_folder(self._folder)
+            self._marks = os.open(path.with_suffix(".idx"), os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            os.close(file)
+            path.unlink(missing_ok=True)
+            raise StorageError("cannot start a segment", where=str(path), got=error) from error
+        self._file = file
+        self._tail = Tail(self._tail.size, name.to_text(), HEADER_BYTES)
+
+    def _keep_marks(self, frames: list[tuple[int, int]]) -> None:
+        segment = self._segment(self._tail.segment)
+        assert self._marks is not None
+        for index, offset in frames:
+            mark = segment.add_mark(index, offset)
+            if mark:
+                os.write(self._marks, mark)
+
+    def _close_writer(self) -> None:
+        for descriptor in (self._file, self._marks):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._file = self._marks = None
+
+    # -- reading
+
+    def beyond(self, *, tail: Tail, epoch: int) -> Iterator[tuple[Tail, list[Record]]]:
+        mine = bool(tail.segment) and parse_name(tail.segment).epoch == epoch
+        place = tail if mine else self._following(tail, epoch)
+        while place is not None:
+            for end, records in self._whole_frames(place):
+                yield end, records
+                place = end
+            place = self._following(place, epoch)
+
+    def _whole_frames(self, place: Tail) -> Iterator[tuple[Tail, list[Record]]]:
+        segment = self._segment(place.segment)
+        length = segment.path.stat().st_size
+        try:
+            for frame in segment.scan(first=place.size, offset=place.length, length=length):
+                size = frame.first + len(frame.head.entries)
+                end = Tail(size, place.segment, frame.offset + frame.head.length)
+                records = list(self._records(segment, frame))
+                if frame.head.contents and any(r.nonce is None for r in records):
+                    return  # zeros where a content was never written; erasing comes after the head
+                yield end, records
+        except Corrupt:
+            return  # a torn end: what follows was never acknowledged
+
+    def _following(self, tail: Tail, epoch: int) -> Tail | None:
+        name = SegmentName(tail.size, epoch).to_text()
+        if name == tail.segment or not (self._folder / name).exists():
+            return None
+        try:
+            follows = self._segment(name).previous == tail
+        except Corrupt:
+            return None  # its header was torn, so nothing in it was acknowledged
+        return Tail(tail.size, name, HEADER_BYTES) if follows else None
+
+    def entries(self, *, tail: Tail, first: int, limit: int) -> Iterator[bytes]:
+        for _, frame in self._frames(tail=tail, first=first, limit=limit):
+            start, stop = max(first - frame.first, 0), limit - frame.first
+            yield from frame.head.entries[start:stop]
+
+    def records(self, *, tail: Tail, first: int, limit: int) -> Iterator[Record]:
+        for segment, frame in self._frames(tail=tail, first=first, limit=limit):
+            start, stop = max(first - frame.first, 0), limit - frame.first
+            yield from self._records(segment, frame, start, stop)
+
+    def erase(self, index: int, *, tail: Tail) -> None:
+        segment, frame = next(self._frames(tail=tail, first=index, limit=index + 1))
+        if not frame.head.contents:
+            return
+        offset, size = frame.head.contents[index - frame.first]
+        try:
+            file = os.open(segment.path, os.O_WRONLY)
+            try:
+                os.pwrite(file, bytes(NONCE_BYTES + size), frame.offset + offset - NONCE_BYTES)
+                os.fdatasync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise StorageError("cannot erase", where=str(segment.path), got=error) from error
+
+    def segments(self, tail: Tail) -> list[Tail]:
+        """The chain that counts, oldest first: each segment's name, its end and its size there."""
+        return [*self._chain(tail.segment), tail] if tail.segment else []
+
+    def path_of(self, name: str) -> Path:
+        """The file of a segment."""
+        return self._folder / name
+
+    def _chain(self, name: str) -> list[Tail]:
+        known = self._chains.get(name)
+        if known is None:
+            previous = self._segment(name).previous
+            known = [*self._chain(previous.segment), previous] if previous.segment else []
+            self._chains[name] = known
+        return known
+
+    def _segment(self, name: str) -> Segment:
+        segment = self._open.get(name)
+        if segment is None:
+            segment = self._open[name] = Segment(self._folder / name)
+        return segment
+
+    def _frames(self, *, tail: Tail, first: int, limit: int) -> Iterator[tuple[Segment, Frame]]:
+        if not 0 <= first <= limit <= tail.size:
+            raise IndexError(f"entries {first} to {limit} of a journal of {tail.size}")
+        for part in self.segments(tail):
+            if first >= limit:
+                return
+            if first >= part.size:
+                continue
+            segment = self._segment(part.segment)
+            if limit == first + 1:
+                yield segment, segment.frame_of(first, length=part.length)
+                return
+            for frame in segment.frames_from(first, length=part.length):
+                if frame.first >= min(limit, part.size):
+                    break
+                yield segment, frame
+                first = frame.first + len(frame.head.entries)
+
+    def _records(
+        self, segment: Segment, frame: Frame, start: int = 0, stop: int | None = None
+    ) -> Iterator[Record]:
+        contents = frame.head.contents
+        if not contents:
+            yield from (Record(e, None, None) for e in frame.head.entries[start:stop])
+            return
+        chosen = contents[start:stop]
+        if not chosen:
+            return
+        # One read for neighbours, unless they are large: then each is read alone.
+        low, high = chosen[0][0] - NONCE_BYTES, chosen[-1][0] + chosen[-1][1]
+        together = high - low <= 4 * 1024 * 1024
+        window = segment.pread(high - low, frame.offset + low) if together else b""
+        for entry, (offset, size) in zip(frame.head.entries[start:stop], chosen, strict=True):
+            at = offset - NONCE_BYTES - low
+            beside = (
+                window[at : at + NONCE_BYTES + size]
+                if together
+                else segment.pread(NONCE_BYTES + size, frame.offset + offset - NONCE_BYTES)
+            )
+            if len(beside) != NONCE_BYTES + size:
+                raise Corrupt("the journal is shorter than the head says", where=str(segment.path))
+            nonce = beside[:NONCE_BYTES]
+            if nonce == _ERASED:
+                yield Record(entry, None, None)
+            else:
+                yield Record(entry, nonce, beside[NONCE_BYTES:])
