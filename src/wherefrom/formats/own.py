@@ -56,11 +56,15 @@ class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A later judgement of an entry; the latest below N is the effective trust at size N."""
+    """A later judgement of an entry; the latest below N is the effective trust at size N.
+
+    ``at`` is when, so that the same judgement made again is a record of its own.
+    """
 
     entry: int
     trust: Trust
     reason: str
+    at: str = ""
 
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +73,7 @@ class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     entry: int
     reason: str
     by: str
+    at: str = ""
 
 
 class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

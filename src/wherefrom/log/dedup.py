@@ -12,6 +12,7 @@ Sizes:  16 bytes an entry on disk · about 10 MB of memory
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -69,7 +70,9 @@ class DedupIndex:
                 self._recent.setdefault(digest, index)
         self.size = first + len(digests)
         if len(self._recent) >= RECENT_MAX and self._folder is not None:
-            self._flush()
+            # An index that cannot be written costs memory, never a record: it is tried again.
+            with contextlib.suppress(OSError, Corrupt):
+                self._flush()
 
     def forget(self, index: int) -> None:
         """The content of an entry was erased: keep no trace of its digest."""
@@ -130,7 +133,10 @@ class DedupIndex:
             return
         parts, future = self._merging
         self._merging = None
-        merged = future.result()
+        try:
+            merged = future.result()
+        except (OSError, Corrupt):
+            return  # the parts are still there, and the next flush tries again
         start = self._runs.index(parts[0])
         self._runs[start : start + len(parts)] = [merged]
         for part in parts:

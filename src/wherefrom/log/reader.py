@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from wherefrom.errors import Corrupt, NotFound
 from wherefrom.formats import checkpoint as checkpoints
@@ -35,6 +36,15 @@ from wherefrom.merkle.tree import (
 from wherefrom.storage.contracts import Blobs, Head, Journal, Record, Tail
 
 
+class Stored(NamedTuple):
+    """Where a log lies and whose it is: what an audit needs beside the reader."""
+
+    journal: Journal
+    blobs: Blobs
+    head: Head
+    log_key: VerifierKey
+
+
 class LogReader:
     """A ``LogSource`` over stored bytes; safe for several threads.
 
@@ -54,13 +64,14 @@ class LogReader:
         self._state: HeadState | None = None
         self._signed = Checkpoint(origin, 0, EMPTY_ROOT)
         self._hashes = TileHashes(self._full_or_partial)
+        self._hashes_lock = threading.Lock()
 
     def refresh(self) -> Position:
         """Look at the head again; returns the newest signed position."""
-        found = self._head.read()
-        if found is None:
-            raise NotFound("no log here yet", do="Start one with: wherefrom up")
-        with self._lock:
+        with self._lock:  # held over the read too: a slower thread must not bring an older head
+            found = self._head.read()
+            if found is None:
+                raise NotFound("no log here yet", do="Start one with: wherefrom up")
             if found[0] != self._generation:
                 state = states.parse(found[1])
                 text = check_note(notes.parse(state.checkpoint.encode()), [self._log_key])
@@ -80,6 +91,11 @@ class LogReader:
         """The signed note as of the last ``refresh``."""
         with self._lock:
             return self._state.checkpoint.encode() if self._state else b""
+
+    @property
+    def stored(self) -> Stored:
+        """The adapters below this reader, and the key its checkpoints are signed by."""
+        return Stored(self._journal, self._blobs, self._head, self._log_key)
 
     def _tail(self) -> Tail:
         with self._lock:
@@ -113,7 +129,8 @@ class LogReader:
         position = self.position()
         if size == position.size:
             return position.root
-        return root_of(size, self._hashes) if size else EMPTY_ROOT
+        with self._hashes_lock:
+            return root_of(size, self._hashes) if size else EMPTY_ROOT
 
     def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
         """The checkpoint, and each entry's path to its root. Raises NotFound."""
@@ -122,23 +139,25 @@ class LogReader:
         for index in indexes:
             if not 0 <= index < size:
                 raise NotFound(f"no entry {index}", expected=f"an index below {size}")
-        return checkpoint.encode(), [inclusion_path(i, size, self._hashes) for i in indexes]
+        with self._hashes_lock:
+            return checkpoint.encode(), [inclusion_path(i, size, self._hashes) for i in indexes]
 
     def consistency(self, size1: int, size2: int) -> list[bytes]:
         """The path that shows that ``size2`` begins with ``size1``."""
-        return consistency_path(size1, size2, self._hashes)
+        with self._hashes_lock:
+            return consistency_path(size1, size2, self._hashes)
 
     def tile(self, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
         """The first ``width`` hashes of a tile, as tlog-tiles serves them. Raises NotFound."""
         have = self.position().size >> 8 * level
-        if n * TILE_WIDTH + width > have or width < 1:
+        if n * TILE_WIDTH + width > have or not 1 <= width <= TILE_WIDTH:
             raise NotFound(f"no tile {level}/{n} of width {width}", got=f"{have} hashes there")
         return self._full_or_partial(level, n, width)
 
     def bundle(self, n: int, width: int = TILE_WIDTH) -> bytes:
         """The first ``width`` entries of a bundle, as tlog-tiles serves them. Raises NotFound."""
         first, size = n * TILE_WIDTH, self.position().size
-        if first + width > size or width < 1:
+        if first + width > size or not 1 <= width <= TILE_WIDTH:
             raise NotFound(f"no entry bundle {n} of width {width}", got=f"a log of {size}")
         return encode_bundle(self.entries(first, first + width))
 

@@ -111,16 +111,16 @@ class LogTree:
             self._unpublished.pop((tile.level, tile.n), None)
 
     def tile(self, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
-        """The first ``width`` hashes of a tile. Raises NotFound past the edge."""
+        """At least the first ``width`` hashes of a tile. Raises NotFound past the edge."""
         waiting = self._unpublished.get((level, n))
         if waiting is not None:
-            return waiting[: width * HASH_BYTES]
+            return waiting
         have = self._size >> 8 * level
         if (n + 1) * TILE_WIDTH <= have:
-            return self._read_full_tile(level, n)[: width * HASH_BYTES]
+            return self._read_full_tile(level, n)
         if n * TILE_WIDTH + width > have:
             raise NotFound("no such tile yet", where=tile_path(level, n, width))
-        return b"".join(self._edges[level][:width])
+        return b"".join(self._edges[level])
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The path of a leaf to the root at ``size``."""

@@ -11,6 +11,7 @@ Source: docs/formats/journal.md; promises 1 to 6 of ARCHITECTURE.md
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -20,7 +21,15 @@ from typing import Final
 
 import msgspec
 
-from wherefrom.errors import Corrupt, Fenced, JournalFailed, NotFound, ReadOnly
+from wherefrom.errors import (
+    AlreadyExists,
+    Corrupt,
+    Fenced,
+    JournalFailed,
+    NotFound,
+    ReadOnly,
+    StorageError,
+)
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import entry as entries
 from wherefrom.formats import note as notes
@@ -30,7 +39,7 @@ from wherefrom.formats.tiles import tile_path
 from wherefrom.keys.ed25519 import SigningKey, check_note, sign_note
 from wherefrom.log import state as states
 from wherefrom.log.dedup import DedupIndex
-from wherefrom.log.logged import Logged, Position
+from wherefrom.log.logged import Position
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
@@ -82,7 +91,9 @@ class LogWriter:
         )
         self._tail = EMPTY
         self._tree = LogTree(self._read_tile)
+        self._unpublished: list[FullTile] = []
         self._checkpoint = b""
+        self._signed = Position(0, EMPTY_ROOT)
 
     # -- opening
 
@@ -193,7 +204,7 @@ class LogWriter:
         with self._lock:
             self._need_running()
             # 1. Known already? Also within the batch: the first one wins.
-            indexes, fresh = self._place(batch)
+            indexes, known, fresh = self._place(batch)
             # 2. Commit to each content under a fresh nonce.
             records, written = self._commitments(fresh)
             if fresh:
@@ -201,13 +212,9 @@ class LogWriter:
             size = self._tree.size
             first = size - len(fresh)
             receipts = []
-            for index, verified in zip(indexes, batch, strict=True):
-                if index >= first:
-                    entry = written[index - first]
-                    known = fresh[index - first] is not verified
-                else:
-                    known, entry = True, self.entry(index)
-                receipts.append(Receipt(index, known, entry, _commitment_of(entry), size))
+            for index, was_known in zip(indexes, known, strict=True):
+                entry = written[index - first] if index >= first else self.entry(index)
+                receipts.append(Receipt(index, was_known, entry, _commitment_of(entry), size))
             return receipts
 
     def append_entries(self, written: Sequence[bytes]) -> int:
@@ -226,17 +233,21 @@ class LogWriter:
                 do="Restart it: recovery keeps everything that was acknowledged",
             )
 
-    def _place(self, batch: Sequence[Verified]) -> tuple[list[int], list[Verified]]:
+    def _place(
+        self, batch: Sequence[Verified]
+    ) -> tuple[list[int], list[bool], list[Verified]]:
         indexes: list[int] = []
+        known: list[bool] = []
         fresh: list[Verified] = []
         here: dict[bytes, int] = {}
         for verified, held in zip(batch, self._dedup.find([v.digest for v in batch]), strict=True):
             index = here.get(verified.digest) if held is None else held
+            known.append(index is not None)
             if index is None:
                 index = here[verified.digest] = self._tree.size + len(fresh)
                 fresh.append(verified)
             indexes.append(index)
-        return indexes, fresh
+        return indexes, known, fresh
 
     def _commitments(self, fresh: Sequence[Verified]) -> tuple[list[Record], list[bytes]]:
         nonces = os.urandom(NONCE_BYTES * len(fresh))
@@ -264,8 +275,12 @@ class LogWriter:
         # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
         try:
             self._tail = self._journal.append(records)
-        except JournalFailed as error:
-            self._stopped = str(error)
+        except (StorageError, ValueError) as error:
+            if isinstance(error, JournalFailed):
+                self._stopped = str(error)
+            raise
+        except BaseException as error:
+            self._stopped = f"the append was interrupted: {error!r}"
             raise
         # 4. Sign, and move the head: the step that makes it the log. Only one writer can.
         full = self._tree.extend(hash_leaves([r.entry for r in records]))
@@ -273,39 +288,58 @@ class LogWriter:
             if self._tree.size - self._state.tiles >= TILES_SYNC_EVERY + TILE_WIDTH:
                 self._state = msgspec.structs.replace(self._state, tiles=self._synced_tiles())
             self._sign_and_move(durable=False)
-        except Exception as error:
+        except BaseException as error:
             # The records are durable but not the log's yet: only recovery may say what they are.
-            self._stopped = str(error)
+            self._stopped = str(error) or repr(error)
             raise
         # 5. Publish. A crash before this leaves tiles that recovery writes again.
-        self._publish(full, replace=False)
         self._dedup.add(digests, first=first)
+        self._unpublished += full
+        self._publish_waiting()
 
     def _sign_and_move(self, *, durable: bool) -> None:
         root = self._tree.root() if self._tree.size else EMPTY_ROOT
         text = Checkpoint(self.origin, self._tree.size, root).to_text()
-        self._checkpoint = sign_note(text, name=self.origin, key=self._log_key)
+        signed = sign_note(text, name=self.origin, key=self._log_key)
         self._state = msgspec.structs.replace(
             self._state,
             size=self._tree.size,
             segment=self._tail.segment,
             length=self._tail.length,
-            checkpoint=self._checkpoint.decode(),
+            checkpoint=signed.decode(),
         )
         value = states.to_bytes(self._state)
         self._generation = self._head.swap(expected=self._generation, value=value, durable=durable)
+        # Shown only now: a writer that lost the head has signed what is not the log.
+        self._checkpoint, self._signed = signed, Position(self._tree.size, root)
 
     def _publish(self, tiles: Sequence[FullTile], *, replace: bool) -> None:
         put = self._blobs.replace if replace else self._blobs.put
         for tile in tiles:
             put(tile_path(tile.level, tile.n), tile.hashes)
-        self._tree.published(tiles)
+            self._tree.published([tile])
+
+    def _publish_waiting(self) -> None:
+        """Write full tiles; what a full disk refuses waits in memory for the next batch."""
+        try:
+            while self._unpublished:
+                self._publish(self._unpublished[:1], replace=False)
+                del self._unpublished[0]
+        except AlreadyExists as error:
+            self._stopped = str(error)
+            raise
+        except StorageError:
+            pass
 
     def _synced_tiles(self) -> int:
         """Flush what is published, so that the head may promise it. Call before moving the head."""
         self._blobs.sync()
-        # Tiles filled by the batch under way are not published yet.
-        return self._state.size // TILE_WIDTH * TILE_WIDTH
+        # Tiles filled by the batch under way are not published yet, nor are those that wait.
+        size = self._state.size
+        if self._unpublished:
+            level, n, _ = self._unpublished[0]
+            size = min(size, ((n + 1) << 8 * (level + 1)) - 1)
+        return size // TILE_WIDTH * TILE_WIDTH
 
     def erase(self, index: int) -> None:
         """Remove content and nonce of an entry; its entry and every proof stay.
@@ -315,29 +349,34 @@ class LogWriter:
         with self._lock:
             self._need_running()
             # The head must not fall back, in a power cut, to before the record it erases.
-            self._sign_and_move(durable=True)
+            try:
+                self._sign_and_move(durable=True)
+            except BaseException as error:
+                self._stopped = str(error) or repr(error)
+                raise
             self._journal.erase(index, tail=self._tail)
             self._dedup.forget(index)
 
     def close(self) -> None:
         """Leave a state that opens without work. After a failure nothing is signed any more."""
         with self._lock:
-            if not self._stopped and self._state.epoch:
-                try:
+            try:
+                if not self._stopped and self._state.epoch:
+                    self._publish_waiting()
                     tiles = self._synced_tiles()
                     self._state = msgspec.structs.replace(self._state, tiles=tiles)
-                    self._sign_and_move(durable=True)
-                except Fenced:
-                    pass  # another writer took over: the log is theirs to close
-            self._stopped = self._stopped or "closed"
-            self._dedup.close()
+                    with contextlib.suppress(Fenced):  # then the log is another's to close
+                        self._sign_and_move(durable=True)
+            finally:
+                self._stopped = self._stopped or "closed"
+                self._dedup.close()
 
     # -- reading its own writes
 
     @property
     def size(self) -> int:
         """Entries in the log."""
-        return self._tree.size
+        return self._signed.size
 
     @property
     def checkpoint(self) -> bytes:
@@ -346,27 +385,29 @@ class LogWriter:
 
     def position(self) -> Position:
         """The newest signed size and root."""
-        return Position(self._tree.size, self._tree.root())
+        return self._signed
 
     def root_at(self, size: int) -> bytes:
         """The root of the first ``size`` entries."""
-        return self._tree.root_at(size) if size else EMPTY_ROOT
+        with self._lock:
+            return self._tree.root_at(size) if size else EMPTY_ROOT
 
     def entry(self, index: int) -> bytes:
         """The canonical bytes of one entry."""
         return next(self._journal.entries(tail=self._tail, first=index, limit=index + 1))
 
-    def read(self, first: int, limit: int) -> Iterator[Logged]:
-        """Records in order, as a view reads them."""
-        for number, record in enumerate(
-            self._journal.records(tail=self._tail, first=first, limit=limit), start=first
-        ):
-            yield Logged(number, entries.parse(record.entry), record.content)
+    def entries(self, first: int, limit: int) -> Iterator[bytes]:
+        """The canonical bytes of entries in order."""
+        return self._journal.entries(tail=self._tail, first=first, limit=limit)
+
+    def record(self, index: int) -> Record:
+        """Entry, nonce and content as stored."""
+        return next(self._journal.records(tail=self._tail, first=index, limit=index + 1))
 
     def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
         """The newest checkpoint, and each entry's path to its root."""
         with self._lock:
-            size = self._tree.size
+            size = self._signed.size
             return self._checkpoint, [self._tree.inclusion(i, size) for i in indexes]
 
     def _holds(self, index: int, digest: bytes) -> bool:

@@ -13,7 +13,7 @@ Sizes:  an index counts from 0, a size from 1 · a head at most 64 KiB
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -44,12 +44,53 @@ class Tail(NamedTuple):
 EMPTY = Tail(0, "", 0)
 
 
+class Stretch(NamedTuple):
+    """Neighbouring entries as an audit reads them: whole, but not compared with any hash yet.
+
+    file    where they lie
+    first   index of the first of them
+    beside  nonce16 ‖ content of each, as stored (zeros when erased), or None when the journal
+            keeps none; read one by one, so it is walked once
+    """
+
+    file: str
+    first: int
+    entries: list[bytes]
+    beside: Iterable[bytes] | None
+
+
+class Damage(NamedTuple):
+    """What is wrong with the stored form: entries ``first`` to ``limit`` cannot be read.
+
+    None of them if both are equal. An audit goes on after it.
+    """
+
+    file: str
+    first: int
+    limit: int
+    what: str
+
+
+class Piece(Protocol):
+    """A part of the journal that one process can audit alone; small, and can be pickled."""
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def limit(self) -> int: ...
+
+    def walk(self) -> Iterator[Stretch | Damage]:
+        """Every entry from ``first`` to ``limit``, in order, in a Stretch or a Damage."""
+
+
 class Journal(Protocol):
     """Entries in order, with their contents.
 
     Promises: what ``append`` returned for survives any crash, at its index. What it raised for is
-    either wholly absent or may surface as whole frames in ``beyond``; nothing in between. A
-    segment carries its writer's epoch, so what a fenced writer appends later is never read.
+    either wholly absent or may surface as whole frames in ``beyond``, durable before it is given;
+    nothing in between. A segment carries its writer's epoch, so what a fenced writer appends
+    later is never read.
     """
 
     def begin(self, *, epoch: int, tail: Tail) -> None:
@@ -69,6 +110,13 @@ class Journal(Protocol):
 
     def erase(self, index: int, *, tail: Tail) -> None:
         """Overwrite the content and nonce of an entry, durably. Erasing again changes nothing."""
+
+
+class Surveyed(Protocol):
+    """What an audit asks of a journal, beside its contract: everything, past any damage."""
+
+    def survey(self, *, tail: Tail) -> tuple[Sequence[Piece], list[Damage]]:
+        """All pieces below ``tail`` in order, and what is wrong around them. Never raises."""
 
 
 class Blobs(Protocol):

@@ -29,8 +29,8 @@ class FileBlobs:
         path = self._path(name)
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
-            self._write(new, written)
             try:
+                self._write(new, written)
                 os.link(new, path)
             except FileExistsError:
                 if path.read_bytes() != written:
@@ -38,7 +38,7 @@ class FileBlobs:
                         "a blob's name is taken by other bytes", where=str(path)
                     ) from None
             finally:
-                os.unlink(new)
+                new.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError("cannot write a blob", where=str(path), got=error) from error
 
@@ -58,26 +58,30 @@ class FileBlobs:
                     yield str((Path(folder) / file).relative_to(self._folder))
 
     def sync(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            sync_all = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-            if sync_all is None:  # not Linux
-                os.sync()
-            elif sync_all(descriptor) != 0:
-                raise StorageError(
-                    "cannot flush blobs",
-                    where=str(self._folder),
-                    got=os.strerror(ctypes.get_errno()),
-                )
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                sync_all = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+                if sync_all is None:  # not Linux
+                    os.sync()
+                elif sync_all(descriptor) != 0:
+                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StorageError(
+                "cannot flush blobs", where=str(self._folder), got=error
+            ) from error
 
     def replace(self, name: str, written: bytes) -> None:
         path = self._path(name)
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
-            self._write(new, written)
-            os.rename(new, path)
+            try:
+                self._write(new, written)
+                os.rename(new, path)
+            finally:
+                new.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError("cannot write a blob", where=str(path), got=error) from error
 
@@ -87,8 +91,8 @@ class FileBlobs:
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        with open(descriptor, "wb", buffering=0) as file:
-            file.write(written)
+        with open(descriptor, "wb") as file:
+            file.write(written)  # all of it or an error: a full disk may take a part
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

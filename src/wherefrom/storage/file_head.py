@@ -70,7 +70,8 @@ class FileHead:
         new = self._path.with_suffix(".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            os.write(descriptor, written)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(written)  # all of it or an error: a full disk may take a part
             if durable:
                 os.fdatasync(descriptor)
         finally:

@@ -11,14 +11,17 @@ Source: docs/formats/journal.md
 
 from __future__ import annotations
 
+import bisect
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from wherefrom.errors import Corrupt, JournalFailed, StorageError
 from wherefrom.formats.entry import NONCE_BYTES
-from wherefrom.storage.contracts import EMPTY, Record, Tail
+from wherefrom.storage.contracts import EMPTY, Damage, Record, Tail
 from wherefrom.storage.file_head import sync_folder
 from wherefrom.storage.frames import FRAME_ENTRIES_MAX, encode
 from wherefrom.storage.segment import (
@@ -27,11 +30,14 @@ from wherefrom.storage.segment import (
     Segment,
     SegmentName,
     parse_name,
+    read_previous,
+    write_all,
     write_header,
 )
+from wherefrom.storage.survey import FilePiece, survey_files
 
 SEGMENT_BYTES_MAX: Final = 128 * 1024 * 1024
-_ERASED: Final = bytes(NONCE_BYTES)
+_OPEN_SEGMENTS_MAX: Final = 64
 
 
 class FileJournal:
@@ -40,6 +46,7 @@ class FileJournal:
     def __init__(self, folder: Path, *, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
         self._folder = folder
         self._segment_bytes_max = segment_bytes_max
+        self._lock = threading.Lock()
         self._open: dict[str, Segment] = {}
         self._chains: dict[str, list[Tail]] = {}
         self._epoch = 0
@@ -51,9 +58,10 @@ class FileJournal:
     def close(self) -> None:
         """Give every descriptor back; nothing is flushed, for nothing is held."""
         self._close_writer()
-        for segment in self._open.values():
-            segment.close()
-        self._open.clear()
+        with self._lock:
+            for segment in self._open.values():
+                segment.close()
+            self._open.clear()
 
     # -- writing
 
@@ -93,11 +101,8 @@ class FileJournal:
 
     def _write(self, written: bytes) -> None:
         assert self._file is not None
-        view, at = memoryview(written), self._tail.length
         try:
-            while view:
-                done = os.pwrite(self._file, view, at)
-                view, at = view[done:], at + done
+            write_all(self._file, written, self._tail.length)
         except OSError as error:
             try:
                 os.ftruncate(self._file, self._tail.length)
@@ -135,12 +140,12 @@ class FileJournal:
         self._tail = Tail(self._tail.size, name.to_text(), HEADER_BYTES)
 
     def _keep_marks(self, frames: list[tuple[int, int]]) -> None:
-        segment = self._segment(self._tail.segment)
-        assert self._marks is not None
-        for index, offset in frames:
-            mark = segment.add_mark(index, offset)
-            if mark:
-                os.write(self._marks, mark)
+        # The records are durable already, so nothing here may look like a refusal.
+        with contextlib.suppress(OSError, Corrupt):
+            segment = self._segment(self._tail.segment)
+            marks = [segment.add_mark(index, offset) for index, offset in frames]
+            if self._marks is not None and any(marks):
+                os.write(self._marks, b"".join(filter(None, marks)))
 
     def _close_writer(self) -> None:
         for descriptor in (self._file, self._marks):
@@ -161,17 +166,19 @@ class FileJournal:
 
     def _whole_frames(self, place: Tail) -> Iterator[tuple[Tail, list[Record]]]:
         segment = self._segment(place.segment)
-        length = segment.path.stat().st_size
-        try:
+        length, whole = segment.path.stat().st_size, place.length
+        # A torn end is no error: what follows was never acknowledged.
+        with contextlib.suppress(Corrupt):
             for frame in segment.scan(first=place.size, offset=place.length, length=length):
-                size = frame.first + len(frame.head.entries)
-                end = Tail(size, place.segment, frame.offset + frame.head.length)
-                records = list(self._records(segment, frame))
-                if frame.head.contents and any(r.nonce is None for r in records):
-                    return  # zeros where a content was never written; erasing comes after the head
-                yield end, records
-        except Corrupt:
-            return  # a torn end: what follows was never acknowledged
+                whole = frame.offset + frame.head.length
+        segment.settle(place.length, whole)
+        for frame in segment.scan(first=place.size, offset=place.length, length=whole):
+            size = frame.first + len(frame.head.entries)
+            end = Tail(size, place.segment, frame.offset + frame.head.length)
+            records = list(segment.records(frame))
+            if frame.head.contents and any(r.nonce is None for r in records):
+                return  # zeros where a content was never written; erasing comes after the head
+            yield end, records
 
     def _following(self, tail: Tail, epoch: int) -> Tail | None:
         name = SegmentName(tail.size, epoch).to_text()
@@ -191,7 +198,7 @@ class FileJournal:
     def records(self, *, tail: Tail, first: int, limit: int) -> Iterator[Record]:
         for segment, frame in self._frames(tail=tail, first=first, limit=limit):
             start, stop = max(first - frame.first, 0), limit - frame.first
-            yield from self._records(segment, frame, start, stop)
+            yield from segment.records(frame, start, stop)
 
     def erase(self, index: int, *, tail: Tail) -> None:
         segment, frame = next(self._frames(tail=tail, first=index, limit=index + 1))
@@ -201,12 +208,18 @@ class FileJournal:
         try:
             file = os.open(segment.path, os.O_WRONLY)
             try:
-                os.pwrite(file, bytes(NONCE_BYTES + size), frame.offset + offset - NONCE_BYTES)
-                os.fdatasync(file)
+                # Content first: a nonce of zeros promises that the content is gone.
+                for at, length in ((offset, size), (offset - NONCE_BYTES, NONCE_BYTES)):
+                    write_all(file, bytes(length), frame.offset + at)
+                    os.fdatasync(file)
             finally:
                 os.close(file)
         except OSError as error:
             raise StorageError("cannot erase", where=str(segment.path), got=error) from error
+
+    def survey(self, *, tail: Tail) -> tuple[list[FilePiece], list[Damage]]:
+        """The stored form piece by piece, for an audit."""
+        return survey_files(self._folder, tail)
 
     def segments(self, tail: Tail) -> list[Tail]:
         """The chain that counts, oldest first: each segment's name, its end and its size there."""
@@ -217,62 +230,56 @@ class FileJournal:
         return self._folder / name
 
     def _chain(self, name: str) -> list[Tail]:
-        known = self._chains.get(name)
-        if known is None:
-            previous = self._segment(name).previous
-            known = [*self._chain(previous.segment), previous] if previous.segment else []
-            self._chains[name] = known
-        return known
+        """Where every segment before ``name`` was cut, oldest first."""
+        chain = self._chains.get(name)
+        if chain is None:
+            newer: list[Tail] = []
+            at = name
+            while at not in self._chains:
+                previous = read_previous(self._folder / at)
+                if not previous.segment:
+                    break
+                newer.append(previous)
+                at = previous.segment
+            chain = [*self._chains.get(at, []), *reversed(newer)]
+            # Writer and readers stand at the newest segment: older chains are only its beginning.
+            self._chains = {name: chain}
+        return chain
 
     def _segment(self, name: str) -> Segment:
-        segment = self._open.get(name)
-        if segment is None:
-            segment = self._open[name] = Segment(self._folder / name)
-        return segment
+        with self._lock:
+            segment = self._open.pop(name, None)
+            if segment is None:
+                segment = Segment(self._folder / name)
+                if len(self._open) >= _OPEN_SEGMENTS_MAX:
+                    # Dropped, not closed: a thread that still reads from it keeps it alive.
+                    del self._open[next(iter(self._open))]
+            self._open[name] = segment
+            return segment
 
     def _frames(self, *, tail: Tail, first: int, limit: int) -> Iterator[tuple[Segment, Frame]]:
         if not 0 <= first <= limit <= tail.size:
             raise IndexError(f"entries {first} to {limit} of a journal of {tail.size}")
-        for part in self.segments(tail):
-            if first >= limit:
-                return
-            if first >= part.size:
-                continue
+        if first == limit:
+            return
+        chain = self._chain(tail.segment)
+        start = bisect.bisect_right(chain, first, key=lambda part: part.size)
+        for part in (*chain[start:], tail):
+            stop = min(limit, part.size)
             segment = self._segment(part.segment)
             if limit == first + 1:
                 yield segment, segment.frame_of(first, length=part.length)
                 return
             for frame in segment.frames_from(first, length=part.length):
-                if frame.first >= min(limit, part.size):
+                if frame.first >= stop:
                     break
                 yield segment, frame
                 first = frame.first + len(frame.head.entries)
-
-    def _records(
-        self, segment: Segment, frame: Frame, start: int = 0, stop: int | None = None
-    ) -> Iterator[Record]:
-        contents = frame.head.contents
-        if not contents:
-            yield from (Record(e, None, None) for e in frame.head.entries[start:stop])
-            return
-        chosen = contents[start:stop]
-        if not chosen:
-            return
-        # One read for neighbours, unless they are large: then each is read alone.
-        low, high = chosen[0][0] - NONCE_BYTES, chosen[-1][0] + chosen[-1][1]
-        together = high - low <= 4 * 1024 * 1024
-        window = segment.pread(high - low, frame.offset + low) if together else b""
-        for entry, (offset, size) in zip(frame.head.entries[start:stop], chosen, strict=True):
-            at = offset - NONCE_BYTES - low
-            beside = (
-                window[at : at + NONCE_BYTES + size]
-                if together
-                else segment.pread(NONCE_BYTES + size, frame.offset + offset - NONCE_BYTES)
-            )
-            if len(beside) != NONCE_BYTES + size:
-                raise Corrupt("the journal is shorter than the head says", where=str(segment.path))
-            nonce = beside[:NONCE_BYTES]
-            if nonce == _ERASED:
-                yield Record(entry, None, None)
-            else:
-                yield Record(entry, nonce, beside[NONCE_BYTES:])
+            if first < stop:
+                raise Corrupt(
+                    f"a segment ends before entry {first}",
+                    where=str(segment.path),
+                    expected=f"entries to {part.size} in {part.length} bytes",
+                )
+            if first >= limit:
+                return

@@ -6,9 +6,11 @@ A journal here can be handed to a second writer, so fencing is tried on it as on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from wherefrom.errors import AlreadyExists, Fenced, NotFound
-from wherefrom.storage.contracts import EMPTY, Record, Tail
+from wherefrom.formats.entry import NONCE_BYTES, content_size
+from wherefrom.storage.contracts import EMPTY, Damage, Record, Stretch, Tail
 
 
 class MemoryJournal:
@@ -74,6 +76,26 @@ class MemoryJournal:
         at = index - previous.size
         old = self._segments[tail.segment][at]
         self._segments[tail.segment][at] = Record(old.entry, None, None)
+
+    def survey(self, *, tail: Tail) -> tuple[list[MemoryPiece], list[Damage]]:
+        return [MemoryPiece(0, tail.size, self._chain(tail))], []
+
+
+@dataclass(frozen=True)
+class MemoryPiece:
+    """The whole journal as one piece."""
+
+    first: int
+    limit: int
+    records: list[Record]
+
+    def walk(self) -> Iterator[Stretch | Damage]:
+        for index, record in enumerate(self.records):
+            if record.nonce is None or record.content is None:
+                beside = bytes(NONCE_BYTES + content_size(record.entry))
+            else:
+                beside = record.nonce + record.content
+            yield Stretch("journal", index, [record.entry], [beside])
 
 
 class MemoryBlobs:

@@ -1,0 +1,49 @@
+# Everything a person or a machine runs here. `make` alone lists it.
+PYTHON ?= python3
+PORT ?= 8474
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_TEST := $(VENV)/.installed-test
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench bench-quick floors clean
+
+help: ## list what make can do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(INSTALLED_TEST): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(INSTALLED) $@
+
+run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474)
+	$(BIN)/wherefrom up --sample --data ./wherefrom-data --port $(PORT)
+
+test: check ## install what tests need, check, and run every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -p no:cacheprovider tests/docs
+
+floors: $(INSTALLED_TEST) ## print the import graph, floor by floor
+	$(BIN)/python -m tests.floors
+
+bench: $(INSTALLED_TEST) ## measure every number of the design; writes bench/results.json
+	$(BIN)/python -m bench
+
+bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
+	$(BIN)/python -m bench --quick
+
+clean: ## remove what make made (never data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The HTTP door: requests in, the same answers as the command line out. No rule of its own."""

@@ -1,0 +1,58 @@
+"""What a server counts, in Prometheus's text format.
+
+Source: prometheus.io, text exposition format
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class WriterMetrics:
+    """Counters of the process that writes."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.records = Counter(
+            "wherefrom_records",
+            "Records that came in, by what became of them",
+            ["status", "code"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "wherefrom_record_seconds",
+            "From a request's last byte to its acknowledgement",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+            registry=self.registry,
+        )
+        self.log_size = Gauge("wherefrom_log_size", "Entries in the log", registry=self.registry)
+        self.waiting = Gauge(
+            "wherefrom_waiting_records", "Records queued for the log", registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)
+
+
+class ReaderMetrics:
+    """Gauges of the process that answers."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.view_size = Gauge(
+            "wherefrom_view_size",
+            "Log size each view has reached",
+            ["view"],
+            registry=self.registry,
+        )
+        self.behind = Gauge(
+            "wherefrom_view_behind_entries",
+            "Entries each view still has to read",
+            ["view"],
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)

@@ -1,0 +1,129 @@
+"""Reading over HTTP: each verb of the command line, with the same JSON.
+
+Handlers are plain functions: Starlette runs them on worker threads, so that a long trace keeps
+nobody else waiting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherefrom.api.access import principal_of
+from wherefrom.api.records import json_response
+from wherefrom.errors import Malformed
+from wherefrom.query.desk import Desk, TraceOptions
+
+
+def _desk(request: Request) -> Desk:
+    principal_of(request, "read")
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def _index(request: Request) -> int:
+    text = request.path_params["index"]
+    if not text.isascii() or not text.isdecimal() or len(text) > 16:
+        raise Malformed("not an entry index", expected="a decimal number from 0", got=text)
+    return int(text)
+
+
+def _number(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 16:
+        raise Malformed("not a number", where=f"?{name}=", expected="digits", got=text)
+    return int(text)
+
+
+def _flag(request: Request, name: str) -> bool:
+    return request.query_params.get(name, "").lower() in ("1", "true", "yes")
+
+
+def _options(request: Request) -> TraceOptions:
+    query = request.query_params
+    if query.get("direction", "up") not in ("up", "down"):
+        raise Malformed("not a direction", where="?direction=", expected="up or down")
+    return TraceOptions(
+        direction=query.get("direction", "up"),
+        depth=_number(request, "depth"),
+        kinds=tuple(query.getlist("kind")),
+        at=query.get("at"),
+        as_of=_number(request, "as_of"),
+    )
+
+
+def get_trace(request: Request) -> Response:
+    """``/v1/trace/{id}?direction=&depth=&kind=&at=&as_of=&to=``; ``to`` asks for a path."""
+    desk, id = _desk(request), request.path_params["id"]
+    to = request.query_params.get("to")
+    answer: Any = desk.path(id, to, _options(request)) if to else desk.trace(id, _options(request))
+    return json_response(answer)
+
+
+def get_show(request: Request) -> Response:
+    """``/v1/show/{id}?at=&as_of=``"""
+    return json_response(_desk(request).show(request.path_params["id"], _options(request)))
+
+
+def get_find(request: Request) -> Response:
+    """``/v1/find?q=``"""
+    return json_response(
+        _desk(request).find(request.query_params.get("q", ""), as_of=_number(request, "as_of"))
+    )
+
+
+def get_record(request: Request) -> Response:
+    """``/v1/records/{index}``: the entry, and whether its content is held."""
+    return json_response(_desk(request).record(_index(request)))
+
+
+def get_content(request: Request) -> Response:
+    """``/v1/records/{index}/content``: the exact bytes."""
+    content = _desk(request).content(_index(request))
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"},
+    )
+
+
+def get_receipt(request: Request) -> Response:
+    """``/v1/receipts/{index}``: a tlog-proof whose extra is the entry."""
+    return Response(_desk(request).receipt(_index(request)), media_type="text/plain")
+
+
+def get_proof(request: Request) -> Response:
+    """``/v1/prove/{id}?trace=1&content=1``: an evidence file, or a tlog-proof."""
+    proof = _desk(request).prove(
+        request.path_params["id"],
+        whole_trace=_flag(request, "trace"),
+        content=_flag(request, "content"),
+    )
+    kind = "application/zip" if proof.name.endswith(".zip") else "text/plain"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{proof.name}"',
+        "X-Wherefrom-Entries": " ".join(map(str, proof.entries[:100])),
+    }
+    return Response(proof.written, media_type=kind, headers=headers)
+
+
+def get_verify(request: Request) -> Response:
+    """``/v1/verify/{id}``: the steps that hold, for every record that speaks of a thing."""
+    return json_response(_desk(request).verify(request.path_params["id"]))
+
+
+def get_status(request: Request) -> Response:
+    """``/v1/log``: origin, size, root, key, checkpoint, and how far each view has come."""
+    return json_response(_desk(request).status())
+
+
+def get_consistency(request: Request) -> Response:
+    """``/v1/log/consistency?from=&to=``: base64 hashes."""
+    first, second = _number(request, "from"), _number(request, "to")
+    if first is None or second is None:
+        raise Malformed("two sizes are needed", where="?from=&to=")
+    return json_response(_desk(request).consistency(first, second))

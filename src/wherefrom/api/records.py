@@ -1,0 +1,257 @@
+"""Writing over HTTP: records, OpenLineage events, CloudEvents.
+
+    body ──► decompress ──► split ──► judge each ──► one group commit ──► an item for each
+
+A small body is judged on the event loop and committed by the log's own thread; a large one is
+spooled and taken in slices on a worker thread, so that its size costs no memory.
+
+Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import IO, Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherefrom.api.access import principal_of
+from wherefrom.api.problems import STATUSES, problem_response
+from wherefrom.collect.decompress import open_plain
+from wherefrom.collect.principals import Principal
+from wherefrom.collect.split import Piece, split
+from wherefrom.errors import LimitPassed, Refused, Unsupported
+from wherefrom.formats import tlog_proof
+from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.log.group import Committed, GroupCommit
+from wherefrom.log.recorder import Outcome, Recorder, outcome_of, refused
+from wherefrom.log.writer import Receipt
+from wherefrom.verify.verified import Verified
+
+SMALL_BODY_BYTES: Final = 1024 * 1024
+BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
+SLICE_RECORDS: Final = 1000
+
+
+class Intake:
+    """What the handlers share: the recorder and the queue in front of its log."""
+
+    def __init__(self, recorder: Recorder, group: GroupCommit) -> None:
+        self.recorder = recorder
+        self.group = group
+        # The server counts outcomes; nobody else has to.
+        self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
+
+    def judge(
+        self, pieces: Iterable[Piece], principal: Principal, only: str | None = None
+    ) -> tuple[list[Outcome | None], list[Verified]]:
+        """Judge each piece: an outcome where it is refused, else None and its ``Verified``."""
+        outcomes: list[Outcome | None] = []
+        verified: list[Verified] = []
+        for piece in pieces:
+            try:
+                if piece.content is None:
+                    assert piece.refusal is not None
+                    raise piece.refusal
+                verified.append(self.recorder.judge(piece.content, principal=principal, only=only))
+                outcomes.append(None)
+            except Refused as error:
+                outcomes.append(refused(error))
+        return outcomes, verified
+
+    def settled(self, verified: list[Verified], committed: Committed) -> list[Receipt]:
+        """The receipts, after verdicts for contents that came again better vouched for."""
+        if any(r.known for r in committed.receipts):
+            return self.recorder.settle(verified, committed.receipts)
+        return committed.receipts
+
+
+class Item(msgspec.Struct):
+    """One record's fate, as HTTP answers it."""
+
+    status: str
+    index: int | None = None
+    content: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    receipt: str | None = None
+
+
+def _items(
+    outcomes: list[Outcome | None], receipts: list[Receipt], committed: Committed | None
+) -> list[Item]:
+    items: list[Item] = []
+    at = 0
+    for outcome in outcomes:
+        text = None
+        if outcome is None:
+            receipt = receipts[at]
+            outcome = outcome_of(receipt)
+            if committed is not None and committed.paths is not None:
+                assert committed.checkpoint is not None
+                proof = TlogProof(
+                    receipt.index, tuple(committed.paths[at]), committed.checkpoint, receipt.entry
+                )
+                text = tlog_proof.to_bytes(proof).decode()
+            at += 1
+        items.append(
+            Item(outcome.status, outcome.index, outcome.content, outcome.code, outcome.reason, text)
+        )
+    return items
+
+
+def status_of(items: list[Item]) -> int:
+    """201 all new, 200 all known, 207 mixed, else the status of the first refusal."""
+    kinds = {item.status for item in items}
+    if kinds == {"recorded"}:
+        return 201
+    if kinds == {"known"}:
+        return 200
+    if kinds == {"refused"}:
+        return STATUSES.get(items[0].code or "refused", 422)
+    return 207
+
+
+async def take(request: Request, *, only: str | None = None, prove: bool = False) -> list[Item]:
+    """Read the body and record what is in it. Raises the errors of the doors below."""
+    principal = principal_of(request, "record")
+    items = await _take_body(request, principal, only, prove)
+    intake: Intake = request.app.state.intake
+    for (status, code), count in Counter((i.status, i.code) for i in items).items():
+        intake.on_outcome(status, code, count)
+    return items
+
+
+async def _take_body(
+    request: Request, principal: Principal, only: str | None, prove: bool
+) -> list[Item]:
+    intake: Intake = request.app.state.intake
+    body = await _read_body(request)
+    lines = "ndjson" in request.headers.get("content-type", "")
+    if isinstance(body, bytes):
+        outcomes, verified = intake.judge(_pieces(body, lines), principal, only)
+        if not verified:
+            return _items(outcomes, [], None)
+        committed = await asyncio.wrap_future(intake.group.submit(verified, prove=prove))
+        return _items(outcomes, intake.settled(verified, committed), committed)
+    with body:
+        return await asyncio.to_thread(_take_slices, intake, body, principal, lines, only, prove)
+
+
+def _take_slices(
+    intake: Intake,
+    body: IO[bytes],
+    principal: Principal,
+    lines: bool,
+    only: str | None,
+    prove: bool,
+) -> list[Item]:
+    items: list[Item] = []
+    pieces = _pieces(body, lines)
+    while part := list(islice(pieces, SLICE_RECORDS)):
+        outcomes, verified = intake.judge(part, principal, only)
+        if verified:
+            committed = intake.group.submit(verified, prove=prove).result()
+            items += _items(outcomes, intake.settled(verified, committed), committed)
+        else:
+            items += _items(outcomes, [], None)
+    return items
+
+
+def _pieces(body: bytes | IO[bytes], lines: bool) -> Iterator[Piece]:
+    try:
+        yield from split(open_plain(body), lines=lines)
+    except Refused as error:
+        yield Piece(None, None, error)
+
+
+async def _read_body(request: Request) -> bytes | IO[bytes]:
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "zstd", "bzip2", ""):
+        raise Unsupported(
+            "a content encoding we do not read",
+            where="Content-Encoding",
+            expected="gzip, zstd or none",
+            got=encoding,
+        )
+    chunks: list[bytes] = []
+    size = 0
+    spool: IO[bytes] | None = None
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise LimitPassed("the body is too large", expected=f"body_bytes_max {BODY_BYTES_MAX}")
+        if spool is None and size > SMALL_BODY_BYTES:
+            spool = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            spool.writelines(chunks)
+        if spool is None:
+            chunks.append(chunk)
+        else:
+            spool.write(chunk)
+    if spool is None:
+        return b"".join(chunks)
+    spool.seek(0)
+    return spool
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """JSON, encoded by msgspec: structs keep their order."""
+    return Response(_ENCODER.encode(value), status, media_type="application/json")
+
+
+async def post_records(request: Request) -> Response:
+    """``POST /v1/records``: one, an array or NDJSON; ``?wait=proof`` adds receipts."""
+    items = await take(request, prove=request.query_params.get("wait") == "proof")
+    log = request.app.state.intake.recorder.writer.position()
+    return json_response(
+        {"items": items, "log": {"size": log.size, "root": log.root.hex()}}, status_of(items)
+    )
+
+
+async def post_event(request: Request) -> Response:
+    """``POST /v1/events``: structured CloudEvents, one or a batch."""
+    items = await take(request, only="cloudevents")
+    return json_response({"items": items}, status_of(items))
+
+
+async def post_lineage(request: Request) -> Response:
+    """``POST /api/v1/lineage``: one OpenLineage event, 201 when new and 200 when known."""
+    items = await take(request, only="openlineage")
+    if len(items) != 1:
+        return problem_response(
+            Refused("one event is expected here", got=f"{len(items)} events",
+                    do="Send arrays to /api/v1/lineage/batch")
+        )  # fmt: skip
+    return json_response(items[0], status_of(items))
+
+
+async def post_lineage_batch(request: Request) -> Response:
+    """``POST /api/v1/lineage/batch``: an array; 204 if all were taken, else a summary."""
+    items = await take(request, only="openlineage")
+    failed = [(i, item) for i, item in enumerate(items) if item.status == "refused"]
+    if not failed:
+        return Response(status_code=204)
+    return json_response(
+        {
+            "status": "partial_success",
+            "summary": {
+                "received": len(items),
+                "successful": len(items) - len(failed),
+                "failed": len(failed),
+                "retriable": 0,
+                "non_retriable": len(failed),
+            },
+            "failed_events": [
+                {"index": i, "reason": item.reason, "retriable": False} for i, item in failed
+            ],
+        }
+    )

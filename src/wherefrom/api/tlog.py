@@ -1,0 +1,39 @@
+"""The log as tlog-tiles clients, witnesses and auditors read it.
+
+    /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]
+
+Any width of any tile that has existed is served by truncation. Served by the reader.
+Source: C2SP tlog-tiles
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherefrom.errors import Malformed, NotFound
+from wherefrom.formats.tiles import parse_tile_path
+from wherefrom.log.reader import LogReader
+
+_IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+async def get_checkpoint(request: Request) -> Response:
+    """The newest signed checkpoint."""
+    log: LogReader = request.app.state.log
+    log.refresh()
+    return Response(log.checkpoint, media_type="text/plain", headers={"Cache-Control": "no-cache"})
+
+
+def get_tile(request: Request) -> Response:
+    """A tile or an entry bundle, whole or its first entries."""
+    log: LogReader = request.app.state.log
+    try:
+        name = parse_tile_path("tile/" + request.path_params["path"])
+    except Malformed as error:
+        raise NotFound(error.what, where=error.where) from error
+    if name.level is None:
+        written = log.bundle(name.n, name.width)
+    else:
+        written = log.tile(name.level, name.n, name.width)
+    return Response(written, media_type="application/octet-stream", headers=_IMMUTABLE)

@@ -1,0 +1,265 @@
+"""The wiring: a data directory becomes a log, a recorder, a graph. The only reader of settings.
+
+DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
+DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
+DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+
+Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from wherefrom.collect.principals import Principal, TokenFile, write_secret
+from wherefrom.errors import NotFound, SettingError, Unavailable
+from wherefrom.formats import note as notes
+from wherefrom.formats import timestamps
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.recognise import FACTS_VERSION, facts_of
+from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.log.decisions import Decisions
+from wherefrom.log.reader import LogReader
+from wherefrom.log.recorder import Recorder
+from wherefrom.log.writer import LogWriter
+from wherefrom.query.desk import Desk
+from wherefrom.storage.file_blobs import FileBlobs
+from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_journal import FileJournal
+from wherefrom.views.graph import GraphReader, GraphView
+
+DATA_DEFAULT: Final = "./wherefrom-data"
+_LOG_KEY = "keys/log.key"
+_LOG_VKEY = "keys/log.vkey"
+_SERVICE_KEY = "keys/service.key"
+_PRODUCER_KEY = "keys/producer.key"
+
+
+def now() -> str:
+    """Now, as the entry writes times."""
+    return timestamps.to_text(datetime.now(UTC))
+
+
+class Served(NamedTuple):
+    """Who serves a directory now: base URL and process id."""
+
+    url: str
+    pid: int
+
+
+class DataFolder:
+    """Paths and secrets of one data directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    # -- making one
+
+    def exists(self) -> bool:
+        """Is there a log here?"""
+        return (self.path / _LOG_VKEY).exists()
+
+    def create(self, *, origin: str | None = None) -> None:
+        """Make the keys of a new log, unless they are there. Raises SettingError."""
+        if self.exists():
+            return
+        origin = origin or f"wherefrom.local/{secrets.token_hex(8)}"
+        try:
+            notes.check_name(origin, where="origin")
+        except Exception as error:
+            raise SettingError(
+                "not an origin", expected="a URL without scheme, such as example.com/log"
+            ) from error
+        (self.path / "keys").mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        log_key, service_key = SigningKey.generate(), SigningKey.generate()
+        write_secret(self.path / _LOG_KEY, log_key.to_skey_text(origin) + "\n")
+        write_secret(self.path / _SERVICE_KEY, service_key.to_skey_text("service") + "\n")
+        write_secret(self.path / _PRODUCER_KEY, secrets.token_hex(32) + "\n")
+        # Last: its presence says that everything above is there.
+        (self.path / _LOG_VKEY).write_text(log_key.verifier_key(origin).to_text() + "\n")
+
+    def need(self) -> None:
+        """Raises NotFound unless there is a log here."""
+        if not self.exists():
+            raise NotFound(
+                "no log in this directory",
+                where=str(self.path),
+                do="Start one with: wherefrom up, or record something with --data",
+            )
+
+    # -- what lies in it
+
+    def log_vkey(self) -> VerifierKey:
+        """The verifier key of the checkpoints, named after the origin."""
+        self.need()
+        return notes.parse_verifier_key((self.path / _LOG_VKEY).read_text().strip())
+
+    @property
+    def origin(self) -> str:
+        """The log's origin."""
+        return self.log_vkey().name
+
+    def _secret(self, name: str) -> str:
+        path = self.path / name
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SettingError("a key file cannot be read", where=str(path), got=error) from error
+
+    def log_key(self) -> SigningKey:
+        """The secret that signs checkpoints."""
+        return SigningKey.from_skey_text(self._secret(_LOG_KEY), where=_LOG_KEY)[1]
+
+    def service_key(self) -> SigningKey:
+        """The secret that signs Wherefrom's own records."""
+        return SigningKey.from_skey_text(self._secret(_SERVICE_KEY), where=_SERVICE_KEY)[1]
+
+    def producer_key(self) -> bytes:
+        """The secret under which principals are hashed."""
+        return bytes.fromhex(self._secret(_PRODUCER_KEY))
+
+    @property
+    def tokens(self) -> TokenFile:
+        """Who may use a server on this directory."""
+        return TokenFile(self.path / "tokens.json")
+
+    def ensure_admin_token(self) -> Path:
+        """The file of the administrator's token; made, with the token, at the first start."""
+        path = self.path / "token"
+        if not path.exists():
+            text, _ = self.tokens.add(Principal(name="administrator", roles=("admin",)))
+            write_secret(path, text + "\n")
+        return path
+
+    @property
+    def graph_path(self) -> Path:
+        """Where the graph view lies."""
+        return self.path / "views" / "graph.db"
+
+    # -- who holds it
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only writer on this machine. Raises Unavailable if somebody else is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / "lock", "a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                served = self.served()
+                raise Unavailable(
+                    "another process writes to this directory",
+                    where=str(self.path),
+                    got=f"process {served.pid} at {served.url}" if served else None,
+                    do="Use its server (--server URL), or end it first",
+                ) from error
+            yield
+
+    def home(self) -> str:
+        """What tells this directory from a copy of it: the lock file's inode."""
+        return f"inode:{os.stat(self.path / 'lock').st_ino}"
+
+    def say_served(self, served: Served | None) -> None:
+        """Write down who serves this directory now, or that nobody does."""
+        path = self.path / "server.json"
+        if served is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_secret(path, json.dumps(served._asdict()) + "\n")
+
+    def served(self) -> Served | None:
+        """Who serves this directory, if that process still holds it."""
+        try:
+            said: dict[str, Any] = json.loads((self.path / "server.json").read_text())
+            with open(self.path / "lock", "a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (OSError, ValueError) as error:
+            if isinstance(error, BlockingIOError):
+                return Served(said["url"], said["pid"])
+        return None
+
+
+@contextmanager
+def open_recorder(folder: DataFolder, *, extends: Checkpoint | None = None) -> Iterator[Recorder]:
+    """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt."""
+    with folder.held():
+        journal = FileJournal(folder.path / "journal")
+        writer = LogWriter(
+            origin=folder.origin,
+            log_key=folder.log_key(),
+            journal=journal,
+            blobs=FileBlobs(folder.path),
+            head=FileHead(folder.path),
+            home=folder.home(),
+            dedup_folder=folder.path / "dedup",
+        )
+        writer.open(extends=extends)
+        recorder = Recorder(
+            writer,
+            decisions=Decisions(folder.path / "decisions.json"),
+            service_key=folder.service_key(),
+            producer_key=folder.producer_key(),
+            clock=now,
+        )
+        try:
+            recorder.start(log_key=folder.log_vkey().to_text())
+            recorder.finish_erasures()
+            yield recorder
+            recorder.decisions.catch_up(writer)
+        finally:
+            writer.close()
+            journal.close()
+
+
+def open_log(folder: DataFolder) -> LogReader:
+    """A reader of the log at its newest checkpoint. Raises NotFound, Corrupt."""
+    folder.need()
+    reader = LogReader(
+        origin=folder.origin,
+        log_key=folder.log_vkey(),
+        journal=FileJournal(folder.path / "journal"),
+        blobs=FileBlobs(folder.path),
+        head=FileHead(folder.path),
+    )
+    reader.refresh()
+    return reader
+
+
+def open_desk(folder: DataFolder, log: LogReader) -> Desk:
+    """Questions over a directory's log and graph."""
+    return Desk(log, GraphReader(folder.graph_path), log_key=folder.log_vkey())
+
+
+def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> int:
+    """Bring every view up to the log's newest checkpoint; returns the size reached.
+
+    ``rebuild`` throws them away first. Raises Unavailable while a server folds them.
+    """
+    folder.graph_path.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.path / "views.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Unavailable(
+                "a server keeps the views of this directory", where=str(folder.path)
+            ) from error
+        with open_graph(folder) as graph:
+            if rebuild:
+                graph.discard()
+            log.refresh()
+            return graph.fold(log).size
+
+
+def open_graph(folder: DataFolder) -> GraphView:
+    """The graph, to be folded by this process alone."""
+    return GraphView.open(folder.graph_path, facts_of=facts_of, facts_version=FACTS_VERSION)

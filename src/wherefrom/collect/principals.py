@@ -1,0 +1,170 @@
+"""Who is asking, and what they may do: bearer tokens, stored as hashes, with scopes.
+
+    Authorization: Bearer wf_… ──► SHA-256 ──► Token ──► Principal ──► may_send(facts)
+
+A token is 32 random bytes, so one SHA-256 is enough: there is nothing to guess. Nobody is
+anonymous: without a token there is no principal, and a process that opens the directory itself
+is ``local:<uid>``.
+
+Sizes:  a token is ``wf_`` and 43 characters
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from wherefrom.errors import NotAllowed, NotFound, SettingError
+from wherefrom.formats.facts import Facts
+
+ROLES: Final = ("read", "record", "admin")
+_PREFIX: Final = "wf_"
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone authenticated. Empty scopes allow everything; an entry ending in ``*`` a prefix.
+
+    name        as given when the token was made, or ``local:<uid>``
+    roles       of ``ROLES``; ``admin`` may do all
+    kinds       entry kinds it may send
+    producers   what a record may say made it
+    namespaces  job and dataset namespaces a record may speak of
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    producers: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+
+    def need(self, role: str) -> None:
+        """Raises NotAllowed unless this principal has ``role``."""
+        if role not in self.roles and "admin" not in self.roles:
+            raise NotAllowed(
+                f"{self.name} may not do this",
+                expected=f"a token with the role {role}",
+                got="roles " + " ".join(self.roles),
+                do=f"Ask an administrator for one: wherefrom tokens new NAME --role {role}",
+            )
+
+    def need_may_send(self, facts: Facts) -> None:
+        """Raises NotAllowed unless every scope covers what these facts speak of."""
+        self.need("record")
+        _need_covered("kind", self.kinds, (facts.kind,), self.name)
+        _need_covered("producer", self.producers, facts.producers, self.name)
+        _need_covered("namespace", self.namespaces, facts.namespaces, self.name)
+
+
+def _need_covered(what: str, scope: Sequence[str], said: Iterable[str], name: str) -> None:
+    for value in said if scope else ():
+        if not any(value == s or (s.endswith("*") and value.startswith(s[:-1])) for s in scope):
+            raise NotAllowed(
+                f"the token of {name} does not cover this {what}",
+                expected=" or ".join(scope),
+                got=value,
+            )
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the token file: a principal, and the hash that opens it."""
+
+    id: str
+    sha256: str
+    principal: Principal
+
+
+def local(uid: int) -> Principal:
+    """The principal of a process that holds the directory itself."""
+    return Principal(name=f"local:{uid}", roles=("admin",))
+
+
+def producer_of(principal: Principal, *, key: bytes) -> str:
+    """What an entry says of a principal: ``local:<uid>``, or a keyed hash that only we can link."""
+    if principal.name.startswith("local:"):
+        return principal.name
+    return "p:" + hmac.new(key, principal.name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class TokenFile:
+    """Tokens in one JSON file (mode 0600), read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._tokens: dict[str, Token] = {}
+
+    def authenticate(self, bearer: str) -> Principal | None:
+        """The principal of a bearer token, or None if nobody has it."""
+        self._load()
+        token = self._tokens.get(hashlib.sha256(bearer.encode()).hexdigest())
+        return token.principal if token else None
+
+    def add(self, principal: Principal) -> tuple[str, Token]:
+        """Make a token; its text is shown once and never stored. Raises SettingError."""
+        unknown = set(principal.roles) - set(ROLES)
+        if unknown or not principal.roles or not principal.name:
+            raise SettingError(
+                "a token needs a name and roles", expected=" ".join(ROLES), got=sorted(unknown)
+            )
+        if principal.name.startswith("local:"):
+            raise SettingError("a token's name may not begin with local:", got=principal.name)
+        self._load()
+        text = _PREFIX + secrets.token_urlsafe(32)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        token = Token(id=digest[:8], sha256=digest, principal=principal)
+        self._save([*self._tokens.values(), token])
+        return text, token
+
+    def revoke(self, id: str) -> Token:
+        """Take a token back. Raises NotFound."""
+        self._load()
+        gone = [t for t in self._tokens.values() if t.id == id]
+        if not gone:
+            raise NotFound("no such token", got=id, do="See: wherefrom tokens list")
+        self._save([t for t in self._tokens.values() if t.id != id])
+        return gone[0]
+
+    def list(self) -> Sequence[Token]:
+        """Every token, oldest first."""
+        self._load()
+        return list(self._tokens.values())
+
+    def _load(self) -> None:
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            self._tokens, self._seen = {}, None
+            return
+        if (stat.st_mtime_ns, stat.st_ino) == self._seen:
+            return
+        try:
+            tokens = msgspec.json.decode(self._path.read_bytes(), type=list[Token])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SettingError(
+                "the token file is broken", where=str(self._path), got=str(error)
+            ) from error
+        self._tokens = {t.sha256: t for t in tokens}
+        self._seen = (stat.st_mtime_ns, stat.st_ino)
+
+    def _save(self, tokens: Sequence[Token]) -> None:
+        written = json.dumps(msgspec.to_builtins(tokens), indent=1)
+        write_secret(self._path, written + "\n")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write ``text`` for this user alone, whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(new, path)

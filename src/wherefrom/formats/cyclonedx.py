@@ -1,0 +1,387 @@
+"""CycloneDX JSON as facts: what an SBOM, OBOM, CBOM or VEX document says is in what.
+
+    document (sbom) ── alternate ──► urn:cdx:<serial>/<version>      BOM-Link
+       │  └─ attributed_to ──► software:syft@0.58.0
+       ├─ describes ──► metadata.component ── contains ──► component ── contains ──► nested
+       │                        └─ depends_on ──► component ── depends_on ──► component
+       └─ describes ──► CVE-2021-44228   {state, affects}
+
+``components.py`` says which node a component is. Read as heard: a reference that leads nowhere
+is left out and counted on the document (``dangling_references``), because real generators write
+them; one reference for two different things is refused, because two readers could follow
+different ones. Not read: formulation, compositions, annotations, declarations, people.
+
+Sizes:  versions 1.2 to 1.7 · 100,000 components and services · 64 affected things an edge
+Source: ECMA-424; the CycloneDX JSON schemas 1.2 to 1.7; BOM-Link (cyclonedx.org)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from wherefrom.errors import Malformed, Unsupported
+from wherefrom.formats import components as parts
+from wherefrom.formats.digests import commit_id
+from wherefrom.formats.facts import Facts, FactsBuilder
+from wherefrom.formats.strict_json import (
+    as_array,
+    as_object,
+    as_string,
+    get_array,
+    get_object,
+    get_string,
+    need_string,
+)
+
+VERSIONS: Final = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
+MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
+AFFECTS_MAX: Final = 64
+
+_SERIAL = re.compile(r"urn:uuid:([0-9a-fA-F-]{36})")
+_BOM_LINK = re.compile(r"urn:cdx:[0-9a-fA-F-]{36}/[0-9]{1,9}(?:#.+)?", re.DOTALL)
+
+
+def recognises(document: Mapping[str, Any]) -> bool:
+    """Whether the document means to be CycloneDX, whole or broken; looks at two keys."""
+    schema = document.get("$schema")
+    return "bomFormat" in document or (isinstance(schema, str) and "cyclonedx" in schema.lower())
+
+
+def media_type(document: Mapping[str, Any]) -> str:
+    """The type with the version that the document came with. Raises Malformed, Unsupported."""
+    return f"{MEDIA_TYPE}; version={_check_version(document)}"
+
+
+def occurred(document: Mapping[str, Any]) -> str | None:
+    """When the document says it was made; None when it does not say so in a readable way."""
+    return parts.occurred(get_object(document, "metadata").get("timestamp"))[0]
+
+
+def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
+    """What the document says.
+
+    document     the value that ``strict_json.decode`` gave
+    document_id  ``sha256:`` + hex of the content's bytes: the node of the document itself
+
+    Raises Malformed for a missing or wrong field, naming its path; Unsupported for a version
+    outside 1.2 to 1.7; LimitPassed.
+    """
+    builder = FactsBuilder(document=document_id)
+    embed(builder, document, document_id=document_id, subject=None)
+    return parts.close(builder, type=media_type(document), occurred=occurred(document))
+
+
+def embed(
+    builder: FactsBuilder,
+    document: Mapping[str, Any],
+    *,
+    document_id: str,
+    subject: str | None,
+) -> None:
+    """Add the document's nodes and edges to ``builder``, as ``facts`` does.
+
+    subject  the artifact a signed statement attests the document for; it then is what the
+             document describes, and the document's own name for it an ``alternate``
+    """
+    _Reader(builder, document, document_id).read(subject)
+
+
+def _check_version(document: Mapping[str, Any]) -> str:
+    bom_format = get_string(document, "bomFormat")
+    if bom_format != "CycloneDX":
+        raise Malformed(
+            "not a CycloneDX document", where="bomFormat", expected="CycloneDX", got=bom_format
+        )
+    version = need_string(document, "specVersion")
+    if version not in VERSIONS:
+        raise Unsupported(
+            "a CycloneDX version that is not read",
+            where="specVersion",
+            expected=f"{VERSIONS[0]} to {VERSIONS[-1]}",
+            got=version,
+        )
+    return version
+
+
+class _Vulnerability(NamedTuple):
+    states: dict[str | None, None]
+    justifications: dict[str | None, None]
+    affects: dict[str, None]
+
+
+class _Reader:
+    """One document on its way into a builder; ``refs`` is what each bom-ref names."""
+
+    def __init__(
+        self, builder: FactsBuilder, document: Mapping[str, Any], document_id: str
+    ) -> None:
+        self.builder = builder
+        self.document = document
+        self.document_id = document_id
+        self.refs: dict[str, str] = {}
+        self.said: dict[str, tuple[str, str | None, str | None]] = {}
+        self.own: str | None = None
+        self.count = 0
+        self.dangling = 0
+
+    def read(self, subject: str | None) -> None:
+        version = _check_version(self.document)
+        metadata = get_object(self.document, "metadata")
+        bom_link = self._bom_link()
+        main = get_object(metadata, "component") or None
+        self.builder.node(
+            self.document_id,
+            "sbom",
+            parts.shown(get_string(main, "name", where="metadata.component")) if main else None,
+            {
+                "format": "CycloneDX",
+                "specVersion": version,
+                "serialNumber": parts.shown(get_string(self.document, "serialNumber")),
+                **parts.occurred(metadata.get("timestamp"))[1],
+            },
+        )
+        if bom_link:
+            link = self.builder.node(bom_link, "resource")
+            self.builder.edge(self.document_id, "alternate", link)
+        root = self._subject(main, subject, bom_link) or self.document_id
+        for at, component in enumerate(get_array(self.document, "components")):
+            self._component(component, f"components[{at}]", whole=root)
+        for at, service in enumerate(get_array(self.document, "services")):
+            self._service(service, f"services[{at}]", whole=root)
+        self._dependencies()
+        self._vulnerabilities()
+        self._tools(metadata.get("tools"))
+        if self.dangling:
+            self.builder.node(
+                self.document_id, "sbom", properties={"dangling_references": self.dangling}
+            )
+
+    def _bom_link(self) -> str | None:
+        version = self.document.get("version")
+        if version is None:
+            version = 1
+        if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 10**9:
+            raise Malformed(
+                "a field has the wrong type", where="version", expected="an integer", got=version
+            )
+        match = _SERIAL.fullmatch(get_string(self.document, "serialNumber") or "")
+        return f"urn:cdx:{match[1].lower()}/{version}" if match else None
+
+    def _subject(
+        self, main: dict[str, Any] | None, subject: str | None, bom_link: str | None
+    ) -> str | None:
+        own = None
+        if main is not None:
+            own = self._component(main, "metadata.component", whole=subject)
+        root = parts.add_subject(
+            self.builder, document_id=self.document_id, own=own, subject=subject
+        )
+        if main is None or root is None:
+            return root
+        ref = get_string(main, "bom-ref", where="metadata.component")
+        if ref is not None:
+            self.refs[ref] = root
+            if bom_link:
+                link = self.builder.node(parts.bounded(f"{bom_link}#{ref}"), "resource")
+                self.builder.edge(root, "alternate", link)
+        if main.get("type") == "container":
+            parts.add_tag(self.builder, _part(main, "metadata.component", ""), root)
+        if root.startswith(self.document_id):
+            # A name and a version prove nothing: say so where people look.
+            self.builder.node(root, "component", properties={"identity": "asserted"})
+        return root
+
+    def _component(self, value: object, where: str, *, whole: str | None) -> str:
+        component = as_object(value, where=where)
+        self.count += 1
+        parts.check_count(self.count)
+        ref = get_string(component, "bom-ref", where=where)
+        part = _part(component, where, f"{self.document_id}#{ref or '/' + where}")
+        node = parts.add(self.builder, part)
+        if ref is not None:
+            self._name(ref, node, part.name, part.version, where)
+        if where == "metadata.component":
+            self.own = node
+        # Generators list the subject again among its components: it does not contain itself.
+        inner = whole if whole is not None and node == self.own else node
+        if whole is not None and node != self.own:
+            self.builder.edge(whole, "contains", node)
+        for at, nested in enumerate(get_array(component, "components", where=where)):
+            self._component(nested, f"{where}.components[{at}]", whole=inner)
+        self._pedigree(component, node, where)
+        for reference in get_array(component, "externalReferences", where=where):
+            if isinstance(reference, dict) and reference.get("type") == "bom":
+                other = self._bom_link_node(reference.get("url"))
+                if other is not None:
+                    self.builder.edge(other, "describes", node)
+        return node
+
+    def _name(self, ref: str, node: str, name: str | None, version: str | None, where: str) -> None:
+        self.refs.setdefault(ref, node)
+        before = self.said.setdefault(ref, (node, name, version))
+        scoped = node.startswith(self.document_id)
+        if before[0] != node or (scoped and before != (node, name, version)):
+            raise Malformed(
+                "one bom-ref names two things",
+                where=f"{where}.bom-ref",
+                expected="each bom-ref once",
+                got=ref,
+                do="Two readers could follow it to different components; give each its own",
+            )
+
+    def _service(self, value: object, where: str, *, whole: str) -> None:
+        service = as_object(value, where=where)
+        self.count += 1
+        parts.check_count(self.count)
+        ref = get_string(service, "bom-ref", where=where)
+        name, version = _full_name(service, where), get_string(service, "version", where=where)
+        node = self.builder.node(
+            parts.bounded(f"{self.document_id}#{ref or '/' + where}"),
+            "component",
+            parts.shown(name),
+            {"type": "service", "version": parts.shown(version)},
+        )
+        if ref is not None:
+            self._name(ref, node, name, version, where)
+        self.builder.edge(whole, "contains", node)
+        for at, nested in enumerate(get_array(service, "services", where=where)):
+            self._service(nested, f"{where}.services[{at}]", whole=node)
+
+    def _pedigree(self, component: dict[str, Any], node: str, where: str) -> None:
+        """What the component was made from: its ancestors, and the commits it was built of."""
+        pedigree = get_object(component, "pedigree", where=where)
+        where = f"{where}.pedigree"
+        for at, ancestor in enumerate(get_array(pedigree, "ancestors", where=where)):
+            source = self._component(ancestor, f"{where}.ancestors[{at}]", whole=None)
+            self.builder.edge(node, "derived_from", source)
+        for at, value in enumerate(get_array(pedigree, "commits", where=where)):
+            commit = as_object(value, where=f"{where}.commits[{at}]")
+            id_ = commit_id(get_string(commit, "uid", where=f"{where}.commits[{at}]") or "")
+            if id_ is not None:
+                self.builder.edge(node, "derived_from", self.builder.node(id_, "commit"))
+
+    def _dependencies(self) -> None:
+        for at, value in enumerate(get_array(self.document, "dependencies")):
+            where = f"dependencies[{at}]"
+            dependency = as_object(value, where=where)
+            source = self.refs.get(need_string(dependency, "ref", where=where))
+            targets = get_array(dependency, "dependsOn", where=where)
+            self.dangling += source is None
+            for to, ref in enumerate(targets):
+                target = self.refs.get(as_string(ref, where=f"{where}.dependsOn[{to}]"))
+                if target is None:
+                    self.dangling += 1
+                elif source is not None:
+                    self.builder.edge(source, "depends_on", target)
+
+    def _vulnerabilities(self) -> None:
+        said: dict[str, _Vulnerability] = {}
+        for at, value in enumerate(get_array(self.document, "vulnerabilities")):
+            where = f"vulnerabilities[{at}]"
+            vulnerability = as_object(value, where=where)
+            id_ = get_string(vulnerability, "id", where=where)
+            if id_ is None:
+                continue
+            # One id may come several times, once for each thing it affects.
+            known = said.setdefault(id_, _Vulnerability({}, {}, {}))
+            analysis = get_object(vulnerability, "analysis", where=where)
+            known.states[get_string(analysis, "state", where=where)] = None
+            known.justifications[get_string(analysis, "justification", where=where)] = None
+            known.affects.update(self._affected(vulnerability, where))
+        for id_, known in said.items():
+            node = self.builder.node(parts.bounded(id_), "resource", parts.shown(id_))
+            properties = {
+                "state": _short(known.states),
+                "justification": _short(known.justifications),
+                "affects": list(known.affects)[:AFFECTS_MAX],
+                "affects_count": len(known.affects),
+            }
+            self.builder.edge(
+                self.document_id, "describes", node, {k: v for k, v in properties.items() if v}
+            )
+
+    def _affected(self, vulnerability: dict[str, Any], where: str) -> dict[str, None]:
+        found: dict[str, None] = {}
+        for at, value in enumerate(get_array(vulnerability, "affects", where=where)):
+            affects = as_object(value, where=f"{where}.affects[{at}]")
+            ref = need_string(affects, "ref", where=f"{where}.affects[{at}]")
+            found[parts.shown(self.refs.get(ref, ref)) or ""] = None
+            # A VEX speaks of another document's component: the link finds its alternate.
+            other = None if ref in self.refs else self._bom_link_node(ref)
+            if other is not None:
+                self.builder.edge(self.document_id, "describes", other)
+        return found
+
+    def _bom_link_node(self, text: object) -> str | None:
+        """The node of another document, or of a part of one; None for any other text."""
+        if isinstance(text, str) and _BOM_LINK.fullmatch(text):
+            return self.builder.node(parts.bounded(text), "resource")
+        return None
+
+    def _tools(self, tools: object) -> None:
+        if isinstance(tools, dict):
+            listed = get_array(tools, "components", where="metadata.tools")
+            listed = listed + get_array(tools, "services", where="metadata.tools")
+        else:
+            listed = [] if tools is None else as_array(tools, where="metadata.tools")
+        for at, value in enumerate(listed):
+            tool = as_object(value, where=f"metadata.tools[{at}]")
+            name = get_string(tool, "name", where=f"metadata.tools[{at}]")
+            version = get_string(tool, "version", where=f"metadata.tools[{at}]")
+            parts.add_tool(self.builder, self.document_id, name or "", version)
+
+
+def _part(component: dict[str, Any], where: str, scoped: str) -> parts.Part:
+    type_ = get_string(component, "type", where=where)
+    purl = get_string(component, "purl", where=where)
+    hashes = []
+    for at, value in enumerate(get_array(component, "hashes", where=where)):
+        digest = as_object(value, where=f"{where}.hashes[{at}]")
+        algorithm = need_string(digest, "alg", where=f"{where}.hashes[{at}]")
+        content = get_string(digest, "content", where=f"{where}.hashes[{at}]")
+        hashes.append((algorithm, content or ""))
+    return parts.Part(
+        scoped=scoped,
+        name=_full_name(component, where),
+        version=get_string(component, "version", where=where),
+        purls=(purl,) if purl else (),
+        hashes=hashes,
+        container=type_ == "container",
+        kind="model" if type_ == "machine-learning-model" else "component",
+        properties={
+            "type": parts.shown(type_),
+            "cpe": parts.shown(get_string(component, "cpe", where=where)),
+            "licenses": _licenses(component) or None,
+        },
+    )
+
+
+def _short(said: Mapping[str | None, None]) -> str | list[str | None] | None:
+    """One statement as itself, several as a short list."""
+    texts = [parts.shown(text) for text in said if text][:AFFECTS_MAX]
+    return texts if len(texts) > 1 else texts[0] if texts else None
+
+
+def _full_name(component: dict[str, Any], where: str) -> str:
+    name = component.get("name")
+    if name is None:
+        raise Malformed("a required field is missing", where=f"{where}.name")
+    group = get_string(component, "group", where=where)
+    text = as_string(name, where=f"{where}.name")
+    return f"{group}/{text}" if group else text
+
+
+def _licenses(component: dict[str, Any]) -> list[str]:
+    """Licence ids, expressions or names; shapes that are none of these say nothing."""
+    found: dict[str, None] = {}
+    listed = component.get("licenses")
+    for choice in listed if isinstance(listed, list) else ():
+        license_ = choice.get("license") if isinstance(choice, dict) else None
+        said = license_ if isinstance(license_, dict) else choice
+        if isinstance(said, dict):
+            text = said.get("id") or said.get("expression") or said.get("name")
+            if isinstance(text, str):
+                found[parts.shown(text) or ""] = None
+    return list(found)[: parts.LICENSES_MAX]

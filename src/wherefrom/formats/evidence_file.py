@@ -1,0 +1,155 @@
+"""An evidence file: entries, contents, proofs and an answer, in one zip that needs no server.
+
+    manifest.json                what it is evidence of, and of which log
+    checkpoint                   the signed note every proof leads to
+    entries/<index>              the canonical entry
+    contents/<index>             the content, and contents/<index>.nonce beside it
+    proofs/<index>.tlog-proof    the path from the entry to the checkpoint
+
+Everything in it is a claim until ``verify.evidence_file`` has checked it; keys inside are never
+trusted. The same evidence always makes the same bytes.
+
+Sizes:  at most 100,000 entries · 1 GiB in all
+Source: INTERFACES, "prove"; docs/formats/evidence.md
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.errors import LimitPassed, Malformed
+
+ENTRIES_MAX: Final = 100_000
+BYTES_MAX: Final = 1024 * 1024 * 1024
+_MAGIC: Final = b"PK\x03\x04"
+_NAME: Final = re.compile(
+    r"manifest\.json|checkpoint|entries/(0|[1-9][0-9]{0,15})"
+    r"|contents/(0|[1-9][0-9]{0,15})(\.nonce)?|proofs/(0|[1-9][0-9]{0,15})\.tlog-proof"
+)
+# A fixed date, so that equal evidence is equal bytes.
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry in evidence; nonce and content are None when only the entry is shown."""
+
+    entry: bytes
+    proof: bytes
+    nonce: bytes | None = None
+    content: bytes | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file is evidence of.
+
+    of           the id that was asked about
+    log          {"origin", "size", "root"} of the checkpoint
+    trace        the answer that the entries carry, as ``wherefrom trace --json`` gives it, or None
+    consistency  base64 hashes from the trace's log to the checkpoint, which may be larger
+    """
+
+    of: str
+    log: dict[str, Any]
+    trace: dict[str, Any] | None = None
+    consistency: tuple[str, ...] = ()
+    format: int = 1
+
+
+class EvidenceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed evidence file, all of it unchecked; ``claimed`` maps an index to its entry."""
+
+    manifest: Manifest
+    checkpoint: bytes
+    claimed: Mapping[int, Claimed]
+
+
+def is_evidence(written: bytes) -> bool:
+    """Does this look like an evidence file (a zip)?"""
+    return written[:4] == _MAGIC
+
+
+def to_bytes(evidence: EvidenceFile) -> bytes:
+    """The zip, entries in index order."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+
+        def put(name: str, written: bytes) -> None:
+            info = zipfile.ZipInfo(name, _DATE)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, written)
+
+        put("manifest.json", msgspec.json.encode(evidence.manifest, order="sorted"))
+        put("checkpoint", evidence.checkpoint)
+        for index in sorted(evidence.claimed):
+            claimed = evidence.claimed[index]
+            put(f"entries/{index}", claimed.entry)
+            put(f"proofs/{index}.tlog-proof", claimed.proof)
+            if claimed.content is not None and claimed.nonce is not None:
+                put(f"contents/{index}", claimed.content)
+                put(f"contents/{index}.nonce", claimed.nonce)
+    return out.getvalue()
+
+
+def parse(written: bytes, *, where: str = "evidence") -> EvidenceFile:
+    """Read an evidence file, every name, size and pair checked. Raises Malformed, LimitPassed."""
+    parts = _unzip(written, where)
+    try:
+        manifest = msgspec.json.decode(parts.pop("manifest.json"), type=Manifest)
+        checkpoint = parts.pop("checkpoint")
+    except KeyError as error:
+        raise Malformed("evidence lacks a part", where=where, expected=str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(
+            "the manifest is broken", where=f"{where} manifest.json", got=str(error)
+        ) from error
+    if manifest.format != 1:
+        raise Malformed("evidence of a later format", expected="format 1", got=manifest.format)
+    claimed: dict[int, Claimed] = {}
+    for name in [n for n in parts if n.startswith("entries/")]:
+        index = int(name.removeprefix("entries/"))
+        proof = parts.pop(f"proofs/{index}.tlog-proof", None)
+        content = parts.pop(f"contents/{index}", None)
+        nonce = parts.pop(f"contents/{index}.nonce", None)
+        if proof is None or (content is None) != (nonce is None):
+            raise Malformed(
+                f"evidence of entry {index} is incomplete",
+                where=where,
+                expected="its proof, and a nonce beside its content",
+            )
+        claimed[index] = Claimed(entry=parts.pop(name), proof=proof, nonce=nonce, content=content)
+    if parts:
+        raise Malformed("evidence holds a part of no entry", where=where, got=min(parts))
+    return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
+
+
+def _unzip(written: bytes, where: str) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
+    left = BYTES_MAX
+    try:
+        with zipfile.ZipFile(io.BytesIO(written)) as archive:
+            infos = archive.infolist()
+            if len(infos) > 4 * ENTRIES_MAX + 2:
+                raise LimitPassed("evidence holds too many parts", where=where, got=len(infos))
+            for info in infos:
+                if not _NAME.fullmatch(info.filename) or info.filename in parts:
+                    raise Malformed("evidence holds an unknown part", got=info.filename)
+                with archive.open(info) as part:
+                    # The size a zip declares is a claim; read no more than the limit leaves.
+                    parts[info.filename] = part.read(left + 1)
+                left -= len(parts[info.filename])
+                if left < 0:
+                    raise LimitPassed("evidence is too large", expected=f"{BYTES_MAX} bytes")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise Malformed("not a readable zip", where=where, got=str(error)) from error
+    except Exception as error:
+        if type(error).__module__ in ("zlib", "struct", "lzma"):
+            raise Malformed("not a readable zip", where=where, got=str(error)) from error
+        raise
+    return parts

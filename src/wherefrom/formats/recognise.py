@@ -1,0 +1,174 @@
+"""Which format a record is in: by what it says, never by its file's name.
+
+    content ──► strict JSON ──► the first of FORMATS that recognises it ──► Facts
+       │              │                      └ none: Unsupported, naming what it looks like
+       │              └ starts as JSON, is none: Malformed
+       └ does not start as JSON: Unsupported, by a look at the first bytes
+
+``unsupported`` is a kind that is not read, ``malformed`` a kind that is, broken. Facts whose ids
+pass the limits of ``facts`` are refused here, once for every format; a name that passes its
+limit is cut, because a name only helps to read.
+
+Sizes:  ids 2,048 bytes · names 1,024 · types 256 · 200,000 nodes
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from wherefrom.errors import LimitPassed, Malformed, Unsupported
+from wherefrom.formats import (
+    cloudevents,
+    cyclonedx,
+    dsse,
+    looks,
+    openlineage,
+    pep740,
+    sigstore_bundle,
+    spdx,
+    statement,
+    strict_json,
+)
+from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
+
+# Raised whenever any format's facts change; views made under another one are built again.
+FACTS_VERSION: Final = 1
+
+TYPE_BYTES_MAX: Final = 256
+NODES_MAX: Final = 200_000
+_BLANK = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+_UTF8_BYTES_A_CHARACTER = 4
+
+
+class FactsOf(Protocol):
+    """The ``facts`` of a format."""
+
+    def __call__(self, document: Mapping[str, Any], *, document_id: str) -> Facts: ...
+
+
+class Format(NamedTuple):
+    """One format: its name, a cheap test, and its reading."""
+
+    name: str
+    recognises: Callable[[Mapping[str, Any]], bool]
+    facts: FactsOf
+
+
+class Recognised(msgspec.Struct, frozen=True):
+    """A record as it was read: the name of its format, the JSON object, and what it says."""
+
+    format: str
+    document: Mapping[str, Any]
+    facts: Facts
+
+
+def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
+    def inside(data: Mapping[str, Any]) -> Facts | None:
+        format = _format_of(data, _INSIDE)
+        return format.facts(data, document_id=document_id) if format else None
+
+    return cloudevents.facts(document, document_id=document_id, inside=inside)
+
+
+# The order is from what names itself to what is known by its fields.
+_INSIDE: Final = (
+    Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),
+    Format("pep740", pep740.recognises, pep740.facts),
+    Format("dsse", dsse.recognises, dsse.facts),
+    Format("statement", statement.recognises, statement.facts),
+    Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
+    Format("spdx", spdx.recognises, spdx.facts),
+    Format("openlineage", openlineage.recognises, openlineage.facts),
+)
+FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)
+
+
+def facts_of(content: bytes) -> Facts:
+    """What one record says; see ``read``."""
+    return read(content).facts
+
+
+def read(content: bytes, *, document_id: str | None = None) -> Recognised:
+    """Recognise one record and read its facts.
+
+    content      one JSON document, as it came
+    document_id  ``sha256:`` and the hex of content's digest, if that is known already
+
+    Raises Unsupported for a kind that is not read, Malformed for one that is broken, LimitPassed
+    for one that is too deep, too large or names something too long.
+    """
+    first = content.lstrip(_BLANK)[:1]
+    if first not in (b"{", b"["):
+        if not first:
+            raise Malformed("the record is empty", expected="a JSON object")
+        if content.startswith(_BOM):
+            raise Malformed("a byte order mark before the JSON", do="Save it as UTF-8 without")
+        raise looks.not_json(content)
+    document = strict_json.decode(content)
+    if not isinstance(document, dict):
+        raise Unsupported(
+            "a JSON array is not a record",
+            expected="a JSON object",
+            got=f"an array of {len(document)}",
+            do="Send its elements",
+        )
+    format = _format_of(document, FORMATS)
+    if format is None:
+        raise looks.not_read(document)
+    if document_id is None:
+        document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+    facts = format.facts(document, document_id=document_id)
+    return Recognised(format.name, document, _within_limits(facts))
+
+
+def _format_of(document: Mapping[str, Any], formats: tuple[Format, ...]) -> Format | None:
+    for format in formats:
+        if format.recognises(document):
+            return format
+    return None
+
+
+def _within_limits(facts: Facts) -> Facts:
+    """``facts``, with names cut. Raises LimitPassed for too many nodes, a long id or type."""
+    if len(facts.nodes) > NODES_MAX:
+        raise LimitPassed(
+            "a record names too many things", expected=f"nodes_max {NODES_MAX}",
+            got=f"{len(facts.nodes)} nodes",
+        )  # fmt: skip
+    _need_short("type", facts.type, TYPE_BYTES_MAX)
+    some_name_is_long = False
+    for node in facts.nodes:
+        if len(node.id) * _UTF8_BYTES_A_CHARACTER > ID_BYTES_MAX:
+            _need_short("id", node.id, ID_BYTES_MAX)
+        if node.name and len(node.name) * _UTF8_BYTES_A_CHARACTER > NAME_BYTES_MAX:
+            some_name_is_long = True
+    for tag in facts.tags:
+        _need_short("tag", tag.name, ID_BYTES_MAX)
+    if not some_name_is_long:
+        return facts
+    return msgspec.structs.replace(facts, nodes=tuple(map(_with_short_name, facts.nodes)))
+
+
+def _need_short(what: str, text: str, bytes_max: int) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > bytes_max:
+        raise LimitPassed(
+            f"a record's {what} is too long", where=text[:80],
+            expected=f"{what}_bytes_max {bytes_max}", got=f"{size} bytes",
+        )  # fmt: skip
+
+
+def _with_short_name(node: Node) -> Node:
+    if node.name is None:
+        return node
+    name = node.name.encode("utf-8", "surrogatepass")
+    if len(name) <= NAME_BYTES_MAX:
+        return node
+    mark = "…"
+    kept = name[: NAME_BYTES_MAX - len(mark.encode())].decode("utf-8", "ignore")
+    return node._replace(name=kept + mark)

@@ -1,0 +1,294 @@
+"""Sigstore bundles: a signature with all that is needed to check it without asking anyone.
+
+    {"mediaType",
+     "verificationMaterial": {certificate | x509CertificateChain | publicKey,
+                              tlogEntries, timestampVerificationData},
+     "dsseEnvelope" | "messageSignature"}
+          │                     └──► the file it signs, by digest
+          └──► the statement inside, as ``dsse`` and ``statement`` read it
+
+Here the structure is checked and told; nothing is verified, so who signed (``identity``,
+``issuer``) and when the log took it (``integratedTime``) are properties of the record: heard,
+not believed. Null counts as absent, because npm writes nulls; int64 may be text or a number.
+
+Sizes:  an index is 0 to 2^63 - 1 · 64 log entries, timestamps or certificates at most
+Source: sigstore/protobuf-specs, sigstore_bundle.proto, versions 0.1 to 0.3;
+        Fulcio, docs/oid-info.md
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from wherefrom.errors import LimitPassed, Malformed, Unsupported
+from wherefrom.formats import dsse, statement, strict_json, timestamps
+from wherefrom.formats.digests import STRONG
+from wherefrom.formats.facts import Facts, FactsBuilder
+
+ENTRIES_MAX: Final = 64
+_INT64_MAX: Final = 2**63 - 1
+_PREFIX: Final = "application/vnd.dev.sigstore.bundle"
+_MEDIA_TYPE = re.compile(
+    re.escape(_PREFIX) + r"(?:\+json;\s?version=0\.[123]|\.v0\.[123](?:\.0)?\+json)"
+)
+_KEYS: Final = ("certificate", "x509CertificateChain", "publicKey")
+_CONTENTS: Final = ("dsseEnvelope", "messageSignature")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+
+# HashAlgorithm of sigstore_common.proto → the name that an id begins with.
+_ALGORITHMS: Final[Mapping[str, str]] = {
+    "SHA2_256": "sha256",
+    "SHA2_384": "sha384",
+    "SHA2_512": "sha512",
+    "SHA3_256": "sha3_256",
+    "SHA3_384": "sha3_384",
+}
+# The OIDC issuer as DER text, and as raw bytes in older certificates.
+_ISSUER_OID: Final = "1.3.6.1.4.1.57264.1.8"
+_OLD_ISSUER_OID: Final = "1.3.6.1.4.1.57264.1.1"
+
+
+def recognises(document: Mapping[str, Any]) -> bool:
+    """Whether this is, or means to be, a Sigstore bundle."""
+    media_type = document.get("mediaType")
+    return (
+        (isinstance(media_type, str) and media_type.startswith(_PREFIX))
+        or "verificationMaterial" in document
+        or "dsseEnvelope" in document
+        or "messageSignature" in document
+    )
+
+
+def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
+    """The facts of a bundle: what its statement says, or the file that its signature is over.
+
+    document_id  ``sha256:`` of the content's bytes: the node of the record itself
+
+    Raises Unsupported for another version, Malformed for a broken bundle, LimitPassed.
+    """
+    media_type = strict_json.need_string(document, "mediaType")
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise Unsupported(
+            "not a version of the Sigstore bundle that is read here",
+            where="mediaType",
+            expected=f"{_PREFIX}.v0.3+json, or 0.1 or 0.2",
+            got=media_type,
+        )
+    builder = FactsBuilder(document=document_id)
+    material = strict_json.need_object(document, "verificationMaterial")
+    properties = _material(material)
+    builder.node(document_id, "attestation", properties=properties)
+    content = _only(document, _CONTENTS, where="")
+    if content == "messageSignature":
+        _message(builder, strict_json.need_object(document, content), document_id)
+        return builder.build(kind="bundle", type=media_type)
+    envelope = dsse.parse(strict_json.need_object(document, content), where=content)
+    if len(envelope.signatures) != 1:
+        raise Malformed(
+            "a bundle's envelope has one signature",
+            where=f"{content}.signatures",
+            expected="1",
+            got=len(envelope.signatures),
+        )
+    place = f"{content}.payload"
+    inner = dsse.statement_of(envelope, where=place)
+    if inner is None:
+        return builder.build(kind="bundle", type=media_type)
+    told = statement.describe(builder, inner, document_id=document_id, where=place)
+    return told.close(builder, kind="bundle", type=media_type)
+
+
+def _only(parent: Mapping[str, Any], keys: tuple[str, ...], *, where: str) -> str:
+    """The one of ``keys`` that is set. Raises Malformed for none or several."""
+    present = [key for key in keys if parent.get(key) is not None]
+    if len(present) != 1:
+        raise Malformed(
+            "exactly one of these fields must be set",
+            where=where or None,
+            expected=" | ".join(keys),
+            got=" and ".join(present) or "none",
+        )
+    return present[0]
+
+
+def _material(material: Mapping[str, Any]) -> dict[str, Any]:
+    """Check ``verificationMaterial`` and return what it says of signer and log, as properties."""
+    at = "verificationMaterial"
+    key = _only(material, _KEYS, where=at)
+    held, place = strict_json.need_object(material, key, where=at), f"{at}.{key}"
+    properties: dict[str, Any] = {}
+    if key == "publicKey":
+        properties["keyHint"] = strict_json.get_string(held, "hint", where=place)
+    elif key == "certificate":
+        leaf = _need_bytes(held, "rawBytes", where=place)
+        properties |= certificate_properties(leaf, where=f"{place}.rawBytes")
+    else:
+        # Version 0.3 has no chain, but published model signatures have both; that judgement is
+        # the verifier's.
+        chain = _each(held, "certificates", where=place)
+        raw = [_need_bytes(item, "rawBytes", where=spot) for item, spot in chain]
+        if not raw:
+            raise Malformed("an empty certificate chain", where=f"{place}.certificates")
+        properties |= certificate_properties(raw[0], where=f"{chain[0][1]}.rawBytes")
+    properties |= log_properties(material, "tlogEntries", where=at)
+    stamps = strict_json.get_object(material, "timestampVerificationData", where=at)
+    for item, spot in _each(stamps, "rfc3161Timestamps", where=f"{at}.timestampVerificationData"):
+        _need_bytes(item, "signedTimestamp", where=spot)
+    return properties
+
+
+def log_properties(parent: Mapping[str, Any], key: str, *, where: str) -> dict[str, Any]:
+    """Check the transparency log entries under ``key``; the first one's index and time.
+
+    Raises Malformed for a negative or unreadable number and for broken base64, LimitPassed.
+    """
+    properties: dict[str, Any] = {}
+    for item, spot in _each(parent, key, where=where):
+        index = _number(item, "logIndex", where=spot)
+        moment = _number(item, "integratedTime", where=spot)
+        for inner, name in (("logId", "keyId"), ("inclusionPromise", "signedEntryTimestamp")):
+            _get_bytes(strict_json.get_object(item, inner, where=spot), name, f"{spot}.{inner}")
+        _get_bytes(item, "canonicalizedBody", spot)
+        proof, place = strict_json.get_object(item, "inclusionProof", where=spot), spot
+        if proof:
+            place = f"{spot}.inclusionProof"
+            _number(proof, "logIndex", where=place)
+            _number(proof, "treeSize", where=place)
+            _get_bytes(proof, "rootHash", place)
+            for position, text in enumerate(strict_json.get_array(proof, "hashes", where=place)):
+                dsse.base64_bytes(text, where=f"{place}.hashes[{position}]")
+        if not properties:
+            properties = {"logIndex": index, "integratedTime": _moment(moment, where=spot)}
+    return properties
+
+
+def _moment(seconds: int | None, *, where: str) -> str | None:
+    """Seconds since 1970 in the entry's spelling; 0 is unset (Rekor v2 has no such time)."""
+    if not seconds:
+        return None
+    try:
+        return timestamps.to_text(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError) as error:
+        raise Malformed(
+            "not a time that exists", where=f"{where}.integratedTime", got=seconds
+        ) from error
+
+
+def _message(builder: FactsBuilder, signature: Mapping[str, Any], document_id: str) -> None:
+    """A signature over a file: the digest says which; without one only the record is known."""
+    at = "messageSignature"
+    _need_bytes(signature, "signature", where=at)
+    digest = strict_json.get_object(signature, "messageDigest", where=at)
+    if not digest:
+        return
+    place = f"{at}.messageDigest"
+    spelling = strict_json.need_string(digest, "algorithm", where=place)
+    algorithm = _ALGORITHMS.get(spelling)
+    if algorithm is None:
+        raise Unsupported(
+            "a digest algorithm that is not read here",
+            where=f"{place}.algorithm",
+            expected=" ".join(_ALGORITHMS),
+            got=spelling,
+        )
+    value = _need_bytes(digest, "digest", where=place).hex()
+    if len(value) != STRONG[algorithm]:
+        raise Malformed(
+            "a digest of the wrong length",
+            where=f"{place}.digest",
+            expected=f"{STRONG[algorithm] // 2} bytes",
+            got=f"{len(value) // 2} bytes",
+        )
+    builder.edge(document_id, "describes", builder.node(f"{algorithm}:{value}", "artifact"))
+
+
+def certificate_properties(der: bytes, *, where: str) -> dict[str, Any]:
+    """``identity`` (the subject alternative name) and ``issuer`` (who vouched for it).
+
+    Raises Malformed when the certificate cannot be read.
+    """
+    # Loaded here: only certificates need it, and it is the slowest import of all.
+    from cryptography import x509
+
+    try:
+        extensions = x509.load_der_x509_certificate(der).extensions
+        identity, issuer, old = None, None, None
+        for extension in extensions:
+            value = extension.value
+            if isinstance(value, x509.SubjectAlternativeName):
+                identity = _first_name([*value])
+            elif isinstance(value, x509.UnrecognizedExtension):
+                if extension.oid.dotted_string == _ISSUER_OID:
+                    issuer = _der_text(value.value)
+                elif extension.oid.dotted_string == _OLD_ISSUER_OID:
+                    old = value.value.decode("utf-8")
+    except (
+        ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+    ) as error:  # fmt: skip
+        raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
+    return {"identity": identity, "issuer": issuer or old}
+
+
+def _first_name(names: list[Any]) -> str | None:
+    from cryptography import x509
+
+    for name in names:
+        if isinstance(name, x509.OtherName):  # Fulcio's own user names
+            return _der_text(name.value)
+        if isinstance(name.value, str):
+            return name.value
+    return None
+
+
+def _der_text(der: bytes) -> str:
+    """A DER UTF8String of less than 64 KiB. Raises ValueError."""
+    if len(der) >= 2 and der[0] == 0x0C:
+        start = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
+        size = der[1] if start == 2 else int.from_bytes(der[2:start], "big")
+        if start <= 4 and len(der) == start + size:
+            return der[start:].decode("utf-8")
+    raise ValueError("not a DER UTF8String")
+
+
+def _each(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict[str, Any], str]]:
+    listed = strict_json.get_array(parent, key, where=where)
+    if len(listed) > ENTRIES_MAX:
+        raise LimitPassed(
+            "a list is too long",
+            where=f"{where}.{key}",
+            expected=f"{ENTRIES_MAX} at most",
+            got=len(listed),
+        )
+    spots = [f"{where}.{key}[{index}]" for index in range(len(listed))]
+    return [(strict_json.as_object(i, where=s), s) for i, s in zip(listed, spots, strict=True)]
+
+
+def _need_bytes(parent: Mapping[str, Any], key: str, *, where: str) -> bytes:
+    text = strict_json.need_string(parent, key, where=where)
+    return dsse.base64_bytes(text, where=f"{where}.{key}")
+
+
+def _get_bytes(parent: Mapping[str, Any], key: str, where: str) -> None:
+    text = strict_json.get_string(parent, key, where=where)
+    if text is not None:
+        dsse.base64_bytes(text, where=f"{where}.{key}")
+
+
+def _number(parent: Mapping[str, Any], key: str, *, where: str) -> int | None:
+    """An int64 as protobuf-JSON writes it, text or number; not negative."""
+    value = parent.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _INT64_MAX:
+        raise Malformed(
+            "not an index, size or time",
+            where=f"{where}.{key}",
+            expected="an integer from 0 to 2^63 - 1",
+            got=value,
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Keys: sign, check, and know whose key it is. No disk and no network."""

@@ -1,0 +1,123 @@
+"""Public keys of the kinds that sign provenance: read, name, check.
+
+    PEM or DER SubjectPublicKeyInfo ──► PublicKey(id "k:…") ──► check(message, signature)
+
+One verifier for each algorithm, named here because two libraries can disagree on odd input:
+libsodium (PyNaCl) for Ed25519, OpenSSL (cryptography) for ECDSA and RSA.
+
+Sizes:  an id is ``k:`` and 32 hex digits · RSA 2,048 to 8,192 bits
+Source: RFC 5280 §4.1 (SubjectPublicKeyInfo); RFC 8032; FIPS 186-5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from wherefrom.errors import SettingError, SignatureError
+from wherefrom.keys.ed25519 import check as check_ed25519
+from wherefrom.keys.ed25519 import key_id
+
+# The hash that goes with a curve when the format names none (Sigstore, in-toto, cosign).
+_CURVE_HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
+    "secp256r1": hashes.SHA256,
+    "secp384r1": hashes.SHA384,
+    "secp521r1": hashes.SHA512,
+}
+_RSA_BITS = (2048, 8192)
+
+
+class PublicKey:
+    """A key that may be asked whether it signed something.
+
+    spki       SubjectPublicKeyInfo, DER
+    id         ``k:`` + 32 hex of SHA-256(spki)
+    algorithm  ``ed25519``, ``ecdsa-p256``, ``ecdsa-p384``, ``ecdsa-p521`` or ``rsa``
+    """
+
+    __slots__ = ("_check", "algorithm", "id", "spki")
+
+    def __init__(self, spki: bytes, *, where: str = "public key") -> None:
+        """Raises SettingError for bytes that are no key of a kind we check."""
+        try:
+            key = serialization.load_der_public_key(spki)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _not_a_key(where, str(error)) from error
+        self.spki = _spki_of(key)
+        self.id = key_id(self.spki)
+        self._check: Callable[[bytes, bytes], None]
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            raw = key.public_bytes_raw()
+            self.algorithm = "ed25519"
+            self._check = lambda message, signature: check_ed25519(raw, message, signature)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_HASHES:
+            self.algorithm = "ecdsa-p" + key.curve.name[4:7]
+            scheme = ec.ECDSA(_CURVE_HASHES[key.curve.name]())
+            self._check = lambda message, signature: key.verify(signature, message, scheme)
+        elif isinstance(key, rsa.RSAPublicKey):
+            if not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+                raise _not_a_key(where, f"RSA of {key.key_size} bits")
+            self.algorithm = "rsa"
+            self._check = lambda message, signature: _check_rsa(key, message, signature)
+        else:
+            raise _not_a_key(where, type(key).__name__)
+
+    @classmethod
+    def from_pem(cls, written: bytes, *, where: str = "public key") -> PublicKey:
+        """From a PEM public key or certificate, or DER bytes. Raises SettingError."""
+        from cryptography import x509
+
+        try:
+            if b"-----BEGIN CERTIFICATE" in written:
+                return cls(_spki_of(x509.load_pem_x509_certificate(written).public_key()))
+            if b"-----BEGIN" in written:
+                return cls(_spki_of(serialization.load_pem_public_key(written)))
+            return cls(written, where=where)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _not_a_key(where, str(error)) from error
+
+    def to_pem(self) -> str:
+        """The key as PEM text."""
+        return (
+            serialization.load_der_public_key(self.spki)
+            .public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+            .decode("ascii")
+        )
+
+    def check(self, message: bytes, signature: bytes) -> None:
+        """Return if this key signed ``message``. Raises SignatureError otherwise."""
+        try:
+            self._check(message, signature)
+        except (InvalidSignature, SignatureError, ValueError) as error:
+            raise SignatureError(f"the signature is not by {self.id}") from error
+
+
+def _spki_of(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _check_rsa(key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:
+    # in-toto and cosign keys sign either way and envelopes do not say which.
+    try:
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO)
+        key.verify(signature, message, pss, hashes.SHA256())
+
+
+def _not_a_key(where: str, got: str) -> SettingError:
+    return SettingError(
+        "not a public key we can check with",
+        where=where,
+        expected="Ed25519, ECDSA on P-256, P-384 or P-521, or RSA of 2,048 bits or more, as PEM",
+        got=got,
+    )

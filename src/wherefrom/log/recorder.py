@@ -1,0 +1,212 @@
+"""The road from bytes to a receipt: collect, judge, commit; and Wherefrom's own decisions.
+
+    contents + Principal ──► collect ──► judge ──► commit ──► Outcome for each, in order
+                                └ refused ┘ never costs its neighbours
+
+The same object serves the command line on a directory and the server, so a record meets the same
+checks whichever door it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
+from wherefrom.collect.principals import Principal, producer_of
+from wherefrom.errors import NotFound, ReadOnly, Refused
+from wherefrom.formats import base64_strict, dsse, entry, strict_json
+from wherefrom.formats.entry import Trust
+from wherefrom.formats.own import Decision, Genesis, KeyChange, Tombstone, Verdict
+from wherefrom.keys.ed25519 import SigningKey, spki_der
+from wherefrom.keys.envelopes import signers_of
+from wherefrom.keys.keyring import KnownKey
+from wherefrom.keys.public import PublicKey
+from wherefrom.log.decisions import Decisions, stronger
+from wherefrom.log.writer import LogWriter, Receipt
+from wherefrom.verify.judge import decide, judge
+from wherefrom.verify.verified import Verified
+
+_REJUDGED_KINDS: Final = b'"kind":"attestation"'
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What became of one record; as the answers of the doors write it.
+
+    status   ``recorded``, ``known`` or ``refused``
+    index    its entry, or None; ``content`` the salted commitment, or None
+    code     why it was refused, or None; ``reason`` the same in words
+    """
+
+    status: str
+    index: int | None = None
+    content: str | None = None
+    code: str | None = None
+    reason: str | None = None
+
+
+def refused(error: Refused) -> Outcome:
+    """The outcome of a refusal."""
+    return Outcome(status="refused", code=error.code, reason=str(error))
+
+
+class Recorder:
+    """Everything that may be written to one open log.
+
+    clock  gives now as 27-byte UTC text
+    """
+
+    def __init__(
+        self,
+        writer: LogWriter,
+        *,
+        decisions: Decisions,
+        service_key: SigningKey,
+        producer_key: bytes,
+        clock: Callable[[], str],
+        content_bytes_max: int = CONTENT_BYTES_MAX,
+    ) -> None:
+        self.writer = writer
+        self.decisions = decisions
+        self._service_key = service_key
+        self._producer_key = producer_key
+        self._clock = clock
+        self._content_bytes_max = content_bytes_max
+
+    def start(self, *, log_key: str) -> None:
+        """Write entry 0 into an empty log; take up what the log says of keys and verdicts."""
+        if self.writer.size == 0:
+            self._decide(
+                Genesis(
+                    origin=self.writer.origin,
+                    log_key=log_key,
+                    service_key=base64_strict.encode(spki_der(self._service_key.public_key)),
+                )
+            )
+        self.decisions.catch_up(self.writer)
+
+    # -- records from outside
+
+    def judge(self, content: bytes, *, principal: Principal, only: str | None = None) -> Verified:
+        """One record through the door and the judgement. Raises the fitting ``Refused``.
+
+        only  the one format taken here, such as ``openlineage``; None for every format
+        """
+        collected = collect(
+            content,
+            principal=principal,
+            received=self._clock(),
+            only=only,
+            content_bytes_max=self._content_bytes_max,
+        )
+        keyring = self.decisions.keyring
+        return judge(collected, keyring=keyring, producer_key=self._producer_key)
+
+    def record(self, contents: Sequence[bytes], *, principal: Principal) -> list[Outcome]:
+        """Judge and commit; one outcome for each content, in order."""
+        verified: list[Verified] = []
+        outcomes: list[Outcome | None] = []
+        for content in contents:
+            try:
+                verified.append(self.judge(content, principal=principal))
+                outcomes.append(None)
+            except Refused as error:
+                outcomes.append(refused(error))
+        receipts = iter(self.settle(verified, self.writer.commit(verified)) if verified else [])
+        return [o if o is not None else outcome_of(next(receipts)) for o in outcomes]
+
+    def settle(self, verified: Sequence[Verified], receipts: list[Receipt]) -> list[Receipt]:
+        """After a commit: a content known before and better vouched for now gets a verdict."""
+        for new, receipt in zip(verified, receipts, strict=True):
+            if receipt.known and new.trust.level != "channel":
+                before = self.decisions.trust_of(receipt.index, receipt.entry)
+                if stronger(new.trust, before):
+                    reason = "the same content came again with stronger evidence"
+                    self._judge_entry(receipt.index, new.trust, reason)
+        return receipts
+
+    # -- decisions
+
+    def change_key(
+        self, key: PublicKey, *, action: str, names: tuple[str, ...] = (), reason: str = ""
+    ) -> tuple[KnownKey, int]:
+        """Trust, retire or revoke a key, as a record; then judge again what it may have signed.
+
+        Returns the key's new state and how many entries got a verdict.
+        """
+        change = KeyChange(
+            action=action,
+            key=key.id,
+            spki=base64_strict.encode(key.spki),
+            names=names,
+            since=self._clock(),
+            reason=reason,
+        )
+        self._decide(change)
+        judged = sum(1 for _ in self._judge_again(key)) if action == "trust" else 0
+        return self.decisions.keyring.get(key.id), judged
+
+    def _judge_again(self, key: PublicKey) -> Iterator[int]:
+        """Attestations nobody known had signed, and which ``key`` did."""
+        for index, written in enumerate(list(self.writer.entries(0, self.writer.size))):
+            if _REJUDGED_KINDS not in written:
+                continue
+            if self.decisions.trust_of(index, written).level != "channel":
+                continue
+            content = self.writer.record(index).content
+            if content is None or not (signers := self._signers(content)):
+                continue
+            self._judge_entry(index, Trust("signed", signers), f"{key.id} became known")
+            yield index
+
+    def _signers(self, content: bytes) -> tuple[str, ...]:
+        document = strict_json.decode(content)
+        if not dsse.recognises(document):
+            return ()
+        try:
+            return signers_of(dsse.parse(document), self.decisions.keyring).known
+        except Refused:
+            return ()  # recorded before its key was known, and not by that key after all
+
+    def erase(self, index: int, *, reason: str, principal: Principal) -> int:
+        """Log a tombstone, then remove content and nonce; returns the tombstone's index.
+
+        A crash between the two steps leaves a tombstone whose content is still held: views treat
+        it as erased, and ``start`` finishes the work. Raises NotFound, or ReadOnly for what the
+        log needs to explain itself.
+        """
+        if not 0 <= index < self.writer.size:
+            raise NotFound(f"no entry {index}", expected=f"an index below {self.writer.size}")
+        if entry.parse(self.writer.entry(index)).trust.level == "self":
+            raise ReadOnly(
+                f"entry {index} is Wherefrom's own decision and stays",
+                do="Erase the record it speaks of instead",
+            )
+        if index not in self.decisions.erased:
+            by = producer_of(principal, key=self._producer_key)
+            self._decide(Tombstone(entry=index, reason=reason, by=by, at=self._clock()))
+        self.writer.erase(index)
+        return self.decisions.erased[index]
+
+    def finish_erasures(self) -> None:
+        """Remove contents whose tombstone was logged just before a crash."""
+        for index in self.decisions.erased:
+            if self.writer.record(index).content is not None:
+                self.writer.erase(index)
+
+    def _judge_entry(self, index: int, trust: Trust, reason: str) -> None:
+        self._decide(Verdict(entry=index, trust=trust, reason=reason, at=self._clock()))
+
+    def _decide(self, decision: Decision) -> Receipt:
+        verified = decide(decision, service_key=self._service_key, received=self._clock())
+        receipt = self.writer.commit([verified])[0]
+        self.decisions.fold(receipt.index, decision)
+        return receipt
+
+
+def outcome_of(receipt: Receipt) -> Outcome:
+    """The outcome that a receipt stands for."""
+    status = "known" if receipt.known else "recorded"
+    return Outcome(status=status, index=receipt.index, content=receipt.content)

@@ -1,0 +1,307 @@
+"""Where every question is asked: an id in any spelling in, an answer out.
+
+    text ──► resolve ──► trace · path · show · find ──► answer
+    text ──► its entries ──► prove ──► evidence file; verify ──► steps
+
+The command line on a directory and the HTTP server ask the same desk, so both give the same
+answer.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from wherefrom.errors import NotFound, Unavailable
+from wherefrom.formats import base64_strict, entry, evidence_file, tlog_proof
+from wherefrom.formats.entry import LEVELS, Entry
+from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
+from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.log.reader import LogReader
+from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
+from wherefrom.query.find import find
+from wherefrom.query.path import path
+from wherefrom.query.resolve import resolve
+from wherefrom.query.show import show
+from wherefrom.query.trace import trace
+from wherefrom.query.walk import DEPTH_MAX
+from wherefrom.verify.evidence_file import Report, Step, check_parsed, report
+from wherefrom.views.graph import GraphReader, Snapshot
+
+PROVEN_ENTRIES_MAX: Final = 100
+_VIEW_WAIT_SECONDS: Final = 5.0
+_ENTRY: Final = re.compile(r"(?:entry:)?(0|[1-9][0-9]{0,15})")
+
+
+class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to trace; the defaults are what a person means who gives none."""
+
+    direction: str = "up"
+    depth: int | None = None
+    kinds: tuple[str, ...] = ()
+    at: str | None = None
+    as_of: int | None = None
+
+
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry as it stands in the log; ``erased`` if its content is gone."""
+
+    index: int
+    entry: Entry
+    erased: bool
+    log: LogPosition
+
+
+class LogStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The log and how far each view has followed it."""
+
+    origin: str
+    size: int
+    root: str
+    vkey: str
+    checkpoint: str
+    views: dict[str, int]
+
+
+class Proof(NamedTuple):
+    """Evidence as a file: what to call it, its bytes, and the entries it holds."""
+
+    name: str
+    written: bytes
+    entries: list[int]
+
+
+class Desk:
+    """Answers over one log and its graph; safe for several threads."""
+
+    def __init__(self, log: LogReader, graph: GraphReader, *, log_key: VerifierKey) -> None:
+        self._log = log
+        self._graph = graph
+        self._log_key = log_key
+
+    # -- questions about things
+
+    def trace(self, text: str, options: TraceOptions) -> Trace:
+        """Where a thing came from, or what came of it. Raises NotFound, Ambiguous."""
+        with self._graph.snapshot() as snapshot:
+            return self._trace(snapshot, text, options)
+
+    def _trace(self, snapshot: Snapshot, text: str, options: TraceOptions) -> Trace:
+        return trace(
+            snapshot,
+            _ids(snapshot, text, options),
+            direction=options.direction,
+            depth=DEPTH_MAX if options.depth is None else options.depth,
+            kind=options.kinds or None,
+            at=options.at,
+            as_of=options.as_of,
+        )
+
+    def path(self, a: str, b: str, options: TraceOptions) -> Path:
+        """The shortest way between two things. Raises NotFound, Ambiguous."""
+        with self._graph.snapshot() as snapshot:
+            ends = _ids(snapshot, a, options), _ids(snapshot, b, options)
+            return path(snapshot, *ends, at=options.at, as_of=options.as_of)
+
+    def show(self, text: str, options: TraceOptions) -> Shown:
+        """All that is said of a thing. Raises NotFound, Ambiguous."""
+        with self._graph.snapshot() as snapshot:
+            ids = _ids(snapshot, text, options)
+            return show(snapshot, ids, at=options.at, as_of=options.as_of)
+
+    def find(self, text: str, *, as_of: int | None = None) -> Found:
+        """What a text may mean."""
+        with self._graph.snapshot() as snapshot:
+            return find(snapshot, text, as_of=as_of)
+
+    # -- questions about entries
+
+    def record(self, index: int) -> LogRecord:
+        """One entry. Raises NotFound."""
+        self._log.refresh()
+        stored = self._log.record(index)
+        return LogRecord(
+            index=index,
+            entry=entry.parse(stored.entry, where=f"entry {index}"),
+            erased=stored.content is None,
+            log=self._position(),
+        )
+
+    def content(self, index: int) -> bytes:
+        """The exact bytes of a record. Raises NotFound, also once they are erased."""
+        self._log.refresh()
+        content = self._log.record(index).content
+        if content is None:
+            raise NotFound(
+                f"the content of entry {index} is erased",
+                do="Its entry and proofs remain: GET /v1/records/INDEX, /v1/receipts/INDEX",
+            )
+        return content
+
+    def receipt(self, index: int) -> bytes:
+        """A tlog-proof of one entry, with the entry inside. Raises NotFound."""
+        self._log.refresh()
+        checkpoint, (steps,) = self._log.prove([index])
+        proof = TlogProof(index, tuple(steps), checkpoint, self._log.record(index).entry)
+        return tlog_proof.to_bytes(proof)
+
+    def status(self) -> LogStatus:
+        """Origin, size, root, key, checkpoint, views."""
+        position = self._log.refresh()
+        try:
+            with self._graph.snapshot() as snapshot:
+                graph = snapshot.size
+        except Unavailable:
+            graph = 0
+        return LogStatus(
+            origin=self._log.origin,
+            size=position.size,
+            root=position.root.hex(),
+            vkey=self._log_key.to_text(),
+            checkpoint=self._log.checkpoint.decode(),
+            views={"graph": graph},
+        )
+
+    def consistency(self, size1: int, size2: int) -> list[str]:
+        """Base64 hashes that show that ``size2`` begins with ``size1``. Raises NotFound."""
+        size = self._log.refresh().size
+        if not 0 <= size1 <= size2 <= size:
+            raise NotFound(f"no tree of these sizes in a log of {size}", got=f"{size1}, {size2}")
+        return [base64_strict.encode(h) for h in self._log.consistency(size1, size2)]
+
+    # -- evidence
+
+    def prove(self, text: str, *, whole_trace: bool = False, content: bool = False) -> Proof:
+        """Evidence about a thing or an entry, to be checked without us.
+
+        One entry makes a tlog-proof: the best vouched for of those that speak of the thing. With
+        ``content`` it is an evidence file with every record of the thing; with ``whole_trace``,
+        with every record that its trace rests on. Raises NotFound, Ambiguous.
+        """
+        if whole_trace:
+            evidence = self._trace_evidence(text)
+        else:
+            indexes = self._entries_of(text)
+            if not content:
+                best = self._best(indexes)
+                return Proof(f"entry-{best}.tlog-proof", self.receipt(best), [best])
+            evidence = self._evidence(text, indexes)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:60].strip("-") or "evidence"
+        return Proof(f"{name}.zip", evidence_file.to_bytes(evidence), sorted(evidence.claimed))
+
+    def verify(self, text: str) -> Report:
+        """Check every record that speaks of a thing: in the log, unchanged, vouched for by whom.
+
+        ``unproven`` if all of it holds but nobody we know signed any of it.
+        """
+        indexes = self._entries_of(text)
+        evidence = self._evidence(text, indexes)
+        checked = report(check_parsed(evidence, self._log_key))
+        if checked.result != "proven":
+            return checked
+        levels = self._levels(indexes)
+        best = max(levels.values(), key=LEVELS.index)
+        vouched = LEVELS.index(best) > LEVELS.index("channel")
+        says = ", ".join(f"entry {i}: {level}" for i, level in sorted(levels.items())[:8])
+        if not vouched:
+            says += ". Nobody we know signed any of it: see wherefrom keys trust"
+        steps = [*checked.steps, Step("trust", vouched, says)]
+        return Report("proven" if vouched else "unproven", steps)
+
+    def _entries_of(self, text: str) -> list[int]:
+        match = _ENTRY.fullmatch(text)
+        if match is not None and int(match[1]) < self._log.refresh().size:
+            return [int(match[1])]
+        self._wait_for_graph()
+        with self._graph.snapshot() as snapshot:
+            ids = _ids(snapshot, text, TraceOptions())
+            shown = show(snapshot, ids)
+            found = sorted({r.entry for m in shown.matches for r in m.records})
+        if not found:
+            raise NotFound("no record speaks of this any more", got=text)
+        return found[:PROVEN_ENTRIES_MAX]
+
+    def _levels(self, indexes: Sequence[int]) -> dict[int, str]:
+        self._wait_for_graph()
+        with self._graph.snapshot() as snapshot:
+            return {i: j.level for i, j in snapshot.judgements(indexes, snapshot.lens()).items()}
+
+    def _best(self, indexes: Sequence[int]) -> int:
+        if len(indexes) == 1:
+            return indexes[0]
+        levels = self._levels(indexes)
+        return max(indexes, key=lambda i: (LEVELS.index(levels.get(i, "channel")), -i))
+
+    def _trace_evidence(self, text: str) -> EvidenceFile:
+        self._wait_for_graph()
+        with self._graph.snapshot() as snapshot:
+            answer = self._trace(snapshot, text, TraceOptions())
+        rests_on = {e.entry for e in answer.edges}
+        verdicts = {e.verdict for e in answer.edges if e.verdict is not None}
+        speaks = self._entries_of(text) if not rests_on else []
+        return self._evidence(text, {0, *rests_on, *verdicts, *speaks}, answer)
+
+    def _evidence(
+        self, text: str, indexes: Iterable[int], answer: Trace | None = None
+    ) -> EvidenceFile:
+        position = self._log.refresh()
+        # Entry 0 names the service key, which signed every decision that may be among them.
+        chosen = sorted({0, *indexes})
+        checkpoint, paths = self._log.prove(chosen)
+        claimed: dict[int, Claimed] = {}
+        for index, steps in zip(chosen, paths, strict=True):
+            stored = self._log.record(index)
+            proof = TlogProof(index, tuple(steps), checkpoint, None)
+            claimed[index] = Claimed(
+                entry=stored.entry,
+                proof=tlog_proof.to_bytes(proof),
+                nonce=stored.nonce,
+                content=stored.content,
+            )
+        consistency: tuple[str, ...] = ()
+        if answer is not None:
+            hashes = self._log.consistency(answer.log.size, position.size)
+            consistency = tuple(base64_strict.encode(h) for h in hashes)
+        manifest = Manifest(
+            of=text,
+            log=msgspec.to_builtins(self._position()),
+            trace=None if answer is None else _as_sent(answer),
+            consistency=consistency,
+        )
+        return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
+
+    def _position(self) -> LogPosition:
+        position = self._log.position()
+        return LogPosition(origin=self._log.origin, size=position.size, root=position.root.hex())
+
+    def _wait_for_graph(self) -> None:
+        """Let the view reach what was in the log when the question came."""
+        size = self._log.refresh().size
+        until = time.monotonic() + _VIEW_WAIT_SECONDS
+        while True:
+            with self._graph.snapshot() as snapshot:
+                if snapshot.size >= size:
+                    return
+                reached = snapshot.size
+            if time.monotonic() > until:
+                raise Unavailable(
+                    "the graph is still reading the log",
+                    expected=f"size {size}",
+                    got=reached,
+                    do="Ask again in a moment",
+                )
+            time.sleep(0.005)
+
+
+def _ids(snapshot: Snapshot, text: str, options: TraceOptions) -> list[str]:
+    return [m.id for m in resolve(snapshot, text, at=options.at, as_of=options.as_of)]
+
+
+def _as_sent(answer: Trace) -> dict[str, Any]:
+    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
+    return sent

@@ -1,0 +1,71 @@
+"""The judgement at the door: how far a record's word is taken.
+
+    Collected ──► signatures under the keyring ──► signed · channel · refused ──► Verified
+
+``signed``   every signature that names a key we know verifies, and at least one known key signed
+``channel``  nobody we know signed; an authenticated principal brought it
+``self``     Wherefrom's own decision, under the service key
+
+A Sigstore bundle and a PEP 740 attestation are read for their facts and judged ``channel``: their
+certificates are not checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from wherefrom.collect.collected import Collected
+from wherefrom.collect.principals import producer_of
+from wherefrom.errors import NotAllowed
+from wherefrom.formats import dsse, own
+from wherefrom.formats.entry import SIGNERS_MAX, Trust
+from wherefrom.formats.own import Decision
+from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.envelopes import sign_envelope, signers_of
+from wherefrom.keys.keyring import Keyring
+from wherefrom.verify.verified import Verified
+
+CHANNEL = Trust("channel")
+
+
+def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Verified:
+    """Judge one record. Raises BadSignature, or NotAllowed for a stranger's own record."""
+    return Verified(
+        content=collected.content,
+        digest=collected.digest,
+        kind=collected.facts.kind,
+        type=collected.facts.type,
+        trust=_trust(collected, keyring),
+        producer=producer_of(collected.principal, key=producer_key),
+        received=collected.received,
+        occurred=collected.facts.occurred,
+    )
+
+
+def _trust(collected: Collected, keyring: Keyring) -> Trust:
+    if collected.format != "dsse":
+        return CHANNEL
+    envelope = dsse.parse(collected.document)
+    if envelope.payload_type.startswith(own.PREFIX):
+        raise NotAllowed(
+            "only Wherefrom itself writes records of this type",
+            where="payloadType",
+            got=envelope.payload_type,
+        )
+    signers = signers_of(envelope, keyring).known
+    return Trust("signed", signers[:SIGNERS_MAX]) if signers else CHANNEL
+
+
+def decide(decision: Decision, *, service_key: SigningKey, received: str) -> Verified:
+    """Wherefrom's own decision as a record, signed by the service key."""
+    content = sign_envelope(own.media_type(decision), own.to_payload(decision), service_key)
+    return Verified(
+        content=content,
+        digest=hashlib.sha256(content).digest(),
+        kind=own.entry_kind(decision),
+        type=own.media_type(decision),
+        trust=Trust("self", (service_key.id,)),
+        producer="self",
+        received=received,
+        occurred=received,
+    )

@@ -1,0 +1,1 @@
+"""What the log means: folds over it, each thrown away and rebuilt at will."""

@@ -1,0 +1,270 @@
+"""Numbers for what records say, and rows for the tables: many records at a time.
+
+Rows wait in memory and go out sorted by key, so that neighbours on a page are written together.
+Everything happens inside the fold's transaction; on a rollback ``forget`` drops what is cached.
+
+    (Logged, Said) ──add──► pending ──flush──► 1. numbers  2. edges: new or a repeat
+                                               3. names    4. rows out, sorted
+
+Sizes:  a flush each ROWS_MAX pending rows · CACHED_MAX ids and as many edges remembered
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from wherefrom.log.logged import Logged
+from wherefrom.views.graph.said import Said
+from wherefrom.views.graph.schema import REPEATED, WITH_PROPERTIES
+from wherefrom.views.graph.spelling import texts_of_id, texts_of_name
+
+ROWS_MAX: Final = 20_000
+CACHED_MAX: Final = 100_000
+
+_INSERT: Final = {
+    "entries": "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
+    "nodes": "INSERT INTO nodes VALUES (?, ?)",
+    "ids": "INSERT INTO ids VALUES (?, ?)",
+    "mentions": "INSERT INTO mentions VALUES (?, ?, ?, ?, ?)",
+    "causes": "INSERT INTO causes VALUES (?, ?, ?, ?, ?, ?)",
+    "effects": "INSERT INTO effects VALUES (?, ?, ?, ?, ?)",
+    "repeats": "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)",
+    # The lowest entry comes first and stays.
+    "names": "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    "tags": "INSERT INTO tags VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "tags_of": "INSERT INTO tags_of VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "verdicts": "INSERT INTO verdicts VALUES (?, ?, ?, ?)",
+    "missing": "INSERT INTO missing VALUES (?)",
+    "gaps": "INSERT INTO gaps VALUES (?, ?, ?, ?)",
+    "written": "INSERT INTO written VALUES (?, ?)",
+}
+
+_STAMP_IN: Final = "INSERT INTO stamps VALUES (NULL, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_STAMP_OUT: Final = """SELECT stamp FROM stamps
+    WHERE kind = ? AND type = ? AND level = ? AND signers = ?"""
+
+EdgeKey = tuple[int, int, int]
+
+
+class Written(msgspec.Struct, frozen=True, array_like=True):
+    """What an entry wrote, kept in ``written`` so that a tombstone can take it back.
+
+    edges  effect, relation, cause, one after the other
+    """
+
+    nodes: list[int]
+    edges: list[int]
+    tags: list[str]
+    judged: int | None = None
+    tombstone_of: int | None = None
+
+
+def stamp_of(logged: Logged) -> tuple[str, str, str, str]:
+    """What an entry says about itself, shared by all entries that say the same."""
+    trust = logged.entry.trust
+    return (logged.entry.kind, logged.entry.type, trust.level, " ".join(trust.signers))
+
+
+class Batch:
+    """Pending rows of one fold. ``add`` in entry order, ``flush`` before reading back."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._pending: list[tuple[Logged, Said | None]] = []
+        self._rows_pending = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is pending and cached: the tables may have changed under us."""
+        self._pending.clear()
+        self._rows_pending = 0
+        self._numbers: dict[str, int] = {}
+        self._edges: dict[EdgeKey, int] = {}
+        self._stamps: dict[tuple[str, str, str, str], int] = {}
+        self._next: int | None = None
+
+    def add(self, logged: Logged, said: Said | None) -> None:
+        """Take one record; writes when enough wait."""
+        self._pending.append((logged, said))
+        self._rows_pending += 1 if said is None else 4 + len(said.nodes) + len(said.edges)
+        if self._rows_pending >= ROWS_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write every pending row."""
+        if not self._pending:
+            return
+        rows: dict[str, list[Any]] = {table: [] for table in _INSERT}
+        # 1. Numbers: one question for all ids that are not remembered.
+        first_new = self._number(rows)
+        # 2. Edges and mentions, by number.
+        fresh: dict[EdgeKey, tuple[int, int, str | None]] = {}
+        flagged: dict[EdgeKey, int] = {}
+        for logged, said in self._pending:
+            self._add_rows(rows, logged, said, first_new, fresh, flagged)
+        for (effect, relation, cause), (entry, flags, properties) in fresh.items():
+            rows["causes"].append((effect, relation, cause, entry, flags, properties))
+            rows["effects"].append((cause, relation, effect, entry, flags))
+        # 3. Rows out, each table by its key; of equal names the earliest entry comes first. Keys
+        #    are unique in a table, so no comparison gets as far as a column that may be None.
+        for table, found in rows.items():
+            if found:
+                found.sort()
+                self._db.executemany(_INSERT[table], found)
+        for (effect, relation, cause), flags in flagged.items():
+            set_flags(self._db, (effect, relation, cause), flags)
+        self._pending.clear()
+        self._rows_pending = 0
+        if len(self._numbers) > CACHED_MAX:
+            self._numbers.clear()
+        if len(self._edges) > CACHED_MAX:
+            self._edges.clear()
+
+    def _number(self, rows: dict[str, list[Any]]) -> int:
+        numbers = self._numbers
+        wanted = {
+            id: None
+            for _, said in self._pending
+            if said is not None
+            for id in said.nodes
+            if id not in numbers
+        }
+        if self._next is None:
+            highest = self._db.execute("SELECT max(node) FROM nodes").get
+            self._next = (highest or 0) + 1
+        first_new = self._next
+        if wanted:
+            numbers.update(numbers_of(self._db, wanted))
+            for id in wanted:
+                if id not in numbers:
+                    numbers[id] = self._next
+                    rows["nodes"].append((self._next, id))
+                    rows["ids"].append((id, self._next))
+                    self._next += 1
+        return first_new
+
+    def _add_rows(
+        self,
+        rows: dict[str, list[Any]],
+        logged: Logged,
+        said: Said | None,
+        first_new: int,
+        fresh: dict[EdgeKey, tuple[int, int, str | None]],
+        flagged: dict[EdgeKey, int],
+    ) -> None:
+        index, entry, numbers = logged.index, logged.entry, self._numbers
+        document = None if said is None or said.document is None else numbers[said.document]
+        stamp = self._stamp(stamp_of(logged))
+        rows["entries"].append((index, stamp, entry.occurred, entry.received, document))
+        if said is None:
+            rows["missing"].append((index,))
+            return
+        nodes = []
+        for id, (kind, name, properties) in said.nodes.items():
+            node = numbers[id]
+            nodes.append(node)
+            rows["mentions"].append((node, index, kind, name, properties))
+            # A known node has the texts of its id already; the insert ignores what is there.
+            texts = texts_of_id(id) if node >= first_new else []
+            if name is not None:
+                texts += texts_of_name(name)
+            rows["names"] += [(text, node, index) for text in texts]
+        edges: list[int] = []
+        for (source, relation, target), properties in said.edges.items():
+            key = (numbers[source], relation, numbers[target])
+            edges += key
+            if self._is_repeat(key, properties, index, first_new, fresh, flagged):
+                rows["repeats"].append((*key, index, properties))
+        at = entry.occurred or entry.received
+        for name, spelled, id in said.tags:
+            rows["tags"].append((name, at, index, numbers[id], spelled))
+            rows["tags_of"].append((numbers[id], name, at, index))
+        if said.gap is not None:
+            rows["gaps"].append((index, *said.gap))
+        verdict, tombstone = said.verdict, said.tombstone
+        if verdict is not None:
+            signers = " ".join(verdict.trust.signers)
+            rows["verdicts"].append((verdict.entry, index, verdict.trust.level, signers))
+        if nodes:
+            written = Written(
+                nodes=nodes,
+                edges=edges,
+                tags=[name for name, _, _ in said.tags],
+                judged=verdict.entry if verdict else None,
+                tombstone_of=tombstone.entry if tombstone else None,
+            )
+            rows["written"].append((index, msgspec.msgpack.encode(written)))
+
+    def _is_repeat(
+        self,
+        key: EdgeKey,
+        properties: str | None,
+        index: int,
+        first_new: int,
+        fresh: dict[EdgeKey, tuple[int, int, str | None]],
+        flagged: dict[EdgeKey, int],
+    ) -> bool:
+        """Note an edge: False if ``index`` is the first entry to state it."""
+        flags = self._edges.get(key)
+        if flags is None and key[0] < first_new and key[2] < first_new:
+            flags = self._db.execute(
+                "SELECT flags FROM causes WHERE effect = ? AND relation = ? AND cause = ?", key
+            ).get
+        if flags is None:
+            flags = WITH_PROPERTIES if properties else 0
+            self._edges[key] = flags
+            fresh[key] = (index, flags, properties)
+            return False
+        if not flags & REPEATED:
+            flags |= REPEATED
+            self._edges[key] = flags
+            if key in fresh:
+                entry, _, first_properties = fresh[key]
+                fresh[key] = (entry, flags, first_properties)
+            else:
+                flagged[key] = flags
+        return True
+
+    def _stamp(self, stamp: tuple[str, str, str, str]) -> int:
+        number = self._stamps.get(stamp)
+        if number is None:
+            self._db.execute(_STAMP_IN, stamp)
+            number = self._stamps[stamp] = self._db.execute(_STAMP_OUT, stamp).get
+        assert number is not None
+        return number
+
+
+def numbers_of(db: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The number of each id that has one."""
+    asked = tuple(ids)
+    if not asked:
+        return {}
+    return dict(
+        db.execute(
+            "SELECT i.id, i.node FROM carray(?) AS asked CROSS JOIN ids AS i ON i.id = asked.value",
+            (apsw.carray(asked),),
+        )
+    )
+
+
+def integers(numbers: Iterable[int]) -> Any:
+    """``numbers`` as one bound argument of a statement; never empty."""
+    return apsw.carray(array("q", numbers))
+
+
+def set_flags(db: apsw.Connection, key: EdgeKey, flags: int) -> None:
+    """Set the flags of an edge in both directions."""
+    effect, relation, cause = key
+    db.execute(
+        "UPDATE causes SET flags = ? WHERE effect = ? AND relation = ? AND cause = ?",
+        (flags, effect, relation, cause),
+    )
+    db.execute(
+        "UPDATE effects SET flags = ? WHERE cause = ? AND relation = ? AND effect = ?",
+        (flags, cause, relation, effect),
+    )
