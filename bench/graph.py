@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -32,7 +33,6 @@ from wherefrom.log.logged import Logged, Position
 from wherefrom.query import find, path, resolve, trace
 from wherefrom.query.walk import Bounds, Walk
 from wherefrom.views.graph import GraphReader, GraphView, Snapshot
-from wherefrom.views.graph.batch import integers
 
 EDGES_A_RECORD = 5.5
 LAYERS = 20
@@ -64,7 +64,8 @@ class Layered:
 
     def read(self, first: int, limit: int) -> Iterator[Logged]:
         for index in range(first, limit):
-            when = f"2026-01-01T00:{index // 60000 % 60:02}:{index // 1000 % 60:02}.{index % 1000:03}000Z"
+            minute, second = index // 60000 % 60, index // 1000 % 60
+            when = f"2026-01-01T00:{minute:02}:{second:02}.{index % 1000:03}000Z"
             entry = Entry(
                 content=digest(f"content {index}"),
                 kind="attestation",
@@ -85,8 +86,9 @@ class Layered:
         builder = f"https://ci.example/builders/{index % BUILDERS}@v1"
         commit = "gitCommit:" + digest(f"commit {index // 3}")[7:47]
         document = digest(f"document {index}")
+        name = f"service-{index % 997}/bin/app-{index % 89}.tar.gz"
         nodes = [
-            (made, "artifact", f"service-{index % 997}/bin/app-{index % 89}.tar.gz", {"size": index}),
+            (made, "artifact", name, {"size": index}),
             (build, "build", None, {"invocation": index}),
             (builder, "builder", None, None),
             (commit, "commit", None, None),
@@ -126,13 +128,19 @@ def facts_of(content: bytes) -> Facts:
 
 
 def timed(ask: Callable[[int], object], rounds: int) -> str:
-    took = []
+    """Wall time, and beside it processor time: on a shared machine only that repeats."""
+    took, spent = [], []
     for i in range(rounds):
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.thread_time()
         ask(i)
         took.append((time.perf_counter() - start) * 1000)
-    cuts = statistics.quantiles(took, n=100, method="inclusive")
-    return f"p50 {cuts[49]:8.3f} ms   p99 {cuts[98]:8.3f} ms   max {max(took):8.3f} ms"
+        spent.append((time.thread_time() - cpu) * 1000)
+    wall = statistics.quantiles(took, n=100, method="inclusive")
+    cpu_ms = statistics.quantiles(spent, n=100, method="inclusive")
+    return (
+        f"p50 {wall[49]:7.3f}  p99 {wall[98]:7.3f} ms"
+        f"   (processor: p50 {cpu_ms[49]:7.3f}  p99 {cpu_ms[98]:7.3f})"
+    )
 
 
 def recursive(snapshot: Snapshot, start: int, depth: int) -> int:
@@ -148,66 +156,68 @@ def recursive(snapshot: Snapshot, start: int, depth: int) -> int:
     return len(rows)
 
 
-def questions(reader: GraphReader, log: Layered, rounds: int) -> None:
-    chance = random.Random(7)
-    top = [log.size - 1 - chance.randrange(max(1, log.size // LAYERS)) for _ in range(rounds)]
-    anywhere = [chance.randrange(log.size) for _ in range(rounds)]
-    sizes: list[int] = []
+class Asker:
+    """The questions, each a line of the table."""
 
-    def traced(i: int, **how: object) -> None:
-        with reader.snapshot() as s:
-            answer = trace(s, log.artifact(top[i]), **how)  # type: ignore[arg-type]
-            sizes.append(len(answer.nodes))
+    def __init__(self, reader: GraphReader, log: Layered, rounds: int) -> None:
+        chance = random.Random(7)
+        width = max(1, log.size // LAYERS)
+        self.reader, self.log, self.rounds = reader, log, rounds
+        self.top = [log.artifact(log.size - 1 - chance.randrange(width)) for _ in range(rounds)]
+        self.numbers = [chance.randrange(log.size) for _ in range(rounds)]
+        self.anywhere = [log.artifact(n) for n in self.numbers]
+        self.bottom = [log.artifact(chance.randrange(width)) for _ in range(rounds)]
+        self.sizes: list[int] = []
 
-    def said(name: str, ask: Callable[[int], object], n: int = rounds) -> None:
-        sizes.clear()
-        line = timed(ask, n)
-        mean = f"   {statistics.mean(sizes):6.0f} nodes" if sizes else ""
-        print(f"{name:44} {line}{mean}", flush=True)
+    def line(self, name: str, ask: Callable[[Snapshot, int], object], rounds: int = 0) -> None:
+        """Time ``ask`` in a snapshot of its own each time, as an answer takes one."""
+        self.sizes.clear()
 
-    def with_snapshot(ask: Callable[[Snapshot, int], object]) -> Callable[[int], object]:
-        def run(i: int) -> object:
-            with reader.snapshot() as s:
-                return ask(s, i)
+        def asked(i: int) -> None:
+            with self.reader.snapshot() as snapshot:
+                ask(snapshot, i)
 
-        return run
+        text = timed(asked, min(rounds or self.rounds, self.rounds))
+        mean = f"   {statistics.mean(self.sizes):5.0f} nodes" if self.sizes else ""
+        print(f"{name:44} {text}{mean}", flush=True)
 
-    ids = [log.artifact(i) for i in anywhere]
-    said("find by digest", with_snapshot(lambda s, i: find(s, ids[i], limit=10)))
-    said("find by 12 hex", with_snapshot(lambda s, i: find(s, ids[i][7:19], limit=10)))
-    said("find by name (hundreds match)",
-         with_snapshot(lambda s, i: find(s, f"app-{anywhere[i] % 89}.tar.gz", limit=10)))
-    said("find by purl", with_snapshot(lambda s, i: find(
-        s, f"pkg:NPM/package-{anywhere[i] % PACKAGES}", limit=10)))
-    said("resolve a digest", with_snapshot(lambda s, i: resolve(s, ids[i][7:].upper())))
-    said("trace up, depth 10", lambda i: traced(i, depth=10))
-    half = log.size // 2 + log.size // 4
-    said("trace up, depth 10, --as-of", with_snapshot(
-        lambda s, i: trace(s, log.artifact(anywhere[i] % half), depth=10, as_of=half)))
-    said("trace up, depth 10, --at", lambda i: traced(i, depth=10, at="2026-01-01T00:59:59Z"))
-    said("trace down from a low artifact, depth 10",
-         with_snapshot(lambda s, i: sizes.append(len(trace(
-             s, log.artifact(anywhere[i] % (log.size // LAYERS)), direction="down", depth=10).nodes))), min(rounds, 200))
-    said("trace down from a builder, 1,000 nodes",
-         with_snapshot(lambda s, i: sizes.append(len(trace(
-             s, f"https://ci.example/builders/{i % BUILDERS}@v1", direction="down",
-             nodes_max=1000).nodes))), min(rounds, 50))
-    said("path, artifact to an artifact it came from", with_snapshot(lambda s, i: path(
-        s, ids[i], log.artifact(anywhere[i] % (log.size // LAYERS)), seconds_max=1)), min(rounds, 200))
+    def traced(self, snapshot: Snapshot, start: str, **how: Any) -> None:
+        self.sizes.append(len(trace(snapshot, start, **how).nodes))
 
-    def walked(s: Snapshot, i: int) -> None:
-        start = s.numbers([log.artifact(top[i])])
-        walk = Walk(s, s.lens(), start.values(), up=True, bounds=Bounds(depth_max=10))
+    def walked(self, snapshot: Snapshot, i: int) -> None:
+        start = snapshot.numbers([self.top[i]])
+        bounds = Bounds(depth_max=10)
+        walk = Walk(snapshot, snapshot.lens(), start.values(), up=True, bounds=bounds)
         walk.run()
-        sizes.append(len(walk.depths))
+        self.sizes.append(len(walk.depths))
 
-    def by_recursion(s: Snapshot, i: int) -> None:
-        start = s.numbers([log.artifact(top[i])])
-        sizes.append(recursive(s, next(iter(start.values())), 10))
+    def walked_by_recursion(self, snapshot: Snapshot, i: int) -> None:
+        (start,) = snapshot.numbers([self.top[i]]).values()
+        self.sizes.append(recursive(snapshot, start, 10))
 
-    said("  the walk alone, a statement a level", with_snapshot(walked))
-    said("  the walk alone, one recursive statement", with_snapshot(by_recursion))
-    assert integers([1]) is not None
+    def all(self) -> None:
+        line, size = self.line, self.log.size
+        line("find by digest", lambda s, i: find(s, self.anywhere[i], limit=10))
+        line("find by 12 hex digits", lambda s, i: find(s, self.anywhere[i][7:19], limit=10))
+        line("find by name (hundreds have it)", lambda s, i: find(s, f"app-{i % 89}.tar.gz"))
+        line("find by purl", lambda s, i: find(s, f"pkg:NPM/package-{i % PACKAGES}", limit=10))
+        line("resolve a digest", lambda s, i: resolve(s, self.anywhere[i][7:].upper()))
+        line("trace up, depth 10", lambda s, i: self.traced(s, self.top[i], depth=10))
+        half = size // 2
+        known = [self.log.artifact(n % half) for n in self.numbers]
+        line("trace up, depth 10, --as-of half", lambda s, i: self.traced(
+            s, known[i], depth=10, as_of=half))  # fmt: skip
+        line("trace up, depth 10, --at", lambda s, i: self.traced(
+            s, self.top[i], depth=10, at="2026-01-01T00:59:59Z"))  # fmt: skip
+        line("trace down, depth 10", lambda s, i: self.traced(
+            s, self.bottom[i], direction="down", depth=10), 200)  # fmt: skip
+        line("trace down from a builder, to 1,000 nodes", lambda s, i: self.traced(
+            s, f"https://ci.example/builders/{i % BUILDERS}@v1", direction="down",
+            nodes_max=1000), 50)  # fmt: skip
+        line("path up through the layers", lambda s, i: path(
+            s, self.top[i], self.bottom[i], seconds_max=1), 200)  # fmt: skip
+        line("  the walk alone, a statement a level", self.walked)
+        line("  the walk alone, one recursive statement", self.walked_by_recursion)
 
 
 def main() -> None:
@@ -221,36 +231,40 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=chosen.dir) as folder:
         file = Path(folder) / "graph.sqlite"
         view = GraphView.open(file, facts_of=facts_of, facts_version=1)
-        spent, reading = 0.0, 0.0
-        target, log.size = log.size, 0
-        full = Layered(target)
+        spent = 0.0
         start = time.perf_counter()
-        for _ in full.read(0, 2000):
-            pass
-        reading = (time.perf_counter() - start) / 2000
-        part = max(1, target // 10)
-        log.size = target
-        while view.size < target:
+        for logged in log.read(0, 2000):
+            facts_of(logged.content or b"")
+        making = (time.perf_counter() - start) / 2000
+        part = max(1, log.size // 10)
+        while view.size < log.size:
+            before = view.size
             start = time.perf_counter()
             view.fold(log, records_max=part)
             took = time.perf_counter() - start
             spent += took
             rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            net = part / (took - reading * part)
-            print(f"  {view.size:9} records   {net:8.0f} records/s   {rss:5} MiB", flush=True)
-        net = spent - reading * target
+            rate = (view.size - before) / (took - making * (view.size - before))
+            print(f"  {view.size:9} records   {rate:8.0f} records/s   {rss:5} MiB", flush=True)
+        net = spent - making * log.size
         reader = GraphReader(file)
         with reader.snapshot() as s:
-            counts = {t: s.db.execute(f"SELECT count(*) FROM {t}").get
-                      for t in ("nodes", "mentions", "causes", "repeats", "names")}
+            counts = {
+                t: s.db.execute(f"SELECT count(*) FROM {t}").get
+                for t in ("nodes", "mentions", "causes", "repeats", "names")
+            }
         edges = counts["causes"] + counts["repeats"]
         size = os.path.getsize(file)
         print(json.dumps(counts))
-        print(f"fold: {target / net:.0f} records/s, {edges / net:.0f} edge statements/s"
-              f" ({reading * 1e6:.0f} µs a record to make it up, taken off)")
-        print(f"file: {size / 1e6:.0f} MB, {size / edges:.0f} bytes an edge,"
-              f" {size / target:.0f} a record")
-        questions(reader, log, chosen.questions)
+        print(
+            f"fold: {log.size / net:.0f} records/s, {edges / net:.0f} edge statements/s"
+            f" ({making * 1e6:.0f} µs to make up a record and its facts, taken off)"
+        )
+        print(
+            f"file: {size / 1e6:.0f} MB, {size / edges:.0f} bytes an edge,"
+            f" {size / log.size:.0f} a record"
+        )
+        Asker(reader, log, chosen.questions).all()
         if chosen.beside:
             print("the same beside a fold at about 2,000 records/s:")
             beside(view, reader, log, chosen.questions)
@@ -263,7 +277,6 @@ def beside(view: GraphView, reader: GraphReader, log: Layered, rounds: int) -> N
 
     def follow() -> None:
         grown = Layered(log.size)
-        grown.read = Layered.read.__get__(log)  # type: ignore[method-assign]
         while not stop.is_set():
             grown.size += 200
             view.fold(grown)
@@ -272,7 +285,7 @@ def beside(view: GraphView, reader: GraphReader, log: Layered, rounds: int) -> N
     thread = threading.Thread(target=follow)
     thread.start()
     try:
-        questions(reader, log, rounds // 4)
+        Asker(reader, log, rounds // 4).all()
     finally:
         stop.set()
         thread.join()

@@ -29,17 +29,16 @@ from starlette.applications import Starlette
 
 from wherefrom.api.metrics import ReaderMetrics
 from wherefrom.api.proxy import ReaderProxy
-from wherefrom.api.records import Intake
 from wherefrom.api.server import reader_app, writer_app
 from wherefrom.app import DataFolder, Served, open_desk, open_graph, open_log, open_recorder
 from wherefrom.errors import Error, SettingError, Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.log.group import GroupCommit
 from wherefrom.log.reader import LogReader
 
 FOLLOW_EVERY_SECONDS: Final = 0.02
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
+_FOLLOWER_NICE: Final = 10
 
 
 class Tls(NamedTuple):
@@ -69,28 +68,34 @@ def up(
     folder.ensure_admin_token()
     before(folder)
     with open_recorder(folder, extends=extends) as recorder:
-        # In one thread: a switch costs more than it gains while the other waits for the disk.
-        sys.setswitchinterval(0.001)
-        group = GroupCommit(recorder.writer)
         reader = _ReaderProcess(folder)
-        proxy = ReaderProxy(folder.path / "reader.sock")
-        app = writer_app(intake=Intake(recorder, group), tokens=folder.tokens, proxy=proxy)
+
+        def started(url: str) -> None:
+            folder.say_served(Served(url, os.getpid()))
+            serving(url, recorder.writer.size)
+
+        def application() -> Starlette:
+            return writer_app(
+                recorder=recorder,
+                tokens=folder.tokens,
+                proxy=ReaderProxy(folder.path / "reader.sock"),
+            )
+
         try:
             reader.start()
-
-            def started(url: str) -> None:
-                folder.say_served(Served(url, os.getpid()))
-                serving(url, recorder.writer.size)
-
-            _serve(app, host=host, port=port, tls=tls, started=started)
+            _serve(application, host=host, port=port, tls=tls, started=started)
         finally:
             folder.say_served(None)
-            group.close()
             reader.stop()
 
 
 def _serve(
-    app: Starlette, *, host: str, port: int, tls: Tls | None, started: Callable[[str], None]
+    application: Callable[[], Starlette],
+    *,
+    host: str,
+    port: int,
+    tls: Tls | None,
+    started: Callable[[str], None],
 ) -> None:
     options: dict[str, Any] = {}
     if tls is not None:
@@ -98,7 +103,8 @@ def _serve(
         if tls.client_ca is not None:
             options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
-        app,
+        application,
+        factory=True,
         host=host,
         port=port,
         log_level="warning",
@@ -231,6 +237,9 @@ def _leave_at_end_of_input(server: uvicorn.Server) -> None:
 
 def _follow(folder: DataFolder, metrics: ReaderMetrics) -> None:
     """Fold what the log gains, for ever. A failure ends the process: the writer starts another."""
+    # This thread alone gives way: in a burst the door and the answers come first, and the view
+    # catches up after. (On Linux a thread has a priority of its own.)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FOLLOWER_NICE)
     try:
         log = open_log(folder)
         with open_graph(folder) as graph:

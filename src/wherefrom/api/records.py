@@ -22,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.problems import STATUSES, problem_response
+from wherefrom.api.problem_object import STATUSES
+from wherefrom.api.problems import problem_response
 from wherefrom.collect.decompress import open_plain
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece, split
@@ -30,8 +31,7 @@ from wherefrom.errors import LimitPassed, Refused, Unsupported
 from wherefrom.formats import tlog_proof
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
-from wherefrom.log.recorder import Outcome, Recorder, outcome_of, refused
-from wherefrom.log.writer import Receipt
+from wherefrom.log.recorder import Outcome, Recorder, refused
 from wherefrom.verify.verified import Verified
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
@@ -65,11 +65,12 @@ class Intake:
                 outcomes.append(refused(error))
         return outcomes, verified
 
-    def settled(self, verified: list[Verified], committed: Committed) -> list[Receipt]:
-        """The receipts, after verdicts for contents that came again better vouched for."""
-        if any(r.known for r in committed.receipts):
-            return self.recorder.settle(verified, committed.receipts)
-        return committed.receipts
+    def needs_verdicts(self, verified: list[Verified], committed: Committed) -> bool:
+        """Did a content come again with more than a channel behind it?"""
+        return any(
+            r.known and v.trust.level != "channel"
+            for r, v in zip(committed.receipts, verified, strict=True)
+        )
 
 
 class Item(msgspec.Struct):
@@ -83,26 +84,23 @@ class Item(msgspec.Struct):
     receipt: str | None = None
 
 
-def _items(
-    outcomes: list[Outcome | None], receipts: list[Receipt], committed: Committed | None
-) -> list[Item]:
+def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[Item]:
     items: list[Item] = []
     at = 0
     for outcome in outcomes:
+        if outcome is not None:
+            items.append(Item("refused", None, None, outcome.code, outcome.reason))
+            continue
+        assert committed is not None
+        receipt = committed.receipts[at]
         text = None
-        if outcome is None:
-            receipt = receipts[at]
-            outcome = outcome_of(receipt)
-            if committed is not None and committed.paths is not None:
-                assert committed.checkpoint is not None
-                proof = TlogProof(
-                    receipt.index, tuple(committed.paths[at]), committed.checkpoint, receipt.entry
-                )
-                text = tlog_proof.to_bytes(proof).decode()
-            at += 1
-        items.append(
-            Item(outcome.status, outcome.index, outcome.content, outcome.code, outcome.reason, text)
-        )
+        if committed.paths is not None and committed.checkpoint is not None:
+            path = tuple(committed.paths[at])
+            proof = TlogProof(receipt.index, path, committed.checkpoint, receipt.entry)
+            text = tlog_proof.to_bytes(proof).decode()
+        status = "known" if receipt.known else "recorded"
+        items.append(Item(status, receipt.index, receipt.content, None, None, text))
+        at += 1
     return items
 
 
@@ -137,9 +135,11 @@ async def _take_body(
     if isinstance(body, bytes):
         outcomes, verified = intake.judge(_pieces(body, lines), principal, only)
         if not verified:
-            return _items(outcomes, [], None)
-        committed = await asyncio.wrap_future(intake.group.submit(verified, prove=prove))
-        return _items(outcomes, intake.settled(verified, committed), committed)
+            return _items(outcomes, None)
+        committed = await intake.group.submit(verified, prove=prove)
+        if intake.needs_verdicts(verified, committed):
+            await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
+        return _items(outcomes, committed)
     with body:
         return await asyncio.to_thread(_take_slices, intake, body, principal, lines, only, prove)
 
@@ -157,10 +157,11 @@ def _take_slices(
     while part := list(islice(pieces, SLICE_RECORDS)):
         outcomes, verified = intake.judge(part, principal, only)
         if verified:
-            committed = intake.group.submit(verified, prove=prove).result()
-            items += _items(outcomes, intake.settled(verified, committed), committed)
+            committed = intake.group.commit(verified, prove=prove)
+            intake.recorder.settle(verified, committed.receipts)
+            items += _items(outcomes, committed)
         else:
-            items += _items(outcomes, [], None)
+            items += _items(outcomes, None)
     return items
 
 

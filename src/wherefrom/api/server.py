@@ -24,7 +24,9 @@ from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.records import Intake
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error, Unavailable
+from wherefrom.log.group import GroupCommit
 from wherefrom.log.reader import LogReader
+from wherefrom.log.recorder import Recorder
 from wherefrom.query.desk import Desk
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -46,8 +48,8 @@ READS = [
 ]
 
 
-def writer_app(*, intake: Intake, tokens: TokenFile, proxy: ReaderProxy) -> Starlette:
-    """The application on the port."""
+def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> Starlette:
+    """The application on the port. Its queue lives from start-up to shutdown of the loop."""
     metrics = WriterMetrics()
 
     def counted(handler: Handler) -> Handler:
@@ -67,8 +69,8 @@ def writer_app(*, intake: Intake, tokens: TokenFile, proxy: ReaderProxy) -> Star
         return PlainTextResponse("ready\n")
 
     async def get_metrics(_: Request) -> Response:
-        metrics.log_size.set(intake.recorder.writer.size)
-        metrics.waiting.set(intake.group.waiting)
+        metrics.log_size.set(recorder.writer.size)
+        metrics.waiting.set(app.state.intake.group.waiting)
         try:
             beside = (await proxy.get("/metrics")).content
         except Unavailable:
@@ -80,7 +82,15 @@ def writer_app(*, intake: Intake, tokens: TokenFile, proxy: ReaderProxy) -> Star
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        group = GroupCommit(recorder.writer)
+        recorder.commit = lambda batch: group.commit(batch).receipts
+        intake = app.state.intake = Intake(recorder, group)
+        intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
+            n
+        )
         yield
+        await group.close()
+        recorder.commit = recorder.writer.commit
         await proxy.close()
 
     post = ["POST"]
@@ -102,8 +112,6 @@ def writer_app(*, intake: Intake, tokens: TokenFile, proxy: ReaderProxy) -> Star
         exception_handlers=_ERRORS,
         lifespan=lifespan,
     )
-    intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(n)
-    app.state.intake = intake
     app.state.tokens = tokens
     return app
 

@@ -93,7 +93,7 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
         describes, name = described.ids, described.name
     else:
         raise Malformed("an OpenLineage event about nothing", expected="run, job or dataset")
-    event_type = document.get("eventType")
+    event_type = get_string(document, "eventType")
     reading.builder.node(
         document_id,
         "event",

@@ -1,24 +1,28 @@
-"""Group commit: many callers, one write and one fdatasync for all who wait.
+"""Group commit on an event loop: many callers, one write and one fdatasync for all who wait.
 
     submit ─┐
-    submit ─┼──► queue ──► one thread: LogWriter.commit ──► each caller's own receipts
-    submit ─┘
+    submit ─┼──► queue ──► prepare ──► [another thread: write, fdatasync] ──► finish ──► receipts
+    submit ─┘      └ gathers the next batch while the disk works ┘
 
-While one batch is on its way to the disk the next one gathers; nobody waits for a timer. A full
-queue is refused at once, so that the caller can say so.
+Nobody waits for a timer: a batch is whatever gathered while the last one was on its way. Only the
+disk is waited for on another thread; two threads that both compute would fight for the
+interpreter and lose more than they win (docs/decisions/0005-one-loop.md). A full queue is
+refused at once, so that the caller can say so.
+
+Sizes:  4,096 records or 16 MiB a batch · 50,000 records or 256 MiB in the queue
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Refused, Unavailable
+from wherefrom.errors import Unavailable
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.verified import Verified
 
@@ -43,102 +47,113 @@ class _Waiting(NamedTuple):
     batch: Sequence[Verified]
     size: int
     prove: bool
-    future: Future[Committed]
+    future: asyncio.Future[Committed]
 
 
 class GroupCommit:
-    """Callers hand in lists of records; each list gets its receipts or its error."""
+    """Callers hand in lists of records; each list gets its receipts or its error.
+
+    Made, used and closed on one event loop; ``commit`` alone may be called from other threads.
+    """
 
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-disk")
         self._queue: deque[_Waiting] = deque()
         self._records = 0
         self._bytes = 0
-        self._ready = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
-        self._thread.start()
+        self._running: asyncio.Task[None] | None = None
 
-    def submit(self, batch: Sequence[Verified], *, prove: bool = False) -> Future[Committed]:
+    def submit(
+        self, batch: Sequence[Verified], *, prove: bool = False
+    ) -> asyncio.Future[Committed]:
         """Queue ``batch``. Raises Unavailable when the queue is full or closing."""
         size = sum(len(v.content) for v in batch)
-        future: Future[Committed] = Future()
-        with self._ready:
-            full = self._records >= QUEUE_RECORDS_MAX or self._bytes >= QUEUE_BYTES_MAX
-            if full or self._closing:
-                raise Unavailable(
-                    "the log is closing" if self._closing else "too many records are waiting",
-                    do="Send it again in a second; nothing of it was kept",
-                )
-            self._queue.append(_Waiting(batch, size, prove, future))
-            self._records += len(batch)
-            self._bytes += size
-            self._ready.notify()
+        full = self._records >= QUEUE_RECORDS_MAX or self._bytes >= QUEUE_BYTES_MAX
+        if full or self._closing:
+            raise Unavailable(
+                "the log is closing" if self._closing else "too many records are waiting",
+                do="Send it again in a second; nothing of it was kept",
+            )
+        future: asyncio.Future[Committed] = self._loop.create_future()
+        self._queue.append(_Waiting(batch, size, prove, future))
+        self._records += len(batch)
+        self._bytes += size
+        if self._running is None:
+            self._running = self._loop.create_task(self._run())
         return future
+
+    def commit(self, batch: Sequence[Verified], *, prove: bool = False) -> Committed:
+        """The same for a caller on another thread, which waits. Raises as ``submit`` does."""
+
+        async def submitted() -> Committed:
+            return await self.submit(batch, prove=prove)
+
+        return asyncio.run_coroutine_threadsafe(submitted(), self._loop).result()
 
     @property
     def waiting(self) -> int:
         """Records in the queue."""
         return self._records
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Write what is queued, then stop."""
-        with self._ready:
-            self._closing = True
-            self._ready.notify()
-        self._thread.join()
+        self._closing = True
+        while self._running is not None:
+            await self._running
+        self._disk.shutdown()
 
-    def _run(self) -> None:
-        while taken := self._take():
-            self._commit(taken)
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._commit(self._take())
+        finally:
+            self._running = None
 
     def _take(self) -> list[_Waiting]:
-        with self._ready:
-            while not self._queue and not self._closing:
-                self._ready.wait()
-            taken: list[_Waiting] = []
-            records = size = 0
-            while self._queue and (
-                not taken
-                or (
-                    records + len(self._queue[0].batch) <= BATCH_RECORDS_MAX
-                    and size + self._queue[0].size <= BATCH_BYTES_MAX
-                )
-            ):
-                waiting = self._queue.popleft()
-                taken.append(waiting)
-                records += len(waiting.batch)
-                size += waiting.size
-            self._records -= records
-            self._bytes -= size
-            return taken
+        taken: list[_Waiting] = []
+        records = size = 0
+        while self._queue:
+            head = self._queue[0]
+            fits = (
+                records + len(head.batch) <= BATCH_RECORDS_MAX
+                and size + head.size <= BATCH_BYTES_MAX
+            )
+            if taken and not fits:
+                break
+            taken.append(self._queue.popleft())
+            records += len(head.batch)
+            size += head.size
+        self._records -= records
+        self._bytes -= size
+        return taken
 
-    def _commit(self, taken: list[_Waiting]) -> None:
+    async def _commit(self, taken: list[_Waiting]) -> None:
         try:
-            receipts = self._writer.commit([v for waiting in taken for v in waiting.batch])
-        except BaseException as error:  # noqa: BLE001 - every waiter must hear of it
-            if isinstance(error, Refused) and len(taken) > 1:
-                # One list holds what cannot be an entry; its neighbours must not pay for it.
-                for waiting in taken:
-                    self._commit([waiting])
-                return
+            pending = self._writer.prepare([v for waiting in taken for v in waiting.batch])
+            if pending.records:
+                await self._loop.run_in_executor(self._disk, self._writer.write, pending)
+            else:
+                self._writer.write(pending)
+            receipts = self._writer.finish(pending)
+        except BaseException as error:
             for waiting in taken:
-                if waiting.future.set_running_or_notify_cancel():
+                if not waiting.future.done():
                     waiting.future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
             return
         at = 0
         for waiting in taken:
-            self._answer(waiting, receipts[at : at + len(waiting.batch)])
+            mine = receipts[at : at + len(waiting.batch)]
             at += len(waiting.batch)
-
-    def _answer(self, waiting: _Waiting, receipts: list[Receipt]) -> None:
-        if not waiting.future.set_running_or_notify_cancel():
-            return
-        try:
-            done = Committed(receipts)
+            if waiting.future.done():  # its caller left; the records are in the log all the same
+                continue
             if waiting.prove:
-                done = Committed(receipts, *self._writer.prove([r.index for r in receipts]))
-        except BaseException as error:  # noqa: BLE001 - the thread must live for the others
-            waiting.future.set_exception(error)
-        else:
-            waiting.future.set_result(done)
+                waiting.future.set_result(
+                    Committed(mine, *self._writer.prove([r.index for r in mine]))
+                )
+            else:
+                waiting.future.set_result(Committed(mine))

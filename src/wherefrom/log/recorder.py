@@ -69,6 +69,8 @@ class Recorder:
         content_bytes_max: int = CONTENT_BYTES_MAX,
     ) -> None:
         self.writer = writer
+        # A server puts its queue here, so that a decision takes its turn like any record.
+        self.commit: Callable[[Sequence[Verified]], list[Receipt]] = writer.commit
         self.decisions = decisions
         self._service_key = service_key
         self._producer_key = producer_key
@@ -114,7 +116,7 @@ class Recorder:
                 outcomes.append(None)
             except Refused as error:
                 outcomes.append(refused(error))
-        receipts = iter(self.settle(verified, self.writer.commit(verified)) if verified else [])
+        receipts = iter(self.settle(verified, self.commit(verified)) if verified else [])
         return [o if o is not None else outcome_of(next(receipts)) for o in outcomes]
 
     def settle(self, verified: Sequence[Verified], receipts: list[Receipt]) -> list[Receipt]:
@@ -201,7 +203,7 @@ class Recorder:
 
     def _decide(self, decision: Decision) -> Receipt:
         verified = decide(decision, service_key=self._service_key, received=self._clock())
-        receipt = self.writer.commit([verified])[0]
+        receipt = self.commit([verified])[0]
         self.decisions.fold(receipt.index, decision)
         return receipt
 

@@ -114,3 +114,19 @@ def merge_runs(folder: Path, runs: list[Run]) -> Run:
     return write_run(
         folder, name, np.concatenate([r.fingerprints for r in runs])[kept], indexes[kept]
     )
+
+
+def check_run(path: Path) -> None:
+    """Read a run from end to end, changing nothing. Raises Corrupt, OSError."""
+    name = parse_name(path.name)
+    written = path.read_bytes()
+    words: Keys = np.frombuffer(written[: len(written) // 8 * 8], dtype="<u8")
+    count = (len(words) - 2) // 2
+    if name is None or len(written) != 16 * count + 16 or int(words[-1]) != count:
+        raise Corrupt("a run of the de-duplication index has another length", where=str(path))
+    indexes = words[count : 2 * count]
+    kept = indexes[indexes != _NONE]
+    inside = bool(np.all((kept >= name.first) & (kept < name.limit)))
+    in_order = bool(np.all(words[: count - 1] <= words[1:count])) if count else True
+    if int(words[-2]) != zlib.crc32(words[:-2].tobytes()) or not (inside and in_order):
+        raise Corrupt("a run of the de-duplication index was changed", where=str(path))

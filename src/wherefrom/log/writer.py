@@ -62,6 +62,20 @@ class Receipt(msgspec.Struct, frozen=True):
     size: int
 
 
+class Pending(msgspec.Struct):
+    """A batch between ``prepare`` and ``finish``.
+
+    indexes, known  of each record of the batch, in its order
+    records         those that are new, from index ``first`` on; ``digests`` of their contents
+    """
+
+    indexes: list[int]
+    known: list[bool]
+    records: list[Record]
+    digests: list[bytes | None]
+    first: int
+
+
 class LogWriter:
     """The one writer of a log. ``commit`` may be called from several threads."""
 
@@ -201,29 +215,64 @@ class LogWriter:
         Raises StorageError if nothing was kept; JournalFailed or Fenced if this writer must stop:
         then every later call raises too.
         """
-        with self._lock:
+        pending = self.prepare(batch)
+        self.write(pending)
+        return self.finish(pending)
+
+    # The same in three steps, for a caller that waits for the disk elsewhere. From ``prepare`` to
+    # ``finish``, or to an error of ``write``, no other batch is under way.
+
+    def prepare(self, batch: Sequence[Verified]) -> Pending:
+        """Find what is known already, and make an entry for the rest. Raises JournalFailed."""
+        self._lock.acquire()
+        try:
             self._need_running()
             # 1. Known already? Also within the batch: the first one wins.
             indexes, known, fresh = self._place(batch)
             # 2. Commit to each content under a fresh nonce.
-            records, written = self._commitments(fresh)
-            if fresh:
-                self._append(records, [v.digest for v in fresh])
+            records = self._commitments(fresh)
+            digests = (v.digest for v in fresh)
+            return Pending(indexes, known, records, [*digests], self._tree.size)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def write(self, pending: Pending) -> None:
+        """Make it durable; the only step that waits for the disk, on whichever thread."""
+        try:
+            if pending.records:
+                # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
+                self._tail = self._journal.append(pending.records)
+        except BaseException as error:
+            if not isinstance(error, StorageError | ValueError) or isinstance(error, JournalFailed):
+                self._stopped = f"the append was interrupted: {error}"
+            self._lock.release()
+            raise
+
+    def finish(self, pending: Pending) -> list[Receipt]:
+        """Sign it, make it the log, publish it; returns the receipts in the batch's order."""
+        try:
+            if pending.records:
+                self._conclude(pending)
             size = self._tree.size
-            first = size - len(fresh)
             receipts = []
-            for index, was_known in zip(indexes, known, strict=True):
-                entry = written[index - first] if index >= first else self.entry(index)
-                receipts.append(Receipt(index, was_known, entry, _commitment_of(entry), size))
+            for index, known in zip(pending.indexes, pending.known, strict=True):
+                is_fresh = index >= pending.first
+                entry = pending.records[index - pending.first].entry if is_fresh else None
+                entry = entry or self.entry(index)
+                receipts.append(Receipt(index, known, entry, _commitment_of(entry), size))
             return receipts
+        finally:
+            self._lock.release()
 
     def append_entries(self, written: Sequence[bytes]) -> int:
         """Append canonical entries whose contents are kept elsewhere; returns the first index."""
-        with self._lock:
-            self._need_running()
-            first = self._tree.size
-            self._append([Record(e, None, None) for e in written], [None] * len(written))
-            return first
+        pending = self.prepare(())
+        pending.records += [Record(e, None, None) for e in written]
+        pending.digests += [None] * len(written)
+        self.write(pending)
+        self.finish(pending)
+        return pending.first
 
     def _need_running(self) -> None:
         if self._stopped:
@@ -233,9 +282,7 @@ class LogWriter:
                 do="Restart it: recovery keeps everything that was acknowledged",
             )
 
-    def _place(
-        self, batch: Sequence[Verified]
-    ) -> tuple[list[int], list[bool], list[Verified]]:
+    def _place(self, batch: Sequence[Verified]) -> tuple[list[int], list[bool], list[Verified]]:
         indexes: list[int] = []
         known: list[bool] = []
         fresh: list[Verified] = []
@@ -249,9 +296,9 @@ class LogWriter:
             indexes.append(index)
         return indexes, known, fresh
 
-    def _commitments(self, fresh: Sequence[Verified]) -> tuple[list[Record], list[bytes]]:
+    def _commitments(self, fresh: Sequence[Verified]) -> list[Record]:
         nonces = os.urandom(NONCE_BYTES * len(fresh))
-        records, written = [], []
+        records = []
         for number, verified in enumerate(fresh):
             nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
             entry = entries.to_bytes(
@@ -266,24 +313,12 @@ class LogWriter:
                     type=verified.type,
                 )
             )
-            written.append(entry)
             records.append(Record(entry, nonce, verified.content))
-        return records, written
+        return records
 
-    def _append(self, records: Sequence[Record], digests: Sequence[bytes | None]) -> None:
-        first = self._tree.size
-        # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
-        try:
-            self._tail = self._journal.append(records)
-        except (StorageError, ValueError) as error:
-            if isinstance(error, JournalFailed):
-                self._stopped = str(error)
-            raise
-        except BaseException as error:
-            self._stopped = f"the append was interrupted: {error!r}"
-            raise
+    def _conclude(self, pending: Pending) -> None:
         # 4. Sign, and move the head: the step that makes it the log. Only one writer can.
-        full = self._tree.extend(hash_leaves([r.entry for r in records]))
+        full = self._tree.extend(hash_leaves([r.entry for r in pending.records]))
         try:
             if self._tree.size - self._state.tiles >= TILES_SYNC_EVERY + TILE_WIDTH:
                 self._state = msgspec.structs.replace(self._state, tiles=self._synced_tiles())
@@ -293,7 +328,7 @@ class LogWriter:
             self._stopped = str(error) or repr(error)
             raise
         # 5. Publish. A crash before this leaves tiles that recovery writes again.
-        self._dedup.add(digests, first=first)
+        self._dedup.add(pending.digests, first=pending.first)
         self._unpublished += full
         self._publish_waiting()
 

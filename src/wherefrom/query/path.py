@@ -142,11 +142,18 @@ def _backwards(walk: Walk, end: int, *, up: bool) -> _Steps:
 
 
 def _join(below: _Steps, above: _Steps) -> _Steps:
-    return _Steps(
-        below.nodes + above.nodes[::-1][1:],
-        below.steps + above.steps[::-1],
-        below.length + above.length,
-    )
+    """One way of two that meet; what both take by alternates, there and back, is cut out."""
+    nodes = below.nodes[:1]
+    steps: list[Step] = []
+    onward = below.nodes[1:] + above.nodes[::-1][1:]
+    for node, step in zip(onward, below.steps + above.steps[::-1], strict=True):
+        if node in nodes:
+            place = nodes.index(node)
+            del nodes[place + 1 :], steps[place:]
+        else:
+            nodes.append(node)
+            steps.append(step)
+    return _Steps(nodes, steps, below.length + above.length)
 
 
 def _answer(

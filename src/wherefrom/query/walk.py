@@ -125,21 +125,30 @@ class Walk:
 
         beyond  note what leads to unseen nodes instead of going there
         """
+        onward: list[tuple[int, int, Step]] = []
+        # 1. Alternates first: whatever they add belongs to the level that is being left.
         while level:
             same: list[int] = []
             for here, there, step in self._steps(level):
+                if step.relation != ALTERNATE:
+                    onward.append((here, there, step))
+                    continue
                 if there not in self.depths:
-                    free = step.relation == ALTERNATE
-                    if (beyond and not free) or not self._reach(there, free=free):
+                    if not self._reach(there, free=True):
                         self.unexpanded.add(here)
                         continue
-                    if free:
-                        same.append(there)
+                    same.append(there)
                 self._note(step)
             if self.reason is not None:
                 self.unexpanded.update(same)
-                return
+                break
             level = same
+        # 2. Then the next level.
+        for here, there, step in onward:
+            if there in self.depths or (not beyond and self._reach(there)):
+                self._note(step)
+            else:
+                self.unexpanded.add(here)
 
     def _steps(self, level: list[int]) -> list[tuple[int, int, Step]]:
         """(from, to, step) of every edge to follow from ``level``, within the bounds."""

@@ -14,7 +14,7 @@ Sizes:  an index counts from 0, a size from 1 · a head at most 64 KiB
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Record(NamedTuple):
@@ -112,6 +112,7 @@ class Journal(Protocol):
         """Overwrite the content and nonce of an entry, durably. Erasing again changes nothing."""
 
 
+@runtime_checkable
 class Surveyed(Protocol):
     """What an audit asks of a journal, beside its contract: everything, past any damage."""
 

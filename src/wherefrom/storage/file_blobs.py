@@ -69,9 +69,7 @@ class FileBlobs:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StorageError(
-                "cannot flush blobs", where=str(self._folder), got=error
-            ) from error
+            raise StorageError("cannot flush blobs", where=str(self._folder), got=error) from error
 
     def replace(self, name: str, written: bytes) -> None:
         path = self._path(name)

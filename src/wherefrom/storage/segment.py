@@ -238,9 +238,7 @@ class Segment:
             first += len(head.entries)
             offset += head.length
 
-    def records(
-        self, frame: Frame, start: int = 0, stop: int | None = None
-    ) -> Iterator[Record]:
+    def records(self, frame: Frame, start: int = 0, stop: int | None = None) -> Iterator[Record]:
         """The records of a frame with their nonces and contents; None for what was erased."""
         contents = frame.head.contents
         if not contents:

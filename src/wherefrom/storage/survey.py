@@ -46,6 +46,11 @@ def survey_files(folder: Path, tail: Tail) -> tuple[list[FilePiece], list[Damage
     """The pieces of the chain that ends in ``tail``, oldest first, and damage around them."""
     pieces: list[FilePiece] = []
     damage: list[Damage] = []
+    try:
+        if tail.segment:
+            parse_name(tail.segment)
+    except Corrupt as error:
+        return [], [Damage("head", 0, tail.size, str(error))]
     for part in _chain(folder, tail, damage):
         pieces += _split(folder, part, damage)
     first = pieces[0].first if pieces else tail.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.paths import REPOSITORY
 from wherefrom.collect.split import Piece, split
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
+from wherefrom.formats.recognise import facts_of
 
 
 def contents(source: bytes, **limits: Any) -> list[bytes | str]:
@@ -275,3 +278,18 @@ def test_arbitrary_bytes_give_pieces_however_they_arrive(
     for piece in whole:
         assert (piece.content is None) != (piece.refusal is None)
         assert piece.content is None or (len(piece.content) <= limit and piece.content in source)
+
+
+def test_the_worked_example_of_the_documentation_is_true() -> None:
+    page = (REPOSITORY / "docs" / "formats" / "containers.md").read_text()
+    source, said = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    outcomes = []
+    for piece in split(source.encode()):
+        code = piece.refusal.code if piece.refusal else "recorded"
+        if piece.content is not None:
+            try:
+                facts_of(piece.content)
+            except Refused as refused:
+                code = refused.code
+        outcomes.append(f"line {piece.line} {code}")
+    assert outcomes == said.splitlines()

@@ -140,9 +140,9 @@ def test_an_in_toto_payload_gives_the_facts_of_its_statement(kind):
 def test_a_message_about_the_statement_points_into_the_payload():
     with pytest.raises(Malformed, match=r"missing, at payload\.subject\[0\]\.digest"):
         dsse.facts(in_toto(STATEMENT | {"subject": [{"name": "app"}]}), document_id=ID)
-    with pytest.raises(Malformed, match="no statement: not JSON, .*, at payload"):
+    with pytest.raises(Malformed, match=r"no statement: not JSON, .*, at payload"):
         dsse.facts(envelope(b"This is not it", dsse.IN_TOTO_TYPE), document_id=ID)
-    with pytest.raises(Malformed, match=r"names one key twice"):
+    with pytest.raises(Malformed, match="names one key twice"):
         dsse.facts(envelope(b'{"_type":1,"_type":2}', dsse.IN_TOTO_TYPE), document_id=ID)
     with pytest.raises(LimitPassed, match="no statement: JSON nested too deeply"):
         dsse.facts(envelope(b"[" * 200 + b"]" * 200, dsse.IN_TOTO_TYPE), document_id=ID)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.paths import DATA
+from tests.paths import DATA, REPOSITORY
 from wherefrom.errors import Malformed, Refused, Unsupported
 from wherefrom.formats import openlineage
 from wherefrom.formats.facts import Edge, Facts, Node
@@ -475,3 +475,11 @@ def test_a_changed_field_gives_facts_that_hold_together_or_a_refusal(
         return
     assert all(isinstance(n.id, str) and n.id for n in facts.nodes)
     json.dumps([facts.nodes, facts.edges])
+
+
+def test_the_worked_example_of_the_documentation_is_true() -> None:
+    page = (REPOSITORY / "docs" / "formats" / "openlineage.md").read_text()
+    example, said = re.findall(r"```(?:json|text)\n(.*?)```", page, re.DOTALL)
+    facts = read(json.loads(example))
+    found = [" ".join(edge[:3]).replace(ID, "record") for edge in facts.edges]
+    assert found == said.splitlines()

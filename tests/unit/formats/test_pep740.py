@@ -179,8 +179,7 @@ def test_a_mutated_real_object_gives_whole_facts_or_is_refused(data):
     )
     try:
         facts = read(document)
-    except Refused as error:
-        assert str(error)
+    except Refused:
         return
     ids = {n.id for n in facts.nodes}
     assert {end for e in facts.edges for end in (e.source, e.target)} <= ids

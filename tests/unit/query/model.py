@@ -12,6 +12,9 @@ from wherefrom.formats import dsse, own
 from wherefrom.formats.entry import LEVELS
 
 
+Triple = tuple[str, str, str]
+
+
 class Statement(NamedTuple):
     source: str
     relation: str
@@ -61,14 +64,12 @@ class Model:
 
     def best(self, source: str, relation: str, target: str) -> tuple[int, str, list[int]]:
         """The entry an edge is shown under, its trust, and every entry that states it."""
-        entries = sorted(
-            {s.entry for s in self.statements if s[:3] == (source, relation, target)}
-        )
+        entries = sorted({s.entry for s in self.statements if s[:3] == (source, relation, target)})
         first = entries[:9]
         best = max(first, key=lambda e: (LEVELS.index(self.trust(e)), -e))
         return best, self.trust(best), entries
 
-    def _ways(self, node: str, *, up: bool, from_start: bool) -> list[tuple[str, tuple[str, str, str]]]:
+    def _ways(self, node: str, *, up: bool, from_start: bool) -> list[tuple[str, Triple]]:
         found = []
         for s in self.statements:
             here, there = (s.source, s.target) if up else (s.target, s.source)

@@ -1,6 +1,6 @@
 """A log in memory, and records whose facts are written down in JSON: what a graph is fed in tests.
 
-    log = FakeLog(); log.add(nodes=…, edges=…) → index; log.erase(3) → index of the tombstone
+log = FakeLog(); log.add(nodes=…, edges=…) → index; log.erase(3) → index of the tombstone
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def lines(path: Path) -> list[tuple[Any, ...]]:
         reader.close()
 
 
-def random_log(seed: int, records: int) -> tuple[FakeLog, list[int]]:
+def random_log(seed: int, records: int, *, erasing: float = 0.12) -> tuple[FakeLog, list[int]]:
     """A log of small records that meet each other often, with verdicts and tombstones.
 
     Returns the log with every content still there, and the entries its tombstones name.
@@ -181,11 +181,11 @@ def random_log(seed: int, records: int) -> tuple[FakeLog, list[int]]:
         choice = chance.random()
         if choice < 0.12 and index:
             log.judge(chance.randrange(index), chance.choice(("channel", "keyless", "signed")), KEY)
-        elif choice < 0.24 and index:
+        elif choice < 0.12 + erasing and index:
             target = chance.randrange(index)
             erased.append(target)
             log.tombstone(target)
-        elif choice < 0.28:
+        elif choice < 0.16 + erasing:
             log.add_content(b"cannot be read", level="channel", signers=())
         else:
             _add_random(log, chance, things, relations)

@@ -233,6 +233,8 @@ def _begin_anew_unless(db: apsw.Connection, *, facts_version: int) -> None:
 
 @contextlib.contextmanager
 def _transaction(db: apsw.Connection) -> Iterator[None]:
+    if db.in_transaction:  # one that could not even be rolled back
+        db.execute("ROLLBACK")
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
