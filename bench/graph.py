@@ -51,7 +51,6 @@ class Layered:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._facts: dict[bytes, Facts] = {}
 
     def position(self) -> Position:
         return Position(self.size, self.root_at(self.size))

@@ -11,7 +11,6 @@ from wherefrom.errors import Error
 from wherefrom.formats import dsse, own
 from wherefrom.formats.entry import LEVELS
 
-
 Triple = tuple[str, str, str]
 
 

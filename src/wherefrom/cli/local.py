@@ -1,0 +1,197 @@
+"""A data directory, opened by this process.
+
+Reading folds the views first, unless a server holds the directory and folds them itself; then it
+waits until they have what the log held when the command began. Writing is ``local:<uid>``.
+
+    DataFolder ──► open_log ──► fold_views ──► Desk          open_recorder ──► Recorder
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from wherefrom.cli.failures import warn
+from wherefrom.cli.places import KeyChanged, LogAt
+from wherefrom.cli.settings import Where
+from wherefrom.collect.principals import local
+from wherefrom.errors import NotFound, StorageError, Unavailable
+from wherefrom.keys.keyring import KnownKey
+from wherefrom.keys.public import PublicKey
+from wherefrom.log.decisions import known_keys
+from wherefrom.log.reader import LogReader
+from wherefrom.log.recorder import Outcome, Recorder
+from wherefrom.query import Found, Shown, Trace
+from wherefrom.query import Path as Way
+from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
+from wherefrom.verify.evidence_file import Report
+
+BUSY_SECONDS: Final = 10.0
+_LOOK_EVERY_SECONDS: Final = 0.02
+_MANY_ENTRIES: Final = 20_000
+
+
+def server_of(where: Where) -> Where:
+    """The server that holds a directory, with the administrator's token; else ``where``."""
+    folder = DataFolder(where.data)
+    served = folder.served()
+    if served is None:
+        return where
+    token = where.token
+    if token is None:
+        try:
+            token = (folder.path / "token").read_text().strip()
+        except OSError as error:
+            raise Unavailable(
+                "a server holds this directory, and its token cannot be read",
+                where=str(folder.path / "token"),
+                do=f"Use it with a token of yours: WHEREFROM_TOKEN, --server {served.url}",
+            ) from error
+    return where._replace(server=served.url, token=token)
+
+
+class LocalReading:
+    """Questions to a directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = DataFolder(path)
+
+    @cached_property
+    def _log(self) -> LogReader:
+        return open_log(self._folder)
+
+    @cached_property
+    def _unfolded(self) -> Desk:
+        return open_desk(self._folder, self._log)
+
+    @cached_property
+    def _desk(self) -> Desk:
+        desk, wanted = self._unfolded, self._log.refresh().size
+        until = time.monotonic() + BUSY_SECONDS
+        while (reached := desk.status().views["graph"]) < wanted:
+            if self._folder.served() is None and self._fold(wanted - reached):
+                break
+            if time.monotonic() > until:
+                warn(f"the graph has reached entry {reached} of {wanted}; the answer is as of there")
+                break
+            time.sleep(_LOOK_EVERY_SECONDS)
+        return desk
+
+    def _fold(self, entries: int) -> bool:
+        """Fold the views, unless somebody else is at it."""
+        if entries > _MANY_ENTRIES:
+            warn(f"reading {entries:,} new entries into the graph")
+        try:
+            fold_views(self._folder, self._log)
+        except Unavailable:
+            return False
+        return True
+
+    def trace(self, text: str, options: TraceOptions) -> Trace:
+        return self._desk.trace(text, options)
+
+    def path(self, a: str, b: str, options: TraceOptions) -> Way:
+        return self._desk.path(a, b, options)
+
+    def show(self, text: str, options: TraceOptions) -> Shown:
+        return self._desk.show(text, options)
+
+    def find(self, text: str, *, as_of: int | None) -> Found:
+        return self._desk.find(text, as_of=as_of)
+
+    def verify(self, text: str) -> Report:
+        return self._desk.verify(text)
+
+    def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof:
+        return self._desk.prove(text, whole_trace=whole_trace, content=content)
+
+    def status(self) -> LogStatus:
+        return self._desk.status()
+
+    def keys(self) -> Sequence[KnownKey]:
+        return known_keys(self._log).list()
+
+
+class LocalWriting:
+    """Changes to a directory that this process alone holds."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._principal = local(os.getuid())
+
+    def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]:
+        return self._recorder.record(contents, principal=self._principal)
+
+    def change_key(
+        self, *, action: str, pem: bytes | None, key: str | None, names: tuple[str, ...], reason: str
+    ) -> KeyChanged:
+        keyring = self._recorder.decisions.keyring
+        if pem is not None:
+            public = PublicKey.from_pem(pem)
+        else:
+            public = keyring.public_key(keyring.get(key or "").id)
+        changed = self._recorder.change_key(public, action=action, names=names, reason=reason)
+        return KeyChanged(*changed)
+
+    def erase(self, index: int, *, reason: str) -> int:
+        return self._recorder.erase(index, reason=reason, principal=self._principal)
+
+    def position(self) -> LogAt:
+        position = self._recorder.writer.position()
+        return LogAt(position.size, position.root.hex())
+
+
+@contextmanager
+def open_local_writing(path: Path, *, create: bool) -> Iterator[LocalWriting]:
+    """Hold a directory; another command that holds it for a moment is waited for."""
+    folder = DataFolder(path)
+    if not folder.exists():
+        if not create:
+            folder.need()
+        make(folder)
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        opening = open_recorder(folder)
+        try:
+            recorder = opening.__enter__()
+            break
+        except Unavailable:
+            if folder.served() is not None or time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_EVERY_SECONDS)
+    try:
+        yield LocalWriting(recorder)
+    except BaseException as error:
+        if not opening.__exit__(type(error), error, error.__traceback__):
+            raise
+    else:
+        opening.__exit__(None, None, None)
+
+
+def make(folder: DataFolder, *, origin: str | None = None) -> None:
+    """Start a log in a directory. Raises StorageError, SettingError."""
+    try:
+        folder.create(origin=origin)
+    except OSError as error:
+        raise StorageError(
+            "cannot start a log here", where=str(folder.path), got=error.strerror
+        ) from error
+    warn(f"started a new log in {folder.path} (origin {folder.origin})")
+
+
+def need_log(path: Path) -> DataFolder:
+    """The folder of a log that is there. Raises NotFound."""
+    folder = DataFolder(path)
+    if not folder.exists():
+        raise NotFound(
+            "no log in this directory",
+            where=str(path),
+            do="Start one: wherefrom up, or wherefrom record; or name another with --data",
+        )
+    return folder

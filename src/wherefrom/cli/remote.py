@@ -1,0 +1,285 @@
+"""A Wherefrom server, over HTTP.
+
+Every answer is read back into the value that a directory would give, and every problem object
+into the error it was. What is sent twice is recorded once, so a lost answer is asked for again.
+
+Sizes:  a request waits READ_SECONDS; a busy server is tried again for BUSY_SECONDS
+Source: INTERFACES, "HTTP"; RFC 9457
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from wherefrom.cli.places import KeyChanged, LogAt
+from wherefrom.cli.settings import Where
+from wherefrom.errors import (
+    Corrupt,
+    Error,
+    NotAllowed,
+    NotFound,
+    SettingError,
+    Unavailable,
+)
+from wherefrom.formats import checkpoint, note
+from wherefrom.keys.keyring import KnownKey
+from wherefrom.log.recorder import Outcome
+from wherefrom.query import Found, Shown, Trace
+from wherefrom.query import Path as Way
+from wherefrom.query.desk import LogStatus, Proof, TraceOptions
+from wherefrom.verify.evidence_file import Report
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 120.0
+BUSY_SECONDS: Final = 30.0
+ANSWERED_WITHIN_SECONDS: Final = 2.0
+_TRIES_MAX: Final = 3
+T = TypeVar("T")
+
+
+class Remote:
+    """Questions and changes to a server."""
+
+    def __init__(self, where: Where) -> None:
+        assert where.server is not None
+        self._url = where.server
+        self._client = httpx.Client(
+            base_url=where.server,
+            headers={"Authorization": f"Bearer {where.token}"} if where.token else {},
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            verify=_certificates(where),
+        )
+        self._position: LogAt | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    # -- questions
+
+    def trace(self, text: str, options: TraceOptions) -> Trace:
+        return self._ask(Trace, "trace", text, _query(options))
+
+    def path(self, a: str, b: str, options: TraceOptions) -> Way:
+        return self._ask(Way, "trace", a, {**_query(options), "to": b})
+
+    def show(self, text: str, options: TraceOptions) -> Shown:
+        return self._ask(Shown, "show", text, _query(options))
+
+    def find(self, text: str, *, as_of: int | None) -> Found:
+        query: dict[str, Any] = {"q": text}
+        if as_of is not None:
+            query["as_of"] = as_of
+        return _read(self._get("/v1/find", query), Found)
+
+    def verify(self, text: str) -> Report:
+        return self._ask(Report, "verify", text, {})
+
+    def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof:
+        query = {"trace": int(whole_trace), "content": int(content)}
+        answer = self._get(f"/v1/prove/{quote(text, safe='')}", query)
+        named = answer.headers.get("content-disposition", "")
+        name = named.partition('filename="')[2].rstrip('"')
+        entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
+        return Proof(name, answer.content, entries)
+
+    def status(self) -> LogStatus:
+        return _read(self._get("/v1/log"), LogStatus)
+
+    def keys(self) -> Sequence[KnownKey]:
+        return msgspec.convert(_json(self._get("/v1/keys"))["keys"], list[KnownKey])
+
+    def _ask(self, kind: type[T], verb: str, text: str, query: dict[str, Any]) -> T:
+        return _read(self._get(f"/v1/{verb}/{quote(text, safe='')}", query), kind)
+
+    # -- changes
+
+    def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]:
+        """Send contents as they are: whole documents alone, the others as one array.
+
+        An array's elements are trimmed at the other end; a document keeps its last line's end.
+        """
+        outcomes: list[Outcome | None] = [None] * len(contents)
+        together = [i for i, c in enumerate(contents) if _is_trimmed(c)]
+        alone = [[i] for i, c in enumerate(contents) if not _is_trimmed(c)]
+        for places in ([together] if together else []) + alone:
+            some = [contents[i] for i in places]
+            body = b"[" + b",\n".join(some) + b"]" if _is_trimmed(some[0]) else some[0]
+            for place, outcome in zip(places, self._send(body, len(some)), strict=True):
+                outcomes[place] = outcome
+        return [o for o in outcomes if o is not None]
+
+    def _send(self, body: bytes, number: int) -> Sequence[Outcome]:
+        answer = self._request("POST", "/v1/records", content=body)
+        said = _json(answer)
+        if "items" not in said:
+            raise _error_of(answer, self._url)
+        items = msgspec.convert(said["items"], list[Outcome])
+        if len(items) != number:
+            raise Corrupt(
+                "the server answered for other records than were sent",
+                where=self._url, expected=f"{number} items", got=len(items),
+            )  # fmt: skip
+        self._position = LogAt(said["log"]["size"], said["log"]["root"])
+        return items
+
+    def change_key(
+        self, *, action: str, pem: bytes | None, key: str | None, names: tuple[str, ...], reason: str
+    ) -> KeyChanged:
+        wanted = {"action": action, "names": names, "reason": reason}
+        wanted |= {"pem": pem.decode("utf-8", "replace")} if pem is not None else {"key": key}
+        answer = self._checked(self._request("POST", "/v1/keys", json=wanted))
+        said = _json(answer)
+        return KeyChanged(msgspec.convert(said["key"], KnownKey), said["judged_again"])
+
+    def erase(self, index: int, *, reason: str) -> int:
+        answer = self._request("POST", f"/v1/records/{index}/erase", json={"reason": reason})
+        tombstone: int = _json(self._checked(answer))["tombstone"]
+        return tombstone
+
+    def position(self) -> LogAt:
+        """After the last change, as its answer or the newest checkpoint says."""
+        if self._position is None:
+            signed = checkpoint.parse(note.parse(self._get("/checkpoint").content).text)
+            self._position = LogAt(signed.size, signed.root.hex())
+        return self._position
+
+    def wait_until_answered(self) -> None:
+        """Return when the server's views have what was sent, or it is too busy to have them."""
+        until = time.monotonic() + ANSWERED_WITHIN_SECONDS
+        wanted = self._position.size if self._position is not None else 0
+        while wanted and time.monotonic() < until:
+            try:
+                if all(size >= wanted for size in self.status().views.values()):
+                    return
+            except (NotAllowed, Unavailable):
+                return  # a token that may only record
+            time.sleep(0.02)
+
+    # -- the wire
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> httpx.Response:
+        return self._checked(self._request("GET", path, params=query or {}))
+
+    def _checked(self, answer: httpx.Response) -> httpx.Response:
+        if answer.is_success:
+            return answer
+        raise _error_of(answer, self._url)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        until = time.monotonic() + BUSY_SECONDS
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                answer = self._client.request(method, path, **options)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
+                raise _no_answer(self._url, error) from error
+            except httpx.TransportError as error:
+                if tries >= _TRIES_MAX:
+                    raise _no_answer(self._url, error) from error
+                continue
+            if answer.status_code != 503 or time.monotonic() > until:
+                return answer
+            time.sleep(_seconds(answer.headers.get("retry-after", "")))
+
+
+def _certificates(where: Where) -> ssl.SSLContext | bool:
+    if where.server is None or not where.server.startswith("https:"):
+        return False  # nothing to check, and reading the system's certificates takes 20 ms
+    try:
+        context = ssl.create_default_context(cafile=where.ca)
+        if where.certificate is not None:
+            context.load_cert_chain(where.certificate, where.key)
+    except OSError as error:
+        raise SettingError("the certificate files cannot be used", got=error) from error
+    return context
+
+
+def _query(options: TraceOptions) -> dict[str, Any]:
+    query = {
+        "direction": options.direction,
+        "depth": options.depth,
+        "kind": list(options.kinds),
+        "at": options.at,
+        "as_of": options.as_of,
+    }
+    return {k: v for k, v in query.items() if v is not None}
+
+
+def _is_trimmed(content: bytes) -> bool:
+    return content[:1] not in b" \t\r\n" and content[-1:] not in b" \t\r\n"
+
+
+def _seconds(retry_after: str) -> float:
+    return min(5.0, float(retry_after)) if retry_after.isdecimal() else 0.5
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        said = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        said = None
+    return said if isinstance(said, dict) else {}
+
+
+def _read(answer: httpx.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unavailable(
+            "the server's answer cannot be read", where=str(answer.url), got=str(error),
+            do="Is it a Wherefrom server of this version?",
+        ) from error  # fmt: skip
+
+
+def _no_answer(url: str, error: Exception) -> Unavailable:
+    return Unavailable(
+        "the server does not answer",
+        where=url,
+        got=str(error) or type(error).__name__,
+        do="Is it running? Start one with: wherefrom up",
+    )
+
+
+def _error_of(answer: httpx.Response, url: str) -> Error:
+    """The error behind an answer that is no success."""
+    problem = _json(answer)
+    code = problem.get("code")
+    if answer.status_code == 401:
+        return SettingError(
+            "the server wants a bearer token",
+            where=url,
+            do="Set WHEREFROM_TOKEN; the administrator's is in the file token of the data directory",
+        )
+    if not isinstance(code, str):
+        return Unavailable(
+            "this is not how a Wherefrom server answers", where=str(answer.url),
+            got=f"HTTP {answer.status_code}",
+        )  # fmt: skip
+    title = str(problem.get("title") or "the server refused")
+    parts = {k: _text(problem.get(k)) for k in ("where", "expected", "got", "do")}
+    return _CLASSES.get(code, Error)(title, **parts)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _classes(base: type[Error]) -> dict[str, type[Error]]:
+    found = {base.code: base}
+    for below in base.__subclasses__():
+        found |= _classes(below)
+    return found
+
+
+_CLASSES: Final = _classes(NotFound.__mro__[1])
