@@ -27,6 +27,7 @@ from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import Recorder
@@ -221,18 +222,30 @@ def open_recorder(folder: DataFolder, *, extends: Checkpoint | None = None) -> I
             journal.close()
 
 
-def open_log(folder: DataFolder) -> LogReader:
-    """A reader of the log at its newest checkpoint. Raises NotFound, Corrupt."""
+def log_at_rest(folder: DataFolder) -> LogReader:
+    """A reader that has not looked at the head yet: an audit starts there. Raises NotFound."""
     folder.need()
-    reader = LogReader(
+    return LogReader(
         origin=folder.origin,
         log_key=folder.log_vkey(),
         journal=FileJournal(folder.path / "journal"),
         blobs=FileBlobs(folder.path),
         head=FileHead(folder.path),
     )
+
+
+def open_log(folder: DataFolder) -> LogReader:
+    """A reader of the log at its newest checkpoint. Raises NotFound, Corrupt."""
+    reader = log_at_rest(folder)
     reader.refresh()
     return reader
+
+
+def known_keys(folder: DataFolder, log: LogReader) -> Keyring:
+    """Every key that the log at its newest checkpoint has named."""
+    decisions = Decisions(folder.path / "decisions.json", keeps=False)
+    decisions.catch_up(log)
+    return decisions.keyring
 
 
 def open_desk(folder: DataFolder, log: LogReader) -> Desk:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, Final
 
@@ -32,6 +32,7 @@ from wherefrom.formats import tlog_proof
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
+from wherefrom.verify.pool import BATCH_MIN, JudgePool
 from wherefrom.verify.verified import Verified
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
@@ -45,13 +46,38 @@ class Intake:
     def __init__(self, recorder: Recorder, group: GroupCommit) -> None:
         self.recorder = recorder
         self.group = group
+        self.pool = JudgePool(recorder.rules)
         # The server counts outcomes; nobody else has to.
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
 
-    def judge(
-        self, pieces: Iterable[Piece], principal: Principal, only: str | None = None
+    async def judge(
+        self, pieces: Sequence[Piece], principal: Principal, only: str | None
     ) -> tuple[list[Outcome | None], list[Verified]]:
         """Judge each piece: an outcome where it is refused, else None and its ``Verified``."""
+        if len(pieces) < BATCH_MIN:
+            return self.judge_here(pieces, principal, only)
+        contents = [p.content for p in pieces if p.content is not None]
+        judged = await self.pool.judge(
+            contents, principal=principal, received=self.recorder.now(), only=only
+        )
+        if judged is None:
+            return self.judge_here(pieces, principal, only)
+        answers = iter(judged)
+        outcomes: list[Outcome | None] = []
+        verified: list[Verified] = []
+        for piece in pieces:
+            answer = piece.refusal if piece.content is None else next(answers)
+            if isinstance(answer, Verified):
+                verified.append(answer)
+                outcomes.append(None)
+            elif answer is not None:
+                outcomes.append(refused(answer))
+        return outcomes, verified
+
+    def judge_here(
+        self, pieces: Iterable[Piece], principal: Principal, only: str | None
+    ) -> tuple[list[Outcome | None], list[Verified]]:
+        """The same on this thread."""
         outcomes: list[Outcome | None] = []
         verified: list[Verified] = []
         for piece in pieces:
@@ -97,7 +123,7 @@ def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[
         if committed.paths is not None and committed.checkpoint is not None:
             path = tuple(committed.paths[at])
             proof = TlogProof(receipt.index, path, committed.checkpoint, receipt.entry)
-            text = tlog_proof.to_bytes(proof).decode()
+            text = tlog_proof.write(proof).decode()
         status = "known" if receipt.known else "recorded"
         items.append(Item(status, receipt.index, receipt.content, None, None, text))
         at += 1
@@ -133,36 +159,25 @@ async def _take_body(
     body = await _read_body(request)
     lines = "ndjson" in request.headers.get("content-type", "")
     if isinstance(body, bytes):
-        outcomes, verified = intake.judge(_pieces(body, lines), principal, only)
-        if not verified:
-            return _items(outcomes, None)
-        committed = await intake.group.submit(verified, prove=prove)
-        if intake.needs_verdicts(verified, committed):
-            await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
-        return _items(outcomes, committed)
+        return await _take_pieces(intake, list(_pieces(body, lines)), principal, only, prove)
     with body:
-        return await asyncio.to_thread(_take_slices, intake, body, principal, lines, only, prove)
+        items: list[Item] = []
+        pieces = _pieces(body, lines)
+        while part := await asyncio.to_thread(lambda: list(islice(pieces, SLICE_RECORDS))):
+            items += await _take_pieces(intake, part, principal, only, prove)
+        return items
 
 
-def _take_slices(
-    intake: Intake,
-    body: IO[bytes],
-    principal: Principal,
-    lines: bool,
-    only: str | None,
-    prove: bool,
+async def _take_pieces(
+    intake: Intake, pieces: list[Piece], principal: Principal, only: str | None, prove: bool
 ) -> list[Item]:
-    items: list[Item] = []
-    pieces = _pieces(body, lines)
-    while part := list(islice(pieces, SLICE_RECORDS)):
-        outcomes, verified = intake.judge(part, principal, only)
-        if verified:
-            committed = intake.group.commit(verified, prove=prove)
-            intake.recorder.settle(verified, committed.receipts)
-            items += _items(outcomes, committed)
-        else:
-            items += _items(outcomes, None)
-    return items
+    outcomes, verified = await intake.judge(pieces, principal, only)
+    if not verified:
+        return _items(outcomes, None)
+    committed = await intake.group.submit(verified, prove=prove)
+    if intake.needs_verdicts(verified, committed):
+        await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
+    return _items(outcomes, committed)
 
 
 def _pieces(body: bytes | IO[bytes], lines: bool) -> Iterator[Piece]:

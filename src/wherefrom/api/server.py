@@ -90,6 +90,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
         )
         yield
         await group.close()
+        intake.pool.close()
         recorder.commit = recorder.writer.commit
         await proxy.close()
 

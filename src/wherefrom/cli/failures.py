@@ -28,7 +28,7 @@ def tell(error: BaseException, *, as_json: bool) -> int:
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has enough: the usual end of `| head`.
-        sys.stdout = None  # type: ignore[assignment]  # or Python would flush it, and fail, at exit
+        sys.stdout = None  # or Python would flush it, and fail, at exit
         return YES
     if isinstance(error, click.UsageError):
         return _tell_misuse(error, as_json)

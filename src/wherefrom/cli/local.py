@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from wherefrom.app import DataFolder, fold_views, known_keys, open_desk, open_log, open_recorder
 from wherefrom.cli.failures import warn
 from wherefrom.cli.places import KeyChanged, LogAt
 from wherefrom.cli.settings import Where
@@ -24,7 +24,6 @@ from wherefrom.collect.principals import local
 from wherefrom.errors import NotFound, StorageError, Unavailable
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
-from wherefrom.log.decisions import known_keys
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import Outcome, Recorder
 from wherefrom.query import Found, Shown, Trace
@@ -78,7 +77,7 @@ class LocalReading:
             if self._folder.served() is None and self._fold(wanted - reached):
                 break
             if time.monotonic() > until:
-                warn(f"the graph has reached entry {reached} of {wanted}; the answer is as of there")
+                warn(f"the graph has read {reached} of {wanted} entries; the answer is as of there")
                 break
             time.sleep(_LOOK_EVERY_SECONDS)
         return desk
@@ -115,7 +114,7 @@ class LocalReading:
         return self._desk.status()
 
     def keys(self) -> Sequence[KnownKey]:
-        return known_keys(self._log).list()
+        return known_keys(self._folder, self._log).list()
 
 
 class LocalWriting:
@@ -129,7 +128,13 @@ class LocalWriting:
         return self._recorder.record(contents, principal=self._principal)
 
     def change_key(
-        self, *, action: str, pem: bytes | None, key: str | None, names: tuple[str, ...], reason: str
+        self,
+        *,
+        action: str,
+        pem: bytes | None,
+        key: str | None,
+        names: tuple[str, ...],
+        reason: str,
     ) -> KeyChanged:
         keyring = self._recorder.decisions.keyring
         if pem is not None:

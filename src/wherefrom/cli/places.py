@@ -68,7 +68,13 @@ class Writing(Protocol):
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]: ...
 
     def change_key(
-        self, *, action: str, pem: bytes | None, key: str | None, names: tuple[str, ...], reason: str
+        self,
+        *,
+        action: str,
+        pem: bytes | None,
+        key: str | None,
+        names: tuple[str, ...],
+        reason: str,
     ) -> KeyChanged: ...
 
     def erase(self, index: int, *, reason: str) -> int: ...

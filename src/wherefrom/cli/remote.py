@@ -24,13 +24,13 @@ from wherefrom.errors import (
     Corrupt,
     Error,
     NotAllowed,
-    NotFound,
+    Refused,
     SettingError,
     Unavailable,
 )
-from wherefrom.formats import checkpoint, note
+from wherefrom.formats import checkpoint, note, recognise
 from wherefrom.keys.keyring import KnownKey
-from wherefrom.log.recorder import Outcome
+from wherefrom.log.recorder import Outcome, refused
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TraceOptions
@@ -107,12 +107,14 @@ class Remote:
         """Send contents as they are: whole documents alone, the others as one array.
 
         An array's elements are trimmed at the other end; a document keeps its last line's end.
+        What cannot be read is refused here, as it would be there, and cannot break the array.
         """
-        outcomes: list[Outcome | None] = [None] * len(contents)
-        together = [i for i, c in enumerate(contents) if _is_trimmed(c)]
-        alone = [[i] for i, c in enumerate(contents) if not _is_trimmed(c)]
+        outcomes: list[Outcome | None] = [_refused_here(content) for content in contents]
+        good = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        together = [place for place in good if _is_trimmed(contents[place])]
+        alone = [[place] for place in good if not _is_trimmed(contents[place])]
         for places in ([together] if together else []) + alone:
-            some = [contents[i] for i in places]
+            some = [contents[place] for place in places]
             body = b"[" + b",\n".join(some) + b"]" if _is_trimmed(some[0]) else some[0]
             for place, outcome in zip(places, self._send(body, len(some)), strict=True):
                 outcomes[place] = outcome
@@ -133,9 +135,15 @@ class Remote:
         return items
 
     def change_key(
-        self, *, action: str, pem: bytes | None, key: str | None, names: tuple[str, ...], reason: str
+        self,
+        *,
+        action: str,
+        pem: bytes | None,
+        key: str | None,
+        names: tuple[str, ...],
+        reason: str,
     ) -> KeyChanged:
-        wanted = {"action": action, "names": names, "reason": reason}
+        wanted: dict[str, Any] = {"action": action, "names": names, "reason": reason}
         wanted |= {"pem": pem.decode("utf-8", "replace")} if pem is not None else {"key": key}
         answer = self._checked(self._request("POST", "/v1/keys", json=wanted))
         said = _json(answer)
@@ -216,6 +224,14 @@ def _query(options: TraceOptions) -> dict[str, Any]:
     return {k: v for k, v in query.items() if v is not None}
 
 
+def _refused_here(content: bytes) -> Outcome | None:
+    try:
+        recognise.read(content)
+    except Refused as error:
+        return refused(error)
+    return None
+
+
 def _is_trimmed(content: bytes) -> bool:
     return content[:1] not in b" \t\r\n" and content[-1:] not in b" \t\r\n"
 
@@ -259,7 +275,7 @@ def _error_of(answer: httpx.Response, url: str) -> Error:
         return SettingError(
             "the server wants a bearer token",
             where=url,
-            do="Set WHEREFROM_TOKEN; the administrator's is in the file token of the data directory",
+            do="Set WHEREFROM_TOKEN; the administrator's lies in the file token of the directory",
         )
     if not isinstance(code, str):
         return Unavailable(
@@ -282,4 +298,4 @@ def _classes(base: type[Error]) -> dict[str, type[Error]]:
     return found
 
 
-_CLASSES: Final = _classes(NotFound.__mro__[1])
+_CLASSES: Final = _classes(Error)

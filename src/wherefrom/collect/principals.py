@@ -16,6 +16,7 @@ import hmac
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from wherefrom.formats.facts import Facts
 
 ROLES: Final = ("read", "record", "admin")
 _PREFIX: Final = "wf_"
+LOOK_EVERY_SECONDS: Final = 0.5
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,10 +102,15 @@ class TokenFile:
         self._path = path
         self._seen: tuple[int, int] | None = None
         self._tokens: dict[str, Token] = {}
+        self._looked = 0.0
 
     def authenticate(self, bearer: str) -> Principal | None:
-        """The principal of a bearer token, or None if nobody has it."""
-        self._load()
+        """The principal of a bearer token, or None if nobody has it.
+
+        A change to the file is seen within LOOK_EVERY_SECONDS.
+        """
+        if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
+            self._load()
         token = self._tokens.get(hashlib.sha256(bearer.encode()).hexdigest())
         return token.principal if token else None
 
@@ -138,6 +145,7 @@ class TokenFile:
         return list(self._tokens.values())
 
     def _load(self) -> None:
+        self._looked = time.monotonic()
         try:
             stat = self._path.stat()
         except FileNotFoundError:

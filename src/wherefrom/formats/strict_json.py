@@ -91,7 +91,7 @@ def decode(content: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
         raise Malformed(
             "not JSON",
             where=f"line {error.lineno} column {error.colno}",
-            expected=error.msg,
+            expected=error.msg.removeprefix("Expecting ").lower(),
             got=text[error.pos : error.pos + 40] or "the end of the input",
         ) from error
     except RecursionError as error:
@@ -169,48 +169,66 @@ def as_string(value: object, *, where: str) -> str:
     return value
 
 
+# The place is put into words only for an error: these run for every field of every record.
+
+
+def _place(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
 def _missing(where: str, key: str) -> Malformed:
-    return Malformed("a required field is missing", where=f"{where}.{key}".lstrip("."))
+    return Malformed("a required field is missing", where=_place(where, key))
 
 
 def need_object(parent: Mapping[str, Any], key: str, *, where: str = "") -> dict[str, Any]:
     """The object under a required key. Raises Malformed if it is missing, null or no object."""
-    if parent.get(key) is None:
+    value = parent.get(key)
+    if type(value) is dict:
+        return value
+    if value is None:
         raise _missing(where, key)
-    return as_object(parent[key], where=f"{where}.{key}".lstrip("."))
+    return as_object(value, where=_place(where, key))
 
 
 def need_array(parent: Mapping[str, Any], key: str, *, where: str = "") -> list[Any]:
     """The array under a required key. Raises Malformed if it is missing, null or no array."""
-    if parent.get(key) is None:
+    value = parent.get(key)
+    if type(value) is list:
+        return value
+    if value is None:
         raise _missing(where, key)
-    return as_array(parent[key], where=f"{where}.{key}".lstrip("."))
+    return as_array(value, where=_place(where, key))
 
 
 def need_string(parent: Mapping[str, Any], key: str, *, where: str = "") -> str:
     """The non-empty string under a required key. Raises Malformed otherwise."""
-    if parent.get(key) is None or parent[key] == "":
+    value = parent.get(key)
+    if type(value) is str and value:
+        return value
+    if value is None or value == "":
         raise _missing(where, key)
-    return as_string(parent[key], where=f"{where}.{key}".lstrip("."))
+    return as_string(value, where=_place(where, key))
 
 
 def get_object(parent: Mapping[str, Any], key: str, *, where: str = "") -> dict[str, Any]:
     """The object under an optional key, ``{}`` if missing or null. Raises Malformed otherwise."""
     value = parent.get(key)
-    return {} if value is None else as_object(value, where=f"{where}.{key}".lstrip("."))
+    if type(value) is dict:
+        return value
+    return {} if value is None else as_object(value, where=_place(where, key))
 
 
 def get_array(parent: Mapping[str, Any], key: str, *, where: str = "") -> list[Any]:
     """The array under an optional key, ``[]`` if missing or null. Raises Malformed otherwise."""
     value = parent.get(key)
-    return [] if value is None else as_array(value, where=f"{where}.{key}".lstrip("."))
+    if type(value) is list:
+        return value
+    return [] if value is None else as_array(value, where=_place(where, key))
 
 
 def get_string(parent: Mapping[str, Any], key: str, *, where: str = "") -> str | None:
     """The string under an optional key, None if missing, null or empty. Raises Malformed."""
     value = parent.get(key)
-    return (
-        None
-        if value is None or value == ""
-        else as_string(value, where=f"{where}.{key}".lstrip("."))
-    )
+    if value is None or value == "":
+        return None
+    return value if type(value) is str else as_string(value, where=_place(where, key))

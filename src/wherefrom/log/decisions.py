@@ -46,10 +46,11 @@ class StoredLog(Protocol):
 
 
 class Decisions:
-    """The fold, and the file that saves reading the log again."""
+    """The fold, and the file that saves reading the log again; only the writer ``keeps`` it."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, keeps: bool = True) -> None:
         self._path = path
+        self._keeps = keeps
         self._records: list[tuple[int, str, str]] = []
         self.size = 0
         self.keyring = Keyring()
@@ -105,7 +106,7 @@ class Decisions:
         self.size = saved.size
 
     def _save(self, log: StoredLog) -> None:
-        if self._path is None:
+        if self._path is None or not self._keeps:
             return
         saved = {
             "size": self.size,

@@ -87,6 +87,11 @@ class LogReader:
             return Position(self._signed.size, self._signed.root)
 
     @property
+    def size(self) -> int:
+        """The size of ``position``."""
+        return self.position().size
+
+    @property
     def checkpoint(self) -> bytes:
         """The signed note as of the last ``refresh``."""
         with self._lock:

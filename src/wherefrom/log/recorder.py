@@ -27,6 +27,7 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import decide, judge
+from wherefrom.verify.pool import Rules
 from wherefrom.verify.verified import Verified
 
 _REJUDGED_KINDS: Final = b'"kind":"attestation"'
@@ -105,6 +106,18 @@ class Recorder:
         )
         keyring = self.decisions.keyring
         return judge(collected, keyring=keyring, producer_key=self._producer_key)
+
+    def rules(self) -> Rules:
+        """What a judgement depends on now, for a ``JudgePool``."""
+        return Rules(
+            producer_key=self._producer_key,
+            content_bytes_max=self._content_bytes_max,
+            key_changes=tuple(self.decisions.keyring.changes),
+        )
+
+    def now(self) -> str:
+        """Now, by this recorder's clock."""
+        return self._clock()
 
     def record(self, contents: Sequence[bytes], *, principal: Principal) -> list[Outcome]:
         """Judge and commit; one outcome for each content, in order."""

@@ -37,26 +37,24 @@ class Summary(NamedTuple):
 def mentions_of(
     snapshot: Snapshot, numbers: Collection[int], lens: Lens
 ) -> dict[int, list[Mention]]:
-    """The mentions that summaries are made of, by node."""
+    """What is said of each node; one mention stands for all where all say the same."""
     by_node: dict[int, list[Mention]] = {}
+    differ: set[int] = set()
     for mention in snapshot.mentions(numbers, lens, each_max=EACH_MAX):
-        by_node.setdefault(mention.node, []).append(mention)
-    return by_node
+        said = by_node.setdefault(mention.node, [])
+        said.append(mention)
+        if mention[2:] != said[0][2:]:
+            differ.add(mention.node)
+    return {node: said if node in differ else said[:1] for node, said in by_node.items()}
 
 
 def disputed(by_node: Mapping[int, list[Mention]]) -> set[int]:
-    """The entries whose trust matters: those of nodes of which not all mentions say the same."""
-    entries: set[int] = set()
-    for mentions in by_node.values():
-        if len(mentions) > 1 and any(m[2:] != mentions[0][2:] for m in mentions):
-            entries.update(m.entry for m in mentions)
-    return entries
+    """The entries whose trust decides what a node is taken to be."""
+    return {m.entry for said in by_node.values() if len(said) > 1 for m in said}
 
 
 def summarise(mentions: list[Mention], judged: Mapping[int, Judgement]) -> Summary:
     """Merge what was said of one node; ``judged`` has every disputed entry."""
-    if len(mentions) > 1 and all(m[2:] == mentions[0][2:] for m in mentions):
-        mentions = mentions[:1]
     if len(mentions) > 1:
         mentions = sorted(
             mentions, key=lambda m: (STRENGTH[judged[m.entry].level], m.entry), reverse=True

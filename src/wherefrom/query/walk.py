@@ -26,8 +26,8 @@ from typing import Final
 import msgspec
 
 from wherefrom.views.graph import Lens, Snapshot, Step
+from wherefrom.views.graph.lens import CHUNK
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES
-from wherefrom.views.graph.snapshot import CHUNK
 
 DEPTH_MAX: Final = 20
 NODES_MAX: Final = 5_000

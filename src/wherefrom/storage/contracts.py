@@ -149,7 +149,7 @@ class Head(Protocol):
         """``(generation, value)``, or None before the first swap. Raises Corrupt."""
 
     def swap(self, *, expected: int, value: bytes, durable: bool) -> int:
-        """Replace generation ``expected`` (0: none yet); returns the next generation.
+        """Replace generation ``expected`` (0: none yet); returns the new generation, a larger one.
 
         ``durable`` waits until a power cut cannot undo it. Raises Fenced if another writer moved
         it first: nothing is changed then.

@@ -1,8 +1,9 @@
 """Lineage: things, what they are called, and how they came of each other, as the log tells it."""
 
 from wherefrom.views.graph.dump import dump
+from wherefrom.views.graph.lens import Judgement, Lens, Mention, Step
 from wherefrom.views.graph.reader import GraphReader
-from wherefrom.views.graph.snapshot import Judgement, Lens, Mention, Snapshot, Step
+from wherefrom.views.graph.snapshot import Snapshot
 from wherefrom.views.graph.view import GraphView
 
 __all__ = [

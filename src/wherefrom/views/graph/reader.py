@@ -36,38 +36,40 @@ class GraphReader:
         Raises Unavailable before the view is made, Corrupt if the file is damaged.
         """
         inode, db = self._take()
+        sound = False
         try:
-            # BEGIN reads nothing; the first SELECT fixes what is seen.
-            db.execute("BEGIN")
-            try:
-                row = db.execute("SELECT fingerprint, origin, size, root FROM meta").get
-                if row is None or row[0] != schema.FINGERPRINT:
-                    raise apsw.SQLError("another program's schema")
-                _, origin, size, root = row
-                yield Snapshot(db, origin=origin or "", size=size, root=root)
-            finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-        except apsw.SQLError as error:
-            db.close(True)
-            raise Unavailable(
-                "the graph view is not made yet",
-                where=str(self.path),
-                got=str(error),
-                do="Fold it first: `wherefrom views rebuild`, or wait for the server",
-            ) from error
+            yield self._begin(db)
+            sound = True
         except (apsw.CorruptError, apsw.NotADBError) as error:
-            db.close(True)
-            raise Corrupt(
-                "the graph file is damaged",
-                where=str(self.path),
-                got=str(error),
-                do="Run `wherefrom views rebuild`; nothing but time is lost",
-            ) from error
-        except BaseException:
-            self._give_back(inode, db)
+            raise self._damaged(error) from error
+        except (apsw.Error, Unavailable):
             raise
-        self._give_back(inode, db)
+        except BaseException:
+            sound = True  # the asker's own fault
+            raise
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if sound:
+                self._give_back(inode, db)
+            else:
+                db.close(True)
+
+    def _begin(self, db: apsw.Connection) -> Snapshot:
+        # BEGIN reads nothing; the first SELECT fixes what is seen.
+        db.execute("BEGIN")
+        try:
+            row = db.execute("SELECT fingerprint, origin, size, root FROM meta").get
+        except apsw.SQLError:
+            row = None
+        if row is None or row[0] != schema.FINGERPRINT:
+            raise Unavailable(
+                "the graph view is not made yet, or by another version",
+                where=str(self.path),
+                do="Fold it first: `wherefrom views rebuild`, or wait for the server",
+            )
+        _, origin, size, root = row
+        return Snapshot(db, origin=origin or "", size=size, root=root)
 
     def close(self) -> None:
         """Close every connection that is not lent out."""
@@ -96,10 +98,20 @@ class GraphReader:
             db.close(True)  # the file was replaced under its name
         try:
             return inode, schema.open_reader(self.path)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise self._damaged(error) from error
         except apsw.CantOpenError as error:
             raise Unavailable(
                 "the graph view cannot be opened", where=str(self.path), got=str(error)
             ) from error
+
+    def _damaged(self, error: apsw.Error) -> Corrupt:
+        return Corrupt(
+            "the graph file is damaged",
+            where=str(self.path),
+            got=str(error),
+            do="Run `wherefrom views rebuild`; nothing but time is lost",
+        )
 
     def _give_back(self, inode: int, db: apsw.Connection) -> None:
         with self._lock:

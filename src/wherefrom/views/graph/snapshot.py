@@ -1,8 +1,6 @@
-"""What a query may ask of the graph: every statement of SQL that reads it stands here.
+"""What a query may ask of the graph: all the SQL that reads it stands here and in ``edges``.
 
-A ``Lens`` says how far the reader looks: entries below ``as_of``, and with ``at`` only what is
-dated up to then (by ``occurred``, else by ``received``). Trust is joined here, when asked: the
-latest verdict below ``as_of``, else the door's.
+Trust is joined here, when asked: the latest verdict below the lens's size, else the door's.
 
     numbers of nodes in, rows out; a limit on everything
 
@@ -12,76 +10,18 @@ Source: docs/formats/graph.md
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import apsw
 
 from wherefrom.errors import Unavailable
 from wherefrom.views.graph.batch import integers, numbers_of
-from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, RELATION_NAMES
-
-CHUNK: Final = 500
-
-
-class Lens(NamedTuple):
-    """``as_of`` is a log size; ``at`` a time as the entry writes it, or None for any time."""
-
-    as_of: int
-    at: str | None = None
+from wherefrom.views.graph.edges import EdgeReads
+from wherefrom.views.graph.lens import TIME, Judgement, Lens, Mention, bind, chunks, encodes
 
 
-class Step(NamedTuple):
-    """One edge, by number; ``first`` is the lowest entry that states it."""
-
-    effect: int
-    relation: int
-    cause: int
-    first: int
-    flags: int
-
-
-class Mention(NamedTuple):
-    """What one entry says of one node; ``kind`` is a number, ``properties`` JSON text."""
-
-    node: int
-    entry: int
-    kind: int
-    name: str | None
-    properties: str | None
-
-
-class Judgement(NamedTuple):
-    """An entry, and how far it is believed at the lens's size."""
-
-    entry: int
-    kind: str
-    type: str
-    occurred: str | None
-    received: str
-    door: str
-    door_signers: tuple[str, ...]
-    level: str
-    signers: tuple[str, ...]
-    verdict: int | None
-
-    @property
-    def time(self) -> str:
-        """When it happened, else when it was heard."""
-        return self.occurred or self.received
-
-
-_STEP_COLUMNS: Final = "s.effect, s.relation, s.cause, s.first, s.flags"
-_BY_EFFECT_AND_CAUSE: Final = (("causes", "effect"), ("effects", "cause"))
-_TIME: Final = "coalesce(e.occurred, e.received)"
-_STATED_BY_THEN: Final = f"""
-    AND (EXISTS (SELECT 1 FROM entries AS e WHERE e.entry = s.first AND {_TIME} <= ?3)
-      OR EXISTS (SELECT 1 FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
-                 WHERE r.effect = s.effect AND r.relation = s.relation AND r.cause = s.cause
-                   AND r.entry < ?2 AND {_TIME} <= ?3))"""
-
-
-class Snapshot:
+class Snapshot(EdgeReads):
     """One read transaction. Made by ``GraphReader.snapshot`` and good inside its block."""
 
     def __init__(self, db: apsw.Connection, *, origin: str, size: int, root: bytes | None) -> None:
@@ -110,12 +50,12 @@ class Snapshot:
 
     def numbers(self, ids: Iterable[str]) -> dict[str, int]:
         """The number of each id that is in the graph at any size."""
-        return numbers_of(self.db, {i for i in ids if i and "\0" not in i and _encodes(i)})
+        return numbers_of(self.db, {i for i in ids if i and "\0" not in i and encodes(i)})
 
     def ids(self, numbers: Collection[int]) -> dict[int, str]:
         """The id of each number."""
         found: dict[int, str] = {}
-        for chunk in _chunks(numbers):
+        for chunk in chunks(numbers):
             found.update(
                 self.db.execute(
                     "SELECT node, id FROM carray(?1) AS v CROSS JOIN nodes ON node = v.value",
@@ -126,7 +66,7 @@ class Snapshot:
 
     def ids_from(self, prefix: str, rows_max: int) -> list[tuple[str, int]]:
         """Ids that begin with ``prefix``, in order, with their numbers."""
-        if not _encodes(prefix):
+        if not encodes(prefix):
             return []
         return self._rows(
             "SELECT id, node FROM ids WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3",
@@ -135,122 +75,22 @@ class Snapshot:
 
     def visible(self, numbers: Collection[int], lens: Lens) -> set[int]:
         """Those of ``numbers`` that some entry mentions under the lens."""
-        in_time = f"AND {_TIME} <= ?3" if lens.at is not None else ""
+        in_time = f"AND {TIME} <= ?3" if lens.at is not None else ""
         join = "JOIN entries AS e ON e.entry = m.entry" if lens.at is not None else ""
         query = f"""SELECT v.value FROM carray(?1) AS v WHERE EXISTS (
             SELECT 1 FROM mentions AS m {join}
             WHERE m.node = v.value AND m.entry < ?2 {in_time})"""
         found: set[int] = set()
-        for chunk in _chunks(numbers):
-            found.update(n for (n,) in self.db.execute(query, _bind(integers(chunk), lens)))
+        for chunk in chunks(numbers):
+            found.update(n for (n,) in self.db.execute(query, bind(integers(chunk), lens)))
         return found
-
-    # Edges
-
-    def steps(
-        self,
-        numbers: Collection[int],
-        lens: Lens,
-        *,
-        up: bool,
-        only: int | None = None,
-        never: int | None = None,
-        rows_max: int,
-    ) -> list[Step]:
-        """The edges from ``numbers`` to their causes (``up``) or from their effects.
-
-        only, never  a relation to keep to, or to leave out
-        rows_max     at most so many rows; one more than wanted tells that there is more
-        """
-        table, own = ("causes", "effect") if up else ("effects", "cause")
-        query = f"SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {table} AS s"
-        query += f" ON s.{own} = v.value AND s.first < ?2"
-        query += f" AND s.relation = {only}" if only is not None else ""
-        query += f" AND s.relation <> {never}" if never is not None else ""
-        query += _STATED_BY_THEN if lens.at is not None else ""
-        found: list[Step] = []
-        for chunk in _chunks(numbers):
-            limit = f" LIMIT {rows_max - len(found)}"
-            rows = self.db.execute(query + limit, _bind(integers(chunk), lens))
-            found.extend(map(Step._make, rows))
-            if len(found) >= rows_max:
-                break
-        return found
-
-    def walk_steps(
-        self, numbers: Sequence[int], lens: Lens, *, up: bool, never: int | None, rows_max: int
-    ) -> list[Step]:
-        """``steps``, and alternates that point the other way, in one statement.
-
-        numbers  CHUNK at most
-        """
-        in_time = _STATED_BY_THEN if lens.at is not None else ""
-        (table, own), (other, its) = _BY_EFFECT_AND_CAUSE if up else _BY_EFFECT_AND_CAUSE[::-1]
-        query = f"""SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {table} AS s
-                ON s.{own} = v.value AND s.first < ?2
-                {f"AND s.relation <> {never}" if never is not None else ""} {in_time}
-            UNION ALL SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {other} AS s
-                ON s.{its} = v.value AND s.relation = {ALTERNATE} AND s.first < ?2 {in_time}
-            LIMIT {rows_max}"""
-        return [Step._make(row) for row in self.db.execute(query, _bind(integers(numbers), lens))]
-
-    def documents(self, numbers: Collection[int], lens: Lens, *, each_max: int) -> list[Step]:
-        """The ``describes`` edges into each node, of the documents that came last."""
-        in_time = _STATED_BY_THEN if lens.at is not None else ""
-        query = f"""SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN effects AS s
-            ON s.cause = v.value AND s.relation = {DESCRIBES} AND s.effect IN (
-                SELECT s.effect FROM effects AS s
-                WHERE s.cause = v.value AND s.relation = {DESCRIBES} AND s.first < ?2 {in_time}
-                ORDER BY s.effect DESC LIMIT {each_max})"""
-        found: list[Step] = []
-        for chunk in _chunks(numbers):
-            rows = self.db.execute(query, _bind(integers(chunk), lens))
-            found.extend(map(Step._make, rows))
-        return found
-
-    def statements(self, step: Step, lens: Lens, rows_max: int) -> list[int]:
-        """The entries after ``first`` that state an edge again, lowest first."""
-        return [
-            entry
-            for (entry,) in self.db.execute(
-                f"""SELECT r.entry FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
-                WHERE r.effect = ?4 AND r.relation = ?5 AND r.cause = ?6 AND r.entry < ?2
-                  AND (?3 IS NULL OR {_TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
-                (rows_max, *lens, step.effect, step.relation, step.cause),
-            )
-        ]
-
-    def edge_properties(self, step: Step, entry: int) -> str | None:
-        """The JSON text that ``entry`` gives the edge, if any."""
-        table, column = ("causes", "first") if entry == step.first else ("repeats", "entry")
-        found: str | None = self.db.execute(
-            f"SELECT properties FROM {table} WHERE effect = ? AND relation = ? AND cause = ?"
-            f" AND {column} = ?",
-            (step.effect, step.relation, step.cause, entry),
-        ).get
-        return found
-
-    def edge_counts(self, number: int, lens: Lens, *, up: bool, count_max: int) -> dict[str, int]:
-        """How many edges of each relation the node has; each count stops at ``count_max``."""
-        table, own = ("causes", "effect") if up else ("effects", "cause")
-        counts = {}
-        for relation, name in enumerate(RELATION_NAMES):
-            count: int = self.db.execute(
-                f"""SELECT count(*) FROM (SELECT 1 FROM {table} AS s WHERE s.{own} = ?1
-                AND s.relation = {relation} AND s.first < ?2
-                {_STATED_BY_THEN if lens.at is not None else ""} LIMIT {count_max})""",
-                _bind(number, lens),
-            ).get
-            if count:
-                counts[name] = count
-        return counts
 
     # What is said of nodes
 
     def mentions(self, numbers: Collection[int], lens: Lens, *, each_max: int) -> list[Mention]:
         """The first ``each_max`` mentions of every node, and the last as many."""
         found: list[Mention] = []
-        for chunk in _chunks(numbers):
+        for chunk in chunks(numbers):
             rows = self._mentions(chunk, lens, each_max=each_max, order="ASC")
             found += rows
             counts: dict[int, int] = {}
@@ -265,14 +105,14 @@ class Snapshot:
     def _mentions(
         self, chunk: Sequence[int], lens: Lens, *, each_max: int, order: str
     ) -> list[Mention]:
-        in_time = f"AND {_TIME} <= ?3" if lens.at is not None else ""
+        in_time = f"AND {TIME} <= ?3" if lens.at is not None else ""
         join = "JOIN entries AS e ON e.entry = n.entry" if lens.at is not None else ""
         query = f"""SELECT m.node, m.entry, m.kind, m.name, m.properties
             FROM carray(?1) AS v CROSS JOIN mentions AS m ON m.node = v.value AND m.entry IN (
                 SELECT n.entry FROM mentions AS n {join}
                 WHERE n.node = v.value AND n.entry < ?2 {in_time}
                 ORDER BY n.entry {order} LIMIT {each_max})"""
-        rows = self.db.execute(query, _bind(integers(chunk), lens))
+        rows = self.db.execute(query, bind(integers(chunk), lens))
         return [Mention._make(row) for row in rows]
 
     def entries_of(self, number: int, lens: Lens, rows_max: int) -> list[int]:
@@ -284,7 +124,7 @@ class Snapshot:
     def judgements(self, entries: Collection[int], lens: Lens) -> dict[int, Judgement]:
         """Each entry with its effective trust at the lens's size."""
         found: dict[int, Judgement] = {}
-        for chunk in _chunks(sorted(entries)):
+        for chunk in chunks(sorted(entries)):
             verdicts = {
                 judged: (level, tuple(signers.split()), entry)
                 for judged, entry, level, signers in self.db.execute(
@@ -317,7 +157,7 @@ class Snapshot:
 
     def named(self, text: str, lens: Lens, *, prefix: bool, rows_max: int) -> list[tuple[str, int]]:
         """(text, node) of nodes called ``text`` (folded), or something that begins with it."""
-        if not _encodes(text):
+        if not encodes(text):
             return []
         upper = text + "\U0010ffff" if prefix else text
         compare = "<" if prefix else "<="
@@ -329,7 +169,7 @@ class Snapshot:
 
     def tagged(self, key: str, lens: Lens) -> list[int]:
         """The nodes that the tag points to under the lens: those of its latest statement."""
-        if not _encodes(key):
+        if not encodes(key):
             return []
         latest = self.db.execute(
             """SELECT at, entry FROM tags WHERE name = ?1 AND entry < ?2
@@ -345,7 +185,7 @@ class Snapshot:
 
     def tags_from(self, prefix: str, lens: Lens, rows_max: int) -> list[tuple[str, int]]:
         """(tag, node) of tags that begin with ``prefix``."""
-        if not _encodes(prefix):
+        if not encodes(prefix):
             return []
         return self._rows(
             """SELECT DISTINCT name, node FROM tags WHERE name >= ?1 AND name < ?4 AND entry < ?2
@@ -385,23 +225,3 @@ class Snapshot:
             "SELECT entry, what, why, count FROM gaps WHERE entry < ? ORDER BY entry DESC LIMIT ?",
             (lens.as_of, rows_max),
         )
-
-
-def _bind(first: object, lens: Lens) -> tuple[Any, ...]:
-    """The arguments ?1, ?2 and, only when the statement has it, ?3."""
-    return (first, lens.as_of) if lens.at is None else (first, lens.as_of, lens.at)
-
-
-def _chunks(numbers: Collection[int]) -> Iterator[Sequence[int]]:
-    listed = numbers if isinstance(numbers, Sequence) else sorted(numbers)
-    for start in range(0, len(listed), CHUNK):
-        yield listed[start : start + CHUNK]
-
-
-def _encodes(text: str) -> bool:
-    """Whether SQLite can be asked for it: half a surrogate pair is in no id."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

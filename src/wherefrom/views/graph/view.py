@@ -56,6 +56,8 @@ class GraphView:
         self._agreed: LogSource | None = None
         self._meta: _Meta
         self._version: int
+        # True at first: an earlier process may have stopped before it swept.
+        self._unswept = True
         self._reload()
 
     @classmethod
@@ -106,6 +108,8 @@ class GraphView:
                 until = min(self.size + RECORDS_MAX, end)
                 root = position.root if until == position.size else source.root_at(until)
                 self._step(source, until, root)
+            if self._unswept:
+                self._sweep()
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise Corrupt(
                 "the graph file is damaged",
@@ -157,7 +161,6 @@ class GraphView:
 
     def _step(self, source: LogSource, until: int, root: bytes) -> None:
         """One transaction: the records below ``until``, with size and root, or nothing."""
-        erased_any = False
         try:
             with _transaction(self._db):
                 if self._changed_elsewhere():
@@ -175,7 +178,7 @@ class GraphView:
                         self._batch.flush()
                         erase(self._db, said.tombstone.entry, by=logged.index)
                         self._batch.forget()
-                        erased_any = True
+                        self._unswept = True
                 if expected != until:
                     raise Corrupt(
                         "the log did not give its entries in order",
@@ -190,10 +193,20 @@ class GraphView:
             self._batch.forget()
             raise
         self._meta = self._meta._replace(origin=source.origin, size=until, root=root)
-        if erased_any:
-            # The write-ahead log still holds the old pages: write them back and empty it.
-            # A reader in the way makes this partial; the next checkpoint ends it.
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _sweep(self) -> None:
+        """Empty the write-ahead log, which still holds what a tombstone deleted.
+
+        A reader in the way is not waited for: the next fold tries again.
+        """
+        self._db.set_busy_timeout(0)
+        try:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._unswept = False
+        except apsw.BusyError:
+            pass
+        finally:
+            self._db.set_busy_timeout(schema.BUSY_MS_MAX)
 
     def _changed_elsewhere(self) -> bool:
         return bool(self._db.execute("PRAGMA data_version").get != self._version)

@@ -1,0 +1,127 @@
+"""A trace for a person: a tree, a hundred columns wide, each edge with its evidence at the right.
+
+    artifact kubectl  sha256:7d…
+    ├─ generated_by → build 42                                   #12 signed k:1a2b3c4d
+    │  └─ used → commit gitCommit:5f…                            #12 signed k:1a2b3c4d
+    └─ ← describes  sbom …                                       #14 channel
+
+``→`` reads on: the line above *generated_by* the line below. ``←`` reads back: the line below
+*describes* the line above. ``#12`` is the entry that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from wherefrom.cli.render import columns, count, cut, foot, printable, short_id, trust_said
+
+if TYPE_CHECKING:
+    from wherefrom.query.answers import Path, Trace, TraceEdge, TraceNode
+
+GAPS_MAX: Final = 8
+_DEEPEST_INDENT: Final = 16
+_EVIDENCE_COLUMNS: Final = 26
+
+
+def draw_trace(trace: Trace) -> Iterator[str]:
+    """The lines of a trace."""
+    from wherefrom.query.tree import branches
+
+    asked = "Where it came from" if trace.direction == "up" else "What came of it"
+    edges = [e for e in trace.edges if not e.annotation]
+    yield f"{asked}: {count(len(trace.nodes), 'thing')}, {count(len(edges), 'link')}"
+    yield ""
+    open_above: list[bool] = []
+    for branch in branches(trace):
+        if branch.edge is None:
+            yield _root(branch.node)
+            continue
+        del open_above[branch.depth - 1 :]
+        lead = "".join("│  " if more else "   " for more in open_above)
+        lead = _shallow(lead, len(open_above)) + ("└─ " if branch.last else "├─ ")
+        open_above.append(not branch.last)
+        reads_on = branch.edge.target == branch.node.id
+        yield _line(lead, branch.edge, branch.node, reads_on=reads_on, again=branch.again)
+    yield ""
+    yield from _remarks(trace)
+    yield from foot(trace.log, as_of=trace.as_of).splitlines()
+
+
+def draw_path(path: Path) -> Iterator[str]:
+    """The lines of a way between two things."""
+    if path.direction is None:
+        bound = f": the search ended at its bound of {path.reason}" if path.truncated else ""
+        yield f"No way between them was found among {count(path.explored, 'thing')}{bound}."
+    else:
+        said = "came from" if path.direction == "up" else "is a source of"
+        yield f"The first {said} the last, in {count(path.length or 0, 'step')}:"
+        yield ""
+        yield _root(path.nodes[0])
+        for place, (edge, node) in enumerate(zip(path.edges, path.nodes[1:], strict=True)):
+            lead = "   " * min(place, _DEEPEST_INDENT) + "└─ "
+            yield _line(lead, edge, node, reads_on=edge.target == node.id, again=False)
+    yield ""
+    yield from path.notes
+    yield from foot(path.log, as_of=path.as_of).splitlines()
+
+
+def node_said(node: TraceNode, width: int) -> str:
+    """Kind, name and short id; the name gives way where both do not fit."""
+    id = short_id(node.id)
+    if not node.name or _tells(id, node.name):
+        return f"{node.kind} {cut(id, width - len(node.kind) - 1)}"
+    id = cut(id, max(24, width // 2))
+    room = width - len(node.kind) - len(id) - 3
+    return f"{node.kind} {cut(node.name, max(8, room))}  {id}"
+
+
+def _tells(id: str, name: str) -> bool:
+    """Whether the id says the name already, as those of packages and datasets do."""
+    return not id.startswith(("sha", "gitCommit:")) and printable(name) in id
+
+
+def _root(node: TraceNode) -> str:
+    return node_said(node, columns())
+
+
+def _shallow(lead: str, depth: int) -> str:
+    """Past a depth there is no room to indent; the number says how deep it is."""
+    if depth <= _DEEPEST_INDENT:
+        return lead
+    return lead[: 3 * _DEEPEST_INDENT] + f"({depth}) "
+
+
+def _line(lead: str, edge: TraceEdge, node: TraceNode, *, reads_on: bool, again: bool) -> str:
+    more = f" +{len(edge.entries) - 1}" if len(edge.entries) > 1 else ""
+    more += "…" if edge.more else ""
+    evidence = f"#{edge.entry}{more} {trust_said(edge.trust, edge.signers)}"
+    width = columns() - max(_EVIDENCE_COLUMNS, len(evidence)) - 2
+    relation = f"{edge.relation} → " if reads_on else f"← {edge.relation} "
+    seen = " (above)" if again else ""
+    said = node_said(node, max(24, width - len(lead) - len(relation) - len(seen)))
+    text = f"{lead}{relation}{said}{seen}"
+    return f"{text:<{width}}  {evidence}"
+
+
+def _remarks(trace: Trace) -> Iterator[str]:
+    for gap in trace.gaps[:GAPS_MAX]:
+        yield f"gap: {gap.says} ({cut(short_id(gap.node), columns() // 2)})"
+    if len(trace.gaps) > GAPS_MAX:
+        yield f"gap: and {len(trace.gaps) - GAPS_MAX} more; --json lists them"
+    if trace.truncated:
+        waiting = count(len(trace.frontier), "thing")
+        ways = {"depth": "go on with a larger --depth"}
+        way = ways.get(trace.reason or "", "trace one of them")
+        yield f"cut off: the bound of {trace.reason} was reached, {waiting} not followed; {way}"
+    if trace.erased:
+        yield f"erased: {_entries(trace.erased)}; what they said is in no answer"
+    yield from (f"note: {note}" for note in trace.notes)
+    if trace.gaps or trace.truncated or trace.erased or trace.notes:
+        yield ""
+
+
+def _entries(indexes: Sequence[int]) -> str:
+    shown = ", ".join(map(str, indexes[:10]))
+    more = f" and {len(indexes) - 10} more" if len(indexes) > 10 else ""
+    return f"{'entry' if len(indexes) == 1 else 'entries'} {shown}{more}"

@@ -1,0 +1,201 @@
+"""``wherefrom log``: the log itself, its state, its audit, its copies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from wherefrom.cli.exits import CANNOT_TELL, NO, YES
+from wherefrom.cli.failures import warn
+from wherefrom.cli.render import count, table, write_json
+from wherefrom.cli.settings import Where, placed, placed_locally
+from wherefrom.cli.targets import read_file
+
+if TYPE_CHECKING:
+    from wherefrom.log.compare import Finding
+
+PROBLEMS_SHOWN: Final = 50
+_BAR_ENTRIES_MIN: Final = 20_000
+
+
+@click.group()
+def log() -> None:
+    """Look at the log itself: its state, an audit, copies of it."""
+
+
+@log.command()
+@placed
+def status(where: Where, as_json: bool) -> int:
+    """Show origin, size, root, verifier key, and how far each view has followed."""
+    from wherefrom.cli.places import reading
+
+    with reading(where) as place:
+        answer = place.status()
+    if as_json:
+        write_json(answer)
+        return YES
+    rows = [("origin", answer.origin), ("size", f"{answer.size:,}"), ("root", answer.root)]
+    rows += [("vkey", answer.vkey)]
+    for view, size in answer.views.items():
+        behind = answer.size - size
+        said = "up to date" if not behind else f"{count(behind, 'entry', 'entries')} behind"
+        rows.append((f"{view} view", f"{size:,} ({said})"))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:  # in full, whatever the width: keys and roots are to be copied
+        click.echo(f"{name:<{width}}  {value}")
+    return YES
+
+
+@log.command()
+@placed_locally
+def audit(where: Where, as_json: bool) -> int:
+    """Read the whole log and name everything in it that is not as it was written.
+
+    Entries, contents, nonces, tiles, checkpoint and indexes are read from the directory, also
+    while a server writes there. Exits 1 if there is any problem.
+    """
+    from wherefrom.app import log_at_rest
+    from wherefrom.cli.local import need_log
+    from wherefrom.log.audit import audit as run
+
+    folder = need_log(where.data)
+    with _progress("auditing") as progress:
+        report = run(log_at_rest(folder), dedup_folder=folder.path / "dedup", progress=progress)
+    if as_json:
+        write_json(report)
+    else:
+        for problem in report.problems[:PROBLEMS_SHOWN]:
+            at = f"entry {problem.entry}, " if problem.entry is not None else ""
+            click.echo(f"✗ {at}{problem.file}: {problem.what}")
+        if len(report.problems) > PROBLEMS_SHOWN:
+            click.echo(f"✗ and {len(report.problems) - PROBLEMS_SHOWN} more; --json lists them")
+        read = f"{count(report.entries, 'entry', 'entries')} read"
+        found = count(len(report.problems), "problem") if report.problems else "no problem"
+        click.echo(f"{read}, {found}")
+    return NO if report.problems else YES
+
+
+@log.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@placed_locally
+def export(folder: Path, where: Where, as_json: bool) -> int:
+    """Write the log to DIR as static tiles that any tlog-tiles client can read.
+
+    A second export to the same DIR writes only what is new.
+    """
+    from wherefrom.app import open_log
+    from wherefrom.cli.local import need_log
+    from wherefrom.log.export import export as run
+
+    reader = open_log(need_log(where.data))
+    with _progress("exporting") as progress:
+        position = run(reader, folder, progress=progress)
+    if as_json:
+        write_json({"folder": str(folder), "size": position.size, "root": position.root.hex()})
+    else:
+        size = count(position.size, "entry", "entries")
+        click.echo(f"{folder}: {reader.origin}, {size}, root {position.root.hex()}")
+    return YES
+
+
+@log.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.option("--log-key", metavar="VKEY|FILE", help="Compare without a log, knowing its key.")
+@placed_locally
+def compare(files: tuple[str, ...], log_key: str | None, where: Where, as_json: bool) -> int:
+    """Hold checkpoints against the log and each other: did it ever tell two stories?
+
+    FILE is a signed checkpoint, or the folder of an export. Exits 1 if two of them contradict
+    each other, 3 if the log at hand cannot tell.
+    """
+    from wherefrom.app import open_log
+    from wherefrom.cli.evidence import read_key
+    from wherefrom.cli.local import need_log
+    from wherefrom.log.compare import compare as run
+
+    notes = [_read_note(Path(name)) for name in files]
+    if log_key is not None:
+        if len(notes) < 2:
+            raise click.UsageError("without a log, comparing needs two checkpoints")
+        answer = run(notes, log_key=read_key(log_key), reader=None)
+    else:
+        folder = need_log(where.data)
+        answer = run(notes, log_key=folder.log_vkey(), reader=open_log(folder))
+    if as_json:
+        write_json(answer)
+    else:
+        for finding in answer.findings:
+            click.echo(_said(finding))
+        click.echo(f"{answer.origin}: {answer.result}")
+    if answer.result in ("split", "inconsistent"):
+        return NO
+    return CANNOT_TELL if answer.result == "unknown" else YES
+
+
+def _read_note(path: Path) -> bytes:
+    return read_file(path / "checkpoint" if path.is_dir() else path, bytes_max=1024 * 1024)
+
+
+def _said(finding: Finding) -> str:
+    good = {"same": "✓", "consistent": "✓", "unknown": "?"}.get(finding.result, "✗")
+    rows = [(f"size {s}", r) for s, r in zip(finding.sizes, finding.roots, strict=True)]
+    return f"{good} {finding.result}: {finding.says}\n" + table(rows, indent=4)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error for long work, if somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    bars: list[Any] = []
+
+    def progress(done: int, of: int) -> None:
+        if of < _BAR_ENTRIES_MIN:
+            return
+        if not bars:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            bar = Progress(console=Console(stderr=True), transient=True)
+            bar.start()
+            bars.extend([bar, bar.add_task(what, total=of)])
+        bars[0].update(bars[1], completed=done)
+
+    try:
+        yield progress
+    finally:
+        if bars:
+            bars[0].stop()
+
+
+@click.group()
+def views() -> None:
+    """Look after what is made from the log."""
+
+
+@views.command()
+@placed_locally
+def rebuild(where: Where, as_json: bool) -> int:
+    """Throw every view away and fold the whole log again.
+
+    Not while a server holds the directory: it keeps the views itself.
+    """
+    from wherefrom.app import fold_views, open_log
+    from wherefrom.cli.local import need_log
+
+    folder = need_log(where.data)
+    reader = open_log(folder)
+    if not as_json and reader.size > _BAR_ENTRIES_MIN:
+        warn(f"folding {reader.size:,} entries")
+    size = fold_views(folder, reader, rebuild=True)
+    if as_json:
+        write_json({"views": {"graph": size}})
+    else:
+        click.echo(f"graph view: rebuilt from {count(size, 'entry', 'entries')}")
+    return YES

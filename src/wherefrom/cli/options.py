@@ -1,0 +1,33 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import click
+
+At: TypeAlias = str | None
+
+
+def _time(_: click.Context, __: click.Parameter, text: str | None) -> At:
+    """An RFC 3339 time with its offset, or a day (its first moment, UTC), as entries write it."""
+    if text is None:
+        return None
+    from wherefrom.errors import Malformed
+    from wherefrom.formats import timestamps
+
+    whole = f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text
+    try:
+        return timestamps.canonical(whole, where="--at")
+    except Malformed as error:
+        raise click.BadParameter(
+            f"{text!r} is not a time such as 2026-01-31 or 2026-01-31T12:00:00Z."
+        ) from error
+
+
+at_option = click.option(
+    "--at", callback=_time, metavar="TIME", help="As things stood at this time."
+)
+as_of_option = click.option(
+    "--as-of", type=click.IntRange(0), metavar="N", help="As known when the log had N entries."
+)

@@ -1,0 +1,145 @@
+"""``wherefrom show`` and ``wherefrom find``: all that is said of a thing; what a text may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from wherefrom.cli.exits import NO, YES
+from wherefrom.cli.options import At, as_of_option, at_option
+from wherefrom.cli.render import (
+    columns,
+    cut,
+    foot,
+    printable,
+    short_id,
+    table,
+    trust_said,
+    write_json,
+)
+from wherefrom.cli.settings import Where, placed
+from wherefrom.cli.targets import ask, digest_of, path_of
+
+if TYPE_CHECKING:
+    from wherefrom.query.answers import Detail, Found
+
+RECORDS_SHOWN: Final = 12
+_OTHER_IDS_SHOWN: Final = 6
+_ENTRIES_SHOWN: Final = 4
+
+
+@click.command()
+@click.argument("id")
+@at_option
+@as_of_option
+@placed
+def show(id: str, at: At, as_of: int | None, where: Where, as_json: bool) -> int:
+    """Show all that records say of a thing.
+
+    Each statement comes with its entry and how far it is believed.
+    ID is what `wherefrom trace` takes.
+    """
+    from wherefrom.cli.places import reading
+    from wherefrom.query.desk import TraceOptions
+
+    options = TraceOptions(at=at, as_of=as_of)
+    with reading(where) as place:
+        answer = ask(id, lambda text: place.show(text, options))
+    if as_json:
+        write_json(answer)
+        return YES
+    for detail in answer.matches:
+        for line in _detail(detail):
+            click.echo(line)
+        click.echo()
+    click.echo(foot(answer.log, as_of=answer.as_of))
+    return YES
+
+
+@click.command()
+@click.argument("text")
+@as_of_option
+@placed
+def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
+    """Find things by id, tag or name, or how one begins.
+
+    TEXT may also be a file, which is hashed on the spot. Exits 1 if nothing is found.
+    """
+    from wherefrom.cli.places import reading
+
+    path = path_of(text)
+    with reading(where) as place:
+        answer = place.find(digest_of(path) if path else text, as_of=as_of)
+        if not answer.matches and path is None:
+            answer = _find_file(text, as_of, place) or answer
+    if as_json:
+        write_json(answer)
+    else:
+        for line in _found(answer):
+            click.echo(line)
+    return YES if answer.matches else NO
+
+
+def _find_file(text: str, as_of: int | None, place: Any) -> Any:
+    from pathlib import Path
+
+    path = Path(text)
+    return place.find(digest_of(path), as_of=as_of) if path.is_file() else None
+
+
+def _found(answer: Found) -> Iterator[str]:
+    if not answer.matches:
+        yield f"Nothing in the log is called {printable(answer.of)!r}, or begins so."
+    rows = [
+        (m.kind, cut(m.name or "", columns() // 4), _some(m.entries), m.id) for m in answer.matches
+    ]
+    if rows:
+        yield table([("kind", "name", "entries", "id"), *rows])
+    if answer.truncated:
+        yield f"The first {len(answer.matches)}; there are more. Give more of the name."
+    yield ""
+    yield foot(answer.log, as_of=answer.as_of)
+
+
+def _some(entries: list[int]) -> str:
+    more = "…" if len(entries) > _ENTRIES_SHOWN else ""
+    return " ".join(map(str, entries[:_ENTRIES_SHOWN])) + more
+
+
+def _detail(detail: Detail) -> Iterator[str]:
+    yield f"{detail.kind} {printable(detail.name or '')}".rstrip()
+    yield f"  {printable(detail.id)}"
+    for other in detail.alternates[:_OTHER_IDS_SHOWN]:
+        yield f"  = {cut(other, columns() - 4)}"
+    if len(detail.alternates) > _OTHER_IDS_SHOWN:
+        yield f"  = and {len(detail.alternates) - _OTHER_IDS_SHOWN} more"
+    for tag in detail.tags:
+        until = f"until {tag.until}" if tag.until else "still, as far as is known"
+        yield f"  tag {printable(tag.name)} since {tag.since}, {until}  #{tag.entry}"
+    yield from _pairs(detail.properties)
+    for label, counts in (("→", detail.up), ("←", detail.down)):
+        if counts:
+            said = ", ".join(f"{relation} {number:,}" for relation, number in counts.items())
+            yield f"  {label} {said}"
+    yield "  records:"
+    rows = [
+        (
+            f"#{r.entry}",
+            trust_said(r.trust, r.signers),
+            (r.occurred or r.received)[:19] + ("Z" if r.occurred else "Z (received)"),
+            f"{r.kind} {short_id(r.type)}",
+        )
+        for r in detail.records[:RECORDS_SHOWN]
+    ]
+    if rows:
+        yield table(rows, indent=4)
+    if len(detail.records) > RECORDS_SHOWN:
+        yield f"    and {len(detail.records) - RECORDS_SHOWN} more; --json lists them"
+
+
+def _pairs(properties: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in properties.items():
+        text = value if isinstance(value, str) else str(value)
+        yield f"  {printable(key)}: {cut(text, columns() - len(key) - 4)}"

@@ -1,0 +1,141 @@
+"""``wherefrom up``: serve a directory until told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from wherefrom.cli.exits import YES
+from wherefrom.cli.failures import warn
+from wherefrom.cli.settings import Where, placed_locally
+from wherefrom.cli.targets import read_file
+from wherefrom.errors import Error, SettingError
+
+if TYPE_CHECKING:
+    from wherefrom.app import DataFolder
+    from wherefrom.formats.checkpoint import Checkpoint
+
+PORT_DEFAULT: Final = 8474
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=PORT_DEFAULT, show_default=True, type=click.IntRange(0, 65535),
+    help="The port; 0 takes a free one.",
+)  # fmt: skip
+@click.option("--origin", metavar="NAME", help="What a new log is called, such as example.com/log.")
+@click.option("--sample", is_flag=True, help="Load a small sample estate into an empty log.")
+@click.option(
+    "--extends", type=_FILE, metavar="FILE", help="A checkpoint that a restored log must extend."
+)
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="Serve HTTPS with this certificate.")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="The key of the certificate.")
+@click.option("--tls-client-ca", type=_FILE, metavar="FILE", help="Clients must show one of its.")
+@placed_locally
+def up(
+    host: str,
+    port: int,
+    origin: str | None,
+    sample: bool,
+    extends: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Serve a data directory over HTTP, until it is told to stop.
+
+    Starts a new log if there is none. Who may use it is said by bearer tokens; the first start
+    writes the administrator's to the file token in the directory.
+    """
+    from wherefrom.app import DataFolder
+    from wherefrom.cli.local import make
+    from wherefrom.serving import Tls
+    from wherefrom.serving import up as serve
+
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if tls_client_ca is not None and tls_cert is None:
+        raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
+    tls = Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
+    folder = DataFolder(where.data)
+    if not folder.exists():
+        make(folder, origin=origin)
+    elif origin is not None and origin != folder.origin:
+        raise SettingError("the log has another origin", expected=origin, got=folder.origin)
+    if not (folder.path / "token").exists():
+        warn(f"writing the administrator's token to {folder.ensure_admin_token()}")
+
+    def serving(url: str, size: int) -> None:
+        said: Any = f"wherefrom: serving {url} (log {folder.origin}, size {size})"
+        if as_json:
+            import msgspec
+
+            said = msgspec.json.encode({"url": url, "origin": folder.origin, "size": size})
+        click.echo(said)
+        if sample:
+            _tell_what_to_try(folder, url)
+
+    serve(
+        folder,
+        host=host,
+        port=port,
+        tls=tls,
+        extends=_read_checkpoint(extends, folder) if extends is not None else None,
+        before=_load_sample if sample else lambda folder: None,
+        serving=serving,
+    )
+    return YES
+
+
+def _read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
+    """A checkpoint that the log's own key signed. Raises SettingError."""
+    from wherefrom.formats import checkpoint, note
+    from wherefrom.keys.ed25519 import check_note
+
+    written = read_file(path, bytes_max=1024 * 1024)
+    try:
+        return checkpoint.parse(check_note(note.parse(written), [folder.log_vkey()]))
+    except Error as error:
+        raise SettingError(
+            "not a checkpoint of this log", where=str(path), got=str(error),
+            expected=f"a note signed by {folder.origin}",
+        ) from error  # fmt: skip
+
+
+def _load_sample(folder: DataFolder) -> None:
+    """Record the sample estate, unless the log holds more than its first entry."""
+    import os
+
+    from wherefrom.app import open_log, open_recorder
+    from wherefrom.collect.principals import local
+    from wherefrom.errors import NotFound
+    from wherefrom.sample import estate
+
+    try:
+        if open_log(folder).size > 1:
+            return
+    except NotFound:
+        pass  # no head yet: a new log
+    sample = estate.build()
+    with open_recorder(folder) as recorder:
+        for key in sample.keys:
+            recorder.change_key(key.public, action="trust", names=(key.name,), reason=key.says)
+        recorder.record(sample.records, principal=local(os.getuid()))
+
+
+def _tell_what_to_try(folder: DataFolder, url: str) -> None:
+    from wherefrom.sample.estate import QUESTIONS
+
+    data = "" if folder.path == Path("wherefrom-data") else f" --data {folder.path}"
+    lines = [
+        f"The administrator's token lies in {folder.path / 'token'}; ^C ends the server.",
+        "Try, in another terminal:",
+        *(f"  {command}{data}" for command in QUESTIONS),
+    ]
+    click.echo("\n".join(lines), err=True)

@@ -1,0 +1,129 @@
+"""Edges, read: every statement of SQL that walks, and the evidence of one edge.
+
+    numbers of nodes in ──causes, effects──► Step ──repeats──► the entries that state it
+
+Sizes:  lists of numbers are cut into CHUNK; rows_max bounds each answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import apsw
+
+from wherefrom.views.graph.batch import integers
+from wherefrom.views.graph.lens import TIME, Lens, Step, bind, chunks
+from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, RELATION_NAMES
+
+_STEP_COLUMNS: Final = "s.effect, s.relation, s.cause, s.first, s.flags"
+_BY_EFFECT_AND_CAUSE: Final = (("causes", "effect"), ("effects", "cause"))
+_STATED_BY_THEN: Final = f"""
+    AND (EXISTS (SELECT 1 FROM entries AS e WHERE e.entry = s.first AND {TIME} <= ?3)
+      OR EXISTS (SELECT 1 FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
+                 WHERE r.effect = s.effect AND r.relation = s.relation AND r.cause = s.cause
+                   AND r.entry < ?2 AND {TIME} <= ?3))"""
+
+
+class EdgeReads:
+    """The part of a ``Snapshot`` that reads edges."""
+
+    db: apsw.Connection
+
+    def steps(
+        self,
+        numbers: Collection[int],
+        lens: Lens,
+        *,
+        up: bool,
+        only: int | None = None,
+        never: int | None = None,
+        rows_max: int,
+    ) -> list[Step]:
+        """The edges from ``numbers`` to their causes (``up``) or from their effects.
+
+        only, never  a relation to keep to, or to leave out
+        rows_max     at most so many rows; one more than wanted tells that there is more
+        """
+        table, own = ("causes", "effect") if up else ("effects", "cause")
+        query = f"SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {table} AS s"
+        query += f" ON s.{own} = v.value AND s.first < ?2"
+        query += f" AND s.relation = {only}" if only is not None else ""
+        query += f" AND s.relation <> {never}" if never is not None else ""
+        query += _STATED_BY_THEN if lens.at is not None else ""
+        found: list[Step] = []
+        for chunk in chunks(numbers):
+            limit = f" LIMIT {rows_max - len(found)}"
+            rows = self.db.execute(query + limit, bind(integers(chunk), lens))
+            found.extend(map(Step._make, rows))
+            if len(found) >= rows_max:
+                break
+        return found
+
+    def walk_steps(
+        self, numbers: Sequence[int], lens: Lens, *, up: bool, never: int | None, rows_max: int
+    ) -> list[Step]:
+        """``steps``, and alternates that point the other way, in one statement.
+
+        numbers  CHUNK at most
+        """
+        in_time = _STATED_BY_THEN if lens.at is not None else ""
+        (table, own), (other, its) = _BY_EFFECT_AND_CAUSE if up else _BY_EFFECT_AND_CAUSE[::-1]
+        query = f"""SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {table} AS s
+                ON s.{own} = v.value AND s.first < ?2
+                {f"AND s.relation <> {never}" if never is not None else ""} {in_time}
+            UNION ALL SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {other} AS s
+                ON s.{its} = v.value AND s.relation = {ALTERNATE} AND s.first < ?2 {in_time}
+            LIMIT {rows_max}"""
+        return [Step._make(row) for row in self.db.execute(query, bind(integers(numbers), lens))]
+
+    def documents(self, numbers: Collection[int], lens: Lens, *, each_max: int) -> list[Step]:
+        """The ``describes`` edges into each node, of the documents that came last."""
+        in_time = _STATED_BY_THEN if lens.at is not None else ""
+        query = f"""SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN effects AS s
+            ON s.cause = v.value AND s.relation = {DESCRIBES} AND s.effect IN (
+                SELECT s.effect FROM effects AS s
+                WHERE s.cause = v.value AND s.relation = {DESCRIBES} AND s.first < ?2 {in_time}
+                ORDER BY s.effect DESC LIMIT {each_max})"""
+        found: list[Step] = []
+        for chunk in chunks(numbers):
+            rows = self.db.execute(query, bind(integers(chunk), lens))
+            found.extend(map(Step._make, rows))
+        return found
+
+    def statements(self, step: Step, lens: Lens, rows_max: int) -> list[int]:
+        """The entries after ``first`` that state an edge again, lowest first."""
+        return [
+            entry
+            for (entry,) in self.db.execute(
+                f"""SELECT r.entry FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
+                WHERE r.effect = ?4 AND r.relation = ?5 AND r.cause = ?6 AND r.entry < ?2
+                  AND (?3 IS NULL OR {TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
+                (rows_max, *lens, step.effect, step.relation, step.cause),
+            )
+        ]
+
+    def edge_properties(self, step: Step, entry: int) -> str | None:
+        """The JSON text that ``entry`` gives the edge, if any."""
+        table, column = ("causes", "first") if entry == step.first else ("repeats", "entry")
+        found: str | None = self.db.execute(
+            f"SELECT properties FROM {table} WHERE effect = ? AND relation = ? AND cause = ?"
+            f" AND {column} = ?",
+            (step.effect, step.relation, step.cause, entry),
+        ).get
+        return found
+
+    def edge_counts(self, number: int, lens: Lens, *, up: bool, count_max: int) -> dict[str, int]:
+        """How many edges of each relation the node has; each count stops at ``count_max``."""
+        table, own = ("causes", "effect") if up else ("effects", "cause")
+        counts = {}
+        for relation, name in enumerate(RELATION_NAMES):
+            count: int = self.db.execute(
+                f"""SELECT count(*) FROM (SELECT 1 FROM {table} AS s WHERE s.{own} = ?1
+                AND s.relation = {relation} AND s.first < ?2
+                {_STATED_BY_THEN if lens.at is not None else ""} LIMIT {count_max})""",
+                bind(number, lens),
+            ).get
+            if count:
+                counts[name] = count
+        return counts
