@@ -1,12 +1,13 @@
 """What must be true of a log after any fault, as a model that remembers what was promised."""
 
+from tests.logs import VKEY
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import note as notes
 from wherefrom.keys.ed25519 import check_note
+from wherefrom.log import state as states
 from wherefrom.log.audit import audit
 from wherefrom.merkle.proofs import verify_consistency
-
-from tests.logs import VKEY
+from wherefrom.storage.contracts import Tail
 
 
 class Promises:
@@ -63,9 +64,11 @@ class Promises:
                 root2=here.root,
             )
         self.unproven = {here.size}  # whatever led to it leads to what it leads to
-        records = [logged.content for logged in reader.read(0, here.size)]
+        state = states.parse(reader.stored.head.read()[1])
+        tail = Tail(state.size, state.segment, state.length)
+        records = list(reader.stored.journal.records(tail=tail, first=0, limit=state.size))
         for index, content in self.content_of.items():
-            stored = records[index]
+            stored = records[index].content
             if index in self.maybe_erased and stored is None:
                 continue
             assert stored == content, f"entry {index} holds {stored}, promised was {content}"

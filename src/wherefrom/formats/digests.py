@@ -51,9 +51,19 @@ def algorithm(spelling: str) -> str:
     return plain
 
 
+def _bare(value: str) -> str:
+    """Without the quotation marks that some producers write into the string itself.
+
+    Kubernetes' release provenance says ``"sha1": "'aaf0…'"``: the digits are what it means.
+    """
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
 def strong_id(spelling: str, value: str) -> str | None:
     """``sha256:ab…`` when the pair is a well-formed strong digest, else None."""
     name = spelling if spelling in STRONG else algorithm(spelling)
+    value = _bare(value)
     if STRONG.get(name) != len(value):
         return None
     hexadecimal = value.lower()
@@ -64,7 +74,7 @@ def strong_id(spelling: str, value: str) -> str | None:
 
 def commit_id(value: str) -> str | None:
     """``gitCommit:…`` for 40 or 64 hex digits, else None."""
-    value = value.lower()
+    value = _bare(value).lower()
     return f"gitCommit:{value}" if _GIT.fullmatch(value) else None
 
 
@@ -88,6 +98,7 @@ def expected(spelling: str, value: str) -> str | None:
         return None if commit_id(value) else "40 or 64 hex digits"
     name = spelling if spelling in STRONG else algorithm(spelling)
     digits = STRONG.get(name) or _WEAK_HEX.get(name)
+    value = _bare(value)
     if digits is None or (len(value) == digits and _HEX.fullmatch(value.lower())):
         return None
     return f"{digits} hex digits"

@@ -172,14 +172,14 @@ def lineage_of_dataset(reading: Reading, id: str, facet: Mapping[str, Any], wher
         at = f"{where}.fields.{column}"
         items = need_array(as_object(entry, where=at), "inputs", where=at)
         rows += [(column, item, f"{at}.inputs[{index}]") for index, item in enumerate(items)]
-    for column, item, at in rows:
+    for output, item, at in rows:
         item = as_object(item, where=at)
         source, is_run = _entity(reading, item, where=at)
         if is_run:
             reading.builder.edge(id, "generated_by", source)
             continue
         field = get_string(item, "field", where=at)
-        target = column or ("*" if field else None)
+        target = output or ("*" if field else None)
         reading.derived(id, source, target, field=field or "", how=_how(item, where=at))
 
 
