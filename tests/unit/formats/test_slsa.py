@@ -304,7 +304,10 @@ def test_the_kubernetes_release_has_one_build_for_its_many_subjects():
     generated = [e for e in facts.edges if e.relation == "generated_by"]
     assert len(generated) == 111  # of 113 subjects, two are the same bytes under two names
     assert {e.target for e in generated} == {build}
-    assert (build, "used", "git+https://github.com/kubernetes/kubernetes") in edges(facts)
+    # The producer wrote the commit as "'5835…'": quotes inside the string, digits inside those.
+    commit = "gitCommit:3c7da84d8fc03c30d3409e9c846ae4bc2de0b4d5"
+    assert (build, "used", commit) in edges(facts)
+    assert (commit, "specializes", "git+https://github.com/kubernetes/kubernetes") in edges(facts)
     assert facts.occurred == "2022-09-21T15:40:53.530480Z"
 
 
