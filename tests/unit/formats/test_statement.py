@@ -252,8 +252,10 @@ def test_neither_users_nor_e_mail_addresses_stand_in_ids():
 
 def test_a_broken_digest_of_a_material_falls_back_to_its_uri():
     builder = FactsBuilder(document=ID)
-    material = {"uri": "git+https://github.com/o/r", "digest": {"sha1": f"'{C}'"}}
+    material = {"uri": "git+https://github.com/o/r", "digest": {"sha1": f"'{C}"}}
     assert statement.resource(builder, material, where="m") == "git+https://github.com/o/r"
+    quoted = {"uri": "git+https://github.com/o/r", "digest": {"sha1": f"'{C}'"}}
+    assert statement.resource(builder, quoted, where="m") == f"gitCommit:{C}"
     assert statement.resource(builder, {"content": "Zg=="}, where="m") is None
 
 
