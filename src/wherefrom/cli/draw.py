@@ -18,34 +18,72 @@ from wherefrom.cli.render import columns, count, cut, foot, printable, short_id,
 
 if TYPE_CHECKING:
     from wherefrom.query.answers import Path, Trace, TraceEdge, TraceNode
+    from wherefrom.query.tree import Branch
 
 GAPS_MAX: Final = 8
-_DEEPEST_INDENT: Final = 16
-_EVIDENCE_COLUMNS: Final = 26
+_DEEPEST_INDENT: Final = 12
+_EVIDENCE_COLUMNS: Final = 22
 
 
-def draw_trace(trace: Trace) -> Iterator[str]:
-    """The lines of a trace."""
+def draw_trace(trace: Trace, asked: str) -> Iterator[str]:
+    """The lines of a trace of what was ``asked`` for."""
     from wherefrom.query.tree import branches
 
-    asked = "Where it came from" if trace.direction == "up" else "What came of it"
-    edges = [e for e in trace.edges if not e.annotation]
-    yield f"{asked}: {count(len(trace.nodes), 'thing')}, {count(len(edges), 'link')}"
+    asked = cut(asked, columns() - 50)
+    heading = f"Where {asked} came from" if trace.direction == "up" else f"What came of {asked}"
+    links = [e for e in trace.edges if not e.annotation]
+    things = {*trace.starts, *(e.source for e in links), *(e.target for e in links)}
+    yield f"{heading}: {count(len(things), 'thing')}, {count(len(links), 'link')}"
     yield ""
+    yield from _tree(list(branches(trace)))
+    yield ""
+    yield from _remarks(trace)
+    yield from foot(trace.log, as_of=trace.as_of).splitlines()
+
+
+def _tree(branches: Sequence[Branch]) -> Iterator[str]:
     open_above: list[bool] = []
-    for branch in branches(trace):
+    at = 0
+    while at < len(branches):
+        branch = branches[at]
+        at += 1
         if branch.edge is None:
             yield _root(branch.node)
             continue
         del open_above[branch.depth - 1 :]
         lead = "".join("│  " if more else "   " for more in open_above)
-        lead = _shallow(lead, len(open_above)) + ("└─ " if branch.last else "├─ ")
+        lead = _shallow(lead, len(open_above))
+        documents = _documents(branches, at - 1)
+        if len(documents) > 1:
+            at += len(documents) - 1
+            open_above.append(not documents[-1].last)
+            yield _documents_line(lead + ("└─ " if documents[-1].last else "├─ "), documents)
+            continue
         open_above.append(not branch.last)
         reads_on = branch.edge.target == branch.node.id
+        lead += "└─ " if branch.last else "├─ "
         yield _line(lead, branch.edge, branch.node, reads_on=reads_on, again=branch.again)
-    yield ""
-    yield from _remarks(trace)
-    yield from foot(trace.log, as_of=trace.as_of).splitlines()
+
+
+def _documents(branches: Sequence[Branch], at: int) -> Sequence[Branch]:
+    """Neighbours from ``at`` that describe one thing deep in the tree: they share a line."""
+    first = branches[at]
+    end = at
+    while first.depth > 1 and end < len(branches):
+        here = branches[end]
+        if here.depth != first.depth or here.edge is None or not here.edge.annotation:
+            break
+        end += 1
+    # What opens below the last of them is its own.
+    opens = end < len(branches) and branches[end].depth > first.depth
+    return branches[at : end - 1] if opens else branches[at:end]
+
+
+def _documents_line(lead: str, documents: Sequence[Branch]) -> str:
+    edges = sorted({(d.edge.entry, d.edge.trust) for d in documents if d.edge is not None})
+    said = ", ".join(f"#{entry} {trust}" for entry, trust in edges[:4])
+    more = f" and {len(edges) - 4} more" if len(edges) > 4 else ""
+    return f"{lead}← describes: {said}{more}"
 
 
 def draw_path(path: Path) -> Iterator[str]:
@@ -67,18 +105,19 @@ def draw_path(path: Path) -> Iterator[str]:
 
 
 def node_said(node: TraceNode, width: int) -> str:
-    """Kind, name and short id; the name gives way where both do not fit."""
+    """What a node is and is called, with its id as short as it finds it again."""
     id = short_id(node.id)
-    if not node.name or _tells(id, node.name):
+    name = printable(node.name or "")
+    if id.startswith((f"{node.kind}:", "gitCommit:")):  # the id says the kind
+        if not name or name in id:
+            return cut(id, width)
+        id = cut(id, max(24, width - len(name) - 2))
+        return f"{id}  {cut(name, max(8, width - len(id) - 2))}"
+    if not name or (name.casefold() in id.casefold() and not id.startswith("sha")):
         return f"{node.kind} {cut(id, width - len(node.kind) - 1)}"
     id = cut(id, max(24, width // 2))
     room = width - len(node.kind) - len(id) - 3
-    return f"{node.kind} {cut(node.name, max(8, room))}  {id}"
-
-
-def _tells(id: str, name: str) -> bool:
-    """Whether the id says the name already, as those of packages and datasets do."""
-    return not id.startswith(("sha", "gitCommit:")) and printable(name) in id
+    return f"{node.kind} {cut(name, max(8, room))}  {id}"
 
 
 def _root(node: TraceNode) -> str:

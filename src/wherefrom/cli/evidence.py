@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -179,9 +178,9 @@ def prove(
         return YES
     chosen = f"entry {proof.entries[0]}" if len(proof.entries) == 1 else _entries(proof.entries)
     click.echo(f"{path}: proves {chosen} ({len(proof.written):,} bytes)")
-    click.echo(f"Check it anywhere: wherefrom verify ./{path} --offline --log-key VKEY"
-               if not path.is_absolute() else
-               f"Check it anywhere: wherefrom verify {path} --offline --log-key VKEY")  # fmt: skip
+    shown = path if path.is_absolute() else f"./{path}"
+    click.echo(f"Check it anywhere: wherefrom verify {shown} --offline --log-key VKEY")
+    click.echo("VKEY is what `wherefrom log status` shows; publish it where evidence is checked.")
     return YES
 
 
@@ -190,8 +189,8 @@ def _entries(indexes: list[int]) -> str:
     return f"{count(len(indexes), 'entry', 'entries')} ({shown}{'…' if len(indexes) > 8 else ''})"
 
 
-def _write(path: Path, written: bytes, writer: Callable[[Path, bytes], int] | None = None) -> None:
+def _write(path: Path, written: bytes) -> None:
     try:
-        (writer or Path.write_bytes)(path, written)
+        path.write_bytes(written)
     except OSError as error:
         raise unreadable(path, error) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
-from wherefrom.cli.render import columns, cut, table
+from wherefrom.cli.render import columns, cut, printable, table
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 BATCH_RECORDS: Final = 1000
 BATCH_BYTES: Final = 8 * 1024 * 1024
-SHOWN_MAX: Final = 5
+SHOWN_MAX: Final = 3
 _SPOOL_BYTES: Final = 1024 * 1024
 _BAR_AFTER_BYTES: Final = 2 * 1024 * 1024
 
@@ -166,6 +167,8 @@ def _tell(tally: _Tally, log: LogAt) -> None:
     if len(tally.unread) > SHOWN_MAX:
         click.echo(f"wherefrom: and {len(tally.unread) - SHOWN_MAX} more", err=True)
     click.echo(f"log size {log.size}, root {log.root}")
+    if tally.statuses["recorded"]:
+        click.echo("Next: wherefrom find TEXT, then wherefrom trace ID")
 
 
 def _tell_refused(tally: _Tally) -> None:
@@ -173,10 +176,14 @@ def _tell_refused(tally: _Tally) -> None:
     for code, number in tally.codes.most_common():
         click.echo(f"{number:>9,}  {code}")
         some = [i for i in tally.shown if i["code"] == code]
-        for item in some[: 2 if len(tally.codes) > 2 else SHOWN_MAX]:
+        for item in some[: 1 if len(tally.codes) > 3 else SHOWN_MAX]:
             line = f":{item['line']}" if item["line"] is not None else ""
-            click.echo(f"           {cut(item['source'], columns() - 20)}{line}")
-            click.echo(f"             {cut(item['reason'], columns() - 13)}")
+            click.echo(f"           {printable(item['source'])}{line}")
+            click.echo(textwrap.fill(
+                textwrap.shorten(printable(item["reason"]), 3 * columns() // 2, placeholder=" …"),
+                columns(), initial_indent=" " * 13, subsequent_indent=" " * 13,
+                break_on_hyphens=False,
+            ))  # fmt: skip
     click.echo("Every refusal with its reason: add --json.\n")
 
 

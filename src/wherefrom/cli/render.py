@@ -5,6 +5,7 @@ Sizes:  a page is as wide as the terminal, 100 columns where there is none; 60 a
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ COLUMNS_MIN: Final = 60
 DIGEST_CHARS: Final = 12
 KEY_CHARS: Final = 8
 
+_RUN: Final = re.compile(r"run:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGESTS: Final = ("sha256:", "sha384:", "sha512:", "gitCommit:")
 
 
@@ -36,7 +38,9 @@ def write_json(answer: Any) -> None:
 
 
 def short_id(id: str) -> str:
-    """An id as short as it stays usable: a digest's first 12 digits find it again."""
+    """An id as short as it stays usable: ``wherefrom find`` finds it by its beginning."""
+    if _RUN.fullmatch(id):
+        return id[: len("run:") + 8]
     for prefix in _DIGESTS:
         if id.startswith(prefix):
             digest, mark, rest = id[len(prefix) :].partition("#")

@@ -92,11 +92,15 @@ def _find_file(text: str, as_of: int | None, place: Any) -> Any:
 def _found(answer: Found) -> Iterator[str]:
     if not answer.matches:
         yield f"Nothing in the log is called {printable(answer.of)!r}, or begins so."
-    rows = [
-        (m.kind, cut(m.name or "", columns() // 4), _some(m.entries), m.id) for m in answer.matches
-    ]
-    if rows:
-        yield table([("kind", "name", "entries", "id"), *rows])
+    kinds = max((len(m.kind) for m in answer.matches), default=0)
+    for match in answer.matches:
+        # An id is never cut: it is what the next command is about.
+        id, entries = short_id(match.id), _some(match.entries)
+        said = f"{match.kind:<{kinds}}  {printable(id):<19}"
+        name = printable(match.name or "")
+        if name and name.casefold() not in id.casefold():
+            said += "  " + cut(name, max(24, columns() - len(said) - len(entries) - 4))
+        yield f"{said}  {entries}"
     if answer.truncated:
         yield f"The first {len(answer.matches)}; there are more. Give more of the name."
     yield ""
@@ -105,7 +109,7 @@ def _found(answer: Found) -> Iterator[str]:
 
 def _some(entries: list[int]) -> str:
     more = "…" if len(entries) > _ENTRIES_SHOWN else ""
-    return " ".join(map(str, entries[:_ENTRIES_SHOWN])) + more
+    return " ".join(f"#{entry}" for entry in entries[:_ENTRIES_SHOWN]) + more
 
 
 def _detail(detail: Detail) -> Iterator[str]:
@@ -116,8 +120,9 @@ def _detail(detail: Detail) -> Iterator[str]:
     if len(detail.alternates) > _OTHER_IDS_SHOWN:
         yield f"  = and {len(detail.alternates) - _OTHER_IDS_SHOWN} more"
     for tag in detail.tags:
-        until = f"until {tag.until}" if tag.until else "still, as far as is known"
-        yield f"  tag {printable(tag.name)} since {tag.since}, {until}  #{tag.entry}"
+        until = f" until {_moment(tag.until)}" if tag.until else ""
+        yield f"  tag {printable(tag.name)}"
+        yield f"      since {_moment(tag.since)}{until}  #{tag.entry}"
     yield from _pairs(detail.properties)
     for label, counts in (("→", detail.up), ("←", detail.down)):
         if counts:
@@ -128,7 +133,7 @@ def _detail(detail: Detail) -> Iterator[str]:
         (
             f"#{r.entry}",
             trust_said(r.trust, r.signers),
-            (r.occurred or r.received)[:19] + ("Z" if r.occurred else "Z (received)"),
+            _moment(r.occurred or r.received) + ("" if r.occurred else " (received)"),
             f"{r.kind} {short_id(r.type)}",
         )
         for r in detail.records[:RECORDS_SHOWN]
@@ -137,6 +142,11 @@ def _detail(detail: Detail) -> Iterator[str]:
         yield table(rows, indent=4)
     if len(detail.records) > RECORDS_SHOWN:
         yield f"    and {len(detail.records) - RECORDS_SHOWN} more; --json lists them"
+
+
+def _moment(time: str) -> str:
+    """A time to the second."""
+    return time[:19] + "Z"
 
 
 def _pairs(properties: Mapping[str, Any]) -> Iterator[str]:

@@ -72,7 +72,7 @@ def trace(
     else:
         from wherefrom.cli.draw import draw_trace
 
-        for line in draw_trace(answer):
+        for line in draw_trace(answer, id):
             click.echo(line)
     return YES
 

@@ -43,7 +43,7 @@ from wherefrom.log.audit_piece import (
 from wherefrom.log.audit_tree import TreeCheck
 from wherefrom.log.reader import LogReader, Stored
 from wherefrom.log.state import HeadState
-from wherefrom.storage.contracts import Blobs, Piece, Surveyed, Tail
+from wherefrom.storage.contracts import Blobs, Piece, Slotted, Surveyed, Tail
 
 Progress = Callable[[int, int], None]
 
@@ -114,8 +114,12 @@ class _Audit:
         self._problems.append(Problem(entry, file, what))
 
     def _read_head(self) -> HeadState | None:
+        head = self._stored.head
         try:
-            found = self._stored.head.read()
+            for slot in head.damaged_slots() if isinstance(head, Slotted) else []:
+                what = f"slot {slot} was changed or torn; rebuildable: the next start writes it"
+                self._problem(None, "head", what)
+            found = head.read()
             if found is not None:
                 return states.parse(found[1])
         except Error as error:

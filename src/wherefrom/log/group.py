@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Unavailable
-from wherefrom.log.writer import LogWriter, Receipt
+from wherefrom.errors import Refused, Unavailable
+from wherefrom.log.writer import LogWriter, Pending, Receipt
 from wherefrom.verify.verified import Verified
 
 BATCH_RECORDS_MAX: Final = 4096
@@ -134,26 +134,54 @@ class GroupCommit:
         try:
             pending = self._writer.prepare([v for waiting in taken for v in waiting.batch])
             if pending.records:
-                await self._loop.run_in_executor(self._disk, self._writer.write, pending)
+                await self._write(pending)
             else:
                 self._writer.write(pending)
             receipts = self._writer.finish(pending)
-        except BaseException as error:
+        except Refused as error:
+            if len(taken) == 1:
+                _fail(taken, error)
+                return
+            # One list holds what cannot be an entry; its neighbours must not pay for it.
             for waiting in taken:
-                if not waiting.future.done():
-                    waiting.future.set_exception(error)
+                await self._commit([waiting])
+            return
+        except BaseException as error:
+            _fail(taken, error)
             if not isinstance(error, Exception):
                 raise
             return
         at = 0
         for waiting in taken:
-            mine = receipts[at : at + len(waiting.batch)]
+            self._answer(waiting, receipts[at : at + len(waiting.batch)])
             at += len(waiting.batch)
-            if waiting.future.done():  # its caller left; the records are in the log all the same
-                continue
+
+    async def _write(self, pending: Pending) -> None:
+        written = self._loop.run_in_executor(self._disk, self._writer.write, pending)
+        try:
+            await asyncio.shield(written)
+        except asyncio.CancelledError:
+            # A write cannot be called back: left alone it would be durable and nobody's, and the
+            # writer would wait for its end for ever.
+            await asyncio.wait([written])
+            if written.exception() is None:
+                self._writer.finish(pending)
+            raise
+
+    def _answer(self, waiting: _Waiting, receipts: list[Receipt]) -> None:
+        if waiting.future.done():  # its caller left; the records are in the log all the same
+            return
+        try:
+            done = Committed(receipts)
             if waiting.prove:
-                waiting.future.set_result(
-                    Committed(mine, *self._writer.prove([r.index for r in mine]))
-                )
-            else:
-                waiting.future.set_result(Committed(mine))
+                done = Committed(receipts, *self._writer.prove([r.index for r in receipts]))
+        except Exception as error:  # noqa: BLE001 - the next lists must be answered too
+            waiting.future.set_exception(error)
+        else:
+            waiting.future.set_result(done)
+
+
+def _fail(taken: list[_Waiting], error: BaseException) -> None:
+    for waiting in taken:
+        if not waiting.future.done():
+            waiting.future.set_exception(error)

@@ -9,7 +9,7 @@ through the same door as everything else. Two records are not vouched for by any
 hotfix built by hand, unsigned, and a finding signed by a stranger. Everything but keys is the
 same each time.
 
-Sizes:  about 60 records
+Sizes:  about 45 records
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ NIGHTLY: Final = (
         {"sku": (_CLEAN, "sku", _IDENTITY), "sold": (_CLEAN, "paid", _SUM),
          "left": (_STOCK, "quantity", _IDENTITY)}),
 )  # fmt: skip
-_NIGHTS: Final = (8, 9, 10)
+_NIGHTS: Final = (9, 10)
 
 
 def records(*, science: Signer) -> Iterator[bytes]:

@@ -139,7 +139,8 @@ def _index_sbom(made: Release) -> bytes:
         }
         for platform in _PLATFORMS
     ]
-    return statement([_index(made)], _SBOM, _bom(made, made.key, parts))
+    subject = {"name": made.name, "digest": _sha256(made.key)}
+    return statement([subject], _SBOM, _bom(made, made.key, parts))
 
 
 def _platform_sbom(made: Release, platform: str) -> bytes:
@@ -155,7 +156,7 @@ def _platform_sbom(made: Release, platform: str) -> bytes:
 
 def _summary(made: Release, provenance: bytes) -> bytes:
     return statement(
-        [{"name": f"{made.name}:stable", "digest": _sha256(made.key)}],
+        [_index(made)],
         _SUMMARY,
         {
             "verifier": {"id": CHECKER},

@@ -154,3 +154,11 @@ class Head(Protocol):
         ``durable`` waits until a power cut cannot undo it. Raises Fenced if another writer moved
         it first: nothing is changed then.
         """
+
+
+@runtime_checkable
+class Slotted(Protocol):
+    """What an audit asks of a head that keeps more than one copy of its value."""
+
+    def damaged_slots(self) -> list[int]:
+        """Copies that are not whole, though the head can be read. Raises StorageError."""

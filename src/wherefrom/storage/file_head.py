@@ -1,23 +1,26 @@
-"""The head in one small file of two slots, written in turn.
+"""The head in one small file of three slots.
 
-    slot 0   magic │ generation │ length │ SHA-256 of generation and value │ value
-    slot 1   the same, one generation older or newer
+    slot 0, 1   magic │ generation │ length │ SHA-256 of generation and value │ value
+                written in turn, the older one overwritten
+    slot 2      the same, written by durable swaps alone, after the one above is on disk
 
-A writer overwrites the older slot, so a crash leaves the newer one whole; a reader takes the
-newest slot whose checksum holds. A lock makes read-compare-write one step for every process on
-the machine. Without ``durable`` a power cut may bring the older one back: the journal then shows
-what came after it. A durable swap fills both slots, so that falling back never unclaims an epoch.
+A crash leaves the other slot whole; a reader takes the newest slot whose checksum holds. A lock
+makes read-compare-write one step for every process on the machine. Without ``durable`` a power cut
+may tear both slots that are written in turn, if the disk was writing both: the third one is then
+what the last durable swap left, and the journal shows what came after it.
 
 Sizes:  a slot is 8 KiB, zeros after the value, so that no byte of it goes unchecked
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +29,13 @@ from typing import Final
 from wherefrom.errors import Corrupt, Fenced, StorageError
 
 SLOT_BYTES: Final = 8 * 1024
+SLOTS: Final = 3
 _HEADER: Final = struct.Struct(">8sQI32s")
 _MAGIC: Final = b"WFHEAD1\n"
 VALUE_BYTES_MAX: Final = SLOT_BYTES - _HEADER.size
+_DURABLE_SLOT: Final = 2
+_READ_AGAIN: Final = 20
+_PAUSE_S: Final = 0.002
 
 
 class FileHead:
@@ -36,41 +43,56 @@ class FileHead:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "head"
-        self._file: int | None = None
-        self._lock = threading.Lock()
+        self._file: int | None = None  # for reading; only a swap needs more
+        self._opening = threading.Lock()
+        self._swapping = threading.Lock()
 
     def close(self) -> None:
         """Give the descriptor back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        with self._opening:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            self.close()
 
     def read(self) -> tuple[int, bytes] | None:
+        # A writer may be in the middle of one slot, and, if we are slow, of the other one too.
+        for _ in range(_READ_AGAIN):
+            slots = self._slots()
+            if not any(slots):
+                return None
+            found = max((s for s in map(_parse_slot, slots) if s is not None), default=None)
+            if found is not None:
+                return found
+            time.sleep(_PAUSE_S)
+        raise Corrupt(
+            "no slot of the head is whole",
+            where=str(self._path),
+            do="Restore the file from a copy; the journal then shows what came after it",
+        )
+
+    def _slots(self) -> list[bytes]:
         try:
-            if self._file is None:
-                self._file = os.open(self._path, os.O_RDWR)
-            written = os.pread(self._file, 2 * SLOT_BYTES, 0)
+            with self._opening:
+                if self._file is None:
+                    self._file = os.open(self._path, os.O_RDONLY)
+            written = os.pread(self._file, SLOTS * SLOT_BYTES, 0)
         except FileNotFoundError:
-            return None
+            return []
         except OSError as error:
             raise StorageError("cannot read the head", where=str(self._path), got=error) from error
-        if not written:
-            return None
-        slots = [_parse_slot(written[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
-        found = max((s for s in slots if s is not None), default=None)
-        if found is None:
-            raise Corrupt(
-                "neither slot of the head is whole",
-                where=str(self._path),
-                do="Restore the file from a copy; the journal then shows what came after it",
-            )
-        return found
+        return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
 
     def swap(self, *, expected: int, value: bytes, durable: bool) -> int:
         if len(value) > VALUE_BYTES_MAX:
             raise ValueError(f"a head holds {VALUE_BYTES_MAX} bytes, not {len(value)}")
+        generation = expected + 1
+        written = _slot(generation, value)
         try:
-            with self._lock, self._locked() as file:
+            with self._swapping, self._locked() as file:
                 found = self.read()
                 if (found[0] if found else 0) != expected:
                     raise Fenced(
@@ -79,9 +101,9 @@ class FileHead:
                         expected=f"generation {expected}",
                         got=found[0] if found else "no head",
                     )
-                for generation in (expected + 1, expected + 2) if durable else (expected + 1,):
-                    written = _slot(generation, value)
-                    os.pwrite(file, written, generation % 2 * SLOT_BYTES)
+                for slot in (generation % 2, _DURABLE_SLOT) if durable else (generation % 2,):
+                    if os.pwrite(file, written, slot * SLOT_BYTES) != len(written):
+                        raise OSError(errno.ENOSPC, "half a slot was written")
                     if durable:
                         os.fdatasync(file)
         except OSError as error:
@@ -89,21 +111,28 @@ class FileHead:
         return generation
 
     def damaged_slots(self) -> list[int]:
-        """Slots that hold something which is not whole; for the audit."""
-        written = self._path.read_bytes() if self._path.exists() else b""
-        slots = [written[:SLOT_BYTES], written[SLOT_BYTES : 2 * SLOT_BYTES]]
-        return [n for n, s in enumerate(slots) if s.strip(b"\0") and _parse_slot(s) is None]
+        """Slots that hold something which is not whole, for an audit; none while one is written."""
+        damaged: list[int] = []
+        for _ in range(_READ_AGAIN):
+            damaged = [
+                n for n, s in enumerate(self._slots()) if s.strip(b"\0") and not _parse_slot(s)
+            ]
+            if not damaged:
+                break
+            time.sleep(_PAUSE_S)
+        return damaged
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            sync_folder(self._path.parent)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        new = not self._path.exists()
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            yield self._file
+            if new:
+                sync_folder(self._path.parent)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file  # closing it gives the lock back
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            os.close(file)
 
 
 def _slot(generation: int, value: bytes) -> bytes:

@@ -200,7 +200,9 @@ class FaultyHead:
         if durable:
             self._settle(len(self._since))
         _after(fault, "swap")
-        return expected + 1
+        moved = self.read()
+        assert moved is not None
+        return moved[0]
 
     def _settle(self, count: int) -> None:
         for value in self._since[:count]:
