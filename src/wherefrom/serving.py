@@ -110,6 +110,7 @@ def _serve(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
         **options,
     )

@@ -165,7 +165,7 @@ class Recorder:
 
     def _judge_again(self, key: PublicKey) -> Iterator[int]:
         """Attestations nobody known had signed, and which ``key`` did."""
-        for index, written in enumerate(list(self.writer.entries(0, self.writer.size))):
+        for index, written in enumerate(self.writer.entries(0, self.writer.size)):
             if _REJUDGED_KINDS not in written:
                 continue
             if self.decisions.trust_of(index, written).level != "channel":
