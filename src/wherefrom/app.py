@@ -12,15 +12,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
+import struct
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
-from wherefrom.errors import NotFound, SettingError, Unavailable
+from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps
 from wherefrom.formats.checkpoint import Checkpoint
@@ -43,6 +46,8 @@ _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
 _SERVICE_KEY = "keys/service.key"
 _PRODUCER_KEY = "keys/producer.key"
+# FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long); it gives 4 bytes all the same.
+_GET_GENERATION: Final = 0x80007601 | struct.calcsize("l") << 16
 
 
 def now() -> str:
@@ -76,18 +81,26 @@ class DataFolder:
         origin = origin or f"wherefrom.local/{secrets.token_hex(8)}"
         try:
             notes.check_name(origin, where="origin")
-        except Exception as error:
+        except Malformed as error:
             raise SettingError(
-                "not an origin", expected="a URL without scheme, such as example.com/log"
+                "not an origin",
+                expected="a URL without scheme, such as example.com/log",
+                got=origin,
             ) from error
         (self.path / "keys").mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
+        with open(self.path / "keys" / "lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.exists():  # another process may just have made them
+                self._make_keys(origin)
+
+    def _make_keys(self, origin: str) -> None:
         log_key, service_key = SigningKey.generate(), SigningKey.generate()
         write_secret(self.path / _LOG_KEY, log_key.to_skey_text(origin) + "\n")
         write_secret(self.path / _SERVICE_KEY, service_key.to_skey_text("service") + "\n")
         write_secret(self.path / _PRODUCER_KEY, secrets.token_hex(32) + "\n")
         # Last: its presence says that everything above is there.
-        (self.path / _LOG_VKEY).write_text(log_key.verifier_key(origin).to_text() + "\n")
+        write_secret(self.path / _LOG_VKEY, log_key.verifier_key(origin).to_text() + "\n")
 
     def need(self) -> None:
         """Raises NotFound unless there is a log here."""
@@ -103,7 +116,10 @@ class DataFolder:
     def log_vkey(self) -> VerifierKey:
         """The verifier key of the checkpoints, named after the origin."""
         self.need()
-        return notes.parse_verifier_key((self.path / _LOG_VKEY).read_text().strip())
+        try:
+            return notes.parse_verifier_key(self._secret(_LOG_VKEY), where=_LOG_VKEY)
+        except Malformed as error:
+            raise SettingError("the log's verifier key is broken", got=str(error)) from error
 
     @property
     def origin(self) -> str:
@@ -113,8 +129,8 @@ class DataFolder:
     def _secret(self, name: str) -> str:
         path = self.path / name
         try:
-            return path.read_text().strip()
-        except OSError as error:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingError("a key file cannot be read", where=str(path), got=error) from error
 
     def log_key(self) -> SigningKey:
@@ -127,7 +143,12 @@ class DataFolder:
 
     def producer_key(self) -> bytes:
         """The secret under which principals are hashed."""
-        return bytes.fromhex(self._secret(_PRODUCER_KEY))
+        secret = self._secret(_PRODUCER_KEY)
+        if not re.fullmatch("[0-9a-f]{64}", secret):
+            raise SettingError(
+                "a key file is broken", where=_PRODUCER_KEY, expected="64 hex digits"
+            )
+        return bytes.fromhex(secret)
 
     @property
     def tokens(self) -> TokenFile:
@@ -164,11 +185,23 @@ class DataFolder:
                     got=f"process {served.pid} at {served.url}" if served else None,
                     do="Use its server (--server URL), or end it first",
                 ) from error
+            # Whoever said so before, killed perhaps, serves it no more.
+            self.say_served(None)
             yield
 
     def home(self) -> str:
-        """What tells this directory from a copy of it: the lock file's inode."""
-        return f"inode:{os.stat(self.path / 'lock').st_ino}"
+        """What tells this directory from a copy of it: the lock file's inode and its generation.
+
+        A copy put back where the original was deleted often gets the very same inode; a
+        generation is random for each file, and no copy takes it along. A file system without
+        generations leaves the inode alone to tell.
+        """
+        with open(self.path / "lock", "rb") as lock:
+            said = f"inode:{os.fstat(lock.fileno()).st_ino}"
+            with suppress(OSError):
+                generation = fcntl.ioctl(lock, _GET_GENERATION, bytes(struct.calcsize("l")))
+                said += f":{int.from_bytes(generation[:4], sys.byteorder)}"
+        return said
 
     def say_served(self, served: Served | None) -> None:
         """Write down who serves this directory now, or that nobody does."""
@@ -193,6 +226,7 @@ class DataFolder:
 @contextmanager
 def open_recorder(folder: DataFolder, *, extends: Checkpoint | None = None) -> Iterator[Recorder]:
     """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt."""
+    folder.need()
     with folder.held():
         journal = FileJournal(folder.path / "journal")
         writer = LogWriter(

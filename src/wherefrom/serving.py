@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import ssl
@@ -30,6 +31,7 @@ from starlette.applications import Starlette
 from wherefrom.api.metrics import ReaderMetrics
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.server import reader_app, writer_app
+from wherefrom.api.wire import Protocol
 from wherefrom.app import DataFolder, Served, open_desk, open_graph, open_log, open_recorder
 from wherefrom.errors import Error, SettingError, Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
@@ -38,6 +40,7 @@ from wherefrom.log.reader import LogReader
 FOLLOW_EVERY_SECONDS: Final = 0.02
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
+_LAST_ANSWERS_SECONDS: Final = 5
 _FOLLOWER_NICE: Final = 10
 
 
@@ -111,16 +114,24 @@ def _serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=10,
+        http=Protocol,
+        ws="none",
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         **options,
     )
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise SettingError("the TLS files cannot be used", got=error) from error
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     server = _Server(config)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve_until_told(server, started))
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not a request that we cut off ourselves: uvicorn says that it did, and then how."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 async def _serve_until_told(server: uvicorn.Server, started: Callable[[str], None]) -> None:
@@ -166,6 +177,7 @@ class _ReaderProcess:
         self._socket = folder.path / "reader.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._starting = threading.Lock()  # held while one is made, so that none is made unseen
         self._watch = threading.Thread(target=self._run, name="reader-watch", daemon=True)
 
     def start(self) -> None:
@@ -181,7 +193,8 @@ class _ReaderProcess:
     def stop(self) -> None:
         """Close its pipe, which tells it to leave, and wait."""
         self._stopping.set()
-        process = self._process
+        with self._starting:
+            process = self._process
         if process is not None and process.stdin is not None:
             process.stdin.close()
             try:
@@ -193,10 +206,13 @@ class _ReaderProcess:
 
     def _run(self) -> None:
         command = "import sys; from wherefrom.serving import run_reader; run_reader(sys.argv[1])"
-        while not self._stopping.is_set():
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", command, str(self._folder.path)], stdin=subprocess.PIPE
-            )
+        while True:
+            with self._starting:
+                if self._stopping.is_set():
+                    return
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", command, str(self._folder.path)], stdin=subprocess.PIPE
+                )
             self._process.wait()
             self._stopping.wait(_RESTART_AFTER_SECONDS)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from wherefrom.api.problem_object import problem
+from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.collect.principals import Principal, TokenFile
 
 
@@ -29,16 +31,12 @@ def principal_of(request: Request, role: str) -> Principal:
 
 async def on_not_authenticated(_: Request, __: Exception) -> Response:
     """401, with what to do."""
-    return JSONResponse(
-        {
-            "type": "urn:wherefrom:error:not_authenticated",
-            "title": "a bearer token is needed",
-            "status": 401,
-            "detail": "Send 'Authorization: Bearer TOKEN'. The administrator's token lies in the "
-            "file token of the data directory; others come from: wherefrom tokens new NAME",
-            "code": "not_authenticated",
-        },
-        401,
-        {"WWW-Authenticate": "Bearer"},
-        media_type="application/problem+json",
+    said = problem(
+        "not_authenticated",
+        "a bearer token is needed",
+        status=401,
+        expected="Authorization: Bearer TOKEN",
+        do="The administrator's token lies in the file token of the data directory; others come "
+        "from: wherefrom tokens new NAME",
     )
+    return JSONResponse(said, 401, {"WWW-Authenticate": "Bearer"}, media_type=MEDIA_TYPE)

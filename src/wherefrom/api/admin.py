@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
+from wherefrom.api.reads import entry_index
 from wherefrom.api.records import Intake, json_response
-from wherefrom.errors import Malformed
+from wherefrom.errors import LimitPassed, Malformed, SettingError
 from wherefrom.keys.public import PublicKey
 
 _BODY_BYTES_MAX = 64 * 1024
@@ -34,11 +35,25 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def _body(request: Request, shape: Any) -> Any:
-    body = await request.body()
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES_MAX:
+            raise LimitPassed("the body is too large", expected=f"{_BODY_BYTES_MAX} bytes at most")
     try:
-        return msgspec.json.decode(body[:_BODY_BYTES_MAX], type=shape)
+        return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("the request is not as described", got=str(error)) from error
+
+
+def _read_key(pem: str) -> PublicKey:
+    """The key that a request brings: a bad one is the sender's fault. Raises Malformed."""
+    try:
+        return PublicKey.from_pem(pem.encode("utf-8", "replace"), where="pem")
+    except SettingError as error:
+        raise Malformed(
+            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
+        ) from error
 
 
 async def get_keys(request: Request) -> Response:
@@ -55,7 +70,7 @@ async def post_keys(request: Request) -> Response:
     recorder = request.app.state.intake.recorder
     keyring = recorder.decisions.keyring
     if wanted.pem is not None:
-        key = PublicKey.from_pem(wanted.pem.encode())
+        key = _read_key(wanted.pem)
     else:
         key = keyring.public_key(keyring.get(wanted.key or "").id)
     known, judged = await asyncio.to_thread(
@@ -72,7 +87,7 @@ async def post_erase(request: Request) -> Response:
     """``POST /v1/records/{index}/erase``: remove a content and its nonce; the proofs stay."""
     principal = principal_of(request, "admin")
     wanted: EraseRequest = await _body(request, EraseRequest)
-    index = int(request.path_params["index"])
+    index = entry_index(request)
     tombstone = await asyncio.to_thread(
         request.app.state.intake.recorder.erase,
         index,

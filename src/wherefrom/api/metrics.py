@@ -21,7 +21,7 @@ class WriterMetrics:
         )
         self.seconds = Histogram(
             "wherefrom_record_seconds",
-            "From a request's last byte to its acknowledgement",
+            "From a request's head to its acknowledgement",
             buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=self.registry,
         )

@@ -1,10 +1,296 @@
-"""The server's own description, OpenAPI 3.1."""
+"""The server's own description, OpenAPI 3.1: what is served at ``/openapi.json``.
+
+    PATHS ──► path ──► method ──► parameters, body, answers ──► components of ``schemas``
+
+One entry a route, in the order of docs/http.md. The tests compare both with the routes of the
+server, and what it answers with what stands here.
+
+Source: OpenAPI 3.1.1
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, Final
+
+from wherefrom import __version__
+from wherefrom.api.problems import MEDIA_TYPE
+from wherefrom.api.schemas import Schema, ref, schemas
+
+_ANY_JSON: Final[Schema] = {"application/json": {}}
+_TEXT: Final[Schema] = {"type": "string"}
+_DESCRIPTION: Final = """\
+Records where things come from and what became of them, in one tamper-evident log.
+
+Send a bearer token, except for the log itself (`/checkpoint`, `/tile/`), `/healthz`, `/readyz`,
+`/metrics` and this page. Every answer of 400 and above is a problem object (RFC 9457) unless it
+says what became of each record. Whatever is sent twice is recorded once, so anything may be sent
+again; 503 says after how many seconds."""
 
 
+def _json(name: str) -> Schema:
+    return {"application/json": {"schema": ref(name)}}
+
+
+def _answer(description: str, content: Schema | None = None) -> Schema:
+    return {"description": description, **({"content": content} if content else {})}
+
+
+def _query(name: str, description: str, schema: Schema, *, required: bool = False) -> Schema:
+    return {
+        "name": name, "in": "query", "description": description, "schema": schema,
+        "required": required,
+    }  # fmt: skip
+
+
+def _in_path(name: str, description: str, schema: Schema) -> Schema:
+    return {
+        "name": name, "in": "path", "description": description, "schema": schema, "required": True
+    }  # fmt: skip
+
+
+_SIZE: Final = {"type": "integer", "minimum": 0}
+_INDEX: Final = _in_path("index", "The entry's index, from 0.", _SIZE)
+_ID: Final = _in_path(
+    "id",
+    "A digest, commit, package URL, `name:tag`, dataset, job, run, URI or `entry:N`, in any "
+    "spelling, percent-encoded or as it is.",
+    _TEXT,
+)
+_AT: Final = _query(
+    "at", "Only what is dated up to then, RFC 3339.", {"type": "string", "format": "date-time"}
+)
+_AS_OF: Final = _query("as_of", "Only entries below this log size, as trusted then.", _SIZE)
+_WALK: Final = (
+    _query("direction", "To causes, or to effects.", {"enum": ["up", "down"], "default": "up"}),
+    _query("depth", "How many edges away at most.", _SIZE),
+    _query("kind", "Show only things of these kinds.", {"type": "array", "items": _TEXT}),
+    _query("to", "Answer with the shortest way to this thing instead.", _TEXT),
+    _AT,
+    _AS_OF,
+)
+_FLAG: Final[Schema] = {"enum": ["0", "1"], "default": "0"}
+_ENCODING: Final = {
+    "name": "Content-Encoding",
+    "in": "header",
+    "description": "May be left out: the first bytes decide.",
+    "schema": {"enum": ["identity", "gzip", "zstd", "bzip2"]},
+}
+_PROBLEMS: Final = {
+    "400": "The request is broken.",
+    "401": "No token, or one that nobody has.",
+    "403": "The token does not cover this.",
+    "404": "Nothing has this id, index or path.",
+    "409": "The id could be several things, or the log does not allow this.",
+    "413": "Over a limit; `expected` names it.",
+    "415": "A kind of record or an encoding that is not read.",
+    "422": "Refused; `code` says why.",
+    "503": "Too busy, or a process is starting: try again after `Retry-After` seconds.",
+}
+
+
+def _problem(status: str) -> Schema:
+    answer = _answer(_PROBLEMS[status], {MEDIA_TYPE: {"schema": ref("Problem")}})
+    if status == "503":
+        retry = {"description": "Seconds.", "schema": {"type": "integer"}, "required": True}
+        answer["headers"] = {"Retry-After": retry}
+    return answer
+
+
+def _operation(
+    name: str,
+    summary: str,
+    answers: dict[str, Schema],
+    *,
+    problems: str = "",
+    parameters: tuple[Schema, ...] = (),
+    body: Schema | None = None,
+    role: str | None = "read",
+) -> Schema:
+    """``problems`` are statuses; those of a token and of a busy server go without saying."""
+    statuses = sorted({*problems.split(), "503", *(("401", "403") if role else ())})
+    operation: Schema = {
+        "operationId": name,
+        "summary": summary,
+        "security": [{"bearer": [role]}] if role else [],
+        "responses": answers | {s: _problem(s) for s in statuses if s not in answers},
+    }
+    if parameters:
+        operation["parameters"] = list(parameters)
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": body}
+    return operation
+
+
+def _ask(
+    name: str, summary: str, content: Schema, *parameters: Schema, problems: str = "400 404"
+) -> Schema:
+    """A question that takes a token with the role ``read``."""
+    answers = {"200": _answer("The answer.", content)}
+    return {"get": _operation(name, summary, answers, problems=problems, parameters=parameters)}
+
+
+def _public(name: str, summary: str, content: Schema, *parameters: Schema) -> Schema:
+    """A question that anybody may ask."""
+    problems = "404" if parameters else ""
+    answers = {"200": _answer("The answer.", content)}
+    return {
+        "get": _operation(
+            name, summary, answers, problems=problems, parameters=parameters, role=None
+        )
+    }
+
+
+def _send(
+    name: str, summary: str, answers: dict[str, Schema], body: Schema, *parameters: Schema
+) -> Schema:
+    """What takes a token with the role ``record``; a refusal says what became of each record."""
+    return {
+        "post": _operation(
+            name, summary, answers, problems="400 413 415 422", body=body,
+            parameters=(_ENCODING, *parameters), role="record",
+        )
+    }  # fmt: skip
+
+
+def _change(name: str, summary: str, answers: dict[str, Schema], body: str, *p: Schema) -> Schema:
+    problems = "400 404 409 413"
+    return _operation(
+        name, summary, answers, problems=problems, body=_json(body), parameters=p, role="admin"
+    )
+
+
+def _fates(schema: str, *, several: bool = True) -> dict[str, Schema]:
+    """All new, all known, some of each or some refused; and each way that all can be refused."""
+    said = _json(schema)
+    refused = said | {MEDIA_TYPE: {"schema": ref("Problem")}}
+    return {
+        "201": _answer("All of them are new.", said),
+        "200": _answer("All of them were known.", said),
+        **({"207": _answer("Some of each, or some were refused.", said)} if several else {}),
+        **{s: _answer(_PROBLEMS[s], refused) for s in ("400", "403", "413", "415", "422")},
+    }
+
+
+_RECORDS: Final[Schema] = {
+    "application/json": {},
+    "application/x-ndjson": {"schema": _TEXT},
+    "application/gzip": {},
+    "application/zstd": {},
+    "application/x-bzip2": {},
+}
+_WAIT: Final = _query(
+    "wait", "`proof` adds each record's receipt, a tlog-proof, to its item.", {"enum": ["proof"]}
+)
+_TAKEN: Final = {
+    "204": _answer("All of them were taken."),
+    "200": _answer("Some were refused; the others are recorded.", _json("LineageSummary")),
+}
+_PROOF: Final = {
+    "text/plain": {"schema": _TEXT},
+    "application/zip": {},
+}
+
+
+def _paths() -> dict[str, Schema]:
+    keys = _ask("listKeys", "Every key that a record has named.", _json("Keys"), problems="")
+    changed = {"201": _answer("Done, and recorded.", _json("KeyChanged"))}
+    erased = {"200": _answer("Done, and recorded.", _json("Erased"))}
+    octets: Schema = {"application/octet-stream": {}}
+    text = {"text/plain": {"schema": _TEXT}}
+    return {
+        "/v1/records": _send(
+            "record", "Record what is in the body: one document, an array or JSON Lines.",
+            _fates("Recorded"), _RECORDS, _WAIT,
+        ),
+        "/v1/records/{index}": _ask("getRecord", "One entry.", _json("LogRecord"), _INDEX),
+        "/v1/records/{index}/content": _ask(
+            "getContent", "The exact bytes of a record.", octets, _INDEX
+        ),
+        "/v1/records/{index}/erase": {
+            "post": _change(
+                "erase", "Remove a content and its nonce; its entry and every proof stay.",
+                erased, "EraseRequest", _INDEX,
+            )
+        },
+        "/v1/receipts/{index}": _ask(
+            "getReceipt", "A tlog-proof of one entry, the entry inside.", text, _INDEX
+        ),
+        "/v1/trace/{id}": _ask(
+            "trace", "Where a thing came from, or what came of it.",
+            {"application/json": {"schema": {"anyOf": [ref("Trace"), ref("Path")]}}},
+            _ID, *_WALK, problems="400 404 409",
+        ),
+        "/v1/show/{id}": _ask(
+            "show", "All that is said of a thing.", _json("Shown"), _ID, _AT, _AS_OF,
+            problems="400 404 409",
+        ),
+        "/v1/find": _ask(
+            "find", "What a text may mean.", _json("Found"),
+            _query("q", "An id, tag or name, or how one begins.", _TEXT), _AS_OF,
+        ),
+        "/v1/prove/{id}": _ask(
+            "prove", "Evidence to be checked without this server.", _PROOF, _ID,
+            _query("content", "With the contents: a zip.", _FLAG),
+            _query("trace", "With all that its trace rests on: a zip.", _FLAG),
+            problems="400 404 409",
+        ),
+        "/v1/verify/{id}": _ask(
+            "verify", "Check every record that speaks of a thing.", _json("Report"), _ID,
+            problems="400 404 409",
+        ),
+        "/v1/log": _ask(
+            "getLog", "The log, and how far each view has come.", _json("LogStatus"), problems=""
+        ),
+        "/v1/log/consistency": _ask(
+            "getConsistency", "Hashes that show that a tree begins with an older one.",
+            _json("Hashes"), _query("from", "The older size.", _SIZE, required=True),
+            _query("to", "The newer size.", _SIZE, required=True),
+        ),
+        "/v1/keys": keys | {
+            "post": _change(
+                "changeKey", "Trust, retire or revoke a key.", changed, "KeyRequest"
+            )
+        },
+        "/api/v1/lineage": _send(
+            "lineage", "One OpenLineage event.", _fates("Item", several=False), _ANY_JSON
+        ),
+        "/api/v1/lineage/batch": _send(
+            "lineageBatch", "OpenLineage events in an array.", _TAKEN, _ANY_JSON
+        ),
+        "/v1/events": _send(
+            "events", "CloudEvents in structured mode, one or a batch.", _fates("Events"),
+            {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
+            | _ANY_JSON,
+        ),
+        "/checkpoint": _public("getCheckpoint", "The newest signed checkpoint.", text),
+        "/tile/{path}": _public(
+            "getTile", "A tile, `0/x001/x234/067`, or an entry bundle, `entries/273.p/112`.",
+            octets, _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),
+        ),
+        "/healthz": _public("isAlive", "The server runs.", text),
+        "/readyz": _public("isReady", "It answers questions too.", text),
+        "/metrics": _public("getMetrics", "Counters, for Prometheus.", text),
+        "/openapi.json": _public("getOpenapi", "This document.", {"application/json": {}}),
+    }  # fmt: skip
+
+
+@cache
 def openapi() -> dict[str, Any]:
     """The document at ``/openapi.json``."""
-    return {"openapi": "3.1.0", "info": {"title": "Wherefrom", "version": "1"}, "paths": {}}
+    scheme = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the roles `read`, `record` or `admin`: `wherefrom tokens new`.",
+    }
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Wherefrom",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {"schemas": schemas(), "securitySchemes": {"bearer": scheme}},
+    }

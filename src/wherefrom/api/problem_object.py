@@ -37,15 +37,26 @@ STATUSES: Final = {
 
 def problem_of(error: Error) -> dict[str, Any]:
     """The problem object of an error: what, where, expected, got, do beside the standard keys."""
-    problem = {
-        "type": f"urn:wherefrom:error:{error.code}",
+    return _object(error.code, error, STATUSES.get(error.code, 500))
+
+
+def problem(
+    code: str, what: str, *, status: int, expected: str | None = None, do: str | None = None
+) -> dict[str, Any]:
+    """The same for what only this door knows, such as a route that is not there."""
+    return _object(code, Error(what, expected=expected, do=do), status)
+
+
+def _object(code: str, error: Error, status: int) -> dict[str, Any]:
+    said = {
+        "type": f"urn:wherefrom:error:{code}",
         "title": error.what,
-        "status": STATUSES.get(error.code, 500),
+        "status": status,
         "detail": str(error),
-        "code": error.code,
+        "code": code,
         "where": error.where,
         "expected": error.expected,
         "got": error.got,
         "do": error.do,
     }
-    return {k: v for k, v in problem.items() if v is not None}
+    return {k: v for k, v in said.items() if v is not None}

@@ -25,6 +25,7 @@ _PASSED_ON: Final = (
     "x-content-type-options",
     "x-wherefrom-entries",
 )
+_DOTS: Final = {".": "%2E", "..": "%2E%2E"}
 TIMEOUT_SECONDS: Final = 30.0
 
 
@@ -41,7 +42,7 @@ class ReaderProxy:
         """Close the connections."""
         await self._client.aclose()
 
-    async def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    async def get(self, path: str, headers: dict[bytes, bytes] | None = None) -> httpx.Response:
         """One request to the reader. Raises Unavailable if it does not answer."""
         try:
             return await self._client.get(path, headers=headers)
@@ -54,9 +55,11 @@ class ReaderProxy:
 
     async def pass_on(self, request: Request) -> Response:
         """Answer a request with what the reader answers."""
-        raw = request.scope.get("raw_path", b"").decode("ascii", "replace")
+        # An id may hold ``..`` as any other text; the client would take it for a way up.
+        parts = request.scope["raw_path"].decode("ascii").split("/")
+        raw = "/".join(_DOTS.get(part, part) for part in parts)
         query = request.scope["query_string"].decode("ascii", "replace")
-        wanted = {"authorization": request.headers.get("authorization", "")}
+        wanted = {k: v for k, v in request.scope["headers"] if k == b"authorization"}
         try:
             answer = await self.get(raw + ("?" + query if query else ""), wanted)
         except Unavailable as error:

@@ -23,7 +23,8 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _index(request: Request) -> int:
+def entry_index(request: Request) -> int:
+    """The index in a path. Raises Malformed."""
     text = request.path_params["index"]
     if not text.isascii() or not text.isdecimal() or len(text) > 16:
         raise Malformed("not an entry index", expected="a decimal number from 0", got=text)
@@ -78,12 +79,12 @@ def get_find(request: Request) -> Response:
 
 def get_record(request: Request) -> Response:
     """``/v1/records/{index}``: the entry, and whether its content is held."""
-    return json_response(_desk(request).record(_index(request)))
+    return json_response(_desk(request).record(entry_index(request)))
 
 
 def get_content(request: Request) -> Response:
     """``/v1/records/{index}/content``: the exact bytes."""
-    content = _desk(request).content(_index(request))
+    content = _desk(request).content(entry_index(request))
     return Response(
         content,
         media_type="application/octet-stream",
@@ -93,7 +94,7 @@ def get_content(request: Request) -> Response:
 
 def get_receipt(request: Request) -> Response:
     """``/v1/receipts/{index}``: a tlog-proof whose extra is the entry."""
-    return Response(_desk(request).receipt(_index(request)), media_type="text/plain")
+    return Response(_desk(request).receipt(entry_index(request)), media_type="text/plain")
 
 
 def get_proof(request: Request) -> Response:
@@ -123,7 +124,7 @@ def get_status(request: Request) -> Response:
 
 def get_consistency(request: Request) -> Response:
     """``/v1/log/consistency?from=&to=``: base64 hashes."""
-    first, second = _number(request, "from"), _number(request, "to")
+    desk, first, second = _desk(request), _number(request, "from"), _number(request, "to")
     if first is None or second is None:
         raise Malformed("two sizes are needed", where="?from=&to=")
-    return json_response(_desk(request).consistency(first, second))
+    return json_response(desk.consistency(first, second))

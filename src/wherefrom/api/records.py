@@ -2,8 +2,10 @@
 
     body ──► decompress ──► split ──► judge each ──► one group commit ──► an item for each
 
-A small body is judged on the event loop and committed by the log's own thread; a large one is
-spooled and taken in slices on a worker thread, so that its size costs no memory.
+A small plain body is read on the event loop and committed as one; what is large or compressed
+is read in parts on a worker thread, so that neither its size nor what it unpacks to costs memory
+or holds up the loop (``bodies``).
+
 
 Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0
 """
@@ -11,33 +13,28 @@ Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import IO, Any, Final
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
+from wherefrom.api.bodies import next_part, perhaps_none, pieces_of, read_body, the_only
 from wherefrom.api.problem_object import STATUSES
-from wherefrom.api.problems import problem_response
-from wherefrom.collect.decompress import open_plain
+from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
-from wherefrom.collect.split import Piece, split
-from wherefrom.errors import LimitPassed, Refused, Unsupported
+from wherefrom.collect.split import Piece
+from wherefrom.errors import Malformed, Refused
 from wherefrom.formats import tlog_proof
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
 from wherefrom.verify.pool import BATCH_MIN, JudgePool
 from wherefrom.verify.verified import Verified
-
-SMALL_BODY_BYTES: Final = 1024 * 1024
-BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
-SLICE_RECORDS: Final = 1000
 
 
 class Intake:
@@ -107,7 +104,7 @@ class Item(msgspec.Struct):
     content: str | None = None
     code: str | None = None
     reason: str | None = None
-    receipt: str | None = None
+    receipt: str | msgspec.UnsetType = msgspec.UNSET  # there if it was asked for
 
 
 def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[Item]:
@@ -119,7 +116,7 @@ def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[
             continue
         assert committed is not None
         receipt = committed.receipts[at]
-        text = None
+        text: str | msgspec.UnsetType = msgspec.UNSET
         if committed.paths is not None and committed.checkpoint is not None:
             path = tuple(committed.paths[at])
             proof = TlogProof(receipt.index, path, committed.checkpoint, receipt.entry)
@@ -142,10 +139,21 @@ def status_of(items: list[Item]) -> int:
     return 207
 
 
-async def take(request: Request, *, only: str | None = None, prove: bool = False) -> list[Item]:
-    """Read the body and record what is in it. Raises the errors of the doors below."""
+async def take(
+    request: Request,
+    *,
+    only: str | None = None,
+    prove: bool = False,
+    through: Callable[[Iterator[Piece]], Iterator[Piece]] = iter,
+) -> list[Item]:
+    """Read the body and record what is in it. Raises the errors of the doors below.
+
+    only     the one format taken here; None for every format
+    prove    give each record its receipt
+    through  what the pieces of the body pass before any of them is judged; may raise
+    """
     principal = principal_of(request, "record")
-    items = await _take_body(request, principal, only, prove)
+    items = await _take_body(request, principal, only, prove, through)
     intake: Intake = request.app.state.intake
     for (status, code), count in Counter((i.status, i.code) for i in items).items():
         intake.on_outcome(status, code, count)
@@ -153,17 +161,21 @@ async def take(request: Request, *, only: str | None = None, prove: bool = False
 
 
 async def _take_body(
-    request: Request, principal: Principal, only: str | None, prove: bool
+    request: Request,
+    principal: Principal,
+    only: str | None,
+    prove: bool,
+    through: Callable[[Iterator[Piece]], Iterator[Piece]],
 ) -> list[Item]:
     intake: Intake = request.app.state.intake
-    body = await _read_body(request)
+    body = await read_body(request)
     lines = "ndjson" in request.headers.get("content-type", "")
-    if isinstance(body, bytes):
-        return await _take_pieces(intake, list(_pieces(body, lines)), principal, only, prove)
-    with body:
+    pieces = through(pieces_of(body, lines=lines))
+    if isinstance(body, bytes) and layer_of(body[:10]) is None:
+        return await _take_pieces(intake, list(pieces), principal, only, prove)
+    with contextlib.nullcontext() if isinstance(body, bytes) else body:
         items: list[Item] = []
-        pieces = _pieces(body, lines)
-        while part := await asyncio.to_thread(lambda: list(islice(pieces, SLICE_RECORDS))):
+        while part := await asyncio.to_thread(next_part, pieces):
             items += await _take_pieces(intake, part, principal, only, prove)
         return items
 
@@ -180,42 +192,6 @@ async def _take_pieces(
     return _items(outcomes, committed)
 
 
-def _pieces(body: bytes | IO[bytes], lines: bool) -> Iterator[Piece]:
-    try:
-        yield from split(open_plain(body), lines=lines)
-    except Refused as error:
-        yield Piece(None, None, error)
-
-
-async def _read_body(request: Request) -> bytes | IO[bytes]:
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding not in ("identity", "gzip", "zstd", "bzip2", ""):
-        raise Unsupported(
-            "a content encoding we do not read",
-            where="Content-Encoding",
-            expected="gzip, zstd or none",
-            got=encoding,
-        )
-    chunks: list[bytes] = []
-    size = 0
-    spool: IO[bytes] | None = None
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise LimitPassed("the body is too large", expected=f"body_bytes_max {BODY_BYTES_MAX}")
-        if spool is None and size > SMALL_BODY_BYTES:
-            spool = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-            spool.writelines(chunks)
-        if spool is None:
-            chunks.append(chunk)
-        else:
-            spool.write(chunk)
-    if spool is None:
-        return b"".join(chunks)
-    spool.seek(0)
-    return spool
-
-
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -226,7 +202,12 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 async def post_records(request: Request) -> Response:
     """``POST /v1/records``: one, an array or NDJSON; ``?wait=proof`` adds receipts."""
-    items = await take(request, prove=request.query_params.get("wait") == "proof")
+    wait = request.query_params.get("wait")
+    if wait not in (None, "proof"):
+        raise Malformed(
+            "nothing else can be waited for", where="?wait=", expected="proof", got=wait
+        )
+    items = await take(request, prove=wait == "proof")
     log = request.app.state.intake.recorder.writer.position()
     return json_response(
         {"items": items, "log": {"size": log.size, "root": log.root.hex()}}, status_of(items)
@@ -241,18 +222,13 @@ async def post_event(request: Request) -> Response:
 
 async def post_lineage(request: Request) -> Response:
     """``POST /api/v1/lineage``: one OpenLineage event, 201 when new and 200 when known."""
-    items = await take(request, only="openlineage")
-    if len(items) != 1:
-        return problem_response(
-            Refused("one event is expected here", got=f"{len(items)} events",
-                    do="Send arrays to /api/v1/lineage/batch")
-        )  # fmt: skip
+    items = await take(request, only="openlineage", through=the_only)
     return json_response(items[0], status_of(items))
 
 
 async def post_lineage_batch(request: Request) -> Response:
     """``POST /api/v1/lineage/batch``: an array; 204 if all were taken, else a summary."""
-    items = await take(request, only="openlineage")
+    items = await take(request, only="openlineage", through=perhaps_none)
     failed = [(i, item) for i, item in enumerate(items) if item.status == "refused"]
     if not failed:
         return Response(status_code=204)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -19,7 +20,7 @@ from wherefrom.api import admin, reads, records, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ReaderMetrics, WriterMetrics
 from wherefrom.api.openapi import openapi
-from wherefrom.api.problems import on_error
+from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.records import Intake
 from wherefrom.collect.principals import TokenFile
@@ -30,7 +31,13 @@ from wherefrom.log.recorder import Recorder
 from wherefrom.query.desk import Desk
 
 Handler = Callable[[Request], Awaitable[Response]]
-_ERRORS = {Error: on_error, NotAuthenticated: on_not_authenticated}
+_ERRORS = {
+    Error: on_error,
+    NotAuthenticated: on_not_authenticated,
+    HTTPException: on_no_route,
+    ClientDisconnect: on_client_gone,
+    Exception: on_slip,
+}
 
 READS = [
     ("/checkpoint", tlog.get_checkpoint),
@@ -103,7 +110,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
-            Route("/v1/records/{index:int}/erase", admin.post_erase, methods=post),
+            Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats.tiles import parse_tile_path
+from wherefrom.formats.tiles import TileName, parse_tile_path
 from wherefrom.log.reader import LogReader
 
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -32,8 +32,15 @@ def get_tile(request: Request) -> Response:
         name = parse_tile_path("tile/" + request.path_params["path"])
     except Malformed as error:
         raise NotFound(error.what, where=error.where) from error
-    if name.level is None:
-        written = log.bundle(name.n, name.width)
-    else:
-        written = log.tile(name.level, name.n, name.width)
+    try:
+        written = _read(log, name)
+    except NotFound:
+        log.refresh()  # the checkpoint that the client holds may be newer than what we saw last
+        written = _read(log, name)
     return Response(written, media_type="application/octet-stream", headers=_IMMUTABLE)
+
+
+def _read(log: LogReader, name: TileName) -> bytes:
+    if name.level is None:
+        return log.bundle(name.n, name.width)
+    return log.tile(name.level, name.n, name.width)

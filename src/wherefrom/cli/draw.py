@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wherefrom.query.tree import Branch
 
 GAPS_MAX: Final = 8
-_DEEPEST_INDENT: Final = 12
+_DEEPEST_INDENT: Final = 8
 _EVIDENCE_COLUMNS: Final = 22
 
 
@@ -111,13 +111,13 @@ def node_said(node: TraceNode, width: int) -> str:
     if id.startswith((f"{node.kind}:", "gitCommit:")):  # the id says the kind
         if not name or name in id:
             return cut(id, width)
-        id = cut(id, max(24, width - len(name) - 2))
-        return f"{id}  {cut(name, max(8, width - len(id) - 2))}"
+        id = cut(id, max(width // 2, width - len(name) - 2))
+        return cut(f"{id}  {cut(name, max(8, width - len(id) - 2))}", width)
     if not name or (name.casefold() in id.casefold() and not id.startswith("sha")):
         return f"{node.kind} {cut(id, width - len(node.kind) - 1)}"
-    id = cut(id, max(24, width // 2))
+    id = cut(id, max(19, width // 2))
     room = width - len(node.kind) - len(id) - 3
-    return f"{node.kind} {cut(name, max(8, room))}  {id}"
+    return cut(f"{node.kind} {cut(name, room)}  {id}" if room >= 8 else id, width)
 
 
 def _root(node: TraceNode) -> str:
@@ -138,7 +138,7 @@ def _line(lead: str, edge: TraceEdge, node: TraceNode, *, reads_on: bool, again:
     width = columns() - max(_EVIDENCE_COLUMNS, len(evidence)) - 2
     relation = f"{edge.relation} → " if reads_on else f"← {edge.relation} "
     seen = " (above)" if again else ""
-    said = node_said(node, max(24, width - len(lead) - len(relation) - len(seen)))
+    said = node_said(node, max(12, width - len(lead) - len(relation) - len(seen)))
     text = f"{lead}{relation}{said}{seen}"
     return f"{text:<{width}}  {evidence}"
 

@@ -14,7 +14,7 @@ from wherefrom.cli.failures import warn
 from wherefrom.cli.render import columns, count, write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import path_of, read_file, unreadable
-from wherefrom.errors import Malformed, NotFound, SettingError
+from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
@@ -65,7 +65,7 @@ def _verify_at(target: str, where: Where) -> Report:
     try:
         with reading(where) as place:
             return ask(target, place.verify)
-    except NotFound:
+    except (NotFound, Unavailable):
         if path is None and _is_evidence(Path(target)):
             return _check_with_key_of(Path(target), where)
         raise
@@ -84,7 +84,9 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
             from wherefrom.cli.local import need_log
 
             key = need_log(where.data).log_vkey()
-    except NotFound as error:
+    except Unavailable as error:
+        if where.server is not None:
+            raise
         raise SettingError(
             "this evidence needs the key of its log",
             where=str(path),
@@ -119,7 +121,7 @@ def read_key(text: str) -> VerifierKey:
     from wherefrom.formats.note import parse_verifier_key
 
     path = Path(text)
-    if "+" not in text or path.exists():
+    if path.is_file():
         text = read_file(path, bytes_max=64 * 1024).decode("utf-8", "replace").strip()
     try:
         return parse_verifier_key(text)

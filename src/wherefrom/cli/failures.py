@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import traceback
+from typing import Any
 
 import click
 
@@ -66,7 +67,16 @@ def _known(error: BaseException) -> Error | None:
 def _tell_misuse(error: click.UsageError, as_json: bool) -> int:
     said = error.format_message()
     if as_json:
-        _write(SettingError(said, do=_help_of(error)), as_json=True)
+        _write_json(
+            {
+                "type": "urn:wherefrom:error:usage",
+                "title": said,
+                "status": 400,
+                "detail": f"{said} {_help_of(error)}",
+                "code": "usage",
+                "do": _help_of(error),
+            }
+        )
         return MISUSE
     if error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
@@ -80,13 +90,17 @@ def _help_of(error: click.UsageError) -> str:
     return f"See: {path} --help"
 
 
+def _write_json(problem: dict[str, Any]) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(problem), err=True)
+
+
 def _write(error: Error, *, as_json: bool) -> None:
     if as_json:
-        import msgspec
-
         from wherefrom.api.problem_object import problem_of
 
-        click.echo(msgspec.json.encode(problem_of(error)), err=True)
+        _write_json(problem_of(error))
         return
     click.echo(f"wherefrom: {error.what}", err=True)
     for label in ("where", "expected", "got", "do"):

@@ -55,7 +55,7 @@ def sources(paths: Sequence[str]) -> Iterator[Source]:
 
 
 def _sources_at(path: Path, *, named: bool) -> Iterator[Source]:
-    name = os.fspath(path)
+    name = os.fsencode(path).decode("utf-8", "replace")  # a name need not be text
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

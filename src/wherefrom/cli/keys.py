@@ -30,9 +30,10 @@ def keys() -> None:
 )  # fmt: skip
 @json_option
 def new(name: str, folder: Path, as_json: bool) -> int:
-    """Make an Ed25519 key: NAME.key, the secret (mode 0600), and NAME.pub.
+    """Make an Ed25519 key.
 
-    Both are PEM, as openssl and cosign read them. Existing files are never replaced.
+    NAME.key is the secret (mode 0600), NAME.pub the public key. Both are PEM, as openssl and
+    cosign read them. Existing files are never replaced.
     """
     from wherefrom.keys.pem import new_key_pair
     from wherefrom.keys.public import PublicKey
@@ -92,7 +93,7 @@ def list_keys(where: Where, as_json: bool) -> int:
 @reason_option
 @placed
 def trust(file: str, names: tuple[str, ...], reason: str, where: Where, as_json: bool) -> int:
-    """Let the signatures of a public key count, from now on and for what it signed before.
+    """Let the signatures of a public key count.
 
     FILE is a PEM public key or certificate: Ed25519, ECDSA P-256, P-384 or P-521, RSA. Records
     that came before, signed by it, are judged again.
@@ -109,7 +110,10 @@ def trust(file: str, names: tuple[str, ...], reason: str, where: Where, as_json:
 @reason_option
 @placed
 def retire(key: str, reason: str, where: Where, as_json: bool) -> int:
-    """Stop new signatures of KEY (an id or a name) from counting; its past stays valid."""
+    """Stop new signatures of KEY from counting.
+
+    KEY is an id or a name; what it signed stays valid.
+    """
     return _change(where, as_json, action="retire", key=key, reason=reason)
 
 
@@ -118,7 +122,7 @@ def retire(key: str, reason: str, where: Where, as_json: bool) -> int:
 @reason_option
 @placed
 def revoke(key: str, reason: str, where: Where, as_json: bool) -> int:
-    """Say that KEY (an id or a name) must not be believed."""
+    """Say that KEY, an id or a name, must not be believed."""
     return _change(where, as_json, action="revoke", key=key, reason=reason)
 
 
@@ -135,9 +139,7 @@ def _change(
     from wherefrom.cli.places import writing
 
     with writing(where, create=action == "trust") as place:
-        changed: Any = place.change_key(
-            action=action, pem=pem, key=key, names=names, reason=reason
-        )
+        changed: Any = place.change_key(action=action, pem=pem, key=key, names=names, reason=reason)
     if as_json:
         write_json(changed._asdict())
         return YES
@@ -145,6 +147,6 @@ def _change(
     named = f" ({', '.join(known.names)})" if known.names else ""
     click.echo(f"{known.id}{named} is {known.state}, by entry {known.entry}")
     if changed.judged_again:
-        again = count(changed.judged_again, "earlier record is", "earlier records are")
-        click.echo(f"{again} signed by it and now count as signed")
+        again = count(changed.judged_again, "earlier record")
+        click.echo(f"{again} signed by it: judged again, and signed now")
     return YES

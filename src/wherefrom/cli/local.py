@@ -21,7 +21,7 @@ from wherefrom.cli.failures import warn
 from wherefrom.cli.places import KeyChanged, LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.collect.principals import local
-from wherefrom.errors import NotFound, StorageError, Unavailable
+from wherefrom.errors import StorageError, Unavailable
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.reader import LogReader
@@ -59,7 +59,7 @@ class LocalReading:
     """Questions to a directory."""
 
     def __init__(self, path: Path) -> None:
-        self._folder = DataFolder(path)
+        self._folder = need_log(path)
 
     @cached_property
     def _log(self) -> LogReader:
@@ -158,7 +158,7 @@ def open_local_writing(path: Path, *, create: bool) -> Iterator[LocalWriting]:
     folder = DataFolder(path)
     if not folder.exists():
         if not create:
-            folder.need()
+            need_log(path)
         make(folder)
     until = time.monotonic() + BUSY_SECONDS
     while True:
@@ -191,12 +191,12 @@ def make(folder: DataFolder, *, origin: str | None = None) -> None:
 
 
 def need_log(path: Path) -> DataFolder:
-    """The folder of a log that is there. Raises NotFound."""
+    """The folder of a log that is there. Raises Unavailable: without one, nobody can tell."""
     folder = DataFolder(path)
     if not folder.exists():
-        raise NotFound(
+        raise Unavailable(
             "no log in this directory",
             where=str(path),
-            do="Start one: wherefrom up, or wherefrom record; or name another with --data",
+            do="Name another with --data, or start one: wherefrom up, wherefrom record",
         )
     return folder

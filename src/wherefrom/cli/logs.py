@@ -31,7 +31,7 @@ def log() -> None:
 @log.command()
 @placed
 def status(where: Where, as_json: bool) -> int:
-    """Show origin, size, root, verifier key, and how far each view has followed."""
+    """Show origin, size, root, key, and how far views have come."""
     from wherefrom.cli.places import reading
 
     with reading(where) as place:
@@ -54,7 +54,7 @@ def status(where: Where, as_json: bool) -> int:
 @log.command()
 @placed_locally
 def audit(where: Where, as_json: bool) -> int:
-    """Read the whole log and name everything in it that is not as it was written.
+    """Read the whole log and name everything that is damaged.
 
     Entries, contents, nonces, tiles, checkpoint and indexes are read from the directory, also
     while a server writes there. Exits 1 if there is any problem.
@@ -84,9 +84,10 @@ def audit(where: Where, as_json: bool) -> int:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @placed_locally
 def export(folder: Path, where: Where, as_json: bool) -> int:
-    """Write the log to DIR as static tiles that any tlog-tiles client can read.
+    """Write the log to DIR as static files.
 
-    A second export to the same DIR writes only what is new.
+    They are tiles and a checkpoint, for any tlog-tiles client. A second export to the same DIR
+    writes only what is new.
     """
     from wherefrom.app import open_log
     from wherefrom.cli.local import need_log
@@ -108,10 +109,10 @@ def export(folder: Path, where: Where, as_json: bool) -> int:
 @click.option("--log-key", metavar="VKEY|FILE", help="Compare without a log, knowing its key.")
 @placed_locally
 def compare(files: tuple[str, ...], log_key: str | None, where: Where, as_json: bool) -> int:
-    """Hold checkpoints against the log and each other: did it ever tell two stories?
+    """Hold checkpoints against the log and each other.
 
-    FILE is a signed checkpoint, or the folder of an export. Exits 1 if two of them contradict
-    each other, 3 if the log at hand cannot tell.
+    Did it ever tell two stories? FILE is a signed checkpoint, or the folder of an export. Exits 1
+    if two of them contradict each other, 3 if the log at hand cannot tell.
     """
     from wherefrom.app import open_log
     from wherefrom.cli.evidence import read_key

@@ -227,4 +227,3 @@ def _start_bar() -> tuple[Any, Any]:
     )  # fmt: skip
     bar.start()
     return bar, bar.add_task("recording", total=None)
-

@@ -60,7 +60,7 @@ def cut(text: str, width: int) -> str:
         return text
     if width < 8:
         return text[: max(0, width - 1)] + "…"
-    tail = (width - 1) // 3
+    tail = (width - 1) // 2  # what tells names apart often stands at their end
     return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
 
 

@@ -36,9 +36,9 @@ class Where(NamedTuple):
 
 
 def where(data: str | None, server: str | None, environment: Mapping[str, str]) -> Where:
-    """The place that options and environment name together. Raises SettingError."""
+    """The place that options and environment name together. Raises SettingError, UsageError."""
     if data and server:
-        raise SettingError("--data and --server name two places", do="Give one of them")
+        raise click.UsageError("--data and --server name two places; give one of them")
     config = _read_config(environment.get("WHEREFROM_CONFIG"))
     token = environment.get("WHEREFROM_TOKEN") or config.get("token")
     if not data and not server:
@@ -73,7 +73,7 @@ def _read_config(name: str | None) -> dict[str, str]:
         read = tomllib.loads(Path(name).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingError(
-            "WHEREFROM_CONFIG cannot be read", where=name, expected="a TOML file", got=error
+            "WHEREFROM_CONFIG cannot be read", where=name, expected="a TOML file", got=str(error)
         ) from error
     for key, value in read.items():
         if key not in _KEYS or not isinstance(value, str):

@@ -55,11 +55,12 @@ def sign(
     output: Path | None,
     as_json: bool,
 ) -> int:
-    """Sign a statement about FILE into a DSSE envelope, ready to record.
+    """Sign a statement about FILE, ready to record.
 
-    With --predicate-type, the statement names FILE (and each --subject) by its SHA-256 and says
-    the predicate of it; the short types of `cosign attest-blob` work too. Without, FILE is an
-    in-toto statement and is signed as it is. Without -o the envelope goes to standard output.
+    With --predicate-type, the DSSE envelope holds an in-toto statement that names FILE (and each
+    --subject) by its SHA-256 and says the predicate of it; the short types of `cosign attest-blob`
+    work too. Without, FILE is a statement already and is signed as it is. Without -o the envelope
+    goes to standard output.
     """
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.keys.envelopes import sign_envelope

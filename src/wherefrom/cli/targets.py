@@ -27,7 +27,7 @@ def path_of(text: str) -> Path | None:
         return Path(text)
     if text[:5].lower() != "file:":
         return None
-    if not text.startswith("file://"):
+    if text[5:7] != "//":
         return Path(unquote(text[5:]))
     parts = urlsplit(text)
     if parts.netloc not in ("", "localhost"):

@@ -77,9 +77,7 @@ def trace(
     return YES
 
 
-def _write_path(
-    place: Reading, ends: tuple[str, str], options: TraceOptions, format: str
-) -> int:
+def _write_path(place: Reading, ends: tuple[str, str], options: TraceOptions, format: str) -> int:
     a, b = ends
     answer = ask(a, lambda start: ask(b, lambda end: place.path(start, end, options)))
     if format == "json":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +12,7 @@ import click
 
 from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
-from wherefrom.cli.settings import Where, placed_locally
+from wherefrom.cli.settings import DATA_DEFAULT, Where, placed_locally
 from wherefrom.cli.targets import read_file
 from wherefrom.errors import Error, SettingError
 
@@ -87,7 +90,7 @@ def up(
         port=port,
         tls=tls,
         extends=_read_checkpoint(extends, folder) if extends is not None else None,
-        before=_load_sample if sample else lambda folder: None,
+        before=load_sample if sample else lambda folder: None,
         serving=serving,
     )
     return YES
@@ -108,10 +111,8 @@ def _read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
         ) from error  # fmt: skip
 
 
-def _load_sample(folder: DataFolder) -> None:
+def load_sample(folder: DataFolder) -> None:
     """Record the sample estate, unless the log holds more than its first entry."""
-    import os
-
     from wherefrom.app import open_log, open_recorder
     from wherefrom.collect.principals import local
     from wherefrom.errors import NotFound
@@ -132,10 +133,11 @@ def _load_sample(folder: DataFolder) -> None:
 def _tell_what_to_try(folder: DataFolder, url: str) -> None:
     from wherefrom.sample.estate import QUESTIONS
 
-    data = "" if folder.path == Path("wherefrom-data") else f" --data {folder.path}"
+    data = "" if folder.path == Path(DATA_DEFAULT) else f" --data {folder.path}"
+    program = "wherefrom" if shutil.which("wherefrom") else os.path.relpath(sys.argv[0])
     lines = [
         f"The administrator's token lies in {folder.path / 'token'}; ^C ends the server.",
         "Try, in another terminal:",
-        *(f"  {command}{data}" for command in QUESTIONS),
+        *(f"  {program} {command}{data}" for command in QUESTIONS),
     ]
     click.echo("\n".join(lines), err=True)

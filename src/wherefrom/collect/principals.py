@@ -11,13 +11,14 @@ Sizes:  a token is ``wf_`` and 43 characters
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
-import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -107,11 +108,12 @@ class TokenFile:
     def authenticate(self, bearer: str) -> Principal | None:
         """The principal of a bearer token, or None if nobody has it.
 
-        A change to the file is seen within LOOK_EVERY_SECONDS.
+        A change by another process is seen within LOOK_EVERY_SECONDS. Raises SettingError for a
+        broken file.
         """
         if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
             self._load()
-        token = self._tokens.get(hashlib.sha256(bearer.encode()).hexdigest())
+        token = self._tokens.get(_sha256(bearer))
         return token.principal if token else None
 
     def add(self, principal: Principal) -> tuple[str, Token]:
@@ -123,20 +125,20 @@ class TokenFile:
             )
         if principal.name.startswith("local:"):
             raise SettingError("a token's name may not begin with local:", got=principal.name)
-        self._load()
         text = _PREFIX + secrets.token_urlsafe(32)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = _sha256(text)
         token = Token(id=digest[:8], sha256=digest, principal=principal)
-        self._save([*self._tokens.values(), token])
+        with self._changing():
+            self._save([*self._tokens.values(), token])
         return text, token
 
     def revoke(self, id: str) -> Token:
         """Take a token back. Raises NotFound."""
-        self._load()
-        gone = [t for t in self._tokens.values() if t.id == id]
-        if not gone:
-            raise NotFound("no such token", got=id, do="See: wherefrom tokens list")
-        self._save([t for t in self._tokens.values() if t.id != id])
+        with self._changing():
+            gone = [t for t in self._tokens.values() if t.id == id]
+            if not gone:
+                raise NotFound("no such token", got=id, do="See: wherefrom tokens list")
+            self._save([t for t in self._tokens.values() if t.id != id])
         return gone[0]
 
     def list(self) -> Sequence[Token]:
@@ -145,26 +147,42 @@ class TokenFile:
         return list(self._tokens.values())
 
     def _load(self) -> None:
-        self._looked = time.monotonic()
         try:
             stat = self._path.stat()
+            seen = (stat.st_mtime_ns, stat.st_ino)
+            if seen != self._seen:
+                tokens = msgspec.json.decode(self._path.read_bytes(), type=list[Token])
+                self._tokens, self._seen = {t.sha256: t for t in tokens}, seen
         except FileNotFoundError:
             self._tokens, self._seen = {}, None
-            return
-        if (stat.st_mtime_ns, stat.st_ino) == self._seen:
-            return
-        try:
-            tokens = msgspec.json.decode(self._path.read_bytes(), type=list[Token])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SettingError(
-                "the token file is broken", where=str(self._path), got=str(error)
+                "the token file is broken",
+                where=str(self._path),
+                got=str(error),
+                do="Restore it, or remove it and make new tokens: wherefrom tokens new",
             ) from error
-        self._tokens = {t.sha256: t for t in tokens}
-        self._seen = (stat.st_mtime_ns, stat.st_ino)
+        self._looked = time.monotonic()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change at a time: two that read the same file would undo each other's."""
+        with open(self._path.with_suffix(".lock"), "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._load()
+            yield
 
     def _save(self, tokens: Sequence[Token]) -> None:
-        written = json.dumps(msgspec.to_builtins(tokens), indent=1)
-        write_secret(self._path, written + "\n")
+        try:
+            written = msgspec.json.format(msgspec.json.encode(list(tokens)), indent=1)
+        except UnicodeEncodeError as error:
+            raise SettingError("a name or scope that UTF-8 cannot hold", got=str(error)) from error
+        write_secret(self._path, written.decode() + "\n")
+        self._tokens, self._seen = {t.sha256: t for t in tokens}, None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def write_secret(path: Path, text: str) -> None:

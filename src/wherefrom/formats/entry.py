@@ -45,6 +45,7 @@ LEVELS: Final = ("channel", "batch", "keyless", "signed", "self")
 _CONTENT = re.compile(r"sha256:[0-9a-f]{64}")
 _SIGNER = re.compile(r"k:[0-9a-f]{32}")
 _PRODUCER = re.compile(r"p:[0-9a-f]{32}|local:(0|[1-9][0-9]{0,9})|self")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
@@ -131,7 +132,8 @@ def check(entry: Entry, *, where: str = "entry") -> Entry:
         _need(_SIGNER.fullmatch(signer), where, "trust.signers", "k: and 32 hex", signer)
     in_order = list(trust.signers) == sorted(set(trust.signers))
     _need(in_order, where, "trust.signers", "each once, sorted", list(trust.signers))
-    type_bytes = len(entry.type.encode("utf-8", "surrogatepass"))
+    _need(not _HALF_PAIR.search(entry.type), where, "type", "UTF-8 text", "half a surrogate pair")
+    type_bytes = len(entry.type.encode())
     _need(0 < type_bytes <= TYPE_BYTES_MAX, where, "type", "1 to 256 bytes", f"{type_bytes} bytes")
     return entry
 

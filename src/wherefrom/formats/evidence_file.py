@@ -17,13 +17,16 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats import strict_json
 
 ENTRIES_MAX: Final = 100_000
 BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -32,12 +35,18 @@ _NAME: Final = re.compile(
     r"manifest\.json|checkpoint|entries/(0|[1-9][0-9]{0,15})"
     r"|contents/(0|[1-9][0-9]{0,15})(\.nonce)?|proofs/(0|[1-9][0-9]{0,15})\.tlog-proof"
 )
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What the library raises for absurd zips, a name that is not UTF-8 (ValueError) among it.
+_ZIP_ERRORS: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, RuntimeError,
+    EOFError, OSError,
+)  # fmt: skip
 # A fixed date, so that equal evidence is equal bytes.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry in evidence; nonce and content are None when only the entry is shown."""
+    """One entry in evidence; nonce and content are None once they are erased."""
 
     entry: bytes
     proof: bytes
@@ -52,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     log          {"origin", "size", "root"} of the checkpoint
     trace        the answer that the entries carry, as ``wherefrom trace --json`` gives it, or None
     consistency  base64 hashes from the trace's log to the checkpoint, which may be larger
+    format       1; a later one is refused
     """
 
     of: str
@@ -100,17 +110,11 @@ def to_bytes(evidence: EvidenceFile) -> bytes:
 def parse(written: bytes, *, where: str = "evidence") -> EvidenceFile:
     """Read an evidence file, every name, size and pair checked. Raises Malformed, LimitPassed."""
     parts = _unzip(written, where)
-    try:
-        manifest = msgspec.json.decode(parts.pop("manifest.json"), type=Manifest)
-        checkpoint = parts.pop("checkpoint")
-    except KeyError as error:
-        raise Malformed("evidence lacks a part", where=where, expected=str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(
-            "the manifest is broken", where=f"{where} manifest.json", got=str(error)
-        ) from error
-    if manifest.format != 1:
-        raise Malformed("evidence of a later format", expected="format 1", got=manifest.format)
+    for name in ("manifest.json", "checkpoint"):
+        if name not in parts:
+            raise Malformed("evidence lacks a part", where=where, expected=name)
+    manifest = _parse_manifest(parts.pop("manifest.json"), where=f"{where} manifest.json")
+    checkpoint = parts.pop("checkpoint")
     claimed: dict[int, Claimed] = {}
     for name in [n for n in parts if n.startswith("entries/")]:
         index = int(name.removeprefix("entries/"))
@@ -126,7 +130,22 @@ def parse(written: bytes, *, where: str = "evidence") -> EvidenceFile:
         claimed[index] = Claimed(entry=parts.pop(name), proof=proof, nonce=nonce, content=content)
     if parts:
         raise Malformed("evidence holds a part of no entry", where=where, got=min(parts))
+    if not claimed:
+        raise Malformed("evidence of no entry at all", where=where)
     return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
+
+
+def _parse_manifest(written: bytes, *, where: str) -> Manifest:
+    try:
+        # Strictly: of two equal keys another reader could believe the other one.
+        manifest = msgspec.convert(strict_json.decode(written), Manifest)
+    except msgspec.ValidationError as error:
+        raise Malformed("the manifest is broken", where=where, got=str(error)) from error
+    if manifest.format != 1:
+        raise Malformed(
+            "evidence of a later format", where=where, expected="format 1", got=manifest.format
+        )
+    return manifest
 
 
 def _unzip(written: bytes, where: str) -> dict[str, bytes]:
@@ -138,18 +157,21 @@ def _unzip(written: bytes, where: str) -> dict[str, bytes]:
             if len(infos) > 4 * ENTRIES_MAX + 2:
                 raise LimitPassed("evidence holds too many parts", where=where, got=len(infos))
             for info in infos:
-                if not _NAME.fullmatch(info.filename) or info.filename in parts:
-                    raise Malformed("evidence holds an unknown part", got=info.filename)
+                name = info.orig_filename  # filename ends at a NUL
+                if not _NAME.fullmatch(name):
+                    raise Malformed("evidence holds an unknown part", where=where, got=name)
+                if name in parts:
+                    raise Malformed("evidence holds a part twice", where=where, got=name)
+                if info.compress_type not in _METHODS:
+                    raise Malformed("a part is packed in another way", where=f"{where} {name}")
                 with archive.open(info) as part:
                     # The size a zip declares is a claim; read no more than the limit leaves.
-                    parts[info.filename] = part.read(left + 1)
-                left -= len(parts[info.filename])
+                    parts[name] = part.read(left + 1)
+                left -= len(parts[name])
                 if left < 0:
-                    raise LimitPassed("evidence is too large", expected=f"{BYTES_MAX} bytes")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+                    raise LimitPassed(
+                        "evidence is too large", where=where, expected=f"{BYTES_MAX} bytes at most"
+                    )
+    except _ZIP_ERRORS as error:
         raise Malformed("not a readable zip", where=where, got=str(error)) from error
-    except Exception as error:
-        if type(error).__module__ in ("zlib", "struct", "lzma"):
-            raise Malformed("not a readable zip", where=where, got=str(error)) from error
-        raise
     return parts

@@ -109,8 +109,19 @@ def entry_kind(decision: Decision) -> str:
 
 
 def to_payload(decision: Decision) -> bytes:
-    """The payload bytes of ``decision``, keys in alphabetical order."""
-    return msgspec.json.encode(decision, order="sorted")
+    """The payload bytes of ``decision``, keys in alphabetical order.
+
+    Raises Malformed or LimitPassed for what ``parse_payload`` would refuse: logged, it would
+    decide nothing for ever.
+    """
+    try:
+        payload = msgspec.json.encode(decision, order="sorted")
+    except UnicodeEncodeError as error:
+        raise Malformed("text that UTF-8 cannot hold", got=str(error)) from error
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise LimitPassed("a payload is too long", expected=f"{PAYLOAD_BYTES_MAX} bytes at most")
+    _check(decision)
+    return payload
 
 
 def parse_payload(payload_type: str, payload: bytes) -> Decision:
@@ -126,6 +137,11 @@ def parse_payload(payload_type: str, payload: bytes) -> Decision:
         decision: Decision = msgspec.json.decode(payload, type=cls)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("a broken record of Wherefrom's own", got=str(error)) from error
+    _check(decision)
+    return decision
+
+
+def _check(decision: Decision) -> None:
     reason = getattr(decision, "reason", "")
     if len(reason.encode("utf-8", "surrogatepass")) > REASON_BYTES_MAX:
         raise LimitPassed("a reason is too long", expected=f"{REASON_BYTES_MAX} bytes at most")
@@ -133,4 +149,3 @@ def parse_payload(payload_type: str, payload: bytes) -> Decision:
         raise Malformed("not a key action", expected=" ".join(KEY_ACTIONS), got=decision.action)
     if isinstance(decision, Verdict) and decision.trust.level not in LEVELS:
         raise Malformed("not a level", expected=" ".join(LEVELS), got=decision.trust.level)
-    return decision

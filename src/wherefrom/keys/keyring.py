@@ -4,7 +4,8 @@
 
 A key stays in the ring for ever: retiring it stops new signatures from counting and leaves the
 past valid; revoking it says it must not be believed. A ``keyid`` in an envelope is a hint that
-orders the candidates; it never decides.
+orders the candidates; it never decides. An id is one key's; a name may be given to several, such
+as the key before and after a rotation.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wherefrom.errors import NotFound
+from wherefrom.errors import Ambiguous, NotFound
 from wherefrom.formats import base64_strict
 from wherefrom.formats.own import KeyChange
 from wherefrom.keys.public import PublicKey
@@ -38,7 +39,8 @@ class Keyring:
     def __init__(self) -> None:
         self._keys: dict[str, PublicKey] = {}
         self._known: dict[str, KnownKey] = {}
-        self._hints: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self.changes: list[tuple[int, KeyChange]] = []
 
     def fold(self, entry: int, change: KeyChange) -> None:
@@ -57,36 +59,46 @@ class Keyring:
             since=change.since,
             reason=change.reason,
         )
-        for hint in (key.id, hashlib.sha256(key.spki).hexdigest(), *names):
-            self._hints[hint] = key.id
+        for own in (key.id, hashlib.sha256(key.spki).hexdigest()):
+            self._ids[own] = key.id
+        for name in names:
+            self._names[name] = tuple(dict.fromkeys([*self._names.get(name, ()), key.id]))
         self.changes.append((entry, change))
 
-    def named(self, hint: str | None) -> PublicKey | None:
-        """The key a ``keyid`` names: our id, SHA-256 (hex) of its SPKI, or a name given to it."""
-        return self._keys.get(self._hints.get(hint or "", ""))
+    def named(self, hint: str | None) -> Sequence[PublicKey]:
+        """The keys a ``keyid`` may mean: by our id or the SHA-256 (hex) of its SPKI one key, by a
+        name every key it was given to; none for a hint we do not know.
+        """
+        if not hint:
+            return ()
+        id = self._ids.get(hint)
+        return [self._keys[i] for i in ((id,) if id else self._names.get(hint, ()))]
 
     def candidates(self) -> Sequence[PublicKey]:
         """Keys whose new signatures count."""
-        return [self._keys[k.id] for k in self._known.values() if k.state == "trusted"]
+        # Copied first: another thread may fold a change meanwhile.
+        return [self._keys[k.id] for k in tuple(self._known.values()) if k.state == "trusted"]
 
     def state(self, id: str) -> str:
         """``trusted``, ``retired`` or ``revoked``. Raises NotFound."""
         return self.get(id).state
 
     def get(self, hint: str) -> KnownKey:
-        """A key by id, unique prefix of it, or name. Raises NotFound."""
-        id = self._hints.get(hint)
-        if id is None:
-            near = [k for k in self._known if k.startswith(hint) and len(hint) >= 6]
-            if len(near) != 1:
-                raise NotFound(
-                    "no such key",
-                    got=hint,
-                    expected="an id (k:…), a unique prefix of one, or a name",
-                    do="See: wherefrom keys list",
-                )
-            id = near[0]
-        return self._known[id]
+        """A key by id, prefix of it, or name. Raises NotFound, or Ambiguous if several have it."""
+        id = self._ids.get(hint)
+        found = [id] if id else list(self._names.get(hint, ()))
+        if not found and len(hint) >= 6:
+            found = [k for k in tuple(self._known) if k.startswith(hint)]
+        if len(found) > 1:
+            raise Ambiguous("several keys have this name", got=hint, expected=" or ".join(found))
+        if not found:
+            raise NotFound(
+                "no such key",
+                got=hint,
+                expected="an id (k:…), a unique prefix of one, or a name",
+                do="See: wherefrom keys list",
+            )
+        return self._known[found[0]]
 
     def public_key(self, id: str) -> PublicKey:
         """The key itself, by full id."""

@@ -3,10 +3,11 @@
     PEM or DER SubjectPublicKeyInfo ──► PublicKey(id "k:…") ──► check(message, signature)
 
 One verifier for each algorithm, named here because two libraries can disagree on odd input:
-libsodium (PyNaCl) for Ed25519, OpenSSL (cryptography) for ECDSA and RSA.
+libsodium (PyNaCl) for Ed25519, OpenSSL (cryptography) for ECDSA and RSA. An ECDSA signature comes
+as DER, or as r ‖ s of fixed length, the way JOSE and Google's build service write it.
 
 Sizes:  an id is ``k:`` and 32 hex digits · RSA 2,048 to 8,192 bits
-Source: RFC 5280 §4.1 (SubjectPublicKeyInfo); RFC 8032; FIPS 186-5
+Source: RFC 5280 §4.1 (SubjectPublicKeyInfo); RFC 8032; FIPS 186-5; RFC 7518 §3.4 (r ‖ s)
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from wherefrom.errors import SettingError, SignatureError
 from wherefrom.keys.ed25519 import check as check_ed25519
@@ -58,27 +61,29 @@ class PublicKey:
         elif isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_HASHES:
             self.algorithm = "ecdsa-p" + key.curve.name[4:7]
             scheme = ec.ECDSA(_CURVE_HASHES[key.curve.name]())
-            self._check = lambda message, signature: key.verify(signature, message, scheme)
+            self._check = lambda message, signature: _check_ecdsa(key, scheme, message, signature)
         elif isinstance(key, rsa.RSAPublicKey):
             if not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
                 raise _not_a_key(where, f"RSA of {key.key_size} bits")
             self.algorithm = "rsa"
             self._check = lambda message, signature: _check_rsa(key, message, signature)
         else:
-            raise _not_a_key(where, type(key).__name__)
+            curve = f" on {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else ""
+            raise _not_a_key(where, type(key).__name__ + curve)
 
     @classmethod
     def from_pem(cls, written: bytes, *, where: str = "public key") -> PublicKey:
         """From a PEM public key or certificate, or DER bytes. Raises SettingError."""
-        from cryptography import x509
-
         try:
             if b"-----BEGIN CERTIFICATE" in written:
-                return cls(_spki_of(x509.load_pem_x509_certificate(written).public_key()))
+                certificate = x509.load_pem_x509_certificate(written)
+                return cls(_spki_of(certificate.public_key()), where=where)
+            if b"PRIVATE KEY-----" in written:
+                raise _not_a_key(where, "a private key", do="Keep it secret; give its public key")
             if b"-----BEGIN" in written:
-                return cls(_spki_of(serialization.load_pem_public_key(written)))
+                return cls(_spki_of(serialization.load_pem_public_key(written)), where=where)
             return cls(written, where=where)
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise _not_a_key(where, str(error)) from error
 
     def to_pem(self) -> str:
@@ -105,6 +110,19 @@ def _spki_of(key: PublicKeyTypes) -> bytes:
     )
 
 
+def _check_ecdsa(
+    key: ec.EllipticCurvePublicKey, scheme: ec.ECDSA, message: bytes, signature: bytes
+) -> None:
+    half = (key.key_size + 7) // 8
+    try:
+        key.verify(signature, message, scheme)
+    except InvalidSignature:
+        if len(signature) != 2 * half:
+            raise
+        r, s = (int.from_bytes(n, "big") for n in (signature[:half], signature[half:]))
+        key.verify(encode_dss_signature(r, s), message, scheme)
+
+
 def _check_rsa(key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:
     # in-toto and cosign keys sign either way and envelopes do not say which.
     try:
@@ -114,10 +132,11 @@ def _check_rsa(key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:
         key.verify(signature, message, pss, hashes.SHA256())
 
 
-def _not_a_key(where: str, got: str) -> SettingError:
+def _not_a_key(where: str, got: str, *, do: str | None = None) -> SettingError:
     return SettingError(
         "not a public key we can check with",
         where=where,
         expected="Ed25519, ECDSA on P-256, P-384 or P-521, or RSA of 2,048 bits or more, as PEM",
         got=got,
+        do=do,
     )

@@ -3,12 +3,14 @@
     key, verdict and tombstone records ──► keyring · latest verdict of an entry · erased entries
 
 The graph view folds the same records for its readers; this one lives with the writer, so that a
-key trusted by record N is known to record N + 1. It is kept in one file, which is believed only if
-its root is the log's at its size, and can be deleted at any time.
+key trusted by record N is known to record N + 1. It is kept in one file, which can be deleted at
+any time, and is believed only if nothing in it was changed, this version wrote it (another may
+have read fewer kinds of decision), and its root is the log's at its size.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from wherefrom.errors import Error
+from wherefrom import __version__
+from wherefrom.errors import Corrupt, Error
 from wherefrom.formats import dsse, entry, own, strict_json
 from wherefrom.formats.entry import LEVELS, Trust
 from wherefrom.formats.own import Decision, KeyChange, Tombstone, Verdict
@@ -26,10 +29,17 @@ from wherefrom.storage.contracts import Record
 _KINDS: Final = (b'"kind":"key"', b'"kind":"verdict"', b'"kind":"tombstone"')
 
 
-class _Saved(msgspec.Struct, forbid_unknown_fields=True):
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: str
     size: int
     root: str
-    records: list[tuple[int, str, str]]
+    records: tuple[tuple[int, str, str], ...]
+    sha256: str = ""
+
+    def sealed(self) -> _Saved:
+        """With the digest of everything else in it."""
+        written = json.dumps([self.version, self.size, self.root, self.records]).encode()
+        return msgspec.structs.replace(self, sha256=hashlib.sha256(written).hexdigest())
 
 
 class StoredLog(Protocol):
@@ -58,48 +68,65 @@ class Decisions:
         self.erased: dict[int, int] = {}
 
     def catch_up(self, log: StoredLog) -> None:
-        """Fold everything the log holds that is not folded yet."""
+        """Fold everything the log holds that is not folded yet.
+
+        Raises Corrupt if a decision's content is not what its entry commits to.
+        """
         if self.size == 0:
             self._load(log)
         for index, written in enumerate(log.entries(self.size, log.size), start=self.size):
             if any(kind in written for kind in _KINDS):
-                self._fold_record(index, written, log.record(index).content)
+                self._fold_record(index, log.record(index))
         self.size = log.size
         self._save(log)
 
     def fold(self, index: int, decision: Decision) -> None:
-        """Take one decision that was just logged at ``index``."""
-        payload = own.to_payload(decision).decode()
-        self._records.append((index, own.media_type(decision), payload))
+        """Take one decision that was just logged at ``index``; one taken already changes nothing.
+
+        Raises SettingError, Malformed for a key that cannot be read.
+        """
+        if self._records and index <= self._records[-1][0]:
+            return
         if isinstance(decision, KeyChange):
             self.keyring.fold(index, decision)
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
         elif isinstance(decision, Tombstone):
             self.erased.setdefault(decision.entry, index)
+        payload = own.to_payload(decision).decode()
+        self._records.append((index, own.media_type(decision), payload))
 
     def trust_of(self, index: int, written: bytes) -> Trust:
         """The effective trust of an entry now: its latest verdict, else the door's."""
         return self.verdicts.get(index) or entry.parse(written).trust
 
-    def _fold_record(self, index: int, written: bytes, content: bytes | None) -> None:
-        if content is None or entry.parse(written, where=f"entry {index}").trust.level != "self":
+    def _fold_record(self, index: int, record: Record) -> None:
+        logged = entry.parse(record.entry, where=f"entry {index}")
+        if record.content is None or record.nonce is None or logged.trust.level != "self":
             return
+        if entry.commit(nonce=record.nonce, content=record.content) != logged.content:
+            # To pass over it could be to pass over a key's revocation.
+            raise Corrupt(
+                f"the stored {logged.kind} decision in entry {index} was changed",
+                expected=logged.content,
+                do="Run wherefrom log audit, and restore what it names from a copy",
+            )
         try:
-            envelope = dsse.parse(strict_json.decode(content))
-            decision = own.parse_payload(envelope.payload_type, envelope.payload)
+            document = strict_json.as_object(strict_json.decode(record.content), where="")
+            envelope = dsse.parse(document)
+            self.fold(index, own.parse_payload(envelope.payload_type, envelope.payload))
         except Error:
             return  # a record of a later version; what we cannot read decides nothing
-        self.fold(index, decision)
 
     def _load(self, log: StoredLog) -> None:
+        if self._path is None:
+            return
         try:
-            saved = (
-                msgspec.json.decode(self._path.read_bytes(), type=_Saved) if self._path else None
-            )
+            saved = msgspec.json.decode(self._path.read_bytes(), type=_Saved)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return
-        if saved is None or saved.size > log.size or log.root_at(saved.size).hex() != saved.root:
+        whole = saved == saved.sealed() and saved.version == __version__
+        if not whole or saved.size > log.size or log.root_at(saved.size).hex() != saved.root:
             return
         for index, media_type, payload in saved.records:
             self.fold(index, own.parse_payload(media_type, payload.encode()))
@@ -108,13 +135,10 @@ class Decisions:
     def _save(self, log: StoredLog) -> None:
         if self._path is None or not self._keeps:
             return
-        saved = {
-            "size": self.size,
-            "root": log.root_at(self.size).hex(),
-            "records": self._records,
-        }
+        root = log.root_at(self.size).hex()
+        saved = _Saved(__version__, self.size, root, tuple(self._records)).sealed()
         new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(saved))
+        new.write_bytes(msgspec.json.encode(saved))
         new.rename(self._path)
 
 

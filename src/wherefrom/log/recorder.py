@@ -9,6 +9,7 @@ checks whichever door it takes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -17,8 +18,8 @@ import msgspec
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, dsse, entry, strict_json
-from wherefrom.formats.entry import Trust
+from wherefrom.formats import base64_strict, dsse, entry, recognise
+from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.own import Decision, Genesis, KeyChange, Tombstone, Verdict
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_of
@@ -26,7 +27,7 @@ from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
-from wherefrom.verify.judge import decide, judge
+from wherefrom.verify.judge import CHANNEL, decide, judge
 from wherefrom.verify.pool import Rules
 from wherefrom.verify.verified import Verified
 
@@ -77,6 +78,9 @@ class Recorder:
         self._producer_key = producer_key
         self._clock = clock
         self._content_bytes_max = content_bytes_max
+        # Decisions are folded in the order they are logged, and one key changes at a time.
+        self._deciding = threading.RLock()
+        self._changing_key = threading.Lock()
 
     def start(self, *, log_key: str) -> None:
         """Write entry 0 into an empty log; take up what the log says of keys and verdicts."""
@@ -136,10 +140,11 @@ class Recorder:
         """After a commit: a content known before and better vouched for now gets a verdict."""
         for new, receipt in zip(verified, receipts, strict=True):
             if receipt.known and new.trust.level != "channel":
-                before = self.decisions.trust_of(receipt.index, receipt.entry)
-                if stronger(new.trust, before):
-                    reason = "the same content came again with stronger evidence"
-                    self._judge_entry(receipt.index, new.trust, reason)
+                reason = "the same content came again with stronger evidence"
+                with self._deciding:
+                    before = self.decisions.trust_of(receipt.index, receipt.entry)
+                    if stronger(new.trust, before):
+                        self._judge_entry(receipt.index, new.trust, reason)
         return receipts
 
     # -- decisions
@@ -149,7 +154,9 @@ class Recorder:
     ) -> tuple[KnownKey, int]:
         """Trust, retire or revoke a key, as a record; then judge again what it may have signed.
 
-        Returns the key's new state and how many entries got a verdict.
+        Trusting it vouches for what it signed before it was known; revoking it takes back what it
+        vouched for; retiring it leaves the past as it is. Returns the key's new state and how
+        many entries got a verdict. Raises Malformed for another action.
         """
         change = KeyChange(
             action=action,
@@ -159,29 +166,51 @@ class Recorder:
             since=self._clock(),
             reason=reason,
         )
-        self._decide(change)
-        judged = sum(1 for _ in self._judge_again(key)) if action == "trust" else 0
-        return self.decisions.keyring.get(key.id), judged
+        with self._changing_key:
+            self._decide(change)
+            # What was judged just before and still waits for the log must be in it to be found.
+            self.commit([])
+            judged = 0
+            if action == "trust":
+                judged = sum(1 for _ in self._vouch(key.id))
+            elif action == "revoke":
+                judged = sum(1 for _ in self._take_back(key.id))
+            return self.decisions.keyring.get(key.id), judged
 
-    def _judge_again(self, key: PublicKey) -> Iterator[int]:
-        """Attestations nobody known had signed, and which ``key`` did."""
+    def _vouch(self, id: str) -> Iterator[int]:
+        """Give a verdict to each attestation that the key ``id`` signed and was not known for."""
+        for index, before in self._judged():
+            if id in before.signers or (content := self.writer.record(index).content) is None:
+                continue
+            signers = self._signers(content)
+            if id in signers:
+                now = Trust("signed", signers[:SIGNERS_MAX])
+                self._judge_entry(index, now, f"{id} became known")
+                yield index
+
+    def _take_back(self, id: str) -> Iterator[int]:
+        """Give a verdict to each attestation that the key ``id`` vouches for."""
+        for index, before in self._judged():
+            if id in before.signers:
+                others = tuple(s for s in before.signers if s != id)
+                now = Trust(before.level, others) if others else CHANNEL
+                self._judge_entry(index, now, f"{id} was revoked")
+                yield index
+
+    def _judged(self) -> Iterator[tuple[int, Trust]]:
+        """Every attestation there is now, with its effective trust."""
         for index, written in enumerate(self.writer.entries(0, self.writer.size)):
-            if _REJUDGED_KINDS not in written:
-                continue
-            if self.decisions.trust_of(index, written).level != "channel":
-                continue
-            content = self.writer.record(index).content
-            if content is None or not (signers := self._signers(content)):
-                continue
-            self._judge_entry(index, Trust("signed", signers), f"{key.id} became known")
-            yield index
+            if _REJUDGED_KINDS in written:
+                yield index, self.decisions.trust_of(index, written)
 
     def _signers(self, content: bytes) -> tuple[str, ...]:
-        document = strict_json.decode(content)
-        if not dsse.recognises(document):
-            return ()
         try:
-            return signers_of(dsse.parse(document), self.decisions.keyring).known
+            # As at the door: what another format read its facts from is not vouched for by an
+            # envelope's signature, even if it has an envelope's fields too.
+            recognised = recognise.read(content)
+            if recognised.format != "dsse":
+                return ()
+            return signers_of(dsse.parse(recognised.document), self.decisions.keyring).known
         except Refused:
             return ()  # recorded before its key was known, and not by that key after all
 
@@ -199,9 +228,10 @@ class Recorder:
                 f"entry {index} is Wherefrom's own decision and stays",
                 do="Erase the record it speaks of instead",
             )
-        if index not in self.decisions.erased:
-            by = producer_of(principal, key=self._producer_key)
-            self._decide(Tombstone(entry=index, reason=reason, by=by, at=self._clock()))
+        with self._deciding:
+            if index not in self.decisions.erased:
+                by = producer_of(principal, key=self._producer_key)
+                self._decide(Tombstone(entry=index, reason=reason, by=by, at=self._clock()))
         self.writer.erase(index)
         return self.decisions.erased[index]
 
@@ -216,8 +246,9 @@ class Recorder:
 
     def _decide(self, decision: Decision) -> Receipt:
         verified = decide(decision, service_key=self._service_key, received=self._clock())
-        receipt = self.commit([verified])[0]
-        self.decisions.fold(receipt.index, decision)
+        with self._deciding:
+            receipt = self.commit([verified])[0]
+            self.decisions.fold(receipt.index, decision)
         return receipt
 
 

@@ -54,8 +54,11 @@ class Run:
         name = parse_name(path.name)
         assert name is not None
         self.name, self.path = name, path
+        length = path.stat().st_size
+        if length < 16 or length % 16:
+            raise Corrupt("a run of the de-duplication index has another length", where=str(path))
         words: Any = np.memmap(path, dtype="<u8", mode="r+")
-        count = int(words[-1]) if len(words) >= 2 else -1
+        count = int(words[-1])
         if len(words) != 2 * count + 2 or int(words[-2]) != zlib.crc32(words[:-2]):
             raise Corrupt("a run of the de-duplication index was changed", where=str(path))
         self._words, self.count = words, count
@@ -122,7 +125,7 @@ def check_run(path: Path) -> None:
     written = path.read_bytes()
     words: Keys = np.frombuffer(written[: len(written) // 8 * 8], dtype="<u8")
     count = (len(words) - 2) // 2
-    if name is None or len(written) != 16 * count + 16 or int(words[-1]) != count:
+    if name is None or count < 0 or len(written) != 16 * count + 16 or int(words[-1]) != count:
         raise Corrupt("a run of the de-duplication index has another length", where=str(path))
     indexes = words[count : 2 * count]
     kept = indexes[indexes != _NONE]

@@ -9,15 +9,17 @@ answer.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom.errors import NotFound, Unavailable
-from wherefrom.formats import base64_strict, entry, evidence_file, tlog_proof
+from wherefrom.formats import base64_strict, entry, evidence_file, note, tlog_proof
+from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
@@ -30,6 +32,7 @@ from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
+from wherefrom.storage.contracts import Record
 from wherefrom.verify.evidence_file import Report, Step, check_parsed, report
 from wherefrom.views.graph import GraphReader, Snapshot
 
@@ -88,7 +91,7 @@ class Desk:
 
     def trace(self, text: str, options: TraceOptions) -> Trace:
         """Where a thing came from, or what came of it. Raises NotFound, Ambiguous."""
-        with self._graph.snapshot() as snapshot:
+        with self._snapshot(options.as_of) as snapshot:
             return self._trace(snapshot, text, options)
 
     def _trace(self, snapshot: Snapshot, text: str, options: TraceOptions) -> Trace:
@@ -104,20 +107,32 @@ class Desk:
 
     def path(self, a: str, b: str, options: TraceOptions) -> Path:
         """The shortest way between two things. Raises NotFound, Ambiguous."""
-        with self._graph.snapshot() as snapshot:
+        with self._snapshot(options.as_of) as snapshot:
             ends = _ids(snapshot, a, options), _ids(snapshot, b, options)
             return path(snapshot, *ends, at=options.at, as_of=options.as_of)
 
     def show(self, text: str, options: TraceOptions) -> Shown:
         """All that is said of a thing. Raises NotFound, Ambiguous."""
-        with self._graph.snapshot() as snapshot:
+        with self._snapshot(options.as_of) as snapshot:
             ids = _ids(snapshot, text, options)
             return show(snapshot, ids, at=options.at, as_of=options.as_of)
 
     def find(self, text: str, *, as_of: int | None = None) -> Found:
         """What a text may mean."""
-        with self._graph.snapshot() as snapshot:
+        with self._snapshot(as_of) as snapshot:
             return find(snapshot, text, as_of=as_of)
+
+    @contextlib.contextmanager
+    def _snapshot(self, as_of: int | None) -> Iterator[Snapshot]:
+        with self._graph.snapshot() as snapshot:
+            # A size that the graph will reach is worth waiting for; one the log never had is not.
+            if as_of is not None and as_of > max(snapshot.size, self._log.refresh().size):
+                raise NotFound(
+                    "the log was never of this size",
+                    expected=f"a size up to {self._log.size}",
+                    got=as_of,
+                )
+            yield snapshot
 
     # -- questions about entries
 
@@ -152,18 +167,20 @@ class Desk:
 
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views."""
-        position = self._log.refresh()
+        self._log.refresh()
+        written, _ = self._log.prove(())
         try:
             with self._graph.snapshot() as snapshot:
                 graph = snapshot.size
         except Unavailable:
             graph = 0
+        position = self._signed(written)
         return LogStatus(
-            origin=self._log.origin,
+            origin=position.origin,
             size=position.size,
-            root=position.root.hex(),
+            root=position.root or "",
             vkey=self._log_key.to_text(),
-            checkpoint=self._log.checkpoint.decode(),
+            checkpoint=written.decode(),
             views={"graph": graph},
         )
 
@@ -208,6 +225,10 @@ class Desk:
         best = max(levels.values(), key=LEVELS.index)
         vouched = LEVELS.index(best) > LEVELS.index("channel")
         says = ", ".join(f"entry {i}: {level}" for i, level in sorted(levels.items())[:8])
+        if len(levels) > 8:
+            says += f" and {len(levels) - 8} more"
+        if len(levels) == PROVEN_ENTRIES_MAX:
+            says += ". Only so many records are looked at: more may speak of it"
         if not vouched:
             says += ". Nobody we know signed any of it: see wherefrom keys trust"
         steps = [*checked.steps, Step("trust", vouched, says)]
@@ -249,13 +270,13 @@ class Desk:
     def _evidence(
         self, text: str, indexes: Iterable[int], answer: Trace | None = None
     ) -> EvidenceFile:
-        position = self._log.refresh()
-        # Entry 0 names the service key, which signed every decision that may be among them.
-        chosen = sorted({0, *indexes})
-        checkpoint, paths = self._log.prove(chosen)
+        records = self._records({0, *indexes})
+        self._log.refresh()
+        # Another thread may refresh meanwhile: all that follows speaks of this one checkpoint.
+        checkpoint, paths = self._log.prove(list(records))
+        position = self._signed(checkpoint)
         claimed: dict[int, Claimed] = {}
-        for index, steps in zip(chosen, paths, strict=True):
-            stored = self._log.record(index)
+        for (index, stored), steps in zip(records.items(), paths, strict=True):
             proof = TlogProof(index, tuple(steps), checkpoint, None)
             claimed[index] = Claimed(
                 entry=stored.entry,
@@ -269,15 +290,35 @@ class Desk:
             consistency = tuple(base64_strict.encode(h) for h in hashes)
         manifest = Manifest(
             of=text,
-            log=msgspec.to_builtins(self._position()),
+            log=msgspec.to_builtins(position),
             trace=None if answer is None else _as_sent(answer),
             consistency=consistency,
         )
         return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
 
+    def _records(self, indexes: Iterable[int]) -> dict[int, Record]:
+        """What is stored under these indexes, with the tombstone of each that was erased.
+
+        The caller puts entry 0 among them: it names the service key, which signed every decision.
+        """
+        self._log.refresh()
+        records = {i: self._log.record(i) for i in sorted(indexes)}
+        if gone := [i for i, record in records.items() if record.content is None]:
+            self._wait_for_graph()
+            with self._graph.snapshot() as snapshot:
+                stones = snapshot.tombstones(gone).values()
+            self._log.refresh()
+            records |= {i: self._log.record(i) for i in sorted(stones)}
+        return records
+
     def _position(self) -> LogPosition:
         position = self._log.position()
         return LogPosition(origin=self._log.origin, size=position.size, root=position.root.hex())
+
+    def _signed(self, written: bytes) -> LogPosition:
+        """What a checkpoint of this log says; its signature was checked when it was read."""
+        signed = checkpoints.parse(note.parse(written).text)
+        return LogPosition(origin=signed.origin, size=signed.size, root=signed.root.hex())
 
     def _wait_for_graph(self) -> None:
         """Let the view reach what was in the log when the question came."""

@@ -149,9 +149,7 @@ def _platform_sbom(made: Release, platform: str) -> bytes:
         name, _, version = purl.rpartition("/")[2].partition("@")
         parts.append({"type": "library", "name": name, "version": version, "purl": purl,
                       "bom-ref": purl})  # fmt: skip
-    return statement(
-        [_image(made, platform)], _SBOM, _bom(made, f"{made.key} {platform}", parts)
-    )
+    return statement([_image(made, platform)], _SBOM, _bom(made, f"{made.key} {platform}", parts))
 
 
 def _summary(made: Release, provenance: bytes) -> bytes:

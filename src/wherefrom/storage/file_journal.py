@@ -63,6 +63,10 @@ class FileJournal:
                 segment.close()
             self._open.clear()
 
+    def __del__(self) -> None:
+        if hasattr(self, "_marks"):
+            self._close_writer()
+
     # -- writing
 
     def begin(self, *, epoch: int, tail: Tail) -> None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from wherefrom.errors import AlreadyExists, Fenced, NotFound
-from wherefrom.formats.entry import NONCE_BYTES, content_size
+from wherefrom.formats.entry import NONCE_BYTES
 from wherefrom.storage.contracts import EMPTY, Damage, Record, Stretch, Tail
+
+_ERASED: Final = bytes(NONCE_BYTES)
 
 
 class MemoryJournal:
@@ -48,7 +51,7 @@ class MemoryJournal:
             name, at = f"{tail.size}-{epoch}", 0
         rest = self._segments.get(name, [])[at:]
         for number, record in enumerate(rest, start=1):
-            yield Tail(tail.size + number, name, at + number), [record]
+            yield Tail(tail.size + number, name, at + number), [_shown(record)]
 
     def _chain(self, tail: Tail) -> list[Record]:
         parts: list[list[Record]] = []
@@ -63,7 +66,7 @@ class MemoryJournal:
     def records(self, *, tail: Tail, first: int, limit: int) -> Iterator[Record]:
         if not 0 <= first <= limit <= tail.size:
             raise IndexError(f"entries {first} to {limit} of a journal of {tail.size}")
-        return iter(self._chain(tail)[first:limit])
+        return map(_shown, self._chain(tail)[first:limit])
 
     def erase(self, index: int, *, tail: Tail) -> None:
         if not 0 <= index < tail.size:
@@ -75,7 +78,9 @@ class MemoryJournal:
             tail = previous
         at = index - previous.size
         old = self._segments[tail.segment][at]
-        self._segments[tail.segment][at] = Record(old.entry, None, None)
+        if old.content is not None:
+            zeros = Record(old.entry, _ERASED, bytes(len(old.content)))
+            self._segments[tail.segment][at] = zeros
 
     def survey(self, *, tail: Tail) -> tuple[list[MemoryPiece], list[Damage]]:
         return [MemoryPiece(0, tail.size, self._chain(tail))], []
@@ -91,11 +96,13 @@ class MemoryPiece:
 
     def walk(self) -> Iterator[Stretch | Damage]:
         for index, record in enumerate(self.records):
-            if record.nonce is None or record.content is None:
-                beside = bytes(NONCE_BYTES + content_size(record.entry))
-            else:
-                beside = record.nonce + record.content
-            yield Stretch("journal", index, [record.entry], [beside])
+            nonce, content = record.nonce, record.content
+            held = None if nonce is None or content is None else [nonce + content]
+            yield Stretch("journal", index, [record.entry], held)
+
+
+def _shown(record: Record) -> Record:
+    return Record(record.entry, None, None) if record.nonce == _ERASED else record
 
 
 class MemoryBlobs:

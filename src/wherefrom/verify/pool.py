@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -55,9 +57,19 @@ _keyring: Keyring
 
 def _start(rules: Rules) -> None:
     global _rules, _keyring
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the server decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _rules, _keyring = rules, Keyring()
     for entry, change in rules.key_changes:
         _keyring.fold(entry, change)
+
+
+def _leave_with_parent() -> None:
+    """A server that was killed closes nothing: its judges see for themselves, and leave."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(0)
 
 
 def _judge_part(

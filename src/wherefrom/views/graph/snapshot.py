@@ -219,6 +219,19 @@ class Snapshot(EdgeReads):
             )
         ]
 
+    def tombstones(self, entries: Collection[int]) -> dict[int, int]:
+        """For each of ``entries`` that was erased, the first entry that says so."""
+        found: dict[int, int] = {}
+        for chunk in chunks(entries):
+            found.update(
+                self.db.execute(
+                    """SELECT erased, min(entry) FROM carray(?1) AS v
+                    CROSS JOIN tombstones ON erased = v.value GROUP BY erased""",
+                    (integers(chunk),),
+                )
+            )
+        return found
+
     def gaps(self, lens: Lens, rows_max: int) -> list[tuple[int, str, str, int]]:
         """(entry, what, why, count) of records that could not be read, and of gaps recorded."""
         return self._rows(

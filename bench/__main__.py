@@ -1,0 +1,95 @@
+"""``python -m bench``: measure, print the table, write bench/results.json."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench import adds, audits, bursts, disk, evidence, graph, ingest, overhead, report, sustained
+from bench.machine import look
+from bench.place import Place
+from bench.report import Results, Row
+from bench.sizes import FULL, QUICK, Sizes
+
+# In this order: ingest fills the log that the audit reads; the graph comes before what grows it.
+AREAS: Final[Mapping[str, Callable[[Place], Iterator[Row]]]] = {
+    "disk": disk.measure,
+    "adds": adds.measure,
+    "ingest": ingest.measure,
+    "bursts": bursts.measure,
+    "overhead": overhead.measure,
+    "audit": audits.measure,
+    "graph": graph.measure,
+    "sustained": sustained.measure,
+    "evidence": evidence.measure,
+}
+_REPOSITORY: Final = Path(__file__).parent.parent
+_RESULTS: Final = _REPOSITORY / "bench" / "results.json"
+_PAGE: Final = _REPOSITORY / "docs" / "performance.md"
+
+
+def run(folder: Path, sizes: Sizes, areas: Sequence[str], say: Callable[[str], None]) -> Results:
+    """Measure ``areas`` in ``folder``. One that breaks is told and costs the others nothing."""
+    place = Place(folder, sizes, say)
+    machine = look(fsync_ms=statistics.median(place.appends(sizes.appends)) * 1e3)
+    for warning in machine.warnings():
+        say(warning)
+    taken, start = datetime.now(UTC), time.perf_counter()
+    rows: list[Row] = []
+    failed: dict[str, str] = {}
+    for area in areas:
+        say(f"measuring: {area}")
+        try:
+            rows += AREAS[area](place)
+        except Exception as error:  # noqa: BLE001 - half an hour of figures is not thrown away
+            say(traceback.format_exc())
+            failed[area] = f"{type(error).__name__}: {error}"
+    return Results(
+        taken=taken.isoformat(timespec="seconds"),
+        size=sizes.name,
+        seconds=time.perf_counter() - start,
+        machine=machine,
+        rows=rows,
+        failed=failed,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Exits 1 if an area could not be measured, never for a goal missed."""
+    options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    options.add_argument("--quick", action="store_true", help="smaller logs, under two minutes")
+    options.add_argument("--only", action="append", choices=AREAS, help="this area; repeatable")
+    options.add_argument("--dir", type=Path, help="on the disk to measure (default: build/)")
+    options.add_argument("--out", type=Path, default=_RESULTS, help="where the figures go")
+    options.add_argument(
+        "--write-docs", action="store_true",
+        help="measure nothing: put the figures into docs/performance.md",
+    )  # fmt: skip
+    chosen = options.parse_args(arguments)
+    if chosen.write_docs:
+        report.write_docs(report.parse(chosen.out.read_bytes()), _PAGE)
+        return 0
+    parent = chosen.dir or _REPOSITORY / "build"
+    parent.mkdir(parents=True, exist_ok=True)
+    sizes = QUICK if chosen.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder:
+        results = run(Path(folder), sizes, chosen.only or list(AREAS), _say)
+    chosen.out.write_bytes(report.to_json(results))
+    print(report.to_text(results))
+    return 1 if results.failed else 0
+
+
+def _say(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""How much of everything is measured: the whole, a quick look, and next to nothing.
+
+``TINY`` is for the tests of the benchmark itself: it shows that a figure comes out, not which.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts and seconds.
+
+    rounds     how often each rate is taken, in turn with those it is compared with
+    filled     entries of the log that counts as large
+    audited    contents of 4 KB that the audit of contents reads
+    edges      about how many edge statements the graph holds
+    overhead   (batch size, entries) of each log whose bytes are counted
+    """
+
+    name: str
+    rounds: int
+    appends: int
+    adds: int
+    ingested: int
+    filled: int
+    burst_events: int
+    burst_signed: int
+    singles: int
+    sustained_rate: int = 5_000
+    sustained_seconds: float
+    beside_rate: int = 2_000
+    beside_seconds: float
+    overhead: tuple[tuple[int, int], ...]
+    audited: int
+    edges: int
+    questions: int
+    commands: int
+
+
+FULL: Final = Sizes(
+    name="full",
+    rounds=3,
+    appends=1_000,
+    adds=2_000,
+    ingested=60_000,
+    filled=1_000_000,
+    burst_events=40_000,
+    burst_signed=24_000,
+    singles=8_000,
+    sustained_seconds=30.0,
+    beside_seconds=15.0,
+    overhead=((1, 4_096), (16, 32_768), (256, 131_072)),
+    audited=100_000,
+    edges=1_000_000,
+    questions=2_000,
+    commands=15,
+)
+QUICK: Final = Sizes(
+    name="quick",
+    rounds=2,
+    appends=300,
+    adds=500,
+    ingested=20_000,
+    filled=100_000,
+    burst_events=10_000,
+    burst_signed=6_000,
+    singles=2_000,
+    sustained_seconds=8.0,
+    beside_seconds=4.0,
+    overhead=((1, 768), (16, 8_192), (256, 70_144)),
+    audited=20_000,
+    edges=100_000,
+    questions=500,
+    commands=7,
+)
+TINY: Final = Sizes(
+    name="tiny",
+    rounds=1,
+    appends=5,
+    adds=5,
+    ingested=512,
+    filled=1_024,
+    burst_events=200,
+    burst_signed=200,
+    singles=40,
+    sustained_rate=200,
+    sustained_seconds=0.6,
+    beside_rate=100,
+    beside_seconds=0.4,
+    overhead=((1, 8), (256, 512)),
+    audited=40,
+    edges=600,
+    questions=8,
+    commands=1,
+)

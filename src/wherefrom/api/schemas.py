@@ -1,0 +1,117 @@
+"""What the bodies of requests and answers look like, as JSON Schema for ``openapi``.
+
+Most are made from the structs that are sent, so they cannot say anything else; what a handler
+puts together itself is written here, closed (``additionalProperties: false``), and compared with
+a running server's answers by the tests.
+
+Source: JSON Schema 2020-12, as OpenAPI 3.1 uses it
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.api.admin import EraseRequest, KeyRequest
+from wherefrom.api.records import Item
+from wherefrom.formats.own import KEY_ACTIONS
+from wherefrom.keys.keyring import KnownKey
+from wherefrom.query.answers import Found, Path, Shown, Trace
+from wherefrom.query.desk import LogRecord, LogStatus
+from wherefrom.verify.evidence_file import Report
+
+Schema = dict[str, Any]
+
+_STRUCTS: Final = (
+    Trace, Path, Shown, Found, LogRecord, LogStatus, Report, KnownKey, Item, KeyRequest,
+    EraseRequest,
+)  # fmt: skip
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+def ref(name: str) -> Schema:
+    """A reference to one of ``schemas``."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by name."""
+    _, made = msgspec.json.schema_components(_STRUCTS, ref_template="#/components/schemas/{name}")
+    for schema in made.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])
+    made["Item"]["properties"]["status"]["enum"] = ["recorded", "known", "refused"]
+    made["Report"]["properties"]["result"]["enum"] = ["proven", "failed", "unproven"]
+    made["KeyRequest"]["properties"]["action"]["enum"] = list(KEY_ACTIONS)
+    return made | {
+        "Recorded": _closed(
+            "What became of each record, in order, and the log after it.",
+            items=_list(ref("Item")),
+            log=_closed("Size and root of the newest checkpoint.", size=_COUNT, root=_HEX),
+        ),
+        "Events": _closed("What became of each event, in order.", items=_list(ref("Item"))),
+        "LineageSummary": _lineage_summary(),
+        "Keys": _closed("Every key that a record has named.", keys=_list(ref("KnownKey"))),
+        "KeyChanged": _closed(
+            "A key's new state, and how many entries got a verdict.",
+            key=ref("KnownKey"),
+            judged_again=_COUNT,
+        ),
+        "Erased": _closed(
+            "The entry whose content is gone, and the entry that says so.",
+            erased=_COUNT,
+            tombstone=_COUNT,
+        ),
+        "Hashes": _list({"type": "string", "contentEncoding": "base64"}),
+        "Problem": _problem(),
+    }
+
+
+def _closed(description: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _lineage_summary() -> Schema:
+    counts = ("received", "successful", "failed", "retriable", "non_retriable")
+    failed = _closed(
+        "An event that was not taken; ``index`` counts from 0.",
+        index=_COUNT,
+        reason={"type": "string"},
+        retriable={"type": "boolean"},
+    )
+    return _closed(
+        "A batch of which something was refused, as OpenLineage's own API says it.",
+        status={"const": "partial_success"},
+        summary=_closed("How many of each.", **dict.fromkeys(counts, _COUNT)),
+        failed_events=_list(failed),
+    )
+
+
+def _problem() -> Schema:
+    text = {"type": "string"}
+    problem = _closed(
+        "What went wrong, where, what was expected, what came, and what to do (RFC 9457).",
+        type={"type": "string", "pattern": "^urn:wherefrom:error:[a-z_]+$"},
+        title=text,
+        status={"type": "integer", "minimum": 400, "maximum": 599},
+        detail=text,
+        code={"type": "string", "pattern": "^[a-z_]+$"},
+        where=text,
+        expected=text,
+        got=text,
+        do=text,
+    )
+    return problem | {"required": ["type", "title", "status", "detail", "code"]}

@@ -1,0 +1,280 @@
+"""Servers for tests: one in this process, with its inside at hand, or the real one by its pid.
+
+    Inside         both applications here: a real port, a recorder and a view that can be touched
+    ServerProcess  ``wherefrom up`` as a person starts it: two processes, signals, exit codes
+
+Everything listens on 127.0.0.1 and a free port, and ends what it started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from wherefrom.api.metrics import ReaderMetrics
+from wherefrom.api.proxy import ReaderProxy
+from wherefrom.api.server import reader_app, writer_app
+from wherefrom.api.wire import Protocol
+from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from wherefrom.collect.principals import Principal
+
+WHEREFROM = Path(sys.executable).with_name("wherefrom")
+STARTED_WITHIN_SECONDS = 40
+
+
+def lineage_event(number, *, namespace="jobs", producer="https://example.com/etl/1"):
+    """An OpenLineage event, another one for every number."""
+    return {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "producer": producer,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": f"01941f29-7c00-7000-8000-{number:012x}"},
+        "job": {"namespace": namespace, "name": "load"},
+        "inputs": [{"namespace": "s3://bucket", "name": f"raw/{number}"}],
+        "outputs": [{"namespace": "s3://bucket", "name": f"clean/{number}"}],
+    }
+
+
+def event_bytes(number, **changes):
+    return json.dumps(lineage_event(number, **changes)).encode()
+
+
+def ndjson(numbers):
+    return b"".join(event_bytes(number) + b"\n" for number in numbers)
+
+
+class _ReaderHere(ReaderProxy):
+    """The reader application in this process; ``fails`` is raised instead of asking it."""
+
+    def __init__(self, app):
+        self.fails = None
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://reader")
+
+    async def get(self, path, headers=None):
+        if self.fails:
+            raise self.fails
+        return await super().get(path, headers)
+
+
+class Inside:
+    """A server in this process. The view follows the log only when ``fold`` is called."""
+
+    def __init__(self, path, **scoped):
+        self.folder = DataFolder(Path(path))
+        self.folder.create(origin="log.example/http")
+        self.tokens = self.folder.tokens
+        people = {
+            "admin": Principal(name="admin", roles=("admin",)),
+            "reader": Principal(name="reader", roles=("read",)),
+            "sender": Principal(name="sender", roles=("record",)),
+            **scoped,
+        }
+        self.token = {name: self.folder.tokens.add(who)[0] for name, who in people.items()}
+        self._ends = contextlib.ExitStack()
+
+    def __enter__(self):
+        self.recorder = self._ends.enter_context(open_recorder(self.folder))
+        self.log = open_log(self.folder)
+        self.desk = open_desk(self.folder, self.log)
+        self.fold()
+        self.reader = reader_app(
+            desk=self.desk, log=self.log, tokens=self.tokens, metrics=ReaderMetrics()
+        )
+        self._ends.callback(self._run())
+        self.client = self._ends.enter_context(self.as_("admin"))
+        return self
+
+    def __exit__(self, *_):
+        self._ends.close()
+
+    def _run(self):
+        def application():
+            self.proxy = _ReaderHere(self.reader)
+            self.app = writer_app(recorder=self.recorder, tokens=self.tokens, proxy=self.proxy)
+            return self.app
+
+        config = uvicorn.Config(
+            application,
+            factory=True,
+            port=0,
+            http=Protocol,
+            ws="none",
+            log_level="critical",
+            access_log=False,
+        )
+        config.load()
+        sock = config.bind_socket()
+        self.url = "http://{}:{}".format(*sock.getsockname())
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        until = time.monotonic() + STARTED_WITHIN_SECONDS
+        while not server.started:
+            assert thread.is_alive(), "the server ended instead of starting"
+            assert time.monotonic() < until, "the server did not start"
+            time.sleep(0.005)
+
+        def end():
+            server.should_exit = True
+            thread.join()
+            sock.close()
+
+        return end
+
+    def as_(self, name=None, **options):
+        """A client with the token of ``name``, or with none."""
+        headers = {"Authorization": f"Bearer {self.token[name]}"} if name else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, **options)
+
+    def fold(self):
+        return fold_views(self.folder, self.log)
+
+
+class ServerProcess:
+    """``wherefrom up``; leaving the block ends it, and asserts that nothing of it is left."""
+
+    def __init__(self, data, *options, env=None):
+        self.data = Path(data)
+        self._options = ["--port", "0", *options]
+        self._environment = {**os.environ, **(env or {})}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.terminate()
+        self._close()
+
+    def start(self, *, seconds=STARTED_WITHIN_SECONDS):
+        """Start it and wait for its line."""
+        self.errors_path = self.data.with_name(self.data.name + ".stderr")
+        with open(self.errors_path, "ab") as errors:
+            self.process = subprocess.Popen(
+                [WHEREFROM, "up", "--data", self.data, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=self._environment,
+            )
+        watch = threading.Timer(seconds, self.process.kill)
+        watch.start()
+        self.line = self.process.stdout.readline().decode()
+        watch.cancel()
+        if not self.line:
+            self.process.wait()
+            self._close()
+            raise AssertionError(f"it did not start: {self.errors()}")
+        self.pid = self.process.pid
+        self.url = self.line.split()[2]
+        self.token = (self.data / "token").read_text().strip()
+        return self
+
+    def client(self, **options):
+        """A client with the administrator's token."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, **options)
+
+    def errors(self):
+        """All it has written to standard error."""
+        return self.errors_path.read_text()
+
+    def reader_pid(self):
+        """The reader process: the child that was told to run it."""
+        for pid in children(self.pid):
+            if b"run_reader" in command_line(pid):
+                return pid
+        return None
+
+    def terminate(self, *, seconds=20):
+        """SIGTERM; returns the exit code and how long it took. Nothing it started may be left."""
+        family = family_of(self.pid)
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        took = time.monotonic() - began
+        assert wait_gone(family), "a process was left behind"
+        return code, took
+
+    def kill(self):
+        """SIGKILL, as a crash would; what it started must find out by itself."""
+        family = family_of(self.pid)
+        self.process.kill()
+        self.process.wait()
+        self._close()
+        return family
+
+    def _close(self):
+        self.process.stdout.close()
+
+
+def children(pid):
+    try:
+        threads = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+        return [int(child) for path in threads for child in path.read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def family_of(pid):
+    """Every process below ``pid``, and when each began: a pid alone may be used again."""
+    found = {}
+    waiting = children(pid)
+    while waiting:
+        child = waiting.pop()
+        if (began := _began(child)) is not None:
+            found[child] = began
+        waiting += children(child)
+    return found
+
+
+def _began(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state == "Z" else rest[18]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def wait_gone(family, *, seconds=10):
+    """Whether every process of ``family`` ends by itself; what does not is killed."""
+    until = time.monotonic() + seconds
+    while left := [pid for pid, began in family.items() if _began(pid) == began]:
+        if time.monotonic() > until:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def rss_mib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"process {pid} is gone")

@@ -1,0 +1,175 @@
+"""Judges on other cores say what the recorder says: in order, under the newest keys, always."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.journeys.test_every_input import input_paths
+from tests.paths import DATA
+from tests.served import children, command_line, event_bytes, family_of, wait_gone
+from tests.unit.api.test_admin import a_key, signed
+from wherefrom.app import DataFolder, open_recorder
+from wherefrom.collect.decompress import open_plain
+from wherefrom.collect.principals import Principal, local
+from wherefrom.collect.split import split
+from wherefrom.errors import Refused
+from wherefrom.verify.pool import JudgePool
+
+PRINCIPALS = {
+    "local": local(0),
+    "scoped": Principal(
+        name="scoped", roles=("record",), kinds=("event", "sbom"), namespaces=("*o*", "d*")
+    ),
+}
+RECEIVED = "2026-01-01T00:00:00.000000Z"
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory):
+    folder = DataFolder(tmp_path_factory.mktemp("judges") / "data")
+    folder.create(origin="log.example/judges")
+    with open_recorder(folder) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def pool(recorder):
+    pool = JudgePool(recorder.rules, workers=2)
+    before = family_of(os.getpid())
+    yield pool
+    pool.close()
+    started = {p: began for p, began in family_of(os.getpid()).items() if p not in before}
+    judges = {p: began for p, began in started.items() if b"resource_tracker" not in command_line(p)}
+    assert wait_gone(judges), "a judge was left behind"
+
+
+@pytest.fixture(scope="module")
+def real_contents():
+    """Every record there is in the real inputs of up to 64 KiB, in the order of their paths."""
+    found = []
+    for path in input_paths():
+        if (DATA / path).stat().st_size > 4 * 2**20:
+            continue
+        with (DATA / path).open("rb") as stream:
+            try:
+                pieces = list(split(open_plain(stream)))
+            except Refused:
+                continue
+        found += [p.content for p in pieces if p.content is not None and len(p.content) < 65_536]
+    assert len(found) > 2000
+    return found
+
+
+def here(recorder, content, principal, only=None):
+    try:
+        verified = recorder.judge(content, principal=principal, only=only)
+    except Refused as refusal:
+        return refusal
+    # Judged a moment apart: only when they were heard may differ.
+    return type(verified)(**{**_fields(verified), "received": RECEIVED})
+
+
+def _fields(struct):
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def there(pool, contents, principal=PRINCIPALS["local"], only=None):
+    async def ask():
+        return await pool.judge(contents, principal=principal, received=RECEIVED, only=only)
+
+    return asyncio.run(ask())
+
+
+def as_said(outcome):
+    if isinstance(outcome, Refused):
+        parts = (outcome.what, outcome.where, outcome.expected, outcome.got, outcome.do)
+        return (type(outcome), str(outcome), *parts)
+    return _fields(outcome)
+
+
+@pytest.mark.parametrize(
+    ("who", "only"), [("local", None), ("scoped", None), ("local", "openlineage")]
+)
+def test_the_judges_say_of_every_real_input_what_is_said_here(
+    recorder, pool, real_contents, who, only
+):
+    contents = real_contents if only is None else real_contents[::7]
+    answers = there(pool, contents, PRINCIPALS[who], only)
+    assert len(answers) == len(contents)
+    for content, answer in zip(contents, answers, strict=True):
+        expected = here(recorder, content, PRINCIPALS[who], only)
+        assert as_said(answer) == as_said(expected), content[:200]
+
+
+def test_the_answers_keep_the_order_of_the_batch(pool):
+    contents = [event_bytes(n) if n % 5 else b'{"n": %d}' % n for n in range(500)]
+    answers = there(pool, contents)
+    for n, answer in enumerate(answers):
+        assert isinstance(answer, Refused) == (n % 5 == 0)
+        assert n % 5 == 0 or answer.content == contents[n]
+
+
+def test_a_killed_judge_costs_the_batch_nothing_but_the_detour(recorder, pool):
+    contents = [event_bytes(n) for n in range(200)]
+
+    async def killed():
+        assert await pool.judge(
+            contents, principal=local(0), received=RECEIVED, only=None
+        )
+        judging = asyncio.create_task(
+            pool.judge(contents * 20, principal=local(0), received=RECEIVED, only=None)
+        )
+        await asyncio.sleep(0.01)
+        judges = [p for p in children(os.getpid()) if b"spawn_main" in command_line(p)]
+        assert len(judges) == 2
+        os.kill(judges[0], signal.SIGKILL)
+        assert await judging is None  # the caller judges it itself
+        # For a while nobody is asked, and then the judges are there again.
+        assert await pool.judge(contents, principal=local(0), received=RECEIVED, only=None) is None
+        pool._not_before = 0.0
+        return await pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
+
+    answers = asyncio.run(killed())
+    assert [a.content for a in answers] == contents
+
+
+def test_a_key_that_becomes_trusted_while_a_batch_is_judged_counts_for_it(recorder, pool):
+    key, pem = a_key()
+    contents = [signed(key, n) for n in range(100)]
+
+    async def trusted_meanwhile():
+        first = await pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
+        judging = asyncio.create_task(
+            pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
+        )
+        await asyncio.sleep(0)
+        from wherefrom.keys.public import PublicKey
+
+        recorder.change_key(PublicKey.from_pem(pem.encode()), action="trust")
+        outdated = await judging
+        newest = await pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
+        return first, outdated, newest
+
+    first, outdated, newest = asyncio.run(trusted_meanwhile())
+    assert {a.trust.level for a in first} == {"channel"}
+    assert outdated is None  # judged under the keys of before: the caller judges it again
+    assert {(a.trust.level, a.trust.signers) for a in newest} == {("signed", (key.id,))}
+    assert {here(recorder, c, local(0)).trust.level for c in contents} == {"signed"}
+
+
+def test_a_signature_that_fails_under_a_known_key_is_refused_there_too(recorder, pool):
+    key, pem = a_key()
+    from wherefrom.keys.public import PublicKey
+
+    recorder.change_key(PublicKey.from_pem(pem.encode()), action="trust", names=("ci",))
+    contents = []
+    for n in range(64):
+        envelope = signed(key, n)
+        # Another signer's bytes under this key's name.
+        contents.append(envelope.replace(b'"sig":"', b'"sig":"AAAA', 1) if n % 2 else envelope)
+    answers = there(pool, contents)
+    mine = [as_said(here(recorder, c, local(0))) for c in contents]
+    assert [as_said(a) for a in answers] == mine
+    assert [isinstance(a, Refused) for a in answers] == [n % 2 == 1 for n in range(64)]

@@ -1,0 +1,214 @@
+"""The description, the page, the routes and the answers say the same."""
+
+import json
+import re
+
+import jsonschema_rs
+import pytest
+
+from tests.paths import REPOSITORY
+from tests.served import event_bytes, ndjson
+from tests.unit.api.test_admin import a_key
+from tests.unit.api.test_lineage import cloud_event
+from wherefrom.api.openapi import openapi
+from wherefrom.api.problem_object import STATUSES
+
+METHODS = ("get", "post", "put", "delete", "patch")
+PAGE = (REPOSITORY / "docs" / "http.md").read_text()
+
+
+def operations():
+    return {
+        (method.upper(), path): operation
+        for path, item in openapi()["paths"].items()
+        for method, operation in item.items()
+        if method in METHODS
+    }
+
+
+def without_convertors(path):
+    return re.sub(r":[a-z]+\}", "}", path)
+
+
+def check(schema, value):
+    """Raises if ``value`` is not as the schema of the document says."""
+    whole = {**schema, "components": openapi()["components"]}
+    jsonschema_rs.validator_for(whole).validate(value)
+
+
+# -- the document
+
+
+def test_every_route_is_described_and_every_description_has_a_route(server):
+    routes = {
+        (method, without_convertors(route.path))
+        for route in server.app.routes
+        for method in route.methods - {"HEAD"}
+    }
+    assert set(operations()) == routes
+
+
+def test_the_reader_has_no_route_that_the_writer_does_not_pass_on(server):
+    passed = {route.path for route in server.app.routes}
+    assert {route.path for route in server.reader.routes} <= passed
+
+
+def test_the_served_document_is_this_one(server):
+    with server.as_() as anybody:
+        assert anybody.get("/openapi.json").json() == json.loads(json.dumps(openapi()))
+
+
+def test_every_operation_has_a_name_of_its_own_a_summary_and_its_parameters():
+    ids = [operation["operationId"] for operation in operations().values()]
+    assert len(ids) == len(set(ids))
+    for (_, path), operation in operations().items():
+        assert operation["summary"].endswith((".", "`."))
+        named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", path))
+        assert set(operation["responses"]) & {"200", "201"}
+        assert "503" in operation["responses"]
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used():
+    text = json.dumps(openapi())
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert used == set(openapi()["components"]["schemas"])
+
+
+def test_every_schema_is_a_schema():
+    for schema in openapi()["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+
+
+def test_what_takes_a_token_says_which_role_it_must_have(server):
+    for (method, path), operation in operations().items():
+        asked = path.replace("{index}", "0").replace("{id}", "entry:0").replace("{path}", "0/000.p/1")
+        for who, roles in {"reader": {"read"}, "sender": {"record"}, None: set()}.items():
+            with server.as_(who) as client:
+                status = client.request(method, asked).status_code
+            needed = {role for scheme in operation["security"] for role in scheme["bearer"]}
+            refused = 403 if who else 401
+            assert (status == refused) == (not needed <= roles), (method, path, who, status)
+
+
+# -- the answers
+
+
+def requests_of_all_kinds():
+    event, other = event_bytes(1), event_bytes(2)
+    pem = a_key()[1]
+    yield "POST", "/v1/records", "/v1/records", event
+    yield "POST", "/v1/records", "/v1/records?wait=proof", event
+    yield "POST", "/v1/records", "/v1/records", b"[" + event + b"," + other + b"]"
+    for body in (b"", b"{}", b"[]"):
+        yield "POST", "/v1/records", "/v1/records", body
+    yield "POST", "/v1/records", "/v1/records?wait=x", event
+    yield "POST", "/api/v1/lineage", "/api/v1/lineage", event_bytes(3)
+    for body in (event, b"{}", b"", b"[" + event + b"," + other + b"]"):
+        yield "POST", "/api/v1/lineage", "/api/v1/lineage", body
+    for body in (ndjson(range(40)), b"[" + event + b",{}]", b"[]"):
+        yield "POST", "/api/v1/lineage/batch", "/api/v1/lineage/batch", body
+    one = json.dumps(cloud_event(1)).encode()
+    for body in (one, one, b"[" + one + b",{}]", event, b"{"):
+        yield "POST", "/v1/events", "/v1/events", body
+    for index in ("1", "99999", "x"):
+        for path in ("/v1/records/{index}", "/v1/records/{index}/content", "/v1/receipts/{index}"):
+            yield "GET", path, path.replace("{index}", index), None
+    for verb in ("trace", "show", "prove", "verify"):
+        for id in ("entry:1", "s3://bucket/clean/1", "nothing", "raw/"):
+            yield "GET", f"/v1/{verb}/{{id}}", f"/v1/{verb}/{id}", None
+    for query in ("?to=entry:1", "?to=nothing", "?direction=down", "?depth=x", "?at=x"):
+        yield "GET", "/v1/trace/{id}", "/v1/trace/s3://bucket/clean/1" + query, None
+    for query in ("?content=1", "?trace=1"):
+        yield "GET", "/v1/prove/{id}", "/v1/prove/entry:1" + query, None
+    for query in ("?q=raw", "?q=", "?as_of=x", "?q=raw&as_of=99999"):
+        yield "GET", "/v1/find", "/v1/find" + query, None
+    for query in ("?from=1&to=2", "?from=2", "?from=2&to=99999"):
+        yield "GET", "/v1/log/consistency", "/v1/log/consistency" + query, None
+    for body in ({"action": "trust", "pem": pem, "names": ["a"]}, {"action": "x", "pem": pem}, {}):
+        yield "POST", "/v1/keys", "/v1/keys", json.dumps(body).encode()
+    yield "POST", "/v1/keys", "/v1/keys", b'{"action": "trust", "key": "k:none"}'
+    for index in ("1", "0", "99999", "x"):
+        path = "/v1/records/{index}/erase"
+        yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'
+    yield "POST", "/v1/records/{index}/erase", "/v1/records/1/erase", b"{}"
+    for path in ("/v1/log", "/v1/keys", "/checkpoint", "/healthz", "/readyz", "/metrics",
+                 "/openapi.json"):  # fmt: skip
+        yield "GET", path, path, None
+    for tile in ("0/000.p/1", "entries/000.p/1", "9/999"):
+        yield "GET", "/tile/{path}", "/tile/" + tile, None
+
+
+def check_answer(operation, answer):
+    status = str(answer.status_code)
+    assert status in operation["responses"], (answer.request.url, status, answer.text)
+    described = operation["responses"][status]
+    for name, header in described.get("headers", {}).items():
+        assert name in answer.headers or not header["required"]
+    if "content" not in described:
+        assert answer.content == b""
+        return
+    media_type = answer.headers["content-type"].partition(";")[0]
+    assert media_type in described["content"], (answer.request.url, status, media_type)
+    if "json" in media_type and (schema := described["content"][media_type].get("schema")):
+        check(schema, answer.json())
+
+
+def test_every_answer_is_as_it_is_described(server, client):
+    seen = set()
+    for method, path, asked, body in requests_of_all_kinds():
+        server.fold()
+        operation = operations()[method, path]
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        answer = client.request(method, asked, content=body, headers=headers)
+        check_answer(operation, answer)
+        if body and answer.is_success and "keys" in path + asked:
+            check(operation["requestBody"]["content"]["application/json"]["schema"], json.loads(body))
+        seen.add((operation["operationId"], str(answer.status_code)))
+    good = {
+        (operation["operationId"], status)
+        for operation in operations().values()
+        for status in operation["responses"]
+        if status[0] == "2"
+    }
+    assert good <= seen
+
+
+def test_an_answer_that_is_not_as_described_is_found():
+    with pytest.raises(jsonschema_rs.ValidationError, match="Additional properties"):
+        check({"$ref": "#/components/schemas/Erased"}, {"erased": 1, "tombstone": 2, "more": 3})
+    with pytest.raises(jsonschema_rs.ValidationError, match="required"):
+        check({"$ref": "#/components/schemas/Problem"}, {"title": "no"})
+
+
+# -- the page
+
+
+def rows(section):
+    """The cells of the first table under a heading, without its head."""
+    text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_the_page_lists_every_route_with_its_role_and_its_good_answers():
+    described = {}
+    for (method, path), operation in operations().items():
+        roles = [role for scheme in operation["security"] for role in scheme["bearer"]]
+        good = {status for status in operation["responses"] if status[0] == "2"}
+        described[f"`{method} {path}`"] = (roles[0] if roles else "–", good)
+    listed = {
+        route: (role, set(answers.split(", "))) for route, role, answers, _ in rows("Routes")
+    }
+    assert listed == described
+
+
+def test_the_page_lists_every_code_under_its_status():
+    listed = {
+        code: int(status)
+        for status, codes, _ in rows("Problems")
+        for code in codes.replace("`", "").split(", ")
+        if status != "431"
+    }
+    others = {"not_authenticated": 401, "method_not_allowed": 405}
+    assert listed == {**STATUSES, **others}

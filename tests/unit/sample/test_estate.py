@@ -1,0 +1,69 @@
+"""The corner shop: taken whole by the door, the same each time, and worth asking about."""
+
+import time
+
+from wherefrom.app import DataFolder, open_log
+from wherefrom.cli.main import main
+from wherefrom.cli.up import load_sample
+from wherefrom.formats import recognise, strict_json
+from wherefrom.sample import estate
+
+
+def said(record):
+    """What a record says, whoever signed it this time."""
+    return strict_json.decode(record).get("payload", record)
+
+
+def test_only_keys_differ_from_one_time_to_the_next():
+    first, second = estate.build(), estate.build()
+    different = [
+        (a, b) for a, b in zip(first.records, second.records, strict=True) if said(a) != said(b)
+    ]
+    # The summaries name the envelope they looked at, whose signature is another one.
+    assert len(different) == 6
+    assert {k.public.id for k in first.keys}.isdisjoint(k.public.id for k in second.keys)
+
+
+def test_every_record_is_of_a_kind_that_is_read():
+    formats = [recognise.read(r).format for r in estate.build().records]
+    assert set(formats) == {"dsse", "openlineage", "statement"}
+    assert 40 <= len(formats) <= 80
+
+
+def test_it_loads_in_a_moment_and_only_into_an_empty_log(tmp_path):
+    folder = DataFolder(tmp_path / "d")
+    folder.create()
+    began = time.monotonic()
+    load_sample(folder)
+    assert time.monotonic() - began < 2
+    size = open_log(folder).size
+    assert size == 1 + 3 + len(estate.build().records)
+    load_sample(folder)
+    assert open_log(folder).size == size
+
+
+def test_all_but_two_statements_are_signed_by_keys_that_are_known(tmp_path):
+    folder = DataFolder(tmp_path / "d")
+    folder.create()
+    load_sample(folder)
+    log = open_log(folder)
+    judged = [r.entry for r in log.read(0, log.size) if r.entry.kind == "attestation"]
+    assert sorted(e.trust.level for e in judged).count("channel") == 2
+    assert sorted(e.trust.level for e in judged).count("signed") == len(judged) - 2
+
+
+def test_each_question_that_is_suggested_has_an_answer(tmp_path, capsys):
+    folder = DataFolder(tmp_path / "d")
+    folder.create()
+    load_sample(folder)
+    answers = []
+    for question in estate.QUESTIONS:
+        assert main([*question.split(), "--data", str(folder.path)]) == 0, question
+        answers.append(capsys.readouterr().out)
+    up, down, verified = answers
+    assert "what-to-restock-3.safetensors" in up, "the model"
+    assert "dataset:s3://corner-shop-lake:raw/receipts" in up, "and its data"
+    for image in ("till:1.0.0", "shelf:1.0.0", "shelf:1.1.0", "window:1.0.0", "window:1.1.0"):
+        assert image in down
+    assert "till:1.1.0" not in down
+    assert verified.endswith("PROVEN\n")
