@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -23,6 +22,7 @@ KUBECTL = "sha256:3d69f5a4d0135ac39464d5d73ad9d2775917ba125ba4afb30f3775c984788c
 COMMIT = "gitCommit:9ea33a8d02b38a2ac996f4328e7b1449f2cbc888"
 BUILDER = "https://git.k8s.io/release/docs/krel"
 ANTLR = "pkg:golang/github.com/antlr/antlr4/runtime/{}/antlr"
+BROKEN = {"README", "escaped.json", "events.jsonl"}
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("WHEREFROM_")}
 
 
@@ -48,8 +48,9 @@ class Ran:
 def inputs(tmp_path_factory):
     """A folder of real records, broken ones and other things, plain and packed."""
     folder = tmp_path_factory.mktemp("inputs")
-    events = DATA / "lineage/openlineage-spec/spec/tests"
-    lines = [json.dumps(json.loads(p.read_bytes())) for p in sorted(events.rglob("*.json"))[:40]]
+    paths = sorted((DATA / "lineage/ol-compat/consumer-scenarios/airflow/events").glob("*.json"))
+    lines = [json.dumps(json.loads(path.read_bytes())) for path in paths]
+    assert len(lines) == 32
     (folder / "events.jsonl").write_text("\n".join([*lines[:20], "{broken", *lines[20:]]) + "\n")
     (folder / "array.json").write_text("[" + ",\n ".join(lines[:5]) + "]\n")
     (folder / "kube.json.gz").write_bytes(gzip.compress(K8S.read_bytes(), mtime=0))
@@ -85,7 +86,8 @@ def test_a_directory_and_a_server_say_the_same_of_every_record(place):
     assert unsalted[0] == unsalted[1]
     counts = {k: local.json[k] for k in ("recorded", "known", "refused")}
     assert counts == {k: remote.json[k] for k in counts}
-    assert counts["refused"] == 3
+    refused = {item["source"] for item in local.json["items"] if item["status"] == "refused"}
+    assert {os.path.basename(name) for name in refused} == BROKEN
     assert local.json["known"] > 0, "the array repeats some of the lines"
 
 
@@ -151,11 +153,8 @@ def test_evidence_from_a_server_is_checked_with_its_key_and_nothing_else(place, 
     options = ["--trace"] if asked == "trace" else []
     assert Ran("prove", KUBECTL, *options, "-o", name, cwd=tmp_path, env=place["asks"]).code == 0
     (tmp_path / "vkey").write_text(Ran("log", "status", "--json", env=place["asks"]).json["vkey"])
-    began = time.monotonic()
     ran = Ran("verify", name, "--offline", "--log-key", "vkey", "--json", cwd=tmp_path)
-    took = time.monotonic() - began
     assert (ran.code, ran.json["result"]) == (0, "proven")
-    assert took < 5
     written = bytearray((tmp_path / name).read_bytes())
     written[len(written) // 2] ^= 1
     (tmp_path / name).write_bytes(written)
@@ -203,23 +202,35 @@ def test_a_token_may_do_what_its_roles_say(place):
     assert "WHEREFROM_TOKEN" in gone.err
 
 
-def test_two_commands_on_one_directory_wait_for_each_other(tmp_path):
-    event = json.loads((DATA / "lineage/openlineage-spec/spec/tests").glob("*/*.json").__next__()
-                       .read_bytes())  # fmt: skip
-    del event
+def test_commands_on_one_directory_wait_for_each_other(tmp_path):
     started = [
         subprocess.Popen(
-            [WHEREFROM, "record", "-", "--json", "--data", tmp_path / "d"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=CLEAN,
+            [WHEREFROM, "record", path, "--json", "--data", tmp_path / "d"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=CLEAN,
         )
-        for _ in range(4)
-    ]  # fmt: skip
-    Ran("record", K8S, "--data", tmp_path / "d")
-    results = [p.communicate(CADDY.read_bytes(), timeout=60) for p in started]
-    assert [p.returncode for p in started] == [0] * 4, results
-    indexes = [json.loads(out)["items"][0]["index"] for out, _ in results]
-    assert len(set(indexes)) == 1
+        for path in (K8S, CADDY) * 2
+    ]
+    results = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0] * 4, results
+    items = [json.loads(out)["items"][0] for out, _ in results]
+    assert sorted(item["index"] for item in items) == [1, 1, 2, 2]
+    assert sorted(item["status"] for item in items) == ["known"] * 2 + ["recorded"] * 2
     assert Ran("log", "audit", "--data", tmp_path / "d").code == 0
+
+
+def test_a_slow_input_keeps_nobody_else_out(tmp_path):
+    slow = subprocess.Popen(
+        [WHEREFROM, "record", "-", "--json", "--data", tmp_path / "d"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=CLEAN,
+    )
+    assert Ran("record", K8S, "--data", tmp_path / "d").code == 0
+    out, err = slow.communicate(CADDY.read_bytes(), timeout=60)
+    assert (slow.returncode, json.loads(out)["items"][0]["index"]) == (0, 2), err
 
 
 def test_a_server_that_is_gone_is_told(place):
@@ -233,12 +244,3 @@ def test_a_reader_that_stops_reading_is_no_error(place):
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, timeout=60, env=CLEAN
     )
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_help_answers_at_once():
-    times = []
-    for _ in range(3):
-        began = time.monotonic()
-        assert Ran("--help").code == 0
-        times.append(time.monotonic() - began)
-    assert min(times) < 0.5, "about 0.1 s on an idle machine"

@@ -203,7 +203,9 @@ def test_sixty_megabytes_of_json_lines_cost_little_memory(server, client):
     def lines():
         for n in range(6000):
             event = json.loads(event_bytes(n % 30 + 30_000))
-            event["job"]["facets"] = {"sql": {"_producer": "p", "_schemaURL": "s", "query": "x" * 9_800}}
+            event["job"]["facets"] = {
+                "sql": {"_producer": "p", "_schemaURL": "s", "query": "x" * 9_800}
+            }
             yield json.dumps(event).encode() + b"\n"
 
     client.post("/v1/records", content=ndjson(range(40)))

@@ -1,4 +1,4 @@
-"""``wherefrom up --sample``, as a person starts it: what it prints, what then works, how it ends."""
+"""``wherefrom up --sample``: what it prints, what then works, and how it ends."""
 
 import os
 import shlex
@@ -48,6 +48,7 @@ def test_the_three_commands_it_prints_work_while_it_serves(server):
 def test_a_second_start_loads_nothing_twice(server):
     size = int(server.line.rpartition("size ")[2].rstrip(")\n"))
     assert server.terminate()[0] == 0
+    server.process.stdout.close()
     server.start()
     assert int(server.line.rpartition("size ")[2].rstrip(")\n")) == size
 
@@ -57,12 +58,6 @@ def test_an_interruption_from_the_keyboard_ends_it_cleanly(server):
     assert server.process.wait(20) == 0
     assert "Traceback" not in server.errors()
     assert not (server.data / "server.json").exists()
-
-
-def test_it_serves_well_within_ten_seconds(tmp_path):
-    began = time.monotonic()
-    with ServerProcess(tmp_path / "shop", "--sample"):
-        assert time.monotonic() - began < 10
 
 
 def test_a_taken_port_is_told_and_exits_3(server, tmp_path):

@@ -12,8 +12,9 @@ import sys
 import tempfile
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -48,15 +49,15 @@ def record(paths: tuple[str, ...], where: Where, as_json: bool) -> int:
     from wherefrom.cli.gather import sources
     from wherefrom.cli.places import writing
 
-    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool, _bar() as progress:
+    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
         tally = _Tally(spool if as_json else None)
-        with writing(where, create=True) as place:
-            intake = _Intake(place, tally)
+        with _bar(paths) as progress, ExitStack() as ends:
+            intake = _Intake(lambda: ends.enter_context(writing(where, create=True)), tally)
             for source in sources(paths):
                 progress(source.name, 0)
                 intake.take(source, progress)
             intake.flush()
-            log = place.position()
+            log = intake.place.position()
         if as_json:
             _write_items(tally, spool, log)
         else:
@@ -106,13 +107,20 @@ class _Tally:
 
 
 class _Intake:
-    """Batches on their way; what waits is a batch at most."""
+    """Batches on their way; what waits is a batch at most.
 
-    def __init__(self, place: Writing, tally: _Tally) -> None:
-        self._place = place
+    The place is opened for the first batch, so that a slow input keeps nobody else out before.
+    """
+
+    def __init__(self, open_place: Callable[[], Writing], tally: _Tally) -> None:
+        self._open_place = open_place
         self._tally = tally
         self._waiting: list[Found] = []
         self._bytes = 0
+
+    @cached_property
+    def place(self) -> Writing:
+        return self._open_place()
 
     def take(self, source: Any, progress: Callable[[str, int], None]) -> None:
         """Take every record of one source."""
@@ -133,7 +141,7 @@ class _Intake:
         from wherefrom.log.recorder import refused
 
         contents = [f.content for f in self._waiting if f.content is not None]
-        outcomes = iter(self._place.record(contents) if contents else ())
+        outcomes = iter(self.place.record(contents) if contents else ())
         for found in self._waiting:
             outcome = next(outcomes) if found.refusal is None else refused(found.refusal)
             self._tally.add(found, outcome)
@@ -188,7 +196,7 @@ def _tell_refused(tally: _Tally) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[str, int], None]]:
+def _bar(paths: Sequence[str]) -> Iterator[Callable[[str, int], None]]:
     """A bar on standard error once there is much to do, if somebody watches."""
     if not sys.stderr.isatty():
         yield lambda name, size: None
@@ -198,7 +206,7 @@ def _bar() -> Iterator[Callable[[str, int], None]]:
     def progress(name: str, size: int) -> None:
         state["bytes"] += size
         if state["bar"] is None and state["bytes"] > _BAR_AFTER_BYTES:
-            state["bar"], state["task"] = _start_bar()
+            state["bar"], state["task"] = _start_bar(paths)
         if state["bar"] is not None:
             shown = cut(name, columns() // 2)
             state["bar"].update(state["task"], completed=state["bytes"], description=shown)
@@ -210,20 +218,17 @@ def _bar() -> Iterator[Callable[[str, int], None]]:
             state["bar"].stop()
 
 
-def _start_bar() -> tuple[Any, Any]:
+def _start_bar(paths: Sequence[str]) -> tuple[Any, Any]:
     from rich.console import Console
-    from rich.progress import (
-        DownloadColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from wherefrom.cli.gather import STDIN, sources
+
+    total = None if STDIN in paths else sum(source.size for source in sources(paths))
     bar = Progress(
-        SpinnerColumn(), DownloadColumn(), TransferSpeedColumn(),
+        BarColumn(20), DownloadColumn(), TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
         console=Console(stderr=True), transient=True,
     )  # fmt: skip
     bar.start()
-    return bar, bar.add_task("recording", total=None)
+    return bar, bar.add_task("recording", total=total)

@@ -20,14 +20,7 @@ import msgspec
 
 from wherefrom.cli.places import KeyChanged, LogAt
 from wherefrom.cli.settings import Where
-from wherefrom.errors import (
-    Corrupt,
-    Error,
-    NotAllowed,
-    Refused,
-    SettingError,
-    Unavailable,
-)
+from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note, recognise
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.log.recorder import Outcome, refused
@@ -259,12 +252,12 @@ def _read(answer: httpx.Response, kind: type[T]) -> T:
 
 
 def _no_answer(url: str, error: Exception) -> Unavailable:
-    return Unavailable(
-        "the server does not answer",
-        where=url,
-        got=str(error) or type(error).__name__,
-        do="Is it running? Start one with: wherefrom up",
-    )
+    said = str(error) or type(error).__name__
+    what, do = "the server does not answer", "Is it running? Start one with: wherefrom up"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        what = "the server's certificate is not trusted here"
+        do = 'Name its authority: ca = "FILE" in the file that WHEREFROM_CONFIG names'
+    return Unavailable(what, where=url, got=said, do=do)
 
 
 def _error_of(answer: httpx.Response, url: str) -> Error:

@@ -172,6 +172,8 @@ def _unzip(written: bytes, where: str) -> dict[str, bytes]:
                     raise LimitPassed(
                         "evidence is too large", where=where, expected=f"{BYTES_MAX} bytes at most"
                     )
+                if len(parts[name]) != info.file_size:
+                    raise Malformed("a part lies about its size", where=f"{where} {name}")
     except _ZIP_ERRORS as error:
         raise Malformed("not a readable zip", where=where, got=str(error)) from error
     return parts

@@ -101,9 +101,7 @@ def test_while_the_disk_is_slow_questions_are_answered(server, client, disk, num
     assert answers[0].status_code == 201
 
 
-def test_a_disk_that_fails_is_503_and_the_next_record_is_taken(
-    server, client, monkeypatch, number
-):
+def test_a_disk_that_fails_is_503_and_the_next_record_is_taken(server, client, monkeypatch, number):
     def fails(_):
         monkeypatch.undo()
         raise StorageError("no space left on the disk")

@@ -41,7 +41,9 @@ def pool(recorder):
     yield pool
     pool.close()
     started = {p: began for p, began in family_of(os.getpid()).items() if p not in before}
-    judges = {p: began for p, began in started.items() if b"resource_tracker" not in command_line(p)}
+    judges = {
+        p: began for p, began in started.items() if b"resource_tracker" not in command_line(p)
+    }
     assert wait_gone(judges), "a judge was left behind"
 
 
@@ -115,9 +117,7 @@ def test_a_killed_judge_costs_the_batch_nothing_but_the_detour(recorder, pool):
     contents = [event_bytes(n) for n in range(200)]
 
     async def killed():
-        assert await pool.judge(
-            contents, principal=local(0), received=RECEIVED, only=None
-        )
+        assert await pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
         judging = asyncio.create_task(
             pool.judge(contents * 20, principal=local(0), received=RECEIVED, only=None)
         )

@@ -77,12 +77,16 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used():
 
 def test_every_schema_is_a_schema():
     for schema in openapi()["components"]["schemas"].values():
-        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+        jsonschema_rs.meta.validate(
+            {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"}
+        )
 
 
 def test_what_takes_a_token_says_which_role_it_must_have(server):
     for (method, path), operation in operations().items():
-        asked = path.replace("{index}", "0").replace("{id}", "entry:0").replace("{path}", "0/000.p/1")
+        asked = (
+            path.replace("{index}", "0").replace("{id}", "entry:0").replace("{path}", "0/000.p/1")
+        )
         for who, roles in {"reader": {"read"}, "sender": {"record"}, None: set()}.items():
             with server.as_(who) as client:
                 status = client.request(method, asked).status_code
@@ -163,7 +167,9 @@ def test_every_answer_is_as_it_is_described(server, client):
         answer = client.request(method, asked, content=body, headers=headers)
         check_answer(operation, answer)
         if body and answer.is_success and "keys" in path + asked:
-            check(operation["requestBody"]["content"]["application/json"]["schema"], json.loads(body))
+            check(
+                operation["requestBody"]["content"]["application/json"]["schema"], json.loads(body)
+            )
         seen.add((operation["operationId"], str(answer.status_code)))
     good = {
         (operation["operationId"], status)
@@ -197,9 +203,7 @@ def test_the_page_lists_every_route_with_its_role_and_its_good_answers():
         roles = [role for scheme in operation["security"] for role in scheme["bearer"]]
         good = {status for status in operation["responses"] if status[0] == "2"}
         described[f"`{method} {path}`"] = (roles[0] if roles else "–", good)
-    listed = {
-        route: (role, set(answers.split(", "))) for route, role, answers, _ in rows("Routes")
-    }
+    listed = {route: (role, set(answers.split(", "))) for route, role, answers, _ in rows("Routes")}
     assert listed == described
 
 

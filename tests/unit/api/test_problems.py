@@ -70,7 +70,9 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(client, method, path, al
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/checkpoint", "/healthz", "/v1/log", "/v1/records/0", "/v1/keys"])
+@pytest.mark.parametrize(
+    "path", ["/checkpoint", "/healthz", "/v1/log", "/v1/records/0", "/v1/keys"]
+)
 def test_head_is_get_without_the_body(client, path):
     head, get = client.head(path), client.get(path)
     assert (head.status_code, head.content) == (200, b"")
@@ -131,7 +133,9 @@ def test_an_id_reaches_the_reader_exactly_as_it_was_written(client, text):
 def test_dots_and_slashes_in_an_id_are_part_of_the_id(server, path):
     token = server.token["admin"].encode()
     line = f"GET /v1/show/{path} HTTP/1.1".encode()
-    status, said = raw(server, line + b"\r\nHost: a\r\nAuthorization: Bearer " + token + b"\r\n\r\n")
+    status, said = raw(
+        server, line + b"\r\nHost: a\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
+    )
     assert status == 404
     assert said["got"] == urllib.parse.unquote(path)
 

@@ -221,9 +221,7 @@ def test_evidence_speaks_of_one_checkpoint_when_the_log_grows_meanwhile(
 
     monkeypatch.setattr(server.log, "prove", prove_later)
     evidence = server.desk.prove("s3://bucket/clean/7", whole_trace=True)
-    checked = report(
-        check_parsed(evidence_file.parse(evidence.written), server.folder.log_vkey())
-    )
+    checked = report(check_parsed(evidence_file.parse(evidence.written), server.folder.log_vkey()))
     assert checked.result == "proven", checked.steps
 
 

@@ -25,9 +25,7 @@ def check_receipt(server, written, *, index):
     """What a verifier does with a receipt, knowing the log's key: returns the entry."""
     proof = tlog_proof.parse(written.encode())
     assert proof.index == index
-    signed = checkpoint.parse(
-        check_note(note.parse(proof.checkpoint), [server.folder.log_vkey()])
-    )
+    signed = checkpoint.parse(check_note(note.parse(proof.checkpoint), [server.folder.log_vkey()]))
     verify_inclusion(
         leaf_hash=hash_leaf(proof.extra),
         index=proof.index,
@@ -103,7 +101,9 @@ def test_the_same_record_sent_by_many_at_once_is_one_entry(server, number):
     with server.as_("admin") as client:
         client.get("/healthz")
         senders = [
-            threading.Thread(target=lambda: answers.append(client.post("/v1/records", content=body)))
+            threading.Thread(
+                target=lambda: answers.append(client.post("/v1/records", content=body))
+            )
             for _ in range(12)
         ]
         for sender in senders:

@@ -161,7 +161,9 @@ def test_offline_without_a_key_is_misuse(ask):
 
 
 def test_steps_are_numbered_and_marked(ask):
-    out = ask("verify", "app").out
+    ran = ask("verify", "app")
+    assert ran.code == 1, "unproven is no yes"
+    out = ran.out
     assert out.startswith("1. ✓ checkpoint: signed by the key of ")
     assert "5. ✗ trust: entry 1: channel, entry 2: channel." in out
     assert "UNPROVEN" in out

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.cli.running import event, lines, run
 from wherefrom.cli import record as module
+from wherefrom.cli.local import LocalWriting
 
 KEYS = ["source", "line", "index", "content", "status", "code", "reason"]
 
@@ -60,10 +61,21 @@ def test_items_stay_in_order_across_batches_and_refusals(tmp_path, monkeypatch):
     assert indexes == list(range(1, 17))
 
 
-def test_a_batch_ends_at_its_bytes_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_BYTES", 1)
-    (tmp_path / "a").write_bytes(lines(range(5)))
-    assert run("record", tmp_path / "a", "--json", data=tmp_path / "d").json["recorded"] == 5
+def test_a_batch_ends_at_its_records_or_its_bytes(tmp_path, monkeypatch):
+    batches = []
+    record = LocalWriting.record
+
+    def counted(place, contents):
+        batches.append(len(contents))
+        return record(place, contents)
+
+    monkeypatch.setattr(LocalWriting, "record", counted)
+    monkeypatch.setattr(module, "BATCH_RECORDS", 4)
+    (tmp_path / "a").write_bytes(lines(range(10)))
+    assert run("record", tmp_path / "a", data=tmp_path / "d").code == 0
+    monkeypatch.setattr(module, "BATCH_BYTES", 2 * len(lines([1])) - 10)
+    assert run("record", tmp_path / "a", data=tmp_path / "e").code == 0
+    assert batches == [4, 4, 2, *[2] * 5]
 
 
 def test_an_unreadable_file_is_told_and_the_rest_is_recorded(tmp_path):

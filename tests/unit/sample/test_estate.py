@@ -52,7 +52,8 @@ def test_all_but_two_statements_are_signed_by_keys_that_are_known(tmp_path):
     assert sorted(e.trust.level for e in judged).count("signed") == len(judged) - 2
 
 
-def test_each_question_that_is_suggested_has_an_answer(tmp_path, capsys):
+def test_each_question_that_is_suggested_has_an_answer(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     folder = DataFolder(tmp_path / "d")
     folder.create()
     load_sample(folder)

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import sys
 import threading
 
 import pytest
@@ -12,6 +13,7 @@ from tests.logs import FilePlace
 from wherefrom.errors import Corrupt, JournalFailed, StorageError
 from wherefrom.storage import segment as segments
 from wherefrom.storage.contracts import EMPTY, Tail
+from wherefrom.storage.frames import encode
 from wherefrom.storage.segment import MARK_BYTES, Segment, SegmentName
 
 
@@ -284,11 +286,16 @@ def test_readers_in_many_threads_all_read_what_was_written(tmp_path):
             except Exception as error:  # noqa: BLE001 - whatever a thread meets must be seen
                 odd.append(error)
 
-    threads = [threading.Thread(target=read, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=read, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(often)
     assert odd == []
 
 
@@ -306,3 +313,13 @@ def test_a_segment_that_holds_less_than_its_successor_says_is_corrupt(place):
 def test_another_spelling_of_a_segments_name_is_corrupt(tmp_path, name):
     with pytest.raises(Corrupt, match="not the name of a journal segment"):
         Segment(tmp_path / name)
+
+
+def test_a_segment_that_follows_another_place_is_not_beyond_the_tail(place):
+    tail = begun(place).append(records(range(3)))
+    name = SegmentName(3, 1)
+    for before, found in ((tail, [record(4)]), (tail._replace(length=tail.length - 1), [])):
+        path = place.folder / "journal" / name.to_text()
+        path.write_bytes(segments.write_header(name, before) + b"".join(encode([record(4)])))
+        beyond = place.journal().beyond(tail=tail, epoch=1)
+        assert [r for _, batch in beyond for r in batch] == found

@@ -76,7 +76,7 @@ def zipped(named, *, method=zipfile.ZIP_STORED):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, written in named.items() if isinstance(named, dict) else named:
-            archive.writestr(zipfile.ZipInfo(name), written)
+            archive.writestr(zipfile.ZipInfo(name), written, compress_type=method)
     return out.getvalue()
 
 

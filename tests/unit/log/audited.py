@@ -1,0 +1,26 @@
+"""A log to damage, and the report on it."""
+
+from tests.logs import reader
+from wherefrom.log.audit import audit
+
+
+def check(place, **changes):
+    """The report, after making sure that nothing in it is without words."""
+    report = audit(reader(place, refresh=False, **changes), dedup_folder=place.dedup_folder)
+    assert all(problem.file and problem.what for problem in report.problems)
+    return report
+
+
+def only(report):
+    (problem,) = report.problems
+    return problem.entry, problem.file, problem.what
+
+
+def segments(place):
+    return sorted((place.folder / "journal").glob("*.wfj"))
+
+
+def replace(path, old, new):
+    written = path.read_bytes()
+    assert written.count(old) == 1
+    path.write_bytes(written.replace(old, new))

@@ -1,0 +1,82 @@
+"""The worked examples in docs/formats are what the code writes, byte for byte."""
+
+import json
+import re
+
+import pytest
+
+from tests.logs import SERVICE_KEY
+from tests.paths import REPOSITORY
+from wherefrom.formats import dsse, own
+from wherefrom.formats import entry as entries
+from wherefrom.formats.own import Tombstone
+from wherefrom.keys.ed25519 import check
+from wherefrom.merkle.hashing import hash_leaf
+from wherefrom.storage.contracts import EMPTY, Record, Tail
+from wherefrom.storage.frames import encode
+from wherefrom.storage.segment import SegmentName, write_header
+
+NONCE, CONTENT = bytes(range(16)), b"hello"
+
+
+def page(name):
+    return (REPOSITORY / "docs/formats" / name).read_text()
+
+
+def blocks(name, language=""):
+    fenced = re.findall(r"^```([a-z]*)\n(.*?)^```$", page(name), re.DOTALL | re.MULTILINE)
+    return [block for marked, block in fenced if marked == language]
+
+
+def hexadecimal(text):
+    return bytes.fromhex("".join(text.split()))
+
+
+@pytest.fixture
+def written():
+    (block,) = blocks("entry.md", "json")
+    return block.strip().encode()
+
+
+def test_the_entry_is_in_its_one_spelling_and_commits_to_its_content(written):
+    assert entries.parse(written).content == entries.commit(nonce=NONCE, content=CONTENT)
+    assert hash_leaf(written).hex() in page("entry.md")
+    assert written.decode() in page("journal.md")
+
+
+def test_the_frame_is_what_the_journal_writes(written):
+    frame = b"".join(encode([Record(written, NONCE, CONTENT)]))
+    (block,) = [b for b in blocks("journal.md") if b.startswith("03 ")]
+    lines = [re.split(r"  +", line)[0] for line in block.strip().split("\n")]
+    head, crc, entry, nonce, content = lines
+    assert hexadecimal(head + crc + entry[:4]) == frame[:7]
+    assert hexadecimal(nonce + content) == frame[-21:]
+    assert len(frame) == 282 == 7 + len(written) + 21
+
+
+def test_the_headers_are_what_the_journal_writes():
+    first, second = (hexadecimal(b) for b in blocks("journal.md") if b.startswith("57464a"))
+    assert first == write_header(SegmentName(0, 1), EMPTY)
+    before = Tail(1, SegmentName(0, 1).to_text(), 346)
+    assert second == write_header(SegmentName(1, 2), before)
+
+
+def test_the_tombstone_is_what_the_service_key_signs():
+    payload, envelope = (block.strip() for block in blocks("own-records.md", "json"))
+    read = dsse.parse(json.loads(envelope))
+    assert read.payload.decode() == payload
+    decision = own.parse_payload(read.payload_type, read.payload)
+    assert decision == Tombstone(
+        entry=7,
+        reason="requested by its producer",
+        by="local:0",
+        at="2026-01-01T00:00:00.000000Z",
+    )
+    message = dsse.pae(read.payload_type, read.payload)
+    check(SERVICE_KEY.public_key, message, read.signatures[0].sig)
+    assert read.signatures[0].keyid == SERVICE_KEY.id
+
+
+@pytest.mark.parametrize("kind", sorted(entries.ENTRY_KINDS))
+def test_every_kind_of_entry_is_in_the_table(kind):
+    assert f"`{kind}`" in page("entry.md")
