@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from bench.report import Results, Row
 from bench.sizes import FULL, QUICK, Sizes
 
 # In this order: ingest fills the log that the audit reads; the graph comes before what grows it.
-AREAS: Final[Mapping[str, Callable[[Place], Iterator[Row]]]] = {
+AREAS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "disk": disk.measure,
     "adds": adds.measure,
     "ingest": ingest.measure,

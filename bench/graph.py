@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import walks
 from bench.bursts import warm
 from bench.inputs import Layered
 from bench.load import Job, loading
@@ -46,6 +47,8 @@ def measure(place: Place) -> Iterator[Row]:
         },
     )
     yield from _finds(place, open_desk(folder, log), made)
+    tops = made.tops(place.sizes.questions)
+    yield from walks.measure(GraphReader(folder.graph_path), tops, depth=_DEPTH)
     with serving(folder) as server:
         yield from _traces(place, server, made)
 

@@ -30,6 +30,8 @@ COMMAND: Final = (
     "-c",
     "import sys; from wherefrom.cli.main import main; sys.exit(main())",
 )
+# A server hangs up after five idle seconds.
+_IDLE_SECONDS_MAX: Final = 3.0
 _CAUGHT_UP_WITHIN_SECONDS: Final = 300.0
 
 
@@ -37,10 +39,15 @@ class Line:
     """One keep-alive connection. Not for several threads."""
 
     def __init__(self, port: int, token: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._token = token.encode()
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._left = b""
+        self._used = time.monotonic()
 
     def close(self) -> None:
         """Hang up."""
@@ -61,6 +68,9 @@ class Line:
         return self._ask(b"POST", path, body)
 
     def _ask(self, method: bytes, path: str, body: bytes) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > _IDLE_SECONDS_MAX:
+            self.close()
+            self._connect()
         self._socket.sendall(request(method, path, self._token, body))
         while (end := self._left.find(b"\r\n\r\n")) < 0:
             self._more()
@@ -69,6 +79,7 @@ class Line:
             self._more()
         answer = self._left[end + 4 : end + 4 + length]
         self._left = self._left[end + 4 + length :]
+        self._used = time.monotonic()
         return int(head[9:12]), answer
 
     def _more(self) -> None:

@@ -138,7 +138,9 @@ class Inside:
     def as_(self, name=None, **options):
         """A client with the token of ``name``, or with none."""
         headers = {"Authorization": f"Bearer {self.token[name]}"} if name else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=PLAIN, **options)
+        return httpx.Client(
+            base_url=self.url, headers=headers, verify=PLAIN, **{"timeout": 60, **options}
+        )
 
     def fold(self):
         return fold_views(self.folder, self.log)
@@ -225,6 +227,17 @@ class ServerProcess:
 
     def _close(self):
         self.process.stdout.close()
+
+
+def run_up(data, *options):
+    """``wherefrom up`` that is expected not to serve."""
+    return subprocess.run(
+        [WHEREFROM, "up", "--data", data, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def children(pid):

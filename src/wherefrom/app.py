@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import struct
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,6 @@ from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views.graph import GraphReader, GraphView
 
-DATA_DEFAULT: Final = "./wherefrom-data"
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
 _SERVICE_KEY = "keys/service.key"
@@ -168,6 +168,13 @@ class DataFolder:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
 
+    def drop_indexes(self) -> None:
+        """Remove what the next writer makes again from the journal."""
+        shutil.rmtree(self.path / "dedup", ignore_errors=True)
+        (self.path / "decisions.json").unlink(missing_ok=True)
+        for marks in (self.path / "journal").glob("*.idx"):
+            marks.unlink()
+
     # -- who holds it
 
     @contextmanager
@@ -224,10 +231,17 @@ class DataFolder:
 
 
 @contextmanager
-def open_recorder(folder: DataFolder, *, extends: Checkpoint | None = None) -> Iterator[Recorder]:
-    """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt."""
+def open_recorder(
+    folder: DataFolder, *, extends: Checkpoint | None = None, afresh: bool = False
+) -> Iterator[Recorder]:
+    """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt.
+
+    ``afresh`` makes tiles and indexes again from the entries, whatever is stored of them.
+    """
     folder.need()
     with folder.held():
+        if afresh:
+            folder.drop_indexes()
         journal = FileJournal(folder.path / "journal")
         writer = LogWriter(
             origin=folder.origin,
@@ -238,7 +252,7 @@ def open_recorder(folder: DataFolder, *, extends: Checkpoint | None = None) -> I
             home=folder.home(),
             dedup_folder=folder.path / "dedup",
         )
-        writer.open(extends=extends)
+        writer.open(extends=extends, afresh=afresh)
         recorder = Recorder(
             writer,
             decisions=Decisions(folder.path / "decisions.json"),

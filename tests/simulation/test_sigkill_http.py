@@ -67,7 +67,7 @@ class Ledger:
 
     def some(self, chosen, count):
         with self._lock:
-            known = [*self.content_at.values()] + self.unanswered
+            known = [*self.content_at.values(), *self.unanswered]
         return chosen.sample(known, min(count, len(known)))
 
 
@@ -199,7 +199,7 @@ def check_receipt(folder, index, written, now=None):
 
 
 def check_receipts(folder, ledger):
-    """Each receipt of the last life verifies; its checkpoint is one more that must hold for ever."""
+    """Each receipt of the last life verifies; its checkpoint too must hold for ever."""
     for index, written in ledger.receipts:
         _, signed_note = check_receipt(folder, index, written)
         ledger.saw(signed_note)

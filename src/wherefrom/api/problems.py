@@ -72,8 +72,9 @@ def _methods(request: Request) -> set[str]:
 
 async def on_slip(_: Request, __: Exception) -> Response:
     """500, without a word of what went wrong: that may quote anything."""
+    # The server closes the connection after a mistake, so that the client must not send more on it.
     said = problem("error", "the server made a mistake", status=500, do="Its log has the trace")
-    return JSONResponse(said, 500, media_type=MEDIA_TYPE)
+    return JSONResponse(said, 500, {"Connection": "close"}, media_type=MEDIA_TYPE)
 
 
 async def on_client_gone(_: Request, __: Exception) -> Response:

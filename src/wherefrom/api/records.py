@@ -6,7 +6,6 @@ A small plain body is read on the event loop and committed as one; what is large
 is read in parts on a worker thread, so that neither its size nor what it unpacks to costs memory
 or holds up the loop (``bodies``).
 
-
 Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0
 """
 

@@ -17,6 +17,7 @@ from wherefrom.cli.settings import Where, placed, placed_locally
 from wherefrom.cli.targets import read_file
 
 if TYPE_CHECKING:
+    from wherefrom.log.audit import Report
     from wherefrom.log.compare import Finding
 
 PROBLEMS_SHOWN: Final = 50
@@ -69,15 +70,53 @@ def audit(where: Where, as_json: bool) -> int:
     if as_json:
         write_json(report)
     else:
-        for problem in report.problems[:PROBLEMS_SHOWN]:
-            at = f"entry {problem.entry}, " if problem.entry is not None else ""
-            click.echo(f"✗ {at}{problem.file}: {problem.what}")
-        if len(report.problems) > PROBLEMS_SHOWN:
-            click.echo(f"✗ and {len(report.problems) - PROBLEMS_SHOWN} more; --json lists them")
-        read = f"{count(report.entries, 'entry', 'entries')} read"
-        found = count(len(report.problems), "problem") if report.problems else "no problem"
-        click.echo(f"{read}, {found}")
+        _show_report(report)
     return NO if report.problems else YES
+
+
+@log.command()
+@placed_locally
+def recover(where: Where, as_json: bool) -> int:
+    """Make tiles, indexes and views again from the entries.
+
+    For a directory whose audit found damage. What the entries still prove is made again and
+    checked against the signed root; then the log is audited, and what cannot be saved is named.
+    No server may hold the directory. Exits 1 if damage remains.
+    """
+    from wherefrom.app import fold_views, log_at_rest, open_log, open_recorder
+    from wherefrom.cli.local import need_log
+    from wherefrom.errors import Corrupt
+    from wherefrom.log.audit import audit as run
+
+    folder = need_log(where.data)
+    made: list[str] = []
+    try:
+        with open_recorder(folder, afresh=True):
+            made += ["tiles", "indexes"]
+        fold_views(folder, open_log(folder), rebuild=True)
+        made.append("views")
+    except Corrupt as error:
+        warn(f"not everything could be made again: {error}")
+    with _progress("auditing") as progress:
+        report = run(log_at_rest(folder), dedup_folder=folder.path / "dedup", progress=progress)
+    if as_json:
+        answer = {"entries": report.entries, "rebuilt": made, "problems": report.problems}
+        write_json(answer)
+    else:
+        click.echo(f"made again from the entries: {', '.join(made) or 'nothing'}")
+        _show_report(report)
+    return NO if report.problems else YES
+
+
+def _show_report(report: Report) -> None:
+    for problem in report.problems[:PROBLEMS_SHOWN]:
+        at = f"entry {problem.entry}, " if problem.entry is not None else ""
+        click.echo(f"✗ {at}{problem.file}: {problem.what}")
+    if len(report.problems) > PROBLEMS_SHOWN:
+        click.echo(f"✗ and {len(report.problems) - PROBLEMS_SHOWN} more; --json lists them")
+    read = f"{count(report.entries, 'entry', 'entries')} read"
+    found = count(len(report.problems), "problem") if report.problems else "no problem"
+    click.echo(f"{read}, {found}")
 
 
 @log.command()

@@ -86,6 +86,7 @@ class _Audit:
         self._problems: list[Problem] = []
         self._size = 0
         self._erased: set[int] = set()
+        self._unlike: dict[int, str] = {}
         self._tombstones: dict[int, int] = {}
         self._genesis: bytes | None = None
 
@@ -159,6 +160,7 @@ class _Audit:
             self._problems += checked.problems
             tree.missing.update(checked.missing)
             self._erased.update(checked.erased)
+            self._unlike.update(checked.unlike)
             self._tombstones = checked.tombstones | self._tombstones
             self._genesis = self._genesis or checked.genesis
             self._progress(checked.limit, self._size)
@@ -190,10 +192,16 @@ class _Audit:
         for index in sorted(unexplained):
             what = f"entry {index}: content and nonce are zeros, and no tombstone names it"
             self._problem(index, "journal", what)
+        for index, file in self._unlike.items():
+            if index not in self._tombstones:
+                what = "its content or nonce is not what the entry commits to"
+                self._problem(index, file, f"entry {index}: {what}")
         for index, tombstone in sorted(self._tombstones.items()):
             if index not in self._erased and self._is_held(index):
-                what = f"entry {index}: erased by entry {tombstone}, but its content is still held"
-                self._problem(index, "journal", what)
+                left = "a part of its content" if index in self._unlike else "its content"
+                what = f"erased by entry {tombstone}, but {left} is still held; erase it again"
+                file = self._unlike.get(index, "journal")
+                self._problem(index, file, f"entry {index}: {what}")
 
     def _newer_tombstones(self) -> Iterator[int]:
         with suppress(Error):

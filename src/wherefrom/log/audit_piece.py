@@ -68,6 +68,7 @@ class Checked(msgspec.Struct):
     loose       (index, leaf hash or None) of tiles that are not wholly in this piece
     roots       of the full level-0 tiles from number ``tile`` on; None where nothing tells
     missing     tiles that could not be found, and what they must hold
+    unlike      entry → file, where content or nonce is not what the entry commits to
     erased      entries whose content and nonce are zeros
     tombstones  entry → the tombstone that names it
     genesis     the content of entry 0, if this piece has it
@@ -80,6 +81,7 @@ class Checked(msgspec.Struct):
     roots: list[bytes | None] = []
     problems: list[Problem] = []
     missing: dict[str, bytes | None] = {}
+    unlike: dict[int, str] = {}
     erased: list[int] = []
     tombstones: dict[int, int] = {}
     genesis: bytes | None = None
@@ -151,8 +153,7 @@ class _PieceCheck:
                 if beside.count(0) != len(beside):
                     self._problem(index, part.file, "its nonce is erased and its content is not")
             elif commitment and sha256(beside).hexdigest().encode() != commitment:
-                what = "its content or nonce is not what the entry commits to"
-                self._problem(index, part.file, what)
+                checked.unlike[index] = part.file
             elif own_kind == b"tombstone":
                 self._take_tombstone(index, beside[NONCE_BYTES:], part.file)
             elif own_kind == b"genesis" and index == 0:

@@ -111,10 +111,11 @@ class LogWriter:
 
     # -- opening
 
-    def open(self, *, extends: Checkpoint | None = None) -> None:
+    def open(self, *, extends: Checkpoint | None = None, afresh: bool = False) -> None:
         """Recover, check what is stored against what was signed, and claim the next epoch.
 
         extends  a checkpoint from elsewhere that this log must begin with; lifts read-only
+        afresh   believe no stored tile: make every one again from the entries
         Raises Corrupt if stored bytes do not lead to the signed root; ReadOnly for a copy of a
         log without ``extends``; Fenced if another writer claims at the same time.
         """
@@ -122,7 +123,7 @@ class LogWriter:
         if found is not None:
             self._generation, self._state = found[0], states.parse(found[1])
             self._check_home(extends)
-            self._load_signed()
+            self._load_signed(afresh=afresh)
             self._take_unsigned()
         if extends is not None:
             self._need_extends(extends)
@@ -136,7 +137,7 @@ class LogWriter:
                 do="Give the newest checkpoint you know of: wherefrom up --extends FILE",
             )
 
-    def _load_signed(self) -> None:
+    def _load_signed(self, *, afresh: bool) -> None:
         """Rebuild the tree at the signed size, and check that it has the signed root."""
         signed = self._read_checkpoint(self._state.checkpoint.encode())
         if signed.size != self._state.size:
@@ -146,7 +147,7 @@ class LogWriter:
                 got=self._state.size,
             )
         self._tail = Tail(self._state.size, self._state.segment, self._state.length)
-        start = self._state.tiles // TILE_WIDTH * TILE_WIDTH
+        start = 0 if afresh else self._state.tiles // TILE_WIDTH * TILE_WIDTH
         self._tree = LogTree.at(start, self._read_tile)
         stored = self._journal.entries(tail=self._tail, first=start, limit=self._tail.size)
         full = self._tree.extend(hash_leaves(stored))

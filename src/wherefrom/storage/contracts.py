@@ -109,7 +109,10 @@ class Journal(Protocol):
         """The same with nonces and contents; those erased are None. Raises Corrupt, IndexError."""
 
     def erase(self, index: int, *, tail: Tail) -> None:
-        """Overwrite the content and nonce of an entry, durably. Erasing again changes nothing."""
+        """Overwrite the content and nonce of an entry, durably. Erasing again changes nothing.
+
+        After a crash in the middle a part of the content may still be read: erase it again.
+        """
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """A trace as a tree: what a person reads, at a hundred columns."""
 
 import msgspec
-import pytest
 
 from wherefrom.cli.draw import draw_path, draw_trace
 from wherefrom.query import Path as Way
@@ -46,11 +45,6 @@ BUILT = trace(
         edge(ARTIFACT, "derived_from", COMMIT, 13, entries=[13, 14, 15]),
     ],
 )
-
-
-@pytest.fixture(autouse=True)
-def _hundred_columns(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
 
 
 def drawn(answer, asked="kubectl"):

@@ -96,7 +96,23 @@ def test_a_tombstone_whose_content_is_still_held_is_found(place):
     made.commit([tombstone(42)])
     made.close()
     entry, _, what = only(check(place))
-    assert (entry, what) == (42, "entry 42: erased by entry 600, but its content is still held")
+    assert entry == 42
+    assert what.startswith("entry 42: erased by entry 600, but its content is still held")
+
+
+def test_an_erasure_that_a_crash_cut_short_is_told_from_a_changed_content(place):
+    small_log(place)
+    made = writer(place)
+    made.commit([tombstone(77)])
+    made.close()
+    replace(segments(place)[0], b"content 77", bytes(5) + b"nt 77")
+    entry, _, what = only(check(place))
+    assert entry == 77
+    assert "but a part of its content is still held; erase it again" in what
+    again = writer(place)
+    again.erase(77)
+    again.close()
+    assert check(place).problems == []
 
 
 def test_a_nonce_that_is_erased_and_its_content_not_is_found(place):
