@@ -276,7 +276,7 @@ def command_line(pid):
         return b""
 
 
-def wait_gone(family, *, seconds=10):
+def wait_gone(family, *, seconds=20):
     """Whether every process of ``family`` ends by itself; what does not is killed."""
     until = time.monotonic() + seconds
     while left := [pid for pid, began in family.items() if _began(pid) == began]:

@@ -45,6 +45,8 @@ class Intake:
         self.pool = JudgePool(recorder.rules)
         # The server counts outcomes; nobody else has to.
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
+        self._refused: dict[Principal, Counter[str]] = {}
+        self._refused_since = recorder.now()
 
     async def judge(
         self, pieces: Sequence[Piece], principal: Principal, only: str | None
@@ -86,6 +88,23 @@ class Intake:
             except Refused as error:
                 outcomes.append(refused(error))
         return outcomes, verified
+
+    def count(self, principal: Principal, items: Sequence[Item]) -> None:
+        """Count what became of a principal's records; refusals are summed for the log."""
+        for (status, code), number in Counter((i.status, i.code) for i in items).items():
+            self.on_outcome(status, code, number)
+            if code is not None:
+                self._refused.setdefault(principal, Counter())[code] += number
+
+    async def log_refusals(self) -> None:
+        """Log the refusals summed so far, a record for each principal."""
+        summed, self._refused = self._refused, {}
+        since, self._refused_since = self._refused_since, self.recorder.now()
+        for principal, codes in summed.items():
+            counts = dict(sorted(codes.items()))
+            await asyncio.to_thread(
+                self.recorder.note_refusals, principal, since=since, counts=counts
+            )
 
     def needs_verdicts(self, verified: list[Verified], committed: Committed) -> bool:
         """Did a content come again with more than a channel behind it?"""
@@ -154,8 +173,7 @@ async def take(
     principal = principal_of(request, "record")
     items = await _take_body(request, principal, only, prove, through)
     intake: Intake = request.app.state.intake
-    for (status, code), count in Counter((i.status, i.code) for i in items).items():
-        intake.on_outcome(status, code, count)
+    intake.count(principal, items)
     return items
 
 

@@ -6,9 +6,11 @@ reader   on a socket in the data directory: answers from the views and the store
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,6 +33,7 @@ from wherefrom.log.recorder import Recorder
 from wherefrom.query.desk import Desk
 
 Handler = Callable[[Request], Awaitable[Response]]
+REFUSALS_EVERY_SECONDS: Final = 60.0
 _ERRORS = {
     Error: on_error,
     NotAuthenticated: on_not_authenticated,
@@ -95,7 +98,10 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
         intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
             n
         )
+        noting = asyncio.create_task(_note_refusals(intake))
         yield
+        noting.cancel()
+        await intake.log_refusals()
         await group.close()
         intake.pool.close()
         recorder.commit = recorder.writer.commit
@@ -122,6 +128,13 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
     )
     app.state.tokens = tokens
     return app
+
+
+async def _note_refusals(intake: Intake) -> None:
+    """Log what was refused, summed, every minute in which something was."""
+    while True:
+        await asyncio.sleep(REFUSALS_EVERY_SECONDS)
+        await intake.log_refusals()
 
 
 def reader_app(

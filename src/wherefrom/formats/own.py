@@ -1,4 +1,4 @@
-"""What Wherefrom itself decides, as records: genesis, keys, verdicts, tombstones, gaps.
+"""What Wherefrom itself decides and notes: genesis, keys, verdicts, tombstones, gaps, refusals.
 
 Each is a DSSE envelope signed by the service key, whose payload is one small JSON object with a
 media type of its own. A stranger's envelope of these types is refused at the door, and a view
@@ -84,7 +84,15 @@ class Gap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     count: int = 1
 
 
-Decision = Genesis | KeyChange | Verdict | Tombstone | Gap
+class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much of one principal was refused from ``since`` on, for each code of a refusal."""
+
+    producer: str
+    since: str
+    counts: dict[str, int]
+
+
+Decision = Genesis | KeyChange | Verdict | Tombstone | Gap | Refusals
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
@@ -93,6 +101,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
     Gap: (PREFIX + "gap.v1+json", "gap"),
+    Refusals: (PREFIX + "refusals.v1+json", "refusals"),
 }
 _CLASSES: Final = {media_type: cls for cls, (media_type, _) in _TYPES.items()}
 KEY_ACTIONS: Final = ("trust", "retire", "revoke")

@@ -20,7 +20,7 @@ from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import NotFound, ReadOnly, Refused
 from wherefrom.formats import base64_strict, dsse, entry, recognise
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
-from wherefrom.formats.own import Decision, Genesis, KeyChange, Tombstone, Verdict
+from wherefrom.formats.own import Decision, Genesis, KeyChange, Refusals, Tombstone, Verdict
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_of
 from wherefrom.keys.keyring import KnownKey
@@ -234,6 +234,11 @@ class Recorder:
                 self._decide(Tombstone(entry=index, reason=reason, by=by, at=self._clock()))
         self.writer.erase(index)
         return self.decisions.erased[index]
+
+    def note_refusals(self, principal: Principal, *, since: str, counts: dict[str, int]) -> None:
+        """Log how many records of ``principal`` were refused since then, and why."""
+        producer = producer_of(principal, key=self._producer_key)
+        self._decide(Refusals(producer=producer, since=since, counts=counts))
 
     def finish_erasures(self) -> None:
         """Remove contents whose tombstone was logged just before a crash."""

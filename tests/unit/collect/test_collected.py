@@ -108,6 +108,7 @@ def test_a_principal_without_the_role_sends_nothing():
         ({"namespaces": ("shop*",)}, True),
         ({"namespaces": ("shop",)}, False),  # the input's namespace is another
         ({"namespaces": ("sho",)}, False),
+        ({"namespaces": ("shop-*",)}, False),
         ({"producers": ("https://ci.example/*",)}, True),
         ({"producers": ("https://ci.example/",)}, False),
         ({"kinds": ("event",), "namespaces": ("bank",)}, False),

@@ -173,7 +173,9 @@ def test_the_file_of_another_log_or_a_longer_one_or_another_version_is_not_belie
     kept, monkeypatch
 ):
     log, path = kept
-    assert state(caught_up(log_of(change(public(REVIEWER))), path))[1][0][0] == REVIEWER.id
+    other = log_of(*(change(public(REVIEWER), reason=str(n)) for n in range(len(HISTORY))))
+    assert (other.size, caught_up(other).keyring.get(REVIEWER.id).entry) == (log.size, 9)
+    assert state(caught_up(other, path)) == state(caught_up(other))
     caught_up(log, path)
     assert caught_up(log_of(), path).keyring.list() == []
     caught_up(log, path)

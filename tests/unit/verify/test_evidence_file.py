@@ -250,7 +250,7 @@ def test_as_of_a_size_below_the_verdict_it_does_not_count():
         ({"size": -1}, "the trace is of another log"),
         ({"size": 8}, "the trace is of another log"),  # its as_of is 9
         ({"size": 10}, "a tree of 10 cannot be in a tree of 9"),
-        ({"root": "00" * 32}, "leads to another root"),
+        ({"size": 9, "root": "00" * 32}, "leads to another root"),
         ({"root": "00"}, "is not a hash"),
         ({"root": "x"}, "is no trace"),
         ({"root": None}, "is no trace"),
@@ -260,6 +260,12 @@ def test_a_trace_of_another_log_or_another_state_of_it_is_refused(log, says):
     trace = trace_of(of().trace)
     trace["log"] |= log
     failed(changed(of().trace, trace=trace), "trace", says)
+
+
+@pytest.mark.parametrize("as_of", [-1, 0, 10])
+def test_a_trace_as_of_a_size_that_its_log_did_not_have_is_refused(as_of):
+    trace = trace_of(of().trace) | {"as_of": as_of, "edges": []}
+    failed(changed(of().trace, trace=trace), "trace", f"as of 1 to 9, got {of().key.name}, as of")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.folders import REVIEWER
+from tests.folders import REVIEWER, statement
 from tests.logs import (
+    LOG_KEY,
     ORIGIN,
     TIME,
     VKEY,
@@ -19,13 +20,15 @@ from tests.logs import (
     verified,
     writer,
 )  # fmt: skip
-from tests.unit.verify.evidence import of, parsed, parts, result, zipped
+from tests.unit.verify.evidence import changed, of, parsed, parts, result, zipped
 from wherefrom.errors import Error
-from wherefrom.formats import evidence_file, own, tlog_proof
+from wherefrom.formats import evidence_file, note, own, tlog_proof
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.own import Genesis, Tombstone, Verdict
+from wherefrom.formats.recognise import facts_of
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys.ed25519 import sign_note
 from wherefrom.keys.envelopes import sign_envelope
 
 KINDS = ("proof", "content", "trace", "erased")
@@ -127,12 +130,12 @@ def test_a_manifest_of_other_types_proves_nothing_new(field, value):
 # -- a log whose keeper lies: its key is right, its entries are not
 
 
-def lying(*verified_records, trace=None, left_out=()):
+def lying(*verified_records):
     """Evidence of every entry of a log made of these records."""
     place = MemoryPlace()
     writer(place).commit(verified_records)
     log = reader(place)
-    indexes = [i for i in range(len(verified_records)) if i not in left_out]
+    indexes = list(range(len(verified_records)))
     checkpoint, paths = log.prove(indexes)
     claimed = {}
     for index, path in zip(indexes, paths, strict=True):
@@ -143,7 +146,7 @@ def lying(*verified_records, trace=None, left_out=()):
         )
     position = log.position()
     said = {"origin": ORIGIN, "size": position.size, "root": position.root.hex()}
-    manifest = Manifest(of="x", log=said, trace=trace)
+    manifest = Manifest(of="x", log=said)
     return evidence_file.to_bytes(
         EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
     )
@@ -187,7 +190,7 @@ def test_a_verdict_signed_by_another_key_is_refused_though_the_log_holds_it():
 
 def test_a_tombstone_counts_only_for_an_entry_before_it():
     stones = [decided(Tombstone(entry=n, reason="r", by="self", at=TIME)) for n in (1, 3)]
-    after = lying(genesis(), *numbered([1]), stones[0], left_out=[])
+    after = lying(genesis(), *numbered([1]), stones[0])
     assert result(after, VKEY)[0] == "proven"
     files = parts(lying(genesis(), stones[1], *numbered([2, 3])))
     for name in ("contents/3", "contents/3.nonce"):
@@ -200,11 +203,39 @@ def test_a_tombstone_counts_only_for_an_entry_before_it():
 
 
 def test_a_content_that_no_format_reads_makes_a_trace_fail_and_not_the_checker():
-    place = lying(genesis(), *numbered([1]))
-    log = parsed(place).manifest.log
-    trace = {"log": log, "as_of": 2, "edges": []}
-    got = result(lying(genesis(), *numbered([1]), trace=trace), VKEY)
-    assert got[0] == "failed"
+    got = result(with_trace(lying(genesis(), *numbered([1]))), VKEY)
+    assert got[:2] == ("failed", "trace")
+
+
+def with_trace(written, **edge):
+    """The evidence, with an answer as of its own log: one edge, or none."""
+    log = parsed(written).manifest.log
+    return changed(written, trace={"log": log, "as_of": log["size"], "edges": [edge] * bool(edge)})
+
+
+def test_an_answer_does_not_rest_on_an_erased_entry_whose_content_was_kept_aside():
+    fact = facts_of(statement()).edges[0]
+    edge = {
+        "from": fact.source, "relation": fact.relation, "to": fact.target, "entry": 1,
+        "trust": "channel", "signers": [], "verdict": None, "door": "channel", "occurred": None,
+        "received": TIME, "properties": {},
+    }  # fmt: skip
+    kept = verified(statement())
+    assert result(with_trace(lying(genesis(), kept), **edge), VKEY)[0] == "proven"
+    erased = lying(genesis(), kept, decided(Tombstone(entry=1, reason="r", by="self")))
+    got = result(with_trace(erased, **edge), VKEY)
+    assert got[:2] == ("failed", "trace")
+    assert "entry 1 does not say this" in got[2]
+
+
+def test_a_checkpoint_under_the_right_key_and_another_origin_is_of_another_log():
+    evidence = parsed(lying(genesis()))
+    text = note.parse(evidence.checkpoint).text.replace(ORIGIN, "other.example/log")
+    signed = sign_note(text, name=ORIGIN, key=LOG_KEY)
+    named = parts(lying(genesis())) | {"checkpoint": signed}
+    got = result(zipped(named), VKEY)
+    assert got[:2] == ("failed", "checkpoint")
+    assert f"is of another log: expected {ORIGIN}, got other.example/log" in got[2]
 
 
 @given(st.binary(max_size=200))
