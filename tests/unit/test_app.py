@@ -93,13 +93,21 @@ def test_two_that_make_it_at_the_same_time_make_one_log(tmp_path, monkeypatch):
             both_looked.wait(10)
         return found
 
+    make_keys, times = DataFolder._make_keys, []
+
+    def made_once_more(self, origin):
+        times.append(origin)
+        make_keys(self, origin)
+
     monkeypatch.setattr(DataFolder, "exists", exists)
+    monkeypatch.setattr(DataFolder, "_make_keys", made_once_more)
     threads = [threading.Thread(target=folder.create, kwargs={"origin": f"{n}.x"}) for n in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     monkeypatch.undo()
+    assert times == [folder.origin]
     assert folder.log_key().verifier_key(folder.origin) == folder.log_vkey()
     assert record(folder, SIGNED)[0].index == 1
 

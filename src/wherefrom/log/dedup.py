@@ -86,6 +86,9 @@ class DedupIndex:
     def _load(self) -> list[Run]:
         if self._folder is None or not self._folder.is_dir():
             return []
+        # Half-written by a crash: it holds fingerprints that an erasure would not find.
+        for half in self._folder.glob("*.new"):
+            half.unlink()
         names = sorted(filter(None, (parse_name(p.name) for p in self._folder.iterdir())))
         chosen: list[Run] = []
         reached = 0

@@ -289,3 +289,12 @@ def test_an_index_longer_than_its_log_says_what_to_remove(place):
     a_run(place.dedup_folder, first=reached, count=500)
     with pytest.raises(Corrupt, match=r"longer than the log. Remove the folder dedup"):
         writer(place)
+
+
+def test_a_run_that_a_crash_left_half_written_is_removed(tmp_path):
+    folder = tmp_path / "dedup"
+    folder.mkdir()
+    half = folder / "0000000000000000-0000000000000016.new"
+    half.write_bytes(b"fingerprints")
+    DedupIndex(folder, is_held=lambda index, digest: True).close()
+    assert not half.exists()

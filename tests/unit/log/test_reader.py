@@ -1,5 +1,6 @@
 """A reader beside a writer: bounded by the signed checkpoint, never going back."""
 
+import sys
 import threading
 
 import pytest
@@ -161,13 +162,18 @@ def test_proofs_in_many_threads_beside_a_writer_all_hold(place):
             except Exception as error:  # noqa: BLE001 - whatever a thread meets must be seen
                 odd.append(error)
 
-    threads = [threading.Thread(target=prove, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for number in range(30):
-        made.commit(numbered(range(600 + number * 20, 620 + number * 20)))
-    for thread in threads:
-        thread.join()
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=prove, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(30):
+            made.commit(numbered(range(600 + number * 20, 620 + number * 20)))
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(often)
     assert odd == []
 
 

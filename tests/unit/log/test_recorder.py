@@ -172,6 +172,8 @@ def test_a_signature_says_nothing_of_what_another_format_read_in_the_same_bytes(
     index = one(recorder, chimera).index
     assert recorder.change_key(public(BUILDER), action="trust")[1] == 0
     assert trust_of(recorder, index) == Trust("channel")
+    assert recorder._signers(chimera) == ()
+    assert recorder._signers(envelope(statement(), BUILDER)) == (BUILDER.id,)
     assert one(recorder, chimera).index == index
     assert trust_of(recorder, index) == Trust("channel")
 

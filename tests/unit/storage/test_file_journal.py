@@ -272,7 +272,7 @@ def test_a_thousand_writers_leave_a_log_that_opens_and_few_open_files(tmp_path):
 
 
 def test_readers_in_many_threads_all_read_what_was_written(tmp_path):
-    place, odd = FilePlace(tmp_path, segment_bytes_max=20_000), []
+    place, odd = FilePlace(tmp_path), []
     tail, _ = many(place, batches=20)
     journal = place.journal()
 
