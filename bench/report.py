@@ -124,7 +124,11 @@ def to_markdown(results: Results) -> str:
         "| what | measured | goal | held | beside |",
         "|---|---|---|---|---|",
     ]
+    area = ""
     for row in results.rows:
+        if row.area != area:
+            area = row.area
+            lines.append(f"| **{area}** | | | | |")
         met = {True: "yes", False: "**no**", None: ""}[row.is_met]
         cells = (
             row.what, f"{number(row.value)} {row.unit}", row.goal_text, met, beside_text(row)

@@ -1,6 +1,6 @@
 """Everything on for a while: a load that does not wait, reads beside, and how fresh answers are.
 
-    load client (own process)   5,000 records/s, events and signed, 10 to 50 a request
+    load client (own process)   5,100 records/s, events and signed, 10 to 50 a request
     prober                      a signed record each 50 ms ──► acknowledged
     looker                      asks for the oldest probe not yet seen, by find and trace in turn
     reader                      a trace each 50 ms
@@ -120,6 +120,8 @@ def measure(place: Place) -> Iterator[Row]:
     """On the log whose graph is large already."""
     folder, made = place.layered()
     sizes = place.sizes
+    # A little more than the goal: the last answer comes after the last request is due.
+    offered = sizes.sustained_rate * 51 // 50
     with serving(folder) as server:
         server.trust_producer()
         warm(server, "sustained")
@@ -128,10 +130,10 @@ def measure(place: Place) -> Iterator[Row]:
             token=server.token,
             run="sustained",
             kind="mixed",
-            records=int(sizes.sustained_rate * sizes.sustained_seconds),
+            records=int(offered * sizes.sustained_seconds),
             batch=0,
             connections=16,
-            rate=sizes.sustained_rate,
+            rate=offered,
         )
         beside = _Beside(server, sizes.sustained_seconds, f"/v1/trace/{made.tops(1)[0]}?depth=10")
         with loading(job) as load:
@@ -146,11 +148,10 @@ def measure(place: Place) -> Iterator[Row]:
     refused = sum(sent.statuses.values()) - sent.recorded
     yield Row(
         area="sustained, everything on",
-        what=f"recorded of {sizes.sustained_rate:,}/s offered for {sizes.sustained_seconds:g} s",
+        what=f"recorded of {offered:,}/s offered for {sizes.sustained_seconds:g} s",
         value=sent.rate,
         unit="/s",
-        # The last answers come after the last request: a hundredth is not held against it.
-        goal=sizes.sustained_rate * 0.99,
+        goal=float(sizes.sustained_rate),
         at_least=True,
         beside={
             "refused records": refused,
