@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -42,6 +43,7 @@ _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
 _LAST_ANSWERS_SECONDS: Final = 5
 _FOLLOWER_NICE: Final = 10
+_FOLLOW_AT_ONCE: Final = 500
 
 
 class Tls(NamedTuple):
@@ -76,6 +78,8 @@ def up(
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
             serving(url, recorder.writer.size)
+
+        spare_collections()
 
         def application() -> Starlette:
             return writer_app(
@@ -169,6 +173,13 @@ class _Server(uvicorn.Server):
         yield
 
 
+def spare_collections() -> None:
+    """Look for cycles more rarely, and never again in what was made by now."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
 class _ReaderProcess:
     """The reader: started, watched, started again if it dies, ended with us."""
 
@@ -226,6 +237,7 @@ def run_reader(path: str) -> None:
     sys.setswitchinterval(0.001)
     log = open_log(folder)
     metrics = ReaderMetrics()
+    spare_collections()
     with _views_held(folder):
         desk = open_desk(folder, log)
         follower = threading.Thread(target=_follow, args=(folder, metrics), daemon=True)
@@ -276,5 +288,6 @@ def _fold_once(
     metrics.view_size.labels("graph").set(reached)
     if size > reached:
         fold(log)
-    else:
+    # A transaction costs the same for one record as for hundreds: let a few gather, unless behind.
+    if size - reached < _FOLLOW_AT_ONCE:
         time.sleep(FOLLOW_EVERY_SECONDS)

@@ -2,67 +2,161 @@
 
 The writer owns the port; questions are answered by the process that follows the log, so a long
 trace never holds up a write. Headers and bodies go through unchanged.
+
+    request ──► a free connection, or a new one ──► reader.sock ──► Answer
+
+A connection carries one request at a time and is kept open. One that the reader closed meanwhile
+costs nothing: what is passed on only reads, so it is asked again on a new one.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, cast
 
-import httpx
+import httptools
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.problems import problem_response
 from wherefrom.errors import Unavailable
 
-_PASSED_ON: Final = (
-    "cache-control",
-    "content-disposition",
-    "content-type",
-    "retry-after",
-    "www-authenticate",
-    "x-content-type-options",
-    "x-wherefrom-entries",
+_PASSED_ON: Final = frozenset(
+    {
+        b"cache-control",
+        b"content-disposition",
+        b"content-type",
+        b"retry-after",
+        b"www-authenticate",
+        b"x-content-type-options",
+        b"x-wherefrom-entries",
+    }
 )
-_DOTS: Final = {".": "%2E", "..": "%2E%2E"}
 TIMEOUT_SECONDS: Final = 30.0
+
+
+class Answer(NamedTuple):
+    """What the reader said; header names in lower case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content: bytes
+
+
+class _Connection(asyncio.Protocol):
+    """One connection to the reader. httptools calls the ``on_`` methods."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self._transport: asyncio.Transport
+        self._answered: asyncio.Future[Answer] | None = None
+
+    async def ask(self, request: bytes) -> Answer:
+        """Raises ConnectionError if the reader hangs up, HttpParserError for what is no HTTP."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answered
+
+    def close(self) -> None:
+        self.is_open = False
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(exc or ConnectionResetError("the reader hung up"))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.connection_lost(ConnectionError(str(error)))
+            self._transport.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self._parser.should_keep_alive():
+            self.close()
+        if self._answered is not None and not self._answered.done():
+            status = self._parser.get_status_code()
+            self._answered.set_result(Answer(status, self._headers, b"".join(self._body)))
 
 
 class ReaderProxy:
     """An HTTP client on the reader's socket, with connections kept open."""
 
     def __init__(self, socket: Path) -> None:
-        transport = httpx.AsyncHTTPTransport(uds=str(socket))
-        self._client = httpx.AsyncClient(
-            transport=transport, base_url="http://reader", timeout=TIMEOUT_SECONDS
-        )
+        self._socket = str(socket)
+        self._free: list[_Connection] = []
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        while self._free:
+            self._free.pop().close()
 
-    async def get(self, path: str, headers: dict[bytes, bytes] | None = None) -> httpx.Response:
-        """One request to the reader. Raises Unavailable if it does not answer."""
+    async def get(self, path: str, headers: Mapping[bytes, bytes] | None = None) -> Answer:
+        """One request to the reader, ``path`` percent-encoded, no header with a line break.
+
+        Raises Unavailable if it does not answer.
+        """
+        lines = [b"%s: %s\r\n" % header for header in (headers or {}).items()]
+        head = b"GET %s HTTP/1.1\r\nhost: reader\r\n" % path.encode("ascii", "replace")
+        request = b"".join([head, *lines, b"\r\n"])
         try:
-            return await self._client.get(path, headers=headers)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await self._ask(request)
+        except (OSError, TimeoutError) as error:
             raise Unavailable(
                 "the reader process does not answer",
                 got=type(error).__name__,
                 do="It restarts by itself; ask again in a second",
             ) from error
 
+    async def _ask(self, request: bytes) -> Answer:
+        while self._free:
+            connection = self._free.pop()
+            if connection.is_open:
+                try:
+                    return await self._ask_on(connection, request)
+                except ConnectionError:
+                    break  # it was closed as we wrote: once more, on a new one
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_unix_connection(_Connection, self._socket)
+        return await self._ask_on(connection, request)
+
+    async def _ask_on(self, connection: _Connection, request: bytes) -> Answer:
+        try:
+            answer = await connection.ask(request)
+        except BaseException:
+            connection.close()  # an answer may still come, and belongs to nobody
+            raise
+        if connection.is_open:
+            self._free.append(connection)
+        return answer
+
     async def pass_on(self, request: Request) -> Response:
         """Answer a request with what the reader answers."""
-        # An id may hold ``..`` as any other text; the client would take it for a way up.
-        parts = request.scope["raw_path"].decode("ascii").split("/")
-        raw = "/".join(_DOTS.get(part, part) for part in parts)
+        # As it came: an id may hold ``..`` as any other text, and nothing here makes a way of it.
+        raw = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii", "replace")
         wanted = {k: v for k, v in request.scope["headers"] if k == b"authorization"}
         try:
             answer = await self.get(raw + ("?" + query if query else ""), wanted)
         except Unavailable as error:
             return problem_response(error)
-        headers = {k: answer.headers[k] for k in _PASSED_ON if k in answer.headers}
-        return Response(answer.content, answer.status_code, headers)
+        response = Response(answer.content, answer.status)
+        response.raw_headers += [h for h in answer.headers if h[0] in _PASSED_ON]
+        return response
