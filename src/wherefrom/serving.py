@@ -42,6 +42,8 @@ FOLLOW_EVERY_SECONDS: Final = 0.02
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
 _LAST_ANSWERS_SECONDS: Final = 5
+# Longer than ordinary clients keep an idle connection: theirs to end, never ours as they ask.
+_IDLE_SECONDS: Final = 75
 _FOLLOWER_NICE: Final = 19
 _FOLLOW_AT_ONCE: Final = 500
 
@@ -120,6 +122,7 @@ def _serve(
         proxy_headers=False,
         http=Protocol,
         ws="none",
+        timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         **options,
     )
