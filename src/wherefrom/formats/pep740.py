@@ -11,7 +11,7 @@ type, as for DSSE. A provenance object has the media type that PyPI serves it un
 index says of the publisher is not signed by anyone: heard, not believed.
 
 Sizes:  at most 64 attestation bundles, and 64 attestations in each
-Source: PEP 740; docs.pypi.org/api/integrity
+Source: PEP 740; the Integrity API in the documentation of PyPI
 """
 
 from __future__ import annotations
