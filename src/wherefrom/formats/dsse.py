@@ -26,10 +26,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Refused
-from wherefrom.formats import base64_strict, own, statement, strict_json
+from wherefrom.formats import base64_strict, statement, strict_json
 from wherefrom.formats.facts import Facts, FactsBuilder
 
-OWN_PREFIX: Final = own.PREFIX
 IN_TOTO_TYPE: Final = "application/vnd.in-toto+json"
 SIGNATURES_MAX: Final = 64
 

@@ -11,18 +11,19 @@ Source: OpenLineage naming (namespace and name identify); Marquez writes ids the
 from __future__ import annotations
 
 
-def _encode(name: str) -> str:
+def encode(name: str) -> str:
+    """The last part of an id, which may then hold no colon: ``%`` and ``:`` percent-encoded."""
     return name.replace("%", "%25").replace(":", "%3A")
 
 
 def dataset_id(namespace: str, name: str) -> str:
     """The id of a dataset; ``namespace`` and ``name`` as its producer wrote them."""
-    return f"dataset:{namespace}:{_encode(name)}"
+    return f"dataset:{namespace}:{encode(name)}"
 
 
 def job_id(namespace: str, name: str) -> str:
     """The id of a job; ``namespace`` and ``name`` as its producer wrote them."""
-    return f"job:{namespace}:{_encode(name)}"
+    return f"job:{namespace}:{encode(name)}"
 
 
 def run_id(uuid: str) -> str:

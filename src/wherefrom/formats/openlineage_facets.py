@@ -28,7 +28,6 @@ from wherefrom.formats.openlineage_graph import (
     Reading,
     column_lineage,
     dataset_node,
-    encode,
     job_node,
     lineage_of_dataset,
     lineage_of_job,
@@ -236,7 +235,7 @@ def _symlinks(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -
 
 
 def _version_id(id: str, version: str) -> str:
-    return f"dataset_version:{id[len('dataset:') :]}:{encode(version)}"
+    return f"dataset_version:{id[len('dataset:') :]}:{names.encode(version)}"
 
 
 def _version(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:

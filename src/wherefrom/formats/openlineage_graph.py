@@ -109,17 +109,14 @@ def run_node(
         id = names.run_id(run_id)
     else:
         # Not unique in the world, as a UUID is: the job completes the name.
-        id = f"run:{job_id[len('job:') :]}:{encode(run_id)}"
+        id = f"run:{job_id[len('job:') :]}:{names.encode(run_id)}"
     reading.builder.node(id, "run", job["name"], {"eventType": event_type})
     reading.builder.edge(id, "specializes", job_id)
     return id
 
 
-def encode(text: str) -> str:
-    return text.replace("%", "%25").replace(":", "%3A")
-
-
 def dataset_node(reading: Reading, item: Mapping[str, Any], *, where: str) -> str:
+    """Add the dataset that ``item`` names; returns its id. Raises Malformed."""
     namespace, name = _namespace_and_name(reading, item, where=where)
     return reading.builder.node(names.dataset_id(namespace, name), "dataset", name)
 
@@ -142,6 +139,7 @@ def _how(item: Mapping[str, Any], *, where: str) -> str:
 
 
 def column_lineage(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
+    """Which columns of which datasets each column of the dataset ``id`` came from."""
     rows = [
         (column, as_object(entry, where=f"{where}.fields.{column}"), "inputFields")
         for column, entry in need_object(facet, "fields", where=where).items()
@@ -184,6 +182,7 @@ def lineage_of_dataset(reading: Reading, id: str, facet: Mapping[str, Any], wher
 
 
 def lineage_of_job(reading: Reading, job: str, facet: Mapping[str, Any], where: str) -> None:
+    """Explicit edges that a job states, each entry for a dataset or a job."""
     for index, entry in enumerate(need_array(facet, "entries", where=where)):
         at = f"{where}.entries[{index}]"
         entry = as_object(entry, where=at)

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import strict_json, timestamps
+from wherefrom.formats import names, strict_json, timestamps
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.statement import Told, public_id, resource
 
@@ -85,7 +85,7 @@ def provenance_facts(
     agent = public_id(said.builder) if said.builder else None
     activity = f"build:{build}"
     if agent and said.invocation:
-        escaped = said.invocation.replace("%", "%25").replace(":", "%3A")
+        escaped = names.encode(said.invocation)
         activity = f"build:{agent}:{escaped}"
     finished = _time(builder, document_id, said.finished)
     started = _time(builder, document_id, said.started)

@@ -85,7 +85,6 @@ class Checked(msgspec.Struct):
     erased: list[int] = []
     tombstones: dict[int, int] = {}
     genesis: bytes | None = None
-    content_bytes: int = 0
 
 
 def check_piece(piece: Piece, blobs: Blobs) -> Checked:
@@ -147,7 +146,6 @@ class _PieceCheck:
             strict=True,
         ):  # fmt: skip
             commitment, own_kind = self._read_entry(index, written, part.file)
-            checked.content_bytes += len(beside)
             if beside.startswith(_ERASED):
                 checked.erased.append(index)
                 if beside.count(0) != len(beside):

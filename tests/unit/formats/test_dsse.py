@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.paths import DATA
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
-from wherefrom.formats import dsse, strict_json
+from wherefrom.formats import dsse, own, strict_json
 
 ID = "sha256:" + "0" * 64
 STATEMENT = {
@@ -121,7 +121,7 @@ def test_a_payload_type_longer_than_an_entry_holds_is_refused():
         dsse.facts(envelope(payload_type="é" * 129), document_id=ID)
 
 
-@pytest.mark.parametrize("kind", ["text/plain", dsse.OWN_PREFIX + "verdict.v1+json"])
+@pytest.mark.parametrize("kind", ["text/plain", own.PREFIX + "verdict.v1+json"])
 def test_of_another_payload_only_the_record_is_known(kind):
     facts = dsse.facts(in_toto(STATEMENT, kind), document_id=ID)
     assert (facts.kind, facts.type, facts.edges) == ("attestation", kind, ())

@@ -69,6 +69,7 @@ def bind(first: object, lens: Lens) -> tuple[Any, ...]:
 
 
 def chunks(numbers: Collection[int]) -> Iterator[Sequence[int]]:
+    """``numbers`` in parts that one statement may ask for."""
     listed = numbers if isinstance(numbers, Sequence) else sorted(numbers)
     for start in range(0, len(listed), CHUNK):
         yield listed[start : start + CHUNK]
