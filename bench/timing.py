@@ -54,6 +54,7 @@ class Usage(NamedTuple):
     writer: float
     judges: float
     reader: float
+    fold: float
 
     def since(self, before: Usage) -> Usage:
         """What was used from ``before`` on."""
@@ -61,22 +62,24 @@ class Usage(NamedTuple):
 
     def beside(self, records: int) -> dict[str, float]:
         """Microseconds of processor time a record, for ``Row.beside``."""
-        names = ("writer CPU µs/record", "judges CPU µs/record", "reader CPU µs/record")
         return {
-            name: used / records * 1e6 for name, used in zip(names, self, strict=True) if used > 0
+            f"{name} CPU µs/record": used / records * 1e6
+            for name, used in self._asdict().items()
+            if used > 0
         }
 
 
 def usage_of(server: int) -> Usage:
-    """Of the process ``server``, its judges and its reader. Zeros where /proc is not."""
+    """Of the process ``server``, its judges, reader and fold. Zeros where /proc is not."""
     writer = _processor_seconds(server)
-    judges = reader = 0.0
+    judges = reader = fold = 0.0
     for child in _children(server):
-        if b"run_reader" in _read(child, "cmdline"):
+        if b"serving.reader" in _read(child, "cmdline"):
             reader += _processor_seconds(child)
+            fold += sum(map(_processor_seconds, _children(child)))
         else:
             judges += _processor_seconds(child)
-    return Usage(writer, judges, reader)
+    return Usage(writer, judges, reader, fold)
 
 
 def _read(process: int, name: str) -> bytes:

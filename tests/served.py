@@ -22,7 +22,6 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from wherefrom.api.metrics import ReaderMetrics
 from wherefrom.api.proxy import Answer, ReaderProxy
 from wherefrom.api.server import reader_app, writer_app
 from wherefrom.api.wire import Protocol
@@ -99,9 +98,7 @@ class Inside:
         self.log = open_log(self.folder)
         self.desk = open_desk(self.folder, self.log)
         self.fold()
-        self.reader = reader_app(
-            desk=self.desk, log=self.log, tokens=self.tokens, metrics=ReaderMetrics()
-        )
+        self.reader = reader_app(desk=self.desk, log=self.log, tokens=self.tokens)
         self._ends.callback(self._run())
         self.client = self._ends.enter_context(self.as_("admin"))
         return self
@@ -207,7 +204,7 @@ class ServerProcess:
     def reader_pid(self):
         """The reader process: the child that was told to run it."""
         for pid in children(self.pid):
-            if b"run_reader" in command_line(pid):
+            if b"serving.reader" in command_line(pid):
                 return pid
         return None
 

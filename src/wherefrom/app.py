@@ -3,6 +3,7 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/handed/                  facts on their way to the fold of a server
 
 Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
 """
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
 from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
@@ -33,14 +34,16 @@ from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
+from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.reader import LogReader
-from wherefrom.log.recorder import Recorder
-from wherefrom.log.writer import LogWriter
 from wherefrom.query.desk import Desk
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views.graph import GraphReader, GraphView
+
+if TYPE_CHECKING:
+    from wherefrom.log.recorder import Recorder
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
@@ -168,6 +171,11 @@ class DataFolder:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
 
+    @property
+    def handed_path(self) -> Path:
+        """Where a server leaves facts for its fold."""
+        return self.path / "handed"
+
     def drop_indexes(self) -> None:
         """Remove what the next writer makes again from the journal."""
         shutil.rmtree(self.path / "dedup", ignore_errors=True)
@@ -232,14 +240,25 @@ class DataFolder:
 
 @contextmanager
 def open_recorder(
-    folder: DataFolder, *, extends: Checkpoint | None = None, afresh: bool = False
+    folder: DataFolder,
+    *,
+    extends: Checkpoint | None = None,
+    afresh: bool = False,
+    hands_over: bool = False,
 ) -> Iterator[Recorder]:
     """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt.
 
-    ``afresh`` makes tiles and indexes again from the entries, whatever is stored of them.
+    afresh      make tiles and indexes again from the entries, whatever is stored of them
+    hands_over  somebody folds beside this writer: leave the facts of each record for it
     """
+    # Most commands only read: they need not wait for what only writing imports (numpy, above all).
+    from wherefrom.log.recorder import Recorder
+    from wherefrom.log.writer import LogWriter
+
     folder.need()
     with folder.held():
+        # Made even where nobody folds: what an earlier server left is gone before an erasure.
+        handing_over = HandingOver(folder.handed_path)
         if afresh:
             folder.drop_indexes()
         journal = FileJournal(folder.path / "journal")
@@ -251,6 +270,7 @@ def open_recorder(
             head=FileHead(folder.path),
             home=folder.home(),
             dedup_folder=folder.path / "dedup",
+            handing_over=handing_over if hands_over else None,
         )
         writer.open(extends=extends, afresh=afresh)
         recorder = Recorder(
@@ -287,6 +307,11 @@ def open_log(folder: DataFolder) -> LogReader:
     reader = log_at_rest(folder)
     reader.refresh()
     return reader
+
+
+def open_handed(folder: DataFolder, log: LogReader) -> Handed:
+    """``log``, with what the writer beside us has read of its records already."""
+    return Handed(log, folder.handed_path)
 
 
 def known_keys(folder: DataFolder, log: LogReader) -> Keyring:

@@ -71,8 +71,8 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_its_clients_do(tmp_path):
         # Judges too, an idle connection, and a client in the middle of a body.
         assert client.post("/v1/records", content=ndjson(range(200))).status_code == 201
         family = family_of(server.pid)
-        assert any(b"run_reader" in command_line(pid) for pid in family)
-        assert any(b"spawn_main" in command_line(pid) for pid in family)
+        assert any(b"serving.reader" in command_line(pid) for pid in family)
+        assert any(b"verify.judging" in command_line(pid) for pid in family)
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as wire:
             wire.sendall(
                 b"POST /v1/records HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
@@ -113,7 +113,7 @@ def test_ctrl_c_ends_it_as_cleanly(tmp_path):
 def test_a_killed_server_leaves_no_process_behind(tmp_path):
     with ServerProcess(tmp_path / "data") as server, server.client() as client:
         client.post("/v1/records", content=ndjson(range(200)))
-        assert any(b"spawn_main" in command_line(pid) for pid in children(server.pid))
+        assert any(b"verify.judging" in command_line(pid) for pid in children(server.pid))
         assert wait_gone(server.kill())
         server.start()  # and its directory is free at once
         with server.client() as again:

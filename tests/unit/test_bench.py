@@ -128,7 +128,7 @@ def test_each_call_gets_its_number():
 
 
 def test_a_process_that_is_gone_has_used_nothing():
-    assert usage_of(2**22 + 1) == (0.0, 0.0, 0.0)
+    assert usage_of(2**22 + 1) == (0.0, 0.0, 0.0, 0.0)
 
 
 # -- what is sent

@@ -5,6 +5,8 @@ Source: prometheus.io, text exposition format
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
@@ -35,24 +37,27 @@ class WriterMetrics:
         return generate_latest(self.registry)
 
 
-class ReaderMetrics:
-    """Gauges of the process that answers."""
+class ViewMetrics:
+    """Gauges of the process that answers: how far the graph has followed the log."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.view_size = Gauge(
+        self._size = Gauge(
             "wherefrom_view_size",
             "Log size each view has reached",
             ["view"],
             registry=self.registry,
         )
-        self.behind = Gauge(
+        self._behind = Gauge(
             "wherefrom_view_behind_entries",
             "Entries each view still has to read",
             ["view"],
             registry=self.registry,
         )
 
-    def text(self) -> bytes:
-        """The exposition."""
+    def text(self, views: Mapping[str, int], *, log_size: int) -> bytes:
+        """The exposition, for views of these sizes."""
+        for view, size in views.items():
+            self._size.labels(view).set(size)
+            self._behind.labels(view).set(log_size - size)
         return generate_latest(self.registry)

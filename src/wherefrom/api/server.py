@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from wherefrom.api import admin, reads, records, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
-from wherefrom.api.metrics import ReaderMetrics, WriterMetrics
+from wherefrom.api.metrics import ViewMetrics, WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.api.proxy import ReaderProxy
@@ -137,16 +137,17 @@ async def _note_refusals(intake: Intake) -> None:
         await intake.log_refusals()
 
 
-def reader_app(
-    *, desk: Desk, log: LogReader, tokens: TokenFile, metrics: ReaderMetrics
-) -> Starlette:
+def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
     """The application on the socket."""
+    metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
         return PlainTextResponse("ready\n")
 
     async def get_metrics(_: Request) -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+        status = await asyncio.to_thread(desk.status)
+        written = metrics.text(status.views, log_size=status.size)
+        return Response(written, media_type="text/plain; version=0.0.4")
 
     app = Starlette(
         routes=[

@@ -24,6 +24,7 @@ import msgspec
 
 ID_BYTES_MAX: Final = 2048
 NAME_BYTES_MAX: Final = 1024
+PACKED_BYTES_MAX: Final = 1024 * 1024
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -120,6 +121,24 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     namespaces: tuple[str, ...] = ()
     producers: tuple[str, ...] = ()
+
+
+def packed(facts: Facts) -> bytes | None:
+    """``facts`` as MessagePack; None if they are too large or hold what it has no form for."""
+    try:
+        written = _PACK.encode(facts)
+    except (OverflowError, UnicodeEncodeError):  # an integer past 64 bits, half a surrogate pair
+        return None
+    return written if len(written) <= PACKED_BYTES_MAX else None
+
+
+def unpacked(written: bytes) -> Facts:
+    """What ``packed`` wrote. Raises ``msgspec.DecodeError`` for anything else."""
+    return _UNPACK.decode(written)
+
+
+_PACK: Final = msgspec.msgpack.Encoder()
+_UNPACK: Final = msgspec.msgpack.Decoder(Facts)
 
 
 class FactsBuilder:

@@ -13,14 +13,19 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from wherefrom.formats.entry import Entry
+from wherefrom.formats.facts import Facts
 
 
 class Logged(msgspec.Struct, frozen=True):
-    """One record in the log; ``content`` is None once it is erased (or was never kept here)."""
+    """One record in the log; ``content`` is None once it is erased (or was never kept here).
+
+    facts  what ``content`` says, if somebody has read it already
+    """
 
     index: int
     entry: Entry
     content: bytes | None
+    facts: Facts | None = None
 
 
 class Position(NamedTuple):

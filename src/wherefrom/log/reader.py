@@ -65,6 +65,8 @@ class LogReader:
         self._signed = Checkpoint(origin, 0, EMPTY_ROOT)
         self._hashes = TileHashes(self._full_or_partial)
         self._hashes_lock = threading.Lock()
+        # The tile being filled at each level: its number, and its hashes so far.
+        self._growing: dict[int, tuple[int, bytes]] = {}
 
     def refresh(self) -> Position:
         """Look at the head again; returns the newest signed position."""
@@ -173,8 +175,17 @@ class LogReader:
                 return read_blob_tile(self._blobs, level, n)[: width * HASH_BYTES]
             except NotFound:
                 pass  # the head moves a moment before its tiles appear: fold it from below
+        # A tile only grows: of one that is not full yet, keep what is hashed.
+        kept_n, kept = self._growing.get(level, (n, b""))
+        if kept_n != n:
+            kept = b""
+        if len(kept) < width * HASH_BYTES:
+            missing = range(n * TILE_WIDTH + len(kept) // HASH_BYTES, n * TILE_WIDTH + width)
+            kept += self._hash_rows(level, missing)
+            self._growing[level] = (n, kept)
+        return kept[: width * HASH_BYTES]
+
+    def _hash_rows(self, level: int, numbers: range) -> bytes:
         if level == 0:
-            first = n * TILE_WIDTH
-            return b"".join(hash_leaves(self.entries(first, first + width)))
-        below = range(n * TILE_WIDTH, n * TILE_WIDTH + width)
-        return b"".join(hash_tile(self._full_or_partial(level - 1, m)) for m in below)
+            return b"".join(hash_leaves(self.entries(numbers.start, numbers.stop)))
+        return b"".join(hash_tile(self._full_or_partial(level - 1, m)) for m in numbers)

@@ -28,7 +28,7 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge
-from wherefrom.verify.pool import Rules
+from wherefrom.verify.judging import Rules
 from wherefrom.verify.verified import Verified
 
 _REJUDGED_KINDS: Final = b'"kind":"attestation"'

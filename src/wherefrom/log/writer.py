@@ -39,6 +39,7 @@ from wherefrom.formats.tiles import tile_path
 from wherefrom.keys.ed25519 import SigningKey, check_note, sign_note
 from wherefrom.log import state as states
 from wherefrom.log.dedup import DedupIndex
+from wherefrom.log.handed import HandingOver
 from wherefrom.log.logged import Position
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
@@ -67,12 +68,14 @@ class Pending(msgspec.Struct):
 
     indexes, known  of each record of the batch, in its order
     records         those that are new, from index ``first`` on; ``digests`` of their contents
+    facts           what those say, packed, or None
     """
 
     indexes: list[int]
     known: list[bool]
     records: list[Record]
     digests: list[bytes | None]
+    facts: list[bytes | None]
     first: int
 
 
@@ -89,6 +92,7 @@ class LogWriter:
         head: Head,
         home: str,
         dedup_folder: Path | None = None,
+        handing_over: HandingOver | None = None,
     ) -> None:
         self.origin = origin
         self._log_key = log_key
@@ -96,6 +100,7 @@ class LogWriter:
         self._blobs = blobs
         self._head = head
         self._home = home
+        self._handing_over = handing_over
         self._lock = threading.Lock()
         self._stopped: str | None = None
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
@@ -232,8 +237,14 @@ class LogWriter:
             indexes, known, fresh = self._place(batch)
             # 2. Commit to each content under a fresh nonce.
             records = self._commitments(fresh)
-            digests = (v.digest for v in fresh)
-            return Pending(indexes, known, records, [*digests], self._tree.size)
+            return Pending(
+                indexes,
+                known,
+                records,
+                digests=[v.digest for v in fresh],
+                facts=[v.facts for v in fresh],
+                first=self._tree.size,
+            )
         except BaseException:
             self._lock.release()
             raise
@@ -244,6 +255,7 @@ class LogWriter:
             if pending.records:
                 # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
                 self._tail = self._journal.append(pending.records)
+                self._hand_over(pending)
         except BaseException as error:
             if not isinstance(error, StorageError | ValueError) or isinstance(error, JournalFailed):
                 self._stopped = f"the append was interrupted: {error}"
@@ -271,6 +283,7 @@ class LogWriter:
         pending = self.prepare(())
         pending.records += [Record(e, None, None) for e in written]
         pending.digests += [None] * len(written)
+        pending.facts += [None] * len(written)
         self.write(pending)
         self.finish(pending)
         return pending.first
@@ -316,6 +329,13 @@ class LogWriter:
             )
             records.append(Record(entry, nonce, verified.content))
         return records
+
+    def _hand_over(self, pending: Pending) -> None:
+        """Before the head moves: whoever sees the records finds their facts."""
+        if self._handing_over is not None:
+            made = zip(pending.records, pending.facts, strict=True)
+            items = [(_commitment_of(record.entry), facts) for record, facts in made]
+            self._handing_over.put(pending.first, items)
 
     def _conclude(self, pending: Pending) -> None:
         # 4. Sign, and move the head: the step that makes it the log. Only one writer can.
@@ -392,6 +412,8 @@ class LogWriter:
                 raise
             self._journal.erase(index, tail=self._tail)
             self._dedup.forget(index)
+            if self._handing_over is not None:
+                self._handing_over.drop()
 
     def close(self) -> None:
         """Leave a state that opens without work. After a failure nothing is signed any more."""
@@ -406,6 +428,8 @@ class LogWriter:
             finally:
                 self._stopped = self._stopped or "closed"
                 self._dedup.close()
+                if self._handing_over is not None:
+                    self._handing_over.drop()  # nobody folds beside a writer that is gone
 
     # -- reading its own writes
 

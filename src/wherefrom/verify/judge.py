@@ -19,6 +19,7 @@ from wherefrom.collect.principals import producer_of
 from wherefrom.errors import NotAllowed
 from wherefrom.formats import dsse, own
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
+from wherefrom.formats.facts import packed
 from wherefrom.formats.own import Decision
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.envelopes import sign_envelope, signers_of
@@ -39,6 +40,7 @@ def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Ver
         producer=producer_of(collected.principal, key=producer_key),
         received=collected.received,
         occurred=collected.facts.occurred,
+        facts=packed(collected.facts),
     )
 
 

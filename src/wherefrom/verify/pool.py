@@ -1,102 +1,60 @@
 """Judge many records at once on other cores, and get the same answers as here.
 
-    contents ──► worker processes: collect, judge ──► Verified or Refused for each, in order
+    contents ──► parts ──► waiting ──► judge processes, a socket each ──► Verified or Refused
+                                        └ one that dies: None, and the caller judges here
 
 Reading and checking a signed record costs ten times what writing it does, and holds the
-interpreter, so a batch is judged by processes. They start with the first batch and leave when
-none has come for a while. Each knows the keyring as it was when it started: when a key changes
-they are started anew, and an answer under an older keyring is judged again here.
+interpreter, so a batch is judged by processes (``judging``). They start with the first batch and
+leave when none has come for a while. Each knows the keyring as it was when it started: when a key
+changes they are started anew, and an answer under an older keyring is judged again here.
+
+Each process has a socket of its own: one that is killed in the middle of an answer leaves half a
+frame that nobody else waits behind.
+
+Sizes:  a part is 64 records · a judge holds two parts, so that it never waits for the next
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import Final
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
 from wherefrom import errors
-from wherefrom.collect.collected import collect
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import Refused
-from wherefrom.formats.entry import Trust
-from wherefrom.formats.own import KeyChange
-from wherefrom.keys.keyring import Keyring
-from wherefrom.verify.judge import judge
+from wherefrom.verify.judging import LENGTH, Judged, Part, Refusal, Rules, framed
 from wherefrom.verify.verified import Verified
 
 BATCH_MIN: Final = 24
 TASK_RECORDS: Final = 64
 IDLE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 30.0
+_PARTS_HELD: Final = 2
+_COMMAND: Final = "from wherefrom.verify.judging import main; main()"
+
+Answers = list[Judged | Refusal]
+_ANSWERS: Final = msgspec.msgpack.Decoder(Answers)
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a judgement depends on besides the record."""
+class _Asked(NamedTuple):
+    """A part, and who waits for its answers."""
 
-    producer_key: bytes
-    content_bytes_max: int
-    key_changes: tuple[tuple[int, KeyChange], ...]
-
-
-# A judged record on its way back: everything of a ``Verified`` but its content, or a refusal.
-_Judged = tuple[bytes, str, str, str, tuple[str, ...], str, str | None]
-_Refusal = tuple[str, str, str | None, str | None, str | None, str | None]
-
-_rules: Rules
-_keyring: Keyring
-
-
-def _start(rules: Rules) -> None:
-    global _rules, _keyring
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the server decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _rules, _keyring = rules, Keyring()
-    for entry, change in rules.key_changes:
-        _keyring.fold(entry, change)
-
-
-def _leave_with_parent() -> None:
-    """A server that was killed closes nothing: its judges see for themselves, and leave."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(0)
-
-
-def _judge_part(
-    contents: Sequence[bytes], principal: Principal, received: str, only: str | None
-) -> list[_Judged | _Refusal]:
-    answers: list[_Judged | _Refusal] = []
-    for content in contents:
-        try:
-            heard = collect(
-                content,
-                principal=principal,
-                received=received,
-                only=only,
-                content_bytes_max=_rules.content_bytes_max,
-            )
-            v = judge(heard, keyring=_keyring, producer_key=_rules.producer_key)
-        except Refused as e:
-            answers.append((type(e).__name__, e.what, e.where, e.expected, e.got, e.do))
-        else:
-            answers.append(
-                (v.digest, v.kind, v.type, v.trust.level, v.trust.signers, v.producer, v.occurred)
-            )
-    return answers
+    frame: bytes
+    future: asyncio.Future[Answers]
 
 
 class JudgePool:
-    """The processes, and the way to them from an event loop or a thread.
+    """The processes, and the way to them from an event loop. Made and used on one loop.
 
     rules  gives the rules as they are now; called for every batch
     """
@@ -104,27 +62,9 @@ class JudgePool:
     def __init__(self, rules: Callable[[], Rules], *, workers: int | None = None) -> None:
         self._current = rules
         self._workers = workers or min(8, os.cpu_count() or 1)
-        self._pool: ProcessPoolExecutor | None = None
-        self._rules: Rules | None = None
+        self._judges: _Judges | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
-
-    def submit(
-        self, contents: Sequence[bytes], *, principal: Principal, received: str, only: str | None
-    ) -> list[Future[list[_Judged | _Refusal]]]:
-        """Hand out a batch in parts; ``join`` puts the answers together."""
-        rules = self._current()
-        if self._pool is None or rules != self._rules:
-            self.close()
-            self._rules = rules
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start,
-                initargs=(rules,),
-            )
-        parts = (contents[at : at + TASK_RECORDS] for at in range(0, len(contents), TASK_RECORDS))
-        return [self._pool.submit(_judge_part, part, principal, received, only) for part in parts]
 
     async def judge(
         self, contents: Sequence[bytes], *, principal: Principal, received: str, only: str | None
@@ -135,22 +75,30 @@ class JudgePool:
         rules = self._current()
         self._leave_when_idle()
         try:
-            futures = self.submit(contents, principal=principal, received=received, only=only)
-            parts = await asyncio.gather(*map(asyncio.wrap_future, futures))
-        except BrokenProcessPool:
+            if self._judges is None or self._judges.rules != rules:
+                self.close()
+                self._judges = _Judges(rules, self._workers)
+                await self._judges.start()
+            judges = self._judges
+            parts = [
+                judges.ask(Part([*contents[at : at + TASK_RECORDS]], principal, received, only))
+                for at in range(0, len(contents), TASK_RECORDS)
+            ]
+            answers = [answer for part in await asyncio.gather(*parts) for answer in part]
+        except OSError:
             # A process that cannot start, or was killed: judging here is slower, never wrong.
             self._not_before = time.monotonic() + RETRY_SECONDS
             self.close()
             return None
         if self._current() != rules:
             return None  # a key changed meanwhile
-        return join(contents, [a for part in parts for a in part], received=received)
+        return _joined(contents, answers, received=received)
 
     def close(self) -> None:
         """Let the processes go once they have answered."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-            self._pool = None
+        if self._judges is not None:
+            self._judges.close()
+            self._judges = None
 
     def _leave_when_idle(self) -> None:
         if self._timer is not None:
@@ -158,28 +106,145 @@ class JudgePool:
         self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close)
 
 
-def join(
-    contents: Sequence[bytes], answers: Sequence[_Judged | _Refusal], *, received: str
+class _Judges:
+    """Judges under the same rules, and the parts that wait for one of them."""
+
+    def __init__(self, rules: Rules, workers: int) -> None:
+        self.rules = rules
+        self._workers = workers
+        self._judges: list[_Judge] = []
+        self._waiting: deque[_Asked] = deque()
+        self._is_closed = False
+
+    async def start(self) -> None:
+        """Raises OSError if a process cannot be started."""
+        try:
+            for _ in range(self._workers):
+                judge = await _started(self)
+                judge.tell(framed(self.rules))
+                self._judges.append(judge)
+                self.hand_out()
+        except BaseException:
+            self.fail(self._waiting)
+            raise
+
+    def ask(self, part: Part) -> asyncio.Future[Answers]:
+        """The answers to a part, or ConnectionError if its judge dies."""
+        future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(framed(part), future))
+        self.hand_out()
+        return future
+
+    def hand_out(self) -> None:
+        """Give what waits to whoever holds least; when closed, let go who holds nothing."""
+        while self._waiting and self._judges:
+            judge = min(self._judges, key=lambda judge: len(judge.held))
+            if len(judge.held) >= _PARTS_HELD:
+                return
+            asked = self._waiting.popleft()
+            judge.held.append(asked)
+            judge.tell(asked.frame)
+        if self._is_closed:
+            for judge in self._judges:
+                if not judge.held:
+                    judge.leave()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self.hand_out()
+
+    def lost(self, judge: _Judge) -> None:
+        """A judge is gone: what it held, and what waited, is its caller's again."""
+        if judge in self._judges:
+            self._judges.remove(judge)
+        self.fail(judge.held)
+        self.fail(self._waiting)
+
+    @staticmethod
+    def fail(unanswered: deque[_Asked]) -> None:
+        """Tell who asked these parts that there will be no answer."""
+        while unanswered:
+            future = unanswered.popleft().future
+            if not future.done():
+                future.set_exception(ConnectionResetError("a judge is gone"))
+
+
+class _Judge(asyncio.Protocol):
+    """Our end of one judge's socket. ``held``: the parts it has, in the order of its answers."""
+
+    def __init__(self, judges: _Judges) -> None:
+        self.held: deque[_Asked] = deque()
+        self._judges = judges
+        self._received = bytearray()
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def tell(self, frame: bytes) -> None:
+        self._transport.write(frame)
+
+    def leave(self) -> None:
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while len(self._received) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._received)
+            end = LENGTH.size + length
+            if len(self._received) < end:
+                break
+            answers = _ANSWERS.decode(memoryview(self._received)[LENGTH.size : end])
+            del self._received[:end]
+            future = self.held.popleft().future
+            if not future.done():
+                future.set_result(answers)
+            self._judges.hand_out()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._judges.lost(self)
+
+
+async def _started(judges: _Judges) -> _Judge:
+    """A judge process, and our end of its socket. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _COMMAND], stdin=theirs.fileno()
+            )
+        # It leaves by itself when the socket ends; somebody has to hear of it.
+        threading.Thread(target=process.wait, name="judge-wait", daemon=True).start()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, judge = await loop.create_unix_connection(lambda: _Judge(judges), sock=ours)
+    except BaseException:
+        ours.close()
+        raise
+    return judge
+
+
+def _joined(
+    contents: Sequence[bytes], answers: Answers, *, received: str
 ) -> list[Verified | Refused]:
-    """Put contents and their judgements together again."""
+    """Contents and their judgements put together again."""
     joined: list[Verified | Refused] = []
-    for content, answer in zip(contents, answers, strict=True):
-        if len(answer) == 6:
-            name, what, where, expected, got, do = answer
-            refusal: type[Refused] = getattr(errors, name)
-            joined.append(refusal(what, where=where, expected=expected, got=got, do=do))
+    for content, a in zip(contents, answers, strict=True):
+        if isinstance(a, Refusal):
+            refusal: type[Refused] = getattr(errors, a.name)
+            joined.append(refusal(a.what, where=a.where, expected=a.expected, got=a.got, do=a.do))
         else:
-            digest, kind, type_, level, signers, producer, occurred = answer
             joined.append(
                 Verified(
                     content=content,
-                    digest=digest,
-                    kind=kind,
-                    type=type_,
-                    trust=Trust(level, signers),
-                    producer=producer,
+                    digest=a.digest,
+                    kind=a.kind,
+                    type=a.type,
+                    trust=a.trust,
+                    producer=a.producer,
                     received=received,
-                    occurred=occurred,
+                    occurred=a.occurred,
+                    facts=a.facts,
                 )
             )
     return joined

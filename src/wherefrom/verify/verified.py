@@ -22,6 +22,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     trust     the level at the door and the keys that signed
     producer  ``p:…``, ``local:<uid>`` or ``self``
     occurred  when it happened, or None; ``received`` when we heard (27-byte UTC text)
+    facts     what it says, packed, for whoever folds it next; None if they must read it again
     """
 
     content: bytes
@@ -32,3 +33,4 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     producer: str
     received: str
     occurred: str | None = None
+    facts: bytes | None = None

@@ -65,7 +65,7 @@ def read(logged: Logged, *, facts_of: FactsOf) -> Said | None:
         entry = logged.entry
         if entry.trust.level == "self" and entry.kind in _OWN_KINDS:
             return _own(logged.index, logged.content)
-        return _checked(facts_of(logged.content))
+        return _checked(logged.facts or facts_of(logged.content))
     except Error as error:
         return Said(gap=SaidGap("facts", f"{error.code}: {error}"[:WHY_CHARS_MAX]))
     except Exception as error:  # noqa: BLE001  a reader's fault costs one record, not the view

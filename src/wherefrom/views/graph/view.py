@@ -28,7 +28,7 @@ from wherefrom.views.graph.batch import Batch
 from wherefrom.views.graph.erase import erase
 from wherefrom.views.graph.said import FactsOf, read
 
-RECORDS_MAX: Final = 1000
+RECORDS_MAX: Final = 4096
 EMPTY_ROOT: Final = bytes.fromhex(
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from wherefrom import serving
 from wherefrom.app import DataFolder
+from wherefrom.serving import writer as serving
 
 
 class FakeProcess:

@@ -1,0 +1,46 @@
+"""The fold process: what the log gains goes into the views, for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from wherefrom.app import DataFolder, open_graph, open_handed, open_log
+from wherefrom.errors import Error
+
+_NICE: Final = 10
+_WAIT_SECONDS_MIN: Final = 0.02
+_WAIT_SECONDS_MAX: Final = 0.2
+
+
+def follow(folder: DataFolder) -> None:
+    """Fold until something fails; then say what, and return."""
+    # The door and the answers come first in a burst, and the view catches up after.
+    os.nice(_NICE)
+    try:
+        with _views_held(folder), open_graph(folder) as graph:
+            log = open_log(folder)
+            handed = open_handed(folder, log)
+            while True:
+                began = time.monotonic()
+                if log.refresh().size > graph.size:
+                    graph.fold(handed)
+                # A transaction writes the pages it touched once, for one record or thousands: the
+                # longer the last one took, the more may gather for the next.
+                took = time.monotonic() - began
+                time.sleep(min(max(_WAIT_SECONDS_MIN, 2 * took), _WAIT_SECONDS_MAX))
+    except Error as error:
+        print(f"wherefrom: the fold stops: {error}", file=sys.stderr)  # noqa: T201
+
+
+@contextlib.contextmanager
+def _views_held(folder: DataFolder) -> Iterator[None]:
+    """Be the only one that folds; what an earlier server left ends in a moment."""
+    with open(folder.path / "views.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,116 @@
+"""uvicorn, as a server of ours runs it: one port or one socket, our signals, our patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import uvicorn
+from starlette.applications import Starlette
+
+from wherefrom.api.wire import Protocol
+from wherefrom.errors import SettingError, Unavailable
+
+_LAST_ANSWERS_SECONDS: Final = 5
+# Longer than ordinary clients keep an idle connection: theirs to end, never ours as they ask.
+_IDLE_SECONDS: Final = 75
+
+
+class Tls(NamedTuple):
+    """Certificate and key files (PEM); with ``client_ca`` every client must show a certificate."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+def serve(
+    application: Callable[[], Starlette],
+    *,
+    host: str,
+    port: int,
+    tls: Tls | None,
+    started: Callable[[str], None],
+) -> None:
+    options: dict[str, Any] = {}
+    if tls is not None:
+        options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
+        if tls.client_ca is not None:
+            options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    config = uvicorn.Config(
+        application,
+        factory=True,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        http=Protocol,
+        ws="none",
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        **options,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise SettingError("the TLS files cannot be used", got=error) from error
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
+    server = QuietServer(config)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve_until_told(server, started))
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not a request that we cut off ourselves: uvicorn says that it did, and then how."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+async def _serve_until_told(server: uvicorn.Server, started: Callable[[str], None]) -> None:
+    config = server.config
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    try:
+        sock = config.bind_socket()
+    except SystemExit as error:  # how uvicorn says that the port is taken
+        raise Unavailable(
+            "cannot listen on this address",
+            where=f"{config.host}:{config.port}",
+            do="Another program has the port: choose one with --port",
+        ) from error
+    address, port = sock.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    scheme = "https" if config.is_ssl else "http"
+
+    async def announce() -> None:
+        while not server.started:
+            await asyncio.sleep(0.005)
+        started(f"{scheme}://{shown}:{port}")
+
+    telling = asyncio.create_task(announce())
+    await server.serve(sockets=[sock])
+    telling.cancel()
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without its signal handling: it raises a signal again before our own cleanup."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def spare_collections() -> None:
+    """Look for cycles more rarely, and never again in what was made by now."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)

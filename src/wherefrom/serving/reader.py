@@ -1,0 +1,76 @@
+"""The reader process: it answers. What it answers from is folded by a process of its own.
+
+A fold computes without pause, and in one interpreter each answer would wait for its turns. The
+fold is forked before anything is opened or any thread is started: the two share the memory of
+what they imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from wherefrom.api.server import reader_app
+from wherefrom.app import DataFolder, open_desk, open_log
+from wherefrom.serving.fold import follow
+from wherefrom.serving.http import QuietServer, spare_collections
+
+_FAILED = 3
+
+
+def run(path: str) -> None:
+    """Answer on the socket, until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the writer decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    folder = DataFolder(Path(path))
+    spare_collections()
+    _keep_a_fold(folder)
+    log = open_log(folder)
+    app = reader_app(desk=open_desk(folder, log), log=log, tokens=folder.tokens)
+    config = uvicorn.Config(
+        app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
+    )
+    server = QuietServer(config)
+
+    def leave() -> None:
+        server.should_exit = True
+
+    _at_the_end_of(sys.stdin.fileno(), leave)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve())
+
+
+def _keep_a_fold(folder: DataFolder) -> None:
+    """Fork the fold; it ends with us, and we with it: the writer starts both again."""
+    ours, mine = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(mine)
+        _at_the_end_of(ours, lambda: os._exit(0))
+        try:
+            follow(folder)
+        finally:
+            os._exit(_FAILED)
+    os.close(ours)  # the other end stays open as long as we live
+
+    def watch() -> None:
+        os.waitpid(process, 0)
+        os._exit(_FAILED)
+
+    threading.Thread(target=watch, name="fold-watch", daemon=True).start()
+
+
+def _at_the_end_of(pipe: int, act: Callable[[], None]) -> None:
+    def wait() -> None:
+        while os.read(pipe, 4096):
+            pass
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,124 @@
+"""Serve a data directory: one port, and a process for each thing that must not wait for another.
+
+    writer process   the port, the door, the log             ── ends ──► all end
+       │ starts, watches, restarts
+    reader process   DIR/reader.sock: answers                ── ends ──► its fold ends
+       │ forks, watches, leaves with it
+    fold process     follows the log into the views
+
+The reader holds the writer's end of a pipe, and its fold the reader's: when the other end is gone,
+however it went, they see it and leave.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from starlette.applications import Starlette
+
+from wherefrom.api.proxy import ReaderProxy
+from wherefrom.api.server import writer_app
+from wherefrom.app import DataFolder, Served, open_recorder
+from wherefrom.errors import Unavailable
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.serving.http import Tls, serve, spare_collections
+
+_RESTART_AFTER_SECONDS: Final = 0.5
+_READY_WITHIN_SECONDS: Final = 30.0
+
+
+def up(
+    folder: DataFolder,
+    *,
+    host: str,
+    port: int,
+    tls: Tls | None = None,
+    extends: Checkpoint | None = None,
+    before: Callable[[DataFolder], None] = lambda folder: None,
+    serving: Callable[[str, int], None] = lambda url, size: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
+
+    before   runs once the directory is there, before anything is served
+    serving  is told the address and the log's size once requests are answered
+    """
+    folder.create()
+    folder.ensure_admin_token()
+    before(folder)
+    with open_recorder(folder, extends=extends, hands_over=True) as recorder:
+        reader = _ReaderProcess(folder)
+
+        def started(url: str) -> None:
+            folder.say_served(Served(url, os.getpid()))
+            serving(url, recorder.writer.size)
+
+        spare_collections()
+
+        def application() -> Starlette:
+            return writer_app(
+                recorder=recorder,
+                tokens=folder.tokens,
+                proxy=ReaderProxy(folder.path / "reader.sock"),
+            )
+
+        try:
+            reader.start()
+            serve(application, host=host, port=port, tls=tls, started=started)
+        finally:
+            folder.say_served(None)
+            reader.stop()
+
+
+class _ReaderProcess:
+    """The reader: started, watched, started again if it dies, ended with us."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._socket = folder.path / "reader.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()  # held while one is made, so that none is made unseen
+        self._watch = threading.Thread(target=self._run, name="reader-watch", daemon=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises Unavailable."""
+        self._socket.unlink(missing_ok=True)
+        self._watch.start()
+        until = time.monotonic() + _READY_WITHIN_SECONDS
+        while not self._socket.exists():
+            if time.monotonic() > until:
+                raise Unavailable("the reader process did not start", where=str(self._socket))
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Close its pipe, which tells it to leave, and wait."""
+        self._stopping.set()
+        with self._starting:
+            process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._watch.join(15)
+        self._socket.unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        command = "import sys; from wherefrom.serving.reader import run; run(sys.argv[1])"
+        while True:
+            with self._starting:
+                if self._stopping.is_set():
+                    return
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", command, str(self._folder.path)],
+                    stdin=subprocess.PIPE,
+                )
+            self._process.wait()
+            self._stopping.wait(_RESTART_AFTER_SECONDS)

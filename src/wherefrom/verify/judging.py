@@ -1,0 +1,135 @@
+"""A judge: a process that reads and judges records for a server, in parts of a batch.
+
+    standard input, a socket:   frame(Rules) ──► frame(Part)… ──► end: leave
+                                                   └──► frame(answers), one for each part, in order
+
+Each knows the keyring as it was when it started. It leaves when the socket ends, so one whose
+server was killed is gone a moment later.
+
+    frame = length u32 │ MessagePack
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.collect.collected import collect
+from wherefrom.collect.principals import Principal
+from wherefrom.errors import Refused
+from wherefrom.formats.entry import Trust
+from wherefrom.formats.own import KeyChange
+from wherefrom.keys.keyring import Keyring
+from wherefrom.verify.judge import judge
+
+LENGTH: Final = struct.Struct(">I")
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judgement depends on besides the record."""
+
+    producer_key: bytes
+    content_bytes_max: int
+    key_changes: tuple[tuple[int, KeyChange], ...]
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """Records of one sender to judge. ``only`` as in ``collect``."""
+
+    contents: list[bytes]
+    principal: Principal
+    received: str
+    only: str | None
+
+
+class Judged(msgspec.Struct, frozen=True, array_like=True, tag_field="answer", tag=1):
+    """A ``Verified`` on its way back, without what the asker has."""
+
+    digest: bytes
+    kind: str
+    type: str
+    trust: Trust
+    producer: str
+    occurred: str | None
+    facts: bytes | None
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag_field="answer", tag=0):
+    """A ``Refused`` on its way back: its class in ``errors``, and what it says."""
+
+    name: str
+    what: str
+    where: str | None
+    expected: str | None
+    got: str | None
+    do: str | None
+
+
+def framed(value: Any) -> bytes:
+    """``value`` as one frame."""
+    body = _ENCODER.encode(value)
+    return LENGTH.pack(len(body)) + body
+
+
+def judge_part(part: Part, *, rules: Rules, keyring: Keyring) -> list[Judged | Refusal]:
+    """The judgement of each record, in order."""
+    answers: list[Judged | Refusal] = []
+    for content in part.contents:
+        try:
+            heard = collect(
+                content,
+                principal=part.principal,
+                received=part.received,
+                only=part.only,
+                content_bytes_max=rules.content_bytes_max,
+            )
+            v = judge(heard, keyring=keyring, producer_key=rules.producer_key)
+        except Refused as e:
+            answers.append(Refusal(type(e).__name__, e.what, e.where, e.expected, e.got, e.do))
+        else:
+            answers.append(
+                Judged(v.digest, v.kind, v.type, v.trust, v.producer, v.occurred, v.facts)
+            )
+    return answers
+
+
+def keyring_of(rules: Rules) -> Keyring:
+    """The keyring after every change of ``rules``."""
+    keyring = Keyring()
+    for entry, change in rules.key_changes:
+        keyring.fold(entry, change)
+    return keyring
+
+
+def main() -> None:
+    """The process: judge what comes on standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the server decides
+    with socket.socket(fileno=sys.stdin.fileno()) as server:
+        frames = _frames(server)
+        try:
+            rules = msgspec.msgpack.decode(next(frames), type=Rules)
+            keyring = keyring_of(rules)
+            parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
+            for frame in frames:
+                answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring)
+                server.sendall(framed(answers))
+        except (StopIteration, ConnectionError):
+            pass  # nobody waits for the rest
+
+
+def _frames(server: socket.socket) -> Iterator[bytes]:
+    """Each whole frame until the other end is closed."""
+    with server.makefile("rb") as stream:
+        while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+            (length,) = LENGTH.unpack(head)
+            body = stream.read(length)
+            if len(body) < length:
+                return
+            yield body
