@@ -9,13 +9,13 @@ content is the sender's bytes, exactly.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import LimitPassed, Unsupported
+from wherefrom.formats.dsse import Envelope
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.recognise import read
 
@@ -26,18 +26,19 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """One record at the door.
 
     content   the exact bytes; ``digest`` is their SHA-256
-    document  what strict JSON reading gave; ``format`` the name of the format that knew it
+    format    the name of the format that knew it
     facts     what it says
+    envelope  what was parsed, if the record itself is a DSSE envelope
     received  when we heard, 27-byte UTC text
     """
 
     content: bytes
     digest: bytes
     format: str
-    document: Mapping[str, Any]
     facts: Facts
     principal: Principal
     received: str
+    envelope: Envelope | None = None
 
 
 def collect(
@@ -69,8 +70,8 @@ def collect(
         content=content,
         digest=digest,
         format=recognised.format,
-        document=recognised.document,
         facts=recognised.facts,
         principal=principal,
         received=received,
+        envelope=recognised.envelope,
     )

@@ -148,7 +148,11 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
     Raises Malformed, Unsupported or LimitPassed, as ``parse`` and ``statement.describe`` do.
     """
-    envelope = parse(document)
+    return facts_of_envelope(parse(document), document_id=document_id)
+
+
+def facts_of_envelope(envelope: Envelope, *, document_id: str) -> Facts:
+    """``facts`` of what ``parse`` read."""
     builder = FactsBuilder(document=document_id)
     inner = statement_of(envelope)
     if inner is None:

@@ -60,11 +60,14 @@ class Format(NamedTuple):
 
 
 class Recognised(msgspec.Struct, frozen=True):
-    """A record as it was read: the name of its format, the JSON object, and what it says."""
+    """A record as it was read: the name of its format, and what it says.
+
+    envelope  what was parsed, if the record itself is a DSSE envelope
+    """
 
     format: str
-    document: Mapping[str, Any]
     facts: Facts
+    envelope: dsse.Envelope | None = None
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -122,8 +125,12 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         raise looks.not_read(document)
     if document_id is None:
         document_id = "sha256:" + hashlib.sha256(content).hexdigest()
-    facts = format.facts(document, document_id=document_id)
-    return Recognised(format.name, document, _within_limits(facts))
+    if format.name != "dsse":
+        facts = format.facts(document, document_id=document_id)
+        return Recognised(format.name, _within_limits(facts))
+    envelope = dsse.parse(document)
+    facts = dsse.facts_of_envelope(envelope, document_id=document_id)
+    return Recognised(format.name, _within_limits(facts), envelope)
 
 
 def _format_of(document: Mapping[str, Any], formats: tuple[Format, ...]) -> Format | None:

@@ -12,6 +12,7 @@ Source: RFC 3339 §5.6
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from wherefrom.errors import Malformed
@@ -20,13 +21,18 @@ _RFC3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]{1,18}))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))"
 )
+# What most write; the standard library reads it in a tenth of the time.
+_PLAIN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?Z"
+)
 
 
 def to_text(moment: datetime) -> str:
     """Write an aware ``moment`` as UTC with six decimals, ``2026-01-01T00:00:00.000000Z``."""
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone is no moment")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse(text: str, *, where: str) -> datetime:
@@ -35,6 +41,9 @@ def parse(text: str, *, where: str) -> datetime:
     A leap second (``:60``) becomes the last microsecond before it ends.
     Raises Malformed for any other spelling, a missing offset and an impossible date.
     """
+    if _PLAIN.fullmatch(text):
+        with suppress(ValueError):  # a leap second, or no time at all
+            return datetime.fromisoformat(text)
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise Malformed(
@@ -53,7 +62,9 @@ def parse(text: str, *, where: str) -> datetime:
             int(year), int(month), int(day), int(hour), int(minute),
             59 if leap else int(second), 999_999 if leap else micros, tzinfo=UTC,
         )  # fmt: skip
-        offset = timedelta(hours=int(off_hour or 0), minutes=int(off_minute or 0))
+        if sign is None:
+            return moment
+        offset = timedelta(hours=int(off_hour), minutes=int(off_minute))
         return moment - offset if sign == "+" else moment + offset
     except (ValueError, OverflowError) as error:
         raise Malformed("not a time that exists", where=where, got=text) from error

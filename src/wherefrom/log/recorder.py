@@ -18,7 +18,7 @@ import msgspec
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, dsse, entry, recognise
+from wherefrom.formats import base64_strict, entry, recognise
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.own import Decision, Genesis, KeyChange, Refusals, Tombstone, Verdict
 from wherefrom.keys.ed25519 import SigningKey, spki_der
@@ -207,10 +207,8 @@ class Recorder:
         try:
             # As at the door: what another format read its facts from is not vouched for by an
             # envelope's signature, even if it has an envelope's fields too.
-            recognised = recognise.read(content)
-            if recognised.format != "dsse":
-                return ()
-            return signers_of(dsse.parse(recognised.document), self.decisions.keyring).known
+            envelope = recognise.read(content).envelope
+            return signers_of(envelope, self.decisions.keyring).known if envelope else ()
         except Refused:
             return ()  # recorded before its key was known, and not by that key after all
 

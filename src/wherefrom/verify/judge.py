@@ -17,7 +17,7 @@ import hashlib
 from wherefrom.collect.collected import Collected
 from wherefrom.collect.principals import producer_of
 from wherefrom.errors import NotAllowed
-from wherefrom.formats import dsse, own
+from wherefrom.formats import own
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.facts import packed
 from wherefrom.formats.own import Decision
@@ -45,9 +45,9 @@ def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Ver
 
 
 def _trust(collected: Collected, keyring: Keyring) -> Trust:
-    if collected.format != "dsse":
+    envelope = collected.envelope
+    if envelope is None:
         return CHANNEL
-    envelope = dsse.parse(collected.document)
     if envelope.payload_type.startswith(own.PREFIX):
         raise NotAllowed(
             "only Wherefrom itself writes records of this type",

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,38 @@ values = st.recursive(
 @given(values, st.booleans())
 def test_what_json_writes_is_read_as_it_was(value, ascii_only):
     assert decode(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+# The short way must see nothing that the long way would refuse or read differently.
+written_by = st.sampled_from(
+    [
+        lambda value: msgspec.json.encode(value),
+        lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
+        lambda value: json.dumps(value, separators=(",", ":")).encode(),
+    ]
+)
+spoiled_by = st.sampled_from(
+    [b"", b'"a":1,', b'"a":', b"1e5", b"-0", b"-0.0", b"1" * 30, b"\\u0041", b"\\ud800",
+     b"\xed\xa0\x80", b" ", b",", b"{", b"[", b"1e999", b"NaN", b"0.1000000000000000055511151231257827"]
+)  # fmt: skip
+
+
+@given(values.filter(lambda v: abs(v) < 2**63 if isinstance(v, int) else True),
+       written_by, spoiled_by, st.integers(0, 200))  # fmt: skip
+def test_what_is_read_the_short_way_is_what_the_long_way_reads(value, write, spoil, at):
+    try:
+        written = write(value)
+    except OverflowError:
+        return
+    written = written[:at] + spoil + written[at:]
+    short = strict_json._as_written(written)
+    if short is not None:
+        assert repr(short) == repr(strict_json._read(written, depth_max=128))
+
+
+def test_what_a_plain_writer_wrote_is_read_the_short_way():
+    value = {"a": [1, -2, 0.5, 1e300, "é", None, True], "b": {"": {}}}
+    assert strict_json._as_written(msgspec.json.encode(value)) == value
 
 
 @given(st.binary(max_size=60))
@@ -85,7 +118,9 @@ def test_nesting_past_the_limit_is_refused_whatever_its_depth(open_close):
         decode(b"[[[[]]]]", depth_max=3)
 
 
-@pytest.mark.parametrize("number", [b"1" * 401, b"1." + b"1" * 400, b"-" + b"1" * 400])
+@pytest.mark.parametrize(
+    "number", [b"1" * 401, b"1." + b"1" * 400, b"-" + b"1" * 400, b"[7," + b"2" * 401 + b"]"]
+)
 def test_a_number_past_the_limit_is_refused(number):
     with pytest.raises(LimitPassed, match="a number is too long: expected number_digits_max 400"):
         decode(number)

@@ -126,7 +126,7 @@ def test_files_are_left_behind_once_read_and_never_grow_past_their_number(
         made.commit(numbered([n]))
     assert len(list(folder.iterdir())) == 3
     assert said(reader(place), folder) == {
-        **{n: None for n in range(6)},
+        **dict.fromkeys(range(6)),
         **{n: facts(n) for n in range(6, 9)},
     }
     assert len(list(folder.iterdir())) == 1  # the one that may still grow
