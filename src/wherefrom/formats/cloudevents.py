@@ -101,11 +101,11 @@ def _fold_in(
         return None
     if inner is not None:
         for node in inner.nodes:
-            builder.node(*node)
+            builder.node(node.id, node.kind, node.name, node.properties)
         for edge in inner.edges:
-            builder.edge(*edge)
+            builder.edge(edge.source, edge.relation, edge.target, edge.properties)
         for tag in inner.tags:
-            builder.tag(*tag)
+            builder.tag(tag.name, tag.node)
     return inner
 
 

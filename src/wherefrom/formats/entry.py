@@ -148,12 +148,21 @@ def _need(holds: object, where: str, field: str, expected: str, got: object) -> 
 _DECODER = msgspec.json.Decoder(Entry)
 
 
-def parse(written: bytes, *, where: str = "entry") -> Entry:
-    """Read an entry that ``to_bytes`` wrote; any other spelling is refused. Raises Malformed."""
+def read_stored(written: bytes, *, where: str = "entry") -> Entry:
+    """Read an entry from a log of ours, whose bytes a checksum held together.
+
+    Its fields have their types, but nothing says that they are in their sets or in their one
+    spelling: what comes from elsewhere is read by ``parse``. Raises Malformed.
+    """
     try:
-        entry = _DECODER.decode(written)
+        return _DECODER.decode(written)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("not an entry of version 1", where=where, got=str(error)) from error
+
+
+def parse(written: bytes, *, where: str = "entry") -> Entry:
+    """Read an entry that ``to_bytes`` wrote; any other spelling is refused. Raises Malformed."""
+    entry = read_stored(written, where=where)
     if to_bytes(check(entry, where=where)) != written:
         raise Malformed("an entry not in its one spelling", where=where, expected="RFC 8785")
     return entry

@@ -18,7 +18,7 @@ Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -76,7 +76,7 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 
-class Node(NamedTuple):
+class Node(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing, under its canonical id; ``properties`` hold JSON scalars and short lists."""
 
     id: str
@@ -85,7 +85,7 @@ class Node(NamedTuple):
     properties: Mapping[str, Any] | None = None
 
 
-class Edge(NamedTuple):
+class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``source`` (the effect) relates to ``target`` (its cause); both are node ids."""
 
     source: str
@@ -94,7 +94,7 @@ class Edge(NamedTuple):
     properties: Mapping[str, Any] | None = None
 
 
-class Tag(NamedTuple):
+class Tag(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A name that may move, such as ``nginx:1.25``, and the node it pointed to then."""
 
     name: str

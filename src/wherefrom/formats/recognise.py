@@ -178,4 +178,4 @@ def _with_short_name(node: Node) -> Node:
         return node
     mark = "…"
     kept = name[: NAME_BYTES_MAX - len(mark.encode())].decode("utf-8", "ignore")
-    return node._replace(name=kept + mark)
+    return msgspec.structs.replace(node, name=kept + mark)

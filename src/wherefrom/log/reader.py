@@ -116,7 +116,8 @@ class LogReader:
         """Records in order; an erased content is None."""
         records = self._journal.records(tail=self._tail(), first=first, limit=limit)
         for index, record in enumerate(records, start=first):
-            yield Logged(index, entries.parse(record.entry, where=f"entry {index}"), record.content)
+            entry = entries.read_stored(record.entry, where=f"entry {index}")
+            yield Logged(index, entry, record.content)
 
     def record(self, index: int) -> Record:
         """Entry, nonce and content as stored. Raises NotFound past the end."""

@@ -50,7 +50,7 @@ def test_an_event_is_attributed_to_its_source() -> None:
     assert (found.kind, found.type) == ("event", "org.example.built")
     assert found.occurred == "2026-01-01T00:00:00.000000Z"
     assert found.producers == ("https://example.org/ci",)
-    assert [e[:3] for e in found.edges] == [
+    assert [(e.source, e.relation, e.target) for e in found.edges] == [
         (found.document, "attributed_to", "https://example.org/ci")
     ]
     assert properties(found) == {"id": "A1", "subject": "repo/1"}
@@ -59,7 +59,9 @@ def test_an_event_is_attributed_to_its_source() -> None:
 def test_data_that_a_format_knows_adds_its_facts_to_this_record() -> None:
     found = facts(data=OPENLINEAGE)
     run = "run:01a1fc81-1e8c-7540-b7cf-33e0e7275163"
-    assert (found.document, "describes", run) in [e[:3] for e in found.edges]
+    assert (found.document, "describes", run) in [
+        (e.source, e.relation, e.target) for e in found.edges
+    ]
     assert found.kind == "event"
     assert found.type == "org.example.built"
     assert found.occurred == "2026-01-01T00:00:00.000000Z"
@@ -172,5 +174,8 @@ def test_the_worked_example_of_the_documentation_is_true() -> None:
     page = (REPOSITORY / "docs" / "formats" / "cloudevents.md").read_text()
     example, said = re.findall(r"```(?:json|text)\n(.*?)```", page, re.DOTALL)
     found = facts_of(example.encode())
-    edges = [" ".join(edge[:3]).replace(found.document, "record") for edge in found.edges]
+    edges = [
+        " ".join((edge.source, edge.relation, edge.target)).replace(found.document, "record")
+        for edge in found.edges
+    ]
     assert edges == said.splitlines()

@@ -40,7 +40,8 @@ written_by = st.sampled_from(
 )
 spoiled_by = st.sampled_from(
     [b"", b'"a":1,', b'"a":', b"1e5", b"-0", b"-0.0", b"1" * 30, b"\\u0041", b"\\ud800",
-     b"\xed\xa0\x80", b" ", b",", b"{", b"[", b"1e999", b"NaN", b"0.1000000000000000055511151231257827"]
+     b"\xed\xa0\x80", b" ", b",", b"{", b"[", b"1e999", b"NaN",
+     b"0.1000000000000000055511151231257827"]
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Everything happens inside the fold's transaction; on a rollback ``forget`` drops
     (Logged, Said) ──add──► pending ──flush──► 1. numbers  2. edges: new or a repeat
                                                3. names    4. rows out, sorted
 
-Sizes:  a flush each ROWS_MAX pending rows · CACHED_MAX ids and as many edges remembered
+Sizes:  a flush each ROWS_MAX pending rows · CACHED_MAX ids, as many edges and names remembered
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Batch:
         self._rows_pending = 0
         self._numbers: dict[str, int] = {}
         self._edges: dict[EdgeKey, int] = {}
+        self._named: dict[int, str] = {}  # the name a node was given last
         self._stamps: dict[tuple[str, str, str, str], int] = {}
         self._next: int | None = None
 
@@ -124,6 +125,8 @@ class Batch:
             self._numbers.clear()
         if len(self._edges) > CACHED_MAX:
             self._edges.clear()
+        if len(self._named) > CACHED_MAX:
+            self._named.clear()
 
     def _number(self, rows: dict[str, list[Any]]) -> int:
         numbers = self._numbers
@@ -171,7 +174,8 @@ class Batch:
             rows["mentions"].append((node, index, kind, name, properties))
             # A known node has the texts of its id already; the insert ignores what is there.
             texts = texts_of_id(id) if node >= first_new else []
-            if name is not None:
+            if name is not None and self._named.get(node) != name:
+                self._named[node] = name
                 texts += texts_of_name(name)
             rows["names"] += [(text, node, index) for text in texts]
         edges: list[int] = []

@@ -29,6 +29,7 @@ from wherefrom.views.graph.spelling import tag_key
 FactsOf = Callable[[bytes], Facts]
 
 WHY_CHARS_MAX: Final = 300
+_JSON: Final = msgspec.json.Encoder(order="sorted")
 _OWN_KINDS: Final = frozenset({"genesis", "key", "verdict", "tombstone", "gap"})
 
 
@@ -107,12 +108,12 @@ def _checked(facts: Facts) -> Said:
     for node in facts.nodes:
         nodes.setdefault(node.id, _node(node))
     edges: dict[tuple[str, int, str], str | None] = {}
-    for source, relation, target, properties in facts.edges:
-        if source not in nodes or target not in nodes:
+    for edge in facts.edges:
+        if edge.source not in nodes or edge.target not in nodes:
             raise Malformed("an edge names a node that the record does not describe")
         edges.setdefault(
-            (source, RELATION_NUMBERS[relation], target),
-            _json(properties) if properties else None,
+            (edge.source, RELATION_NUMBERS[edge.relation], edge.target),
+            _json(edge.properties) if edge.properties else None,
         )
     for tag in facts.tags:
         if tag.node not in nodes:
@@ -137,7 +138,8 @@ def _node(node: Node) -> tuple[int, str | None, str | None]:
 
 def _check_text(text: str) -> None:
     # encode() also refuses half a surrogate pair, which SQLite would refuse in mid-batch.
-    if len(text.encode()) > ID_BYTES_MAX or "\0" in text or not text:
+    size = len(text) if text.isascii() else len(text.encode())
+    if not 0 < size <= ID_BYTES_MAX or "\0" in text:
         raise Malformed(
             "an id or name that cannot be stored",
             expected=f"1 to {ID_BYTES_MAX} bytes of UTF-8 without NUL",
@@ -147,7 +149,7 @@ def _check_text(text: str) -> None:
 
 def _json(properties: Mapping[str, Any]) -> str:
     try:
-        return msgspec.json.encode(properties, order="sorted").decode()
+        return _JSON.encode(properties).decode()
     except (OverflowError, TypeError):  # an integer past 64 bits
         text = json.dumps(dict(properties), sort_keys=True, separators=(",", ":"))
         text.encode()

@@ -43,7 +43,7 @@ WITH_PROPERTIES: Final = 2  # the first statement carries properties
 
 WRITER_CACHE_KIB: Final = 64 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
-READER_MMAP_BYTES: Final = 8 * 1024**3
+MMAP_BYTES: Final = 8 * 1024**3
 # Folding dirties pages at random; a long WAL writes each of them back once, not each time.
 WAL_PAGES: Final = 16_384
 BUSY_MS_MAX: Final = 10_000
@@ -110,6 +110,7 @@ def _set_up_writer(db: apsw.Connection) -> None:
     # A power cut may lose the tail of the view or, at worst, the view: it is folded again.
     db.execute("PRAGMA synchronous = OFF")
     db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
     db.execute("PRAGMA temp_store = MEMORY")
     db.wal_autocheckpoint(WAL_PAGES)
     # What a tombstone deletes is overwritten with zeros, not left on a free page.
@@ -122,7 +123,7 @@ def open_reader(path: Path) -> apsw.Connection:
     db.set_busy_timeout(BUSY_MS_MAX)
     db.execute("PRAGMA query_only = ON")
     db.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
-    db.execute(f"PRAGMA mmap_size = {READER_MMAP_BYTES}")
+    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
     return db
 
 
