@@ -81,6 +81,8 @@ def _down_gaps(
 def _same_things(nodes: Collection[TraceNode], edges: Collection[TraceEdge]) -> Mapping[str, str]:
     """Each id → one id for it and all its alternates."""
     parent = {node.id: node.id for node in nodes}
+    if not any(edge.relation == "alternate" for edge in edges):
+        return parent
 
     def root(id: str) -> str:
         while parent[id] != id:
