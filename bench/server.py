@@ -30,8 +30,8 @@ COMMAND: Final = (
     "-c",
     "import sys; from wherefrom.cli.main import main; sys.exit(main())",
 )
-# A server hangs up after five idle seconds.
-_IDLE_SECONDS_MAX: Final = 3.0
+# A server hangs up after 75 idle seconds.
+_IDLE_SECONDS_MAX: Final = 60.0
 _CAUGHT_UP_WITHIN_SECONDS: Final = 300.0
 
 
