@@ -17,7 +17,7 @@ from wherefrom.errors import Error
 _NICE: Final = 10
 _COLLECT_EVERY: Final = 250_000
 _WAIT_SECONDS_MIN: Final = 0.02
-_WAIT_SECONDS_MAX: Final = 0.3
+_ROUND_SECONDS: Final = 0.3
 
 
 def follow(folder: DataFolder) -> None:
@@ -34,10 +34,10 @@ def follow(folder: DataFolder) -> None:
                 began = time.monotonic()
                 if log.refresh().size > graph.size:
                     graph.fold(handed)
-                # A transaction writes the pages it touched once, for one record or thousands: the
-                # longer the last one took, the more may gather for the next.
+                # A transaction writes the pages it touched once, for one record or thousands, so
+                # let some gather; but once a round takes long by itself, they gather anyway.
                 took = time.monotonic() - began
-                time.sleep(min(max(_WAIT_SECONDS_MIN, 2 * took), _WAIT_SECONDS_MAX))
+                time.sleep(max(_WAIT_SECONDS_MIN, min(2 * took, _ROUND_SECONDS - took)))
     except Error as error:
         print(f"wherefrom: the fold stops: {error}", file=sys.stderr)  # noqa: T201
 
