@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import adds, audits, bursts, disk, evidence, graph, ingest, overhead, report, sustained
+from bench import adds, audits, bursts, evidence, floor, graph, ingest, overhead, report, sustained
 from bench.machine import look
 from bench.place import Place
 from bench.report import Results, Row
@@ -21,7 +21,7 @@ from bench.sizes import FULL, QUICK, Sizes
 
 # In this order: ingest fills the log that the audit reads; the graph comes before what grows it.
 AREAS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
-    "disk": disk.measure,
+    "floor": floor.measure,
     "adds": adds.measure,
     "ingest": ingest.measure,
     "bursts": bursts.measure,
