@@ -34,7 +34,6 @@ STRONG: Final[Mapping[str, int]] = {
     "sm3": 64,
 }
 _ORDER: Final = {name: position for position, name in enumerate(STRONG)}
-WEAK: Final = frozenset({"md5", "sha1", "sha224", "ripemd160", "md2", "md4", "md6", "adler32"})
 # Weak ones of a known length, so that a broken value is seen. sha1 may name a git commit.
 _WEAK_HEX: Final[Mapping[str, int]] = {
     "md5": 32, "sha1": 40, "sha224": 56, "sha512_224": 56, "ripemd160": 40,

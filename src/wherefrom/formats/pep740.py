@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import dsse, sigstore_bundle, statement, strict_json
+from wherefrom.formats import descriptors, dsse, sigstore_bundle, statement, strict_json
 from wherefrom.formats.facts import Facts, FactsBuilder
 
 PROVENANCE_TYPE: Final = "application/vnd.pypi.integrity.v1+json"
@@ -144,7 +144,7 @@ def _publisher(builder: FactsBuilder, bundle: Mapping[str, Any], *, where: str) 
     else:
         id = "publisher:" + "/".join(part for part in (kind, repository, workflow) if part)
     properties = {"publisher": kind, "repository": repository, "environment": environment}
-    return builder.node(statement.public_id(id), "software", repository, properties)
+    return builder.node(descriptors.public_id(id), "software", repository, properties)
 
 
 def _listed(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict[str, Any], str]]:

@@ -20,12 +20,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import names, strict_json, timestamps
+from wherefrom.formats.descriptors import public_id, resource
 from wherefrom.formats.facts import FactsBuilder
-from wherefrom.formats.statement import Told, public_id, resource
+
+if TYPE_CHECKING:
+    from wherefrom.formats.statement import Told
 
 # v1, v1.0, v1-rc1, v1.0?draft; v0.1 and v0.2 the same way.
 _PROVENANCE = re.compile(r"https://slsa\.dev/provenance/v([01])(\.[0-9]+)?(-?rc[.0-9]*)?(\?draft)?")

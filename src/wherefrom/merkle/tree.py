@@ -163,18 +163,6 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
-def complete_tiles(old_size: int, new_size: int) -> Iterator[tuple[int, int]]:
-    """(level, n) of every hash tile that becomes full between two sizes, lower levels first."""
-    if not 0 <= old_size <= new_size:
-        raise ValueError(f"a log cannot grow from {old_size} to {new_size}")
-    level = 0
-    while new_size := new_size >> TILE_HEIGHT:
-        old_size >>= TILE_HEIGHT
-        for n in range(old_size, new_size):
-            yield level, n
-        level += 1
-
-
 def hash_tile(hashes: bytes) -> bytes:
     """The root of a full tile, 8,192 bytes: the hash that enters the tile above."""
     if len(hashes) != TILE_BYTES:

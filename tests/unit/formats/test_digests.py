@@ -24,7 +24,9 @@ def test_every_strong_digest_is_an_id_at_its_own_length_and_no_other(name):
         assert digests.strong_id(name, wrong) is None
 
 
-@pytest.mark.parametrize("name", sorted(digests.WEAK))
+@pytest.mark.parametrize(
+    "name", ["md5", "sha1", "sha224", "ripemd160", "md2", "md4", "md6", "adler32"]
+)
 def test_a_weak_digest_is_never_a_strong_id(name):
     assert digests.strong_id(name, SHA) is None
 

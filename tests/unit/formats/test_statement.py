@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.paths import DATA, REPOSITORY
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
-from wherefrom.formats import dsse, pep740, sigstore_bundle, statement, strict_json
+from wherefrom.formats import descriptors, dsse, pep740, sigstore_bundle, statement, strict_json
 from wherefrom.formats.digests import GitPlace, expected, git_place, ids_of, weak_id
 from wherefrom.formats.facts import Facts, FactsBuilder, Tag
 
@@ -237,15 +237,15 @@ def test_what_could_be_a_file_is_not_taken_for_an_image(name):
 
 def test_an_image_without_a_digest_set_is_known_by_the_digest_in_its_name():
     builder = FactsBuilder(document=ID)
-    named = statement.resource(builder, {"uri": f"ghcr.io/o/r@sha256:{A}"}, where="x")
+    named = descriptors.resource(builder, {"uri": f"ghcr.io/o/r@sha256:{A}"}, where="x")
     assert named == f"sha256:{A}"
 
 
 def test_neither_users_nor_e_mail_addresses_stand_in_ids():
-    assert statement.public_id("https://me:secret@host/x@1") == "https://host/x@1"
-    assert statement.public_id("https://github.com/npm/cli@9.5.0").endswith("cli@9.5.0")
-    hidden = statement.public_id("mailto:Person@Example.com")
-    assert hidden == statement.public_id("person@example.com")
+    assert descriptors.public_id("https://me:secret@host/x@1") == "https://host/x@1"
+    assert descriptors.public_id("https://github.com/npm/cli@9.5.0").endswith("cli@9.5.0")
+    hidden = descriptors.public_id("mailto:Person@Example.com")
+    assert hidden == descriptors.public_id("person@example.com")
     assert hidden.startswith("person:")
     assert "example" not in hidden
 
@@ -253,10 +253,10 @@ def test_neither_users_nor_e_mail_addresses_stand_in_ids():
 def test_a_broken_digest_of_a_material_falls_back_to_its_uri():
     builder = FactsBuilder(document=ID)
     material = {"uri": "git+https://github.com/o/r", "digest": {"sha1": f"'{C}"}}
-    assert statement.resource(builder, material, where="m") == "git+https://github.com/o/r"
+    assert descriptors.resource(builder, material, where="m") == "git+https://github.com/o/r"
     quoted = {"uri": "git+https://github.com/o/r", "digest": {"sha1": f"'{C}'"}}
-    assert statement.resource(builder, quoted, where="m") == f"gitCommit:{C}"
-    assert statement.resource(builder, {"content": "Zg=="}, where="m") is None
+    assert descriptors.resource(builder, quoted, where="m") == f"gitCommit:{C}"
+    assert descriptors.resource(builder, {"content": "Zg=="}, where="m") is None
 
 
 def test_the_word_for_no_name_is_no_name():
@@ -364,7 +364,7 @@ def test_a_mutated_real_statement_gives_whole_facts_or_is_refused(data, value):
 def test_any_descriptor_names_something_or_is_refused(descriptor):
     builder = FactsBuilder(document=ID)
     try:
-        statement.resource(builder, descriptor, where="x")
+        descriptors.resource(builder, descriptor, where="x")
     except Refused:
         return
     check_ends(builder.build(kind="attestation", type="x"))

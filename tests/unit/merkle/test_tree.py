@@ -11,7 +11,6 @@ from wherefrom.merkle.proofs import verify_consistency, verify_inclusion
 from wherefrom.merkle.tree import (
     Frontier,
     TileHashes,
-    complete_tiles,
     consistency_path,
     hash_tile,
     inclusion_path,
@@ -169,25 +168,6 @@ def test_a_tile_of_the_wrong_size_is_corrupt(given_bytes):
     hashes = TileHashes(lambda level, n, width: bytes(given_bytes))
     with pytest.raises(Corrupt, match=f"tile 0 of level 0: expected 96 bytes.*got {given_bytes} b"):
         hashes(0, 2)
-
-
-@given(st.integers(0, 70_000), st.integers(0, 70_000))
-def test_the_tiles_that_become_full_are_those_in_the_new_log_and_not_in_the_old(one, other):
-    def full(size):
-        return {(level, n) for level in range(3) for n in range(size >> 8 * (level + 1))}
-
-    old, new = sorted((one, other))
-    listed = list(complete_tiles(old, new))
-    assert set(listed) == full(new) - full(old)
-    assert listed == sorted(set(listed))
-
-
-def test_the_full_tiles_of_the_specs_example_are_274_in_all():
-    listed = list(complete_tiles(0, 70_000))
-    assert (listed[0], listed[-1], len(listed)) == ((0, 0), (1, 0), 274)
-    assert list(complete_tiles(0, 255)) == list(complete_tiles(256, 511)) == []
-    with pytest.raises(ValueError, match="a log cannot grow from 2 to 1"):
-        list(complete_tiles(2, 1))
 
 
 def test_a_full_tile_hashes_to_the_subtree_it_holds():
