@@ -4,9 +4,11 @@ import hashlib
 from pathlib import Path
 
 from wherefrom.formats import base64_strict, own
+from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats import note as notes
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.own import Genesis, Tombstone
-from wherefrom.keys.ed25519 import SigningKey, spki_der
+from wherefrom.keys.ed25519 import SigningKey, check_note, spki_der
 from wherefrom.keys.envelopes import sign_envelope
 from wherefrom.log.reader import LogReader
 from wherefrom.log.writer import LogWriter
@@ -121,6 +123,11 @@ def reader(place, *, refresh=True, **changes):
     if refresh:
         made.refresh()
     return made
+
+
+def signed(note):
+    """The checkpoint that a log's note signs."""
+    return checkpoints.parse(check_note(notes.parse(note), [VKEY]))
 
 
 def small_log(place, count=600):

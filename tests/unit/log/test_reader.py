@@ -8,8 +8,6 @@ import pytest
 from tests.logs import (
     ORIGIN,
     VKEY,
-    FilePlace,
-    MemoryPlace,
     numbered,
     reader,
     small_log,
@@ -24,11 +22,6 @@ from wherefrom.log import state as states
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.merkle.tree import Frontier
-
-
-@pytest.fixture(params=["memory", "files"])
-def place(request, tmp_path):
-    return MemoryPlace() if request.param == "memory" else FilePlace(tmp_path)
 
 
 def test_before_the_first_writer_there_is_no_log(place):

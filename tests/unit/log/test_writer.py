@@ -4,40 +4,21 @@ import pytest
 
 from tests.logs import (
     ORIGIN,
-    VKEY,
-    FilePlace,
-    MemoryPlace,
     erase,
     genesis,
     numbered,
     reader,
+    signed,
     verified,
     writer,
 )
 from wherefrom.errors import (
     JournalFailed,
 )
-from wherefrom.formats import checkpoint as checkpoints
-from wherefrom.formats import note as notes
-from wherefrom.keys.ed25519 import check_note
 from wherefrom.log import dedup
 from wherefrom.log.audit import audit
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
-
-
-@pytest.fixture(params=["memory", "files"])
-def place(request, tmp_path):
-    return MemoryPlace() if request.param == "memory" else FilePlace(tmp_path)
-
-
-@pytest.fixture
-def files(tmp_path):
-    return FilePlace(tmp_path)
-
-
-def signed(note):
-    return checkpoints.parse(check_note(notes.parse(note), [VKEY]))
 
 
 def test_every_record_gets_the_next_index_below_a_signed_checkpoint(place):

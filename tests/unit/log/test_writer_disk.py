@@ -6,12 +6,11 @@ import os
 import pytest
 
 from tests.logs import (
-    VKEY,
-    FilePlace,
     MemoryPlace,
     genesis,
     numbered,
     reader,
+    signed,
     writer,
 )
 from wherefrom.errors import (
@@ -19,28 +18,11 @@ from wherefrom.errors import (
     JournalFailed,
     StorageError,
 )
-from wherefrom.formats import checkpoint as checkpoints
-from wherefrom.formats import note as notes
-from wherefrom.keys.ed25519 import check_note
 from wherefrom.log.audit import audit
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.testing.faulty import Faults, FaultyBlobs, FaultyHead
-
-
-@pytest.fixture(params=["memory", "files"])
-def place(request, tmp_path):
-    return MemoryPlace() if request.param == "memory" else FilePlace(tmp_path)
-
-
-@pytest.fixture
-def files(tmp_path):
-    return FilePlace(tmp_path)
-
-
-def signed(note):
-    return checkpoints.parse(check_note(notes.parse(note), [VKEY]))
 
 
 def fails(*_, **__):

@@ -9,9 +9,9 @@ from tests.logs import (
     ORIGIN,
     VKEY,
     FilePlace,
-    MemoryPlace,
     numbered,
     reader,
+    signed,
     small_log,
     writer,
 )
@@ -22,26 +22,10 @@ from wherefrom.errors import (
     ReadOnly,
     SignatureError,
 )
-from wherefrom.formats import checkpoint as checkpoints
-from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.keys.ed25519 import SigningKey, check_note
+from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.log.writer import LogWriter
 from wherefrom.merkle.proofs import verify_consistency
-
-
-@pytest.fixture(params=["memory", "files"])
-def place(request, tmp_path):
-    return MemoryPlace() if request.param == "memory" else FilePlace(tmp_path)
-
-
-@pytest.fixture
-def files(tmp_path):
-    return FilePlace(tmp_path)
-
-
-def signed(note):
-    return checkpoints.parse(check_note(notes.parse(note), [VKEY]))
 
 
 def test_a_log_opened_again_goes_on_where_it_was(place):
