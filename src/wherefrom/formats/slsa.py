@@ -19,16 +19,13 @@ Source: slsa.dev/spec/v1.2 (build-provenance, verification_summary), v0.1, v0.2
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import names, strict_json, timestamps
 from wherefrom.formats.descriptors import public_id, resource
 from wherefrom.formats.facts import FactsBuilder
-
-if TYPE_CHECKING:
-    from wherefrom.formats.statement import Told
 
 # v1, v1.0, v1-rc1, v1.0?draft; v0.1 and v0.2 the same way.
 _PROVENANCE = re.compile(r"https://slsa\.dev/provenance/v([01])(\.[0-9]+)?(-?rc[.0-9]*)?(\?draft)?")
@@ -41,6 +38,13 @@ _RUN_ENVIRONMENT: Final = (
 )
 # Go writes an unset time as the year one.
 _UNSET_TIME: Final = "0001-01-01T00:00:00"
+
+
+class Dated(NamedTuple):
+    """When a predicate says it happened, and who did it: the builder or the verifier."""
+
+    occurred: str | None
+    agent: str | None
 
 
 class _Build(NamedTuple):
@@ -69,19 +73,21 @@ def is_vsa(predicate_type: str) -> bool:
 def provenance_facts(
     builder: FactsBuilder,
     predicate: Mapping[str, Any],
-    told: Told,
     *,
+    predicate_type: str,
+    subjects: Sequence[str],
     document_id: str,
     build: str,
     where: str,
-) -> Told:
-    """Add the build behind ``told.subjects``; returns ``told`` with its time and its builder.
+) -> Dated:
+    """Add the build behind ``subjects``; returns its time and its builder.
 
-    build  names the build when the predicate gives it no builder or no invocation id
+    subjects  ids of what was built
+    build     names the build when the predicate gives it no builder or no invocation id
 
     Raises Malformed where v1 requires a field that is missing, or a field has the wrong type.
     """
-    version = _PROVENANCE.fullmatch(told.predicate_type)
+    version = _PROVENANCE.fullmatch(predicate_type)
     assert version is not None
     read = _read_v1 if version[1] == "1" else _read_v0
     said = read(predicate, where)
@@ -102,7 +108,7 @@ def provenance_facts(
         if node:
             builder.edge(activity, "used", node)
     source = _source(config, used)
-    for subject in told.subjects:
+    for subject in subjects:
         builder.edge(subject, "generated_by", activity)
         if source:
             builder.edge(subject, "derived_from", source)
@@ -110,7 +116,7 @@ def provenance_facts(
         node = resource(builder, item, where=place)
         if node:
             builder.edge(node, "generated_by", activity)
-    return told._replace(occurred=finished or started, producers=(agent,) if agent else ())
+    return Dated(finished or started, agent)
 
 
 def _source(config: str | None, used: list[str | None]) -> str | None:
@@ -231,17 +237,17 @@ def _time(builder: FactsBuilder, document_id: str, time: object) -> str | None:
 def vsa_facts(
     builder: FactsBuilder,
     predicate: Mapping[str, Any],
-    told: Told,
     *,
+    predicate_type: str,
     document_id: str,
     where: str,
-) -> Told:
-    """Add a verification summary of ``told.subjects``; returns ``told`` with its time and verifier.
+) -> Dated:
+    """Add a verification summary; returns its time and verifier.
 
     v0 wrote its keys in snake case and had fewer of them required.
     Raises Malformed where v1 requires a field that is missing, or a field has the wrong type.
     """
-    version = _VSA.fullmatch(told.predicate_type)
+    version = _VSA.fullmatch(predicate_type)
     assert version is not None
     required = version[1] == "1"
     said = predicate if required else _camel(predicate)
@@ -280,7 +286,7 @@ def vsa_facts(
         node = resource(builder, item, where=place, kind=kind)
         if node:
             builder.edge(document_id, "used", node)
-    return told._replace(occurred=occurred, producers=(agent,))
+    return Dated(occurred, agent)
 
 
 def _camel(predicate: Mapping[str, Any]) -> dict[str, Any]:

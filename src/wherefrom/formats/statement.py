@@ -14,7 +14,7 @@ Source: in-toto attestation spec v1 (statement.md, resource_descriptor.md), spec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
@@ -34,8 +34,8 @@ class Told(NamedTuple):
 
     predicate_type: str
     subjects: tuple[str, ...]
-    occurred: str | None = None
-    producers: tuple[str, ...] = ()
+    occurred: str | None
+    producers: tuple[str, ...]
 
     def close(self, builder: FactsBuilder, *, kind: str, type: str | None = None) -> Facts:
         """Close ``builder``; ``type`` where it is not the predicate's."""
@@ -112,15 +112,17 @@ def describe(
         raise Malformed(
             "a statement about nothing", where=_at(where, "subject"), expected="a subject at least"
         )
-    told = Told(predicate_type, tuple(subjects))
-    return _predicate(
+    dated = _predicate(
         builder,
-        told,
         predicate,
+        predicate_type=predicate_type,
+        subjects=subjects,
         document_id=document_id,
         statement_id=statement_id or document_id,
         where=_at(where, "predicate"),
     )
+    producers = (dated.agent,) if dated.agent else ()
+    return Told(predicate_type, tuple(subjects), dated.occurred, producers)
 
 
 def _at(where: str, key: str) -> str:
@@ -142,25 +144,32 @@ def _check_digest(subject: Mapping[str, Any], *, where: str) -> None:
 
 def _predicate(
     builder: FactsBuilder,
-    told: Told,
     predicate: Mapping[str, Any],
     *,
+    predicate_type: str,
+    subjects: Sequence[str],
     document_id: str,
     statement_id: str,
     where: str,
-) -> Told:
+) -> slsa.Dated:
     """Hand the predicate to its reader; a type that nobody reads says no more than its subjects."""
-    kind = told.predicate_type
-    if kind.startswith("https://slsa.dev/"):
-        if slsa.is_provenance(kind):
-            return slsa.provenance_facts(
-                builder, predicate, told, document_id=document_id, build=statement_id, where=where
-            )
-        if slsa.is_vsa(kind):
-            return slsa.vsa_facts(builder, predicate, told, document_id=document_id, where=where)
-    elif kind.startswith(_SBOM_TYPES):
-        _embedded_sbom(builder, predicate, document_id=document_id, subject=told.subjects[0])
-    return told
+    if slsa.is_provenance(predicate_type):
+        return slsa.provenance_facts(
+            builder,
+            predicate,
+            predicate_type=predicate_type,
+            subjects=subjects,
+            document_id=document_id,
+            build=statement_id,
+            where=where,
+        )
+    if slsa.is_vsa(predicate_type):
+        return slsa.vsa_facts(
+            builder, predicate, predicate_type=predicate_type, document_id=document_id, where=where
+        )
+    if predicate_type.startswith(_SBOM_TYPES):
+        _embedded_sbom(builder, predicate, document_id=document_id, subject=subjects[0])
+    return slsa.Dated(None, None)
 
 
 def _embedded_sbom(
