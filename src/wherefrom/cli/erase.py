@@ -19,7 +19,7 @@ def erase(index: int, reason: str, where: Where, as_json: bool) -> int:
     The content of entry INDEX and its nonce are removed for ever; what it said leaves every
     answer. The erasure is a record itself, with its reason.
     """
-    from wherefrom.cli.places import writing
+    from wherefrom.cli.opening import writing
 
     with writing(where) as place:
         tombstone = place.erase(index, reason=reason)

@@ -56,7 +56,7 @@ def verify(target: str, offline: bool, log_key: str | None, where: Where, as_jso
 
 def _verify_at(target: str, where: Where) -> Report:
     """With the help of a place: an id first, then a file, unless it can only be a path."""
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
 
     path = path_of(target)
@@ -76,7 +76,7 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
 
     try:
         if where.server is not None:
-            from wherefrom.cli.places import reading
+            from wherefrom.cli.opening import reading
 
             with reading(where) as place:
                 key = parse_verifier_key(place.status().vkey)
@@ -160,7 +160,7 @@ def prove(
     the thing, the one that is best vouched for. With --content or --trace it becomes a .zip.
     Without -o it is written to the current folder.
     """
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
 
     if output is not None and output.endswith(".zip"):

@@ -72,7 +72,7 @@ def _write_new(path: Path, written: bytes, *, mode: int) -> None:
 @placed
 def list_keys(where: Where, as_json: bool) -> int:
     """List every key that the log has named, and its state."""
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
 
     with reading(where) as place:
         known = place.keys()
@@ -136,7 +136,7 @@ def _change(
     names: tuple[str, ...] = (),
     reason: str,
 ) -> int:
-    from wherefrom.cli.places import writing
+    from wherefrom.cli.opening import writing
 
     with writing(where, create=action == "trust") as place:
         changed: Any = place.change_key(action=action, pem=pem, key=key, names=names, reason=reason)

@@ -33,7 +33,7 @@ def log() -> None:
 @placed
 def status(where: Where, as_json: bool) -> int:
     """Show origin, size, root, key, and how far views have come."""
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
 
     with reading(where) as place:
         answer = place.status()

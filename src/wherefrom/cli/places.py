@@ -1,19 +1,13 @@
-"""The two kinds of places a command works on, behind one contract: a directory and a server.
+"""What a command asks of the place it works on: a directory (``local``) or a server (``remote``).
 
-    Where ──► reading(where) ──► Local(directory) or Remote(url): questions
-          ──► writing(where) ──► the same: records, keys, erasure
-
-Both give the same values, so a command does not know where it works. A directory that a server
-holds is read directly and written through that server.
+Both keep this contract and give the same values, so a command does not know where it works.
+``opening`` chooses one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from wherefrom.cli.settings import Where
 
 if TYPE_CHECKING:
     from wherefrom.keys.keyring import KnownKey
@@ -61,8 +55,7 @@ class Writing(Protocol):
     """Where changes are made.
 
     ``record`` gives one outcome for each content, in order. ``position`` is where the log is
-    after the last of these. ``close`` returns once what was written can be asked about, or the
-    place is too busy to say so.
+    after the last of these.
     """
 
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]: ...
@@ -80,41 +73,3 @@ class Writing(Protocol):
     def erase(self, index: int, *, reason: str) -> int: ...
 
     def position(self) -> LogAt: ...
-
-
-@contextmanager
-def reading(where: Where) -> Iterator[Reading]:
-    """Open a place for questions. Raises NotFound, Unavailable."""
-    if where.server is not None:
-        from wherefrom.cli.remote import Remote
-
-        with Remote(where) as remote:
-            yield remote
-    else:
-        from wherefrom.cli.local import LocalReading
-
-        yield LocalReading(where.data)
-
-
-@contextmanager
-def writing(where: Where, *, create: bool = False) -> Iterator[Writing]:
-    """Open a place for changes; ``create`` starts a log where there is none.
-
-    Raises NotFound, Unavailable.
-    """
-    through = where
-    if where.server is None:
-        from wherefrom.cli.local import server_of
-
-        through = server_of(where)
-    if through.server is not None:
-        from wherefrom.cli.remote import Remote
-
-        with Remote(through) as remote:
-            yield remote
-            remote.wait_until_answered()
-    else:
-        from wherefrom.cli.local import open_local_writing
-
-        with open_local_writing(where.data, create=create) as local:
-            yield local

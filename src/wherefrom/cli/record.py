@@ -47,7 +47,7 @@ def record(paths: tuple[str, ...], where: Where, as_json: bool) -> int:
     these; gzip, bzip2 and zstd around them. What is refused never costs its neighbours.
     """
     from wherefrom.cli.gather import sources
-    from wherefrom.cli.places import writing
+    from wherefrom.cli.opening import writing
 
     with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
         tally = _Tally(spool if as_json else None)

@@ -41,7 +41,7 @@ def show(id: str, at: At, as_of: int | None, where: Where, as_json: bool) -> int
     Each statement comes with its entry and how far it is believed.
     ID is what `wherefrom trace` takes.
     """
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
     from wherefrom.query.desk import TraceOptions
 
     options = TraceOptions(at=at, as_of=as_of)
@@ -67,7 +67,7 @@ def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
 
     TEXT may also be a file, which is hashed on the spot. Exits 1 if nothing is found.
     """
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
 
     path = path_of(text)
     with reading(where) as place:

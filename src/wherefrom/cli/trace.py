@@ -47,7 +47,7 @@ def trace(
     ID is a digest, a unique beginning of one, a commit, a package URL in any spelling, NAME:TAG,
     a dataset, a run, a URI, entry:N, or a file, which is hashed on the spot.
     """
-    from wherefrom.cli.places import reading
+    from wherefrom.cli.opening import reading
     from wherefrom.query.desk import TraceOptions
 
     if as_json and format not in (None, "json"):
