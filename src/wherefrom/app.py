@@ -81,6 +81,7 @@ class DataFolder:
         """Make the keys of a new log, unless they are there. Raises SettingError."""
         if self.exists():
             return
+        self.need_no_orphan()
         origin = origin or f"wherefrom.local/{secrets.token_hex(8)}"
         try:
             notes.check_name(origin, where="origin")
@@ -97,6 +98,16 @@ class DataFolder:
             if not self.exists():  # another process may just have made them
                 self._make_keys(origin)
 
+    def need_no_orphan(self) -> None:
+        """Raises SettingError for a log without its keys: new ones could never open it."""
+        if (self.path / "head").exists() or (self.path / "journal").exists():
+            raise SettingError(
+                "the keys of this log are missing",
+                where=str(self.path / "keys"),
+                expected="the folder keys that the log was made with",
+                do="Restore it beside head and journal; a new log needs an empty directory",
+            )
+
     def _make_keys(self, origin: str) -> None:
         log_key, service_key = SigningKey.generate(), SigningKey.generate()
         write_secret(self.path / _LOG_KEY, log_key.to_skey_text(origin) + "\n")
@@ -106,8 +117,9 @@ class DataFolder:
         write_secret(self.path / _LOG_VKEY, log_key.verifier_key(origin).to_text() + "\n")
 
     def need(self) -> None:
-        """Raises NotFound unless there is a log here."""
+        """Raises NotFound unless there is a log here, SettingError if its keys are gone."""
         if not self.exists():
+            self.need_no_orphan()
             raise NotFound(
                 "no log in this directory",
                 where=str(self.path),

@@ -62,7 +62,7 @@ def test_the_evidence_is_proven_where_there_is_nothing_but_the_key(carried):
     _, away, _ = carried
     assert sorted(p.name for p in away.iterdir()) == ["app.zip", "log.vkey", "one.tlog-proof"]
     for name, steps in (
-        ("app.zip", ["checkpoint", "inclusion", "contents", "decisions", "trace"]),
+        ("app.zip", ["checkpoint", "inclusion", "contents", "decisions", "trust", "trace"]),
         ("one.tlog-proof", ["checkpoint", "entry", "inclusion"]),
     ):
         code, report = verified(away, name)

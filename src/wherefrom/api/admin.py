@@ -87,6 +87,8 @@ async def post_erase(request: Request) -> Response:
     """``POST /v1/records/{index}/erase``: remove a content and its nonce; the proofs stay."""
     principal = principal_of(request, "admin")
     wanted: EraseRequest = await _body(request, EraseRequest)
+    if not wanted.reason.strip():
+        raise Malformed("an erasure without a reason", where="reason", expected="why, in words")
     index = entry_index(request)
     tombstone = await asyncio.to_thread(
         request.app.state.intake.recorder.erase,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from wherefrom.api.access import principal_of
 from wherefrom.api.records import json_response
 from wherefrom.errors import Malformed
+from wherefrom.formats.facts import KINDS
 from wherefrom.query.desk import Desk, TraceOptions
 
 
@@ -48,6 +49,9 @@ def _options(request: Request) -> TraceOptions:
     query = request.query_params
     if query.get("direction", "up") not in ("up", "down"):
         raise Malformed("not a direction", where="?direction=", expected="up or down")
+    for kind in query.getlist("kind"):
+        if kind not in KINDS:
+            raise Malformed("not a kind", where="?kind=", expected=" ".join(KINDS), got=kind)
     return TraceOptions(
         direction=query.get("direction", "up"),
         depth=_number(request, "depth"),
@@ -72,9 +76,10 @@ def get_show(request: Request) -> Response:
 
 def get_find(request: Request) -> Response:
     """``/v1/find?q=``"""
-    return json_response(
-        _desk(request).find(request.query_params.get("q", ""), as_of=_number(request, "as_of"))
-    )
+    desk, text = _desk(request), request.query_params.get("q", "")
+    if not text.strip():
+        raise Malformed("nothing to look for", where="?q=", expected="an id, tag or name")
+    return json_response(desk.find(text, as_of=_number(request, "as_of")))
 
 
 def get_record(request: Request) -> Response:

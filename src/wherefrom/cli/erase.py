@@ -9,9 +9,22 @@ from wherefrom.cli.render import write_json
 from wherefrom.cli.settings import Where, placed
 
 
+def _index(_: click.Context, __: click.Parameter, text: str) -> int:
+    number = text.removeprefix("entry:")
+    if not number.isascii() or not number.isdecimal() or len(number) > 16:
+        raise click.BadParameter(f"{text!r} is not an entry, such as 12 or entry:12.")
+    return int(number)
+
+
+def _reason(_: click.Context, __: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("it is kept in the log for ever, so it must say something.")
+    return text
+
+
 @click.command()
-@click.argument("index", metavar="INDEX", type=click.IntRange(0))
-@click.option("--reason", required=True, help="Why; kept in the log for ever.")
+@click.argument("index", metavar="INDEX", callback=_index)
+@click.option("--reason", required=True, callback=_reason, help="Why; kept in the log for ever.")
 @placed
 def erase(index: int, reason: str, where: Where, as_json: bool) -> int:
     """Erase what an entry holds; its proofs stay.

@@ -44,7 +44,15 @@ def verify(target: str, offline: bool, log_key: str | None, where: Where, as_jso
     if offline and log_key is None:
         raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
     if offline or log_key is not None:
-        report = _check_file(path_of(target) or Path(target), read_key(log_key or ""))
+        key, path = read_key(log_key or ""), path_of(target) or Path(target)
+        if not path.exists():
+            raise NotFound(
+                "no such evidence file",
+                got=target,
+                expected="a file that `wherefrom prove` wrote",
+                do="Make one with: wherefrom prove ID -o FILE",
+            )
+        report = _check_file(path, key)
     else:
         report = _verify_at(target, where)
     if as_json:
@@ -120,8 +128,8 @@ def read_key(text: str) -> VerifierKey:
     """A verifier key as text, or the file that holds it. Raises SettingError."""
     from wherefrom.formats.note import parse_verifier_key
 
-    path = Path(text)
-    if path.is_file():
+    path = path_of(text) or Path(text)
+    if path.is_file() or path_of(text) is not None:
         text = read_file(path, bytes_max=64 * 1024).decode("utf-8", "replace").strip()
     try:
         return parse_verifier_key(text)

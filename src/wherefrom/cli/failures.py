@@ -65,6 +65,9 @@ def _known(error: BaseException) -> Error | None:
 
 
 def _tell_misuse(error: click.UsageError, as_json: bool) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+        click.echo(error.format_message(), err=True)
+        return MISUSE
     said = error.format_message()
     if as_json:
         _write_json(
@@ -106,5 +109,11 @@ def _write(error: Error, *, as_json: bool) -> None:
     for label in ("where", "expected", "got", "do"):
         said = getattr(error, label)
         if said:
-            lines = textwrap.wrap(str(said), columns() - 12, break_on_hyphens=False)
+            # What could be meant is a list: a line for each.
+            parts = str(said).split("; ") if error.code == "ambiguous" else [str(said)]
+            lines = [
+                line
+                for part in parts
+                for line in textwrap.wrap(part, columns() - 12, break_on_hyphens=False)
+            ]
             click.echo(f"  {label:<9} " + "\n            ".join(lines), err=True)

@@ -194,6 +194,7 @@ def need_log(path: Path) -> DataFolder:
     """The folder of a log that is there. Raises Unavailable: without one, nobody can tell."""
     folder = DataFolder(path)
     if not folder.exists():
+        folder.need_no_orphan()
         raise Unavailable(
             "no log in this directory",
             where=str(path),

@@ -265,8 +265,9 @@ def _error_of(answer: httpx.Response, url: str) -> Error:
     problem = _json(answer)
     code = problem.get("code")
     if answer.status_code == 401:
+        known = "does not know this token" if "authorization" in answer.request.headers else None
         return SettingError(
-            "the server wants a bearer token",
+            f"the server {known or 'wants a bearer token'}",
             where=url,
             do="Set WHEREFROM_TOKEN; the administrator's lies in the file token of the directory",
         )

@@ -20,7 +20,7 @@ from wherefrom.cli.render import (
     write_json,
 )
 from wherefrom.cli.settings import Where, placed
-from wherefrom.cli.targets import ask, digest_of, path_of
+from wherefrom.cli.targets import ask, digest_of, is_file, path_of
 
 if TYPE_CHECKING:
     from wherefrom.query.answers import Detail, Found
@@ -69,6 +69,8 @@ def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
     """
     from wherefrom.cli.opening import reading
 
+    if not text.strip():
+        raise click.UsageError("name something to find")
     path = path_of(text)
     with reading(where) as place:
         answer = place.find(digest_of(path) if path else text, as_of=as_of)
@@ -85,8 +87,7 @@ def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
 def _find_file(text: str, as_of: int | None, place: Any) -> Any:
     from pathlib import Path
 
-    path = Path(text)
-    return place.find(digest_of(path), as_of=as_of) if path.is_file() else None
+    return place.find(digest_of(Path(text)), as_of=as_of) if is_file(text) else None
 
 
 def _found(answer: Found) -> Iterator[str]:
@@ -98,9 +99,14 @@ def _found(answer: Found) -> Iterator[str]:
         id, entries = short_id(match.id), _some(match.entries)
         said = f"{match.kind:<{kinds}}  {printable(id):<19}"
         name = printable(match.name or "")
-        if name and name.casefold() not in id.casefold():
-            said += "  " + cut(name, max(24, columns() - len(said) - len(entries) - 4))
-        yield f"{said}  {entries}"
+        if not name or name.casefold() in id.casefold():
+            yield f"{said}  {entries}"
+        elif len(said) + len(name) + len(entries) + 4 <= columns():
+            yield f"{said}  {name}  {entries}"
+        else:
+            # Nor is a name: long ones often differ in the middle.
+            yield f"{said}  {entries}"
+            yield f"{' ' * kinds}    {name}"
     if answer.truncated:
         yield f"The first {len(answer.matches)}; there are more. Give more of the name."
     yield ""

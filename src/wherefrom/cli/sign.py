@@ -68,6 +68,10 @@ def sign(
 
     if kind is None and (predicate is not None or subjects):
         raise click.UsageError("--predicate and --subject need --predicate-type")
+    if kind is not None and kind not in TYPES and ":" not in kind:
+        raise click.UsageError(
+            f"{kind} is no type URI, and none of the short types: {', '.join(TYPES)}"
+        )
     secret = read_signing_key(read_file(key, bytes_max=64 * 1024), where=str(key))
     if kind is None:
         statement = _ready_statement(file)

@@ -35,6 +35,14 @@ def path_of(text: str) -> Path | None:
     return Path(unquote(parts.path))
 
 
+def is_file(text: str) -> bool:
+    """Whether ``text`` names a file that is there."""
+    try:
+        return Path(text).is_file()
+    except OSError:  # too long for a name, say
+        return False
+
+
 def digest_of(path: Path) -> str:
     """``sha256:`` and the digest of a file. Raises StorageError if it cannot be read."""
     digest = hashlib.sha256()
@@ -75,7 +83,7 @@ def ask(text: str, question: Callable[[str], T]) -> T:
     try:
         return question(text)
     except NotFound:
-        if not Path(text).is_file():
+        if not is_file(text):
             raise
         return _ask_of_file(Path(text), question)
 

@@ -19,12 +19,24 @@ if TYPE_CHECKING:
 FORMATS = ("tree", "json", "dot")
 
 
+def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    from wherefrom.formats.facts import KINDS
+
+    for kind in given:
+        if kind not in KINDS:
+            raise click.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}.")
+    return given
+
+
 @click.command()
 @click.argument("id", required=False)
 @click.option("--up", "direction", flag_value="up", default="up", help="Where it came from.")
 @click.option("--down", "direction", flag_value="down", help="What came of it.")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Follow N edges at most.")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Show only this kind.")
+@click.option(
+    "--kind", "kinds", multiple=True, callback=_kinds, metavar="KIND",
+    help="Show only this kind, such as image, build or commit.",
+)  # fmt: skip
 @at_option
 @as_of_option
 @click.option("--path", "ends", nargs=2, metavar="A B", help="The shortest way from A to B.")

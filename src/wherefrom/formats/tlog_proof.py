@@ -72,6 +72,10 @@ def parse(written: bytes, *, where: str = "tlog-proof") -> TlogProof:
     """
     if len(written) > PROOF_BYTES_MAX:
         raise LimitPassed("a proof is too long", where=where, expected=f"{PROOF_BYTES_MAX} bytes")
+    if not written.startswith(HEADER.encode() + b"\n"):
+        raise Malformed(
+            "not a tlog-proof", where=f"{where}, line 1", expected=HEADER, got=written[:40]
+        )
     head, blank, checkpoint = written.partition(b"\n\n")
     if not blank:
         raise Malformed("a proof has no empty line before its checkpoint", where=where)
@@ -79,8 +83,7 @@ def parse(written: bytes, *, where: str = "tlog-proof") -> TlogProof:
         lines = head.decode("ascii").split("\n")
     except UnicodeDecodeError as error:
         raise Malformed("a proof is not ASCII above its checkpoint", where=where) from error
-    if lines.pop(0) != HEADER:
-        raise Malformed("not a tlog-proof", where=f"{where}, line 1", expected=HEADER)
+    del lines[0]  # the header
     extra = _parse_extra(lines, where=f"{where}.extra")
     if not lines or not lines[0].startswith("index "):
         raise Malformed("a proof has no index", where=where, expected="a line 'index <decimal>'")

@@ -33,7 +33,7 @@ from wherefrom.query.show import show
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
 from wherefrom.storage.contracts import Record
-from wherefrom.verify.evidence_file import Report, Step, check_parsed, report
+from wherefrom.verify.evidence_file import Report, Step, check_parsed, report, says_trust
 from wherefrom.views.graph import GraphReader, Snapshot
 
 PROVEN_ENTRIES_MAX: Final = 100
@@ -224,14 +224,12 @@ class Desk:
         levels = self._levels(indexes)
         best = max(levels.values(), key=LEVELS.index)
         vouched = LEVELS.index(best) > LEVELS.index("channel")
-        says = ", ".join(f"entry {i}: {level}" for i, level in sorted(levels.items())[:8])
-        if len(levels) > 8:
-            says += f" and {len(levels) - 8} more"
+        says = says_trust(levels)
         if len(levels) == PROVEN_ENTRIES_MAX:
             says += ". Only so many records are looked at: more may speak of it"
         if not vouched:
             says += ". Nobody we know signed any of it: see wherefrom keys trust"
-        steps = [*checked.steps, Step("trust", vouched, says)]
+        steps = [Step("trust", vouched, says) if s.name == "trust" else s for s in checked.steps]
         return Report("proven" if vouched else "unproven", steps)
 
     def _entries_of(self, text: str) -> list[int]:

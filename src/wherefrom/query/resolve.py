@@ -32,6 +32,8 @@ CANDIDATES_MAX: Final = 50
 SHOWN_MAX: Final = 10
 ENTRIES_MAX: Final = 16
 TEXT_CHARS_MAX: Final = 4096
+_DIGEST: Final = re.compile(r"[A-Za-z0-9_]+:[0-9a-f]{12}(?=[0-9a-f]{20})")
+NAME_CHARS_MAX: Final = 48
 
 _ENTRY: Final = re.compile(r"entry:(0|[1-9][0-9]{0,17})")
 
@@ -53,14 +55,15 @@ def resolve(
         if not found:
             continue
         if len(found) > 1 and not _same_thing(snapshot, found, lens):
-            raise _ambiguous(snapshot, text, found)
+            raise _ambiguous(snapshot, text, found, lens)
         return matches(snapshot, found, lens, because=because)
     raise NotFound(
         "nothing is called this",
         got=text,
         expected="a digest, commit, package URL, name:tag, dataset, job, run, URI or entry:N"
-        f" in the log at size {lens.as_of}",
-        do="Look for it with `wherefrom find`",
+        f" in the log at size {lens.as_of}" + (f", dated up to {lens.at}" if lens.at else ""),
+        do="Look for it with `wherefrom find`"
+        + ("; what erased entries said is in no answer" if snapshot.erased(lens, 1) else ""),
     )
 
 
@@ -94,7 +97,10 @@ def _candidates(snapshot: Snapshot, text: str, lens: Lens) -> Iterator[tuple[str
     yield "name", named(snapshot, text, lens)
     found: list[int] = []
     for prefix in spellings.prefixes(text):
-        found += [n for _, n in snapshot.ids_from(prefix, CANDIDATES_MAX)]
+        # What a document names inside itself has the document's id in front; nobody means it.
+        within = "#" in prefix
+        matching = snapshot.ids_from(prefix, CANDIDATES_MAX)
+        found += [n for id, n in matching if within or "#" not in id]
     yield "prefix", found
 
 
@@ -135,14 +141,23 @@ def _same_thing(snapshot: Snapshot, numbers: list[int], lens: Lens) -> bool:
     return known.issuperset(numbers)
 
 
-def _ambiguous(snapshot: Snapshot, text: str, numbers: list[int]) -> Ambiguous:
-    ids = sorted(snapshot.ids(numbers).values())
-    more = f" and {len(ids) - SHOWN_MAX} more" if len(ids) > SHOWN_MAX else ""
+def _short(id: str) -> str:
+    """A digest by its first twelve digits, which find it again; any other id whole."""
+    digest = _DIGEST.match(id)
+    return digest[0] if digest and "#" not in id else id
+
+
+def _ambiguous(snapshot: Snapshot, text: str, numbers: list[int], lens: Lens) -> Ambiguous:
+    ids, said = snapshot.ids(numbers), summaries(snapshot, numbers, lens)
+    shown = sorted(
+        (said[n].kind, (said[n].name or "")[-NAME_CHARS_MAX:], _short(ids[n])) for n in numbers
+    )
+    more = f"; and {len(ids) - SHOWN_MAX} more" if len(ids) > SHOWN_MAX else ""
     if len(ids) >= CANDIDATES_MAX:
-        more = " and more"
+        more = "; and more"
     return Ambiguous(
         "several things could be meant",
         got=text,
-        expected="one of " + ", ".join(ids[:SHOWN_MAX]) + more,
-        do="Give more of it",
+        expected="one of " + "; ".join(" ".join(filter(None, s)) for s in shown[:SHOWN_MAX]) + more,
+        do=f"Give one of these ids, or more of it; see: wherefrom find {text[:80]}",
     )

@@ -14,11 +14,11 @@ Source: docs/formats/evidence.md
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from wherefrom.errors import Error, ProofError, SignatureError
+from wherefrom.errors import Error, Malformed, ProofError, SignatureError
 from wherefrom.formats import base64_strict, checkpoint, dsse, entry, note, own, strict_json
 from wherefrom.formats import evidence_file as files
 from wherefrom.formats import tlog_proof as proofs
@@ -32,6 +32,8 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.evidence_trace import check_trace, trace_of
+
+_ENTRIES_NAMED_MAX: Final = 4
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -75,6 +77,12 @@ def check(written: bytes, *, log_key: VerifierKey) -> Report:
 
 
 def _check_proof(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
+    if not written.startswith(proofs.HEADER.encode()):
+        raise Malformed(
+            "not an evidence file",
+            expected="what `wherefrom prove` writes: a .tlog-proof or a .zip",
+            got=written[:40],
+        )
     proof = proofs.parse(written)
     yield "checkpoint"
     signed = _signed_checkpoint(proof.checkpoint, log_key)
@@ -118,12 +126,15 @@ def check_parsed(evidence: EvidenceFile, log_key: VerifierKey) -> Iterator[str |
     yield "decisions"
     decisions = _checked_decisions(entries, contents, signed)
     yield Step("decisions", True, _says_decisions(decisions))
-    # 5. No content is missing, but for those that the log says were erased.
+    # 5. How far the log believes them: what is in it is proven to be there, not to be true.
+    yield "trust"
+    yield Step("trust", True, says_trust(_judged(entries, decisions)))
+    # 6. No content is missing, but for those that the log says were erased.
     yield "erased"
     erased = _checked_erased(entries, contents, decisions)
     if erased:
         yield Step("erased", True, _says_erased(erased))
-    # 6. The answer rests on those contents, edge by edge.
+    # 7. The answer rests on those contents, edge by edge.
     if evidence.manifest.trace is not None:
         yield "trace"
         claim = trace_of(evidence, signed)
@@ -228,6 +239,28 @@ def _checked_decisions(
         except SignatureError as error:
             raise ProofError(f"the service key did not sign the decision {index}") from error
     return decisions
+
+
+def _judged(entries: Mapping[int, Entry], decisions: Mapping[int, own.Decision]) -> dict[int, str]:
+    """The level of each record of others: at the door, or in the latest verdict at hand."""
+    levels = {i: e.trust.level for i, e in entries.items() if e.trust.level != "self"}
+    for _, decision in sorted(decisions.items()):
+        if isinstance(decision, own.Verdict) and decision.entry in levels:
+            levels[decision.entry] = decision.trust.level
+    return levels
+
+
+def says_trust(levels: Mapping[int, str]) -> str:
+    """``1 of 17 records signed (entry 549), 16 channel (226, 227, …)``: the strongest first."""
+    parts = []
+    for level in sorted(set(levels.values()), key=entry.LEVELS.index, reverse=True):
+        those = sorted(i for i, said in levels.items() if said == level)
+        more = ", …" if len(those) > _ENTRIES_NAMED_MAX else ""
+        named = ", ".join(map(str, those[:_ENTRIES_NAMED_MAX])) + more
+        word = "entry" if len(those) == 1 else "entries"
+        parts.append(f"{len(those)} {level} ({word} {named})")
+    of = _count(len(levels), "record", "records")
+    return f"of {of}, {', '.join(parts)}" if parts else "no record but Wherefrom's own"
 
 
 def _says_decisions(decisions: Mapping[int, own.Decision]) -> str:

@@ -95,7 +95,7 @@ def test_what_a_key_signed_before_it_was_known_is_judged_again(server, client):
     assert "channel" in trust(server, client, index)
     said = client.post("/v1/keys", json={"action": "trust", "pem": pem})
     assert said.json()["judged_again"] == 1
-    assert f"entry {index}: signed" in trust(server, client, index)
+    assert f"1 signed (entry {index})" in trust(server, client, index)
 
 
 def test_a_record_that_waited_for_the_disk_while_its_key_was_trusted_is_judged_again(
@@ -130,7 +130,7 @@ def test_a_record_that_waited_for_the_disk_while_its_key_was_trusted_is_judged_a
     monkeypatch.undo()
     index = found[0].json()["items"][0]["index"]
     assert said.json()["judged_again"] == 1
-    assert f"entry {index}: signed" in trust(server, client, index)
+    assert f"1 signed (entry {index})" in trust(server, client, index)
 
 
 def test_an_erased_content_is_gone_and_its_proof_stays(server, client):

@@ -165,7 +165,7 @@ def test_steps_are_numbered_and_marked(ask):
     assert ran.code == 1, "unproven is no yes"
     out = ran.out
     assert out.startswith("1. ✓ checkpoint: signed by the key of ")
-    assert "5. ✗ trust: entry 1: channel, entry 2: channel." in out
+    assert "5. ✗ trust: of 2 records, 2 channel (entries 1, 2)." in out
     assert "UNPROVEN" in out
 
 

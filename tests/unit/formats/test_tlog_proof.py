@@ -64,7 +64,7 @@ def test_the_lines_are_extra_index_path_and_the_checkpoint_verbatim():
     [
         ("@v1", "@v2", "not a tlog-proof, at tlog-proof, line 1"),
         ("c2sp", "\nc2sp", "not a tlog-proof, at tlog-proof, line 1"),
-        ("c2sp", "ç2sp", "not ASCII above its checkpoint"),
+        ("\nindex", "\nïndex", "not ASCII above its checkpoint"),
         ("\nindex", "\r\nindex", "not base64, at tlog-proof.extra"),
         ("RW50cnkgMQ==", "RW50cnkgMR==", "one spelling, at tlog-proof.extra"),
         ("RW50cnkgMQ==", "", "the extra of a proof is empty.*Leave the line out"),

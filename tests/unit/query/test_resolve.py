@@ -123,7 +123,10 @@ def test_an_ambiguous_prefix_names_its_candidates(tmp_path: Path) -> None:
     log = FakeLog()
     log.add([[f"sha256:abcd{n:060}", "artifact"] for n in range(12)])
     reader = folded(log, tmp_path)
-    with reader.snapshot() as found, pytest.raises(Ambiguous, match=r"abcd0+0, .* and 2 more"):
+    with (
+        reader.snapshot() as found,
+        pytest.raises(Ambiguous, match=r"artifact sha256:abcd0+; .*; and 2 more"),
+    ):
         resolve(found, "abcd")
     reader.close()
 
