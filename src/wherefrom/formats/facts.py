@@ -11,7 +11,8 @@ view stores each with its entry index, so it can be shown with its proof and wit
 Identity is by rule, here and in ``digests``, ``purl`` and ``names``: one spelling, one node.
 Whatever a record *teaches* (a second digest, a purl for a digest) is an ``alternate`` edge.
 
-Sizes:  an id is at most 2,048 bytes of UTF-8 · a name 1,024 · facts at most 200,000 nodes
+Sizes:  an id is at most 2,048 bytes of UTF-8 · a name 1,024 · facts at most 200,000 nodes,
+        packed 64 KiB
 Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/relations.md
 """
 
@@ -24,7 +25,10 @@ import msgspec
 
 ID_BYTES_MAX: Final = 2048
 NAME_BYTES_MAX: Final = 1024
-PACKED_BYTES_MAX: Final = 1024 * 1024
+PACKED_BYTES_MAX: Final = 64 * 1024
+
+# Raised whenever any format's facts change; views made under another one are built again.
+FACTS_VERSION: Final = 1
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -126,19 +130,23 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def packed(facts: Facts) -> bytes | None:
     """``facts`` as MessagePack; None if they are too large or hold what it has no form for."""
     try:
-        written = _PACK.encode(facts)
+        written = _PACK.encode((FACTS_VERSION, facts))
     except (OverflowError, UnicodeEncodeError):  # an integer past 64 bits, half a surrogate pair
         return None
     return written if len(written) <= PACKED_BYTES_MAX else None
 
 
-def unpacked(written: bytes) -> Facts:
-    """What ``packed`` wrote. Raises ``msgspec.DecodeError`` for anything else."""
-    return _UNPACK.decode(written)
+def unpacked(written: bytes) -> Facts | None:
+    """What ``packed`` wrote; None for the facts of another version of this program."""
+    try:
+        version, facts = _UNPACK.decode(written)
+    except msgspec.DecodeError:
+        return None
+    return facts if version == FACTS_VERSION else None
 
 
 _PACK: Final = msgspec.msgpack.Encoder()
-_UNPACK: Final = msgspec.msgpack.Decoder(Facts)
+_UNPACK: Final = msgspec.msgpack.Decoder(tuple[int, Facts])
 
 
 class FactsBuilder:

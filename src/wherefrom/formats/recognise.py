@@ -33,10 +33,8 @@ from wherefrom.formats import (
     statement,
     strict_json,
 )
+from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
 from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
-
-# Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 1
 
 TYPE_BYTES_MAX: Final = 256
 NODES_MAX: Final = 200_000

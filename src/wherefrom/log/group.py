@@ -70,7 +70,7 @@ class GroupCommit:
         self, batch: Sequence[Verified], *, prove: bool = False
     ) -> asyncio.Future[Committed]:
         """Queue ``batch``. Raises Unavailable when the queue is full or closing."""
-        size = sum(len(v.content) for v in batch)
+        size = sum(len(v.content) + len(v.facts or b"") for v in batch)
         full = self._records >= QUEUE_RECORDS_MAX or self._bytes >= QUEUE_BYTES_MAX
         if full or self._closing:
             raise Unavailable(

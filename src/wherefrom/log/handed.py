@@ -5,21 +5,24 @@
                                                    the fold reads the content, as a rebuild does
 
 Nothing depends on these files. Each fact is kept beside its entry's salted commitment, which no
-other entry has, so a leftover is never taken for another record's. Only the process that folds
-beside a writer reads them, and it unlinks what it has read; a writer begins and ends with none,
-and drops all of them when a content is erased.
+other entry has, so a leftover is never taken for another record's; and each says which version of
+this program stated it. Only the process that folds beside a writer reads them, and it unlinks what
+it has read; a writer begins and ends with none, and drops all of them when a content is erased.
 
     frame = first index u64 │ records u32 │ body bytes u32 │ crc32 of body u32 │ body
     body  = MessagePack: [[commitment, facts or nil] …]
 
-Sizes:  a frame is a batch · a file 16 MiB, or one frame · all files 256 MiB: then the oldest goes
+Sizes:  a frame is a batch, 16 MiB at most: a larger one is not handed over · a file ends past
+        16 MiB · 8 files: then the oldest goes
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -31,7 +34,8 @@ from wherefrom.formats.facts import Facts
 from wherefrom.log.logged import Logged, LogSource, Position
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
-FILES_MAX: Final = 16
+FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+FILES_MAX: Final = 8
 _HEAD: Final = struct.Struct(">QIII")
 _NONE: Final = (0, 0, 0, 0)
 _SUFFIX: Final = ".facts"
@@ -54,6 +58,8 @@ class HandingOver:
         if all(facts is None for _, facts in items):
             return
         body = msgspec.msgpack.encode(items)
+        if len(body) > FRAME_BYTES_MAX:
+            return
         frame = _HEAD.pack(first, len(items), len(body), zlib.crc32(body)) + body
         try:
             if self._file is None or self._file.tell() >= FILE_BYTES_MAX:
@@ -71,7 +77,9 @@ class HandingOver:
         for path in _files(self._folder):
             try:
                 with open(path, "r+b") as file:
-                    file.write(bytes(path.stat().st_size))
+                    file.write(bytes(os.fstat(file.fileno()).st_size))
+                    file.flush()
+                    os.fdatasync(file.fileno())
                 path.unlink()
             except FileNotFoundError:
                 pass  # the fold was quicker
@@ -79,9 +87,10 @@ class HandingOver:
                 raise StorageError("cannot remove", where=str(path), got=error) from error
 
     def _end(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
 
     def _begin(self, first: int) -> None:
         self._end()
@@ -132,13 +141,13 @@ class Handed:
 
     def close(self) -> None:
         """Close the file that is being read."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def _facts(self, index: int, commitment: str) -> Facts | None:
         while index >= self._first + len(self._items):
-            if self._is_dry or not self._next_frame(index):
+            if self._is_dry or not self._next_frame_if_any(index):
                 self._is_dry = True
                 return None
         if index < self._first:
@@ -147,6 +156,13 @@ class Handed:
         if facts is None or found != commitment:
             return None
         return packing.unpacked(facts)
+
+    def _next_frame_if_any(self, index: int) -> bool:
+        try:
+            return self._next_frame(index)
+        except OSError:
+            self.close()
+            return False  # what cannot be read was not handed over
 
     def _next_frame(self, index: int) -> bool:
         """Take up the next frame that may hold ``index`` or follow it; False if none is whole."""

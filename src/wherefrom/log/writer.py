@@ -335,7 +335,9 @@ class LogWriter:
         if self._handing_over is not None:
             made = zip(pending.records, pending.facts, strict=True)
             items = [(_commitment_of(record.entry), facts) for record, facts in made]
-            self._handing_over.put(pending.first, items)
+            # The records are durable by now: nothing that goes wrong here may say otherwise.
+            with contextlib.suppress(Exception):
+                self._handing_over.put(pending.first, items)
 
     def _conclude(self, pending: Pending) -> None:
         # 4. Sign, and move the head: the step that makes it the log. Only one writer can.
@@ -429,7 +431,9 @@ class LogWriter:
                 self._stopped = self._stopped or "closed"
                 self._dedup.close()
                 if self._handing_over is not None:
-                    self._handing_over.drop()  # nobody folds beside a writer that is gone
+                    # Nobody folds beside a writer that is gone; the next one tries again.
+                    with contextlib.suppress(StorageError):
+                        self._handing_over.drop()
 
     # -- reading its own writes
 

@@ -149,9 +149,8 @@ def _short(id: str) -> str:
 
 def _ambiguous(snapshot: Snapshot, text: str, numbers: list[int], lens: Lens) -> Ambiguous:
     ids, said = snapshot.ids(numbers), summaries(snapshot, numbers, lens)
-    shown = sorted(
-        (said[n].kind, (said[n].name or "")[-NAME_CHARS_MAX:], _short(ids[n])) for n in numbers
-    )
+    names = {n: (summary.name or "")[-NAME_CHARS_MAX:] for n, summary in said.items()}
+    shown = sorted((said[n].kind, names[n], _short(ids[n])) for n in numbers)
     more = f"; and {len(ids) - SHOWN_MAX} more" if len(ids) > SHOWN_MAX else ""
     if len(ids) >= CANDIDATES_MAX:
         more = "; and more"

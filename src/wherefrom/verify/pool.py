@@ -74,19 +74,20 @@ class JudgePool:
             return None
         rules = self._current()
         self._leave_when_idle()
+        judges = self._judges
         try:
-            if self._judges is None or self._judges.rules != rules:
+            if judges is None or judges.rules != rules or judges.is_broken:
                 self.close()
-                self._judges = _Judges(rules, self._workers)
-                await self._judges.start()
-            judges = self._judges
+                judges = self._judges = _Judges(rules, self._workers)
+                await judges.start()
             parts = [
                 judges.ask(Part([*contents[at : at + TASK_RECORDS]], principal, received, only))
                 for at in range(0, len(contents), TASK_RECORDS)
             ]
             answers = [answer for part in await asyncio.gather(*parts) for answer in part]
-        except OSError:
-            # A process that cannot start, or was killed: judging here is slower, never wrong.
+        except (OSError, RuntimeError):
+            # A process or thread that cannot start, or was killed: judging here is slower, never
+            # wrong.
             self._not_before = time.monotonic() + RETRY_SECONDS
             self.close()
             return None
@@ -115,21 +116,26 @@ class _Judges:
         self._judges: list[_Judge] = []
         self._waiting: deque[_Asked] = deque()
         self._is_closed = False
+        self.is_broken = False  # one is gone: nobody should wait for the others
 
     async def start(self) -> None:
-        """Raises OSError if a process cannot be started."""
+        """Raises OSError or RuntimeError if a process or its thread cannot be started."""
         try:
             for _ in range(self._workers):
                 judge = await _started(self)
                 judge.tell(framed(self.rules))
                 self._judges.append(judge)
                 self.hand_out()
-        except BaseException:
+        except BaseException:  # also a caller that went away meanwhile
+            self.is_broken = True
+            self.close()
             self.fail(self._waiting)
             raise
 
     def ask(self, part: Part) -> asyncio.Future[Answers]:
-        """The answers to a part, or ConnectionError if its judge dies."""
+        """The answers to a part, or ConnectionError if its judge dies, or one is dead."""
+        if self.is_broken:
+            raise ConnectionResetError("a judge is gone")
         future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Asked(framed(part), future))
         self.hand_out()
@@ -155,6 +161,7 @@ class _Judges:
 
     def lost(self, judge: _Judge) -> None:
         """A judge is gone: what it held, and what waited, is its caller's again."""
+        self.is_broken = True
         if judge in self._judges:
             self._judges.remove(judge)
         self.fail(judge.held)
@@ -206,13 +213,16 @@ class _Judge(asyncio.Protocol):
 
 
 async def _started(judges: _Judges) -> _Judge:
-    """A judge process, and our end of its socket. Raises OSError."""
+    """A judge process, and our end of its socket. Raises OSError, RuntimeError for a thread."""
     ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-P", "-c", _COMMAND]
+        try:
+            process = subprocess.Popen(command, stdin=theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
     try:
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _COMMAND], stdin=theirs.fileno()
-            )
         # It leaves by itself when the socket ends; somebody has to hear of it.
         threading.Thread(target=process.wait, name="judge-wait", daemon=True).start()
         ours.setblocking(False)
@@ -220,6 +230,8 @@ async def _started(judges: _Judges) -> _Judge:
         _, judge = await loop.create_unix_connection(lambda: _Judge(judges), sock=ours)
     except BaseException:
         ours.close()
+        process.kill()
+        process.wait()
         raise
     return judge
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import threading
 from functools import partial
 
 import pytest
@@ -164,6 +165,85 @@ def test_a_judge_killed_at_any_moment_keeps_no_batch_waiting(loop, pool, seed):
 
     for batch, answers in zip(batches, loop.run(killed()), strict=True):
         assert answers is None or [a.content for a in answers] == batch
+
+
+def judges():
+    return [p for p in children(os.getpid()) if b"verify.judging" in command_line(p)]
+
+
+@pytest.mark.parametrize("how_many", [1, 2])
+def test_judges_killed_while_nothing_is_asked_are_started_again(loop, pool, how_many):
+    contents = [event_bytes(n) for n in range(100)]
+
+    async def killed():
+        ask = partial(pool.judge, contents, principal=local(0), received=RECEIVED, only=None)
+        assert await ask()
+        before = judges()
+        for pid in before[:how_many]:
+            os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(20):
+            answers = await ask()
+        assert len(set(judges()) - set(before)) == 2
+        return answers
+
+    assert [a.content for a in loop.run(killed())] == contents
+
+
+@pytest.mark.parametrize("executable", ["/bin/false", "/nonexistent"])
+def test_judges_that_cannot_start_leave_every_batch_to_its_caller(
+    loop, recorder, monkeypatch, executable
+):
+    contents = [event_bytes(n) for n in range(30)]
+
+    async def unstartable():
+        pool = JudgePool(recorder.rules, workers=8)
+        ask = partial(pool.judge, contents, principal=local(0), received=RECEIVED, only=None)
+        monkeypatch.setattr("sys.executable", executable)
+        async with asyncio.timeout(20):
+            assert await asyncio.gather(*(ask() for _ in range(6))) == [None] * 6
+            monkeypatch.undo()
+            pool._not_before = 0.0
+            assert len(await ask()) == 30
+        pool.close()
+        await asyncio.sleep(0.3)
+
+    loop.run(unstartable())
+
+
+def test_a_thread_that_cannot_start_or_a_caller_that_leaves_spoils_nothing(
+    loop, recorder, monkeypatch
+):
+    contents = [event_bytes(n) for n in range(30)]
+    start = threading.Thread.start
+
+    def fails(self):
+        if self.name == "judge-wait":
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    async def spoiled():
+        pool = JudgePool(recorder.rules, workers=2)
+        ask = partial(pool.judge, contents, principal=local(0), received=RECEIVED, only=None)
+        async with asyncio.timeout(20):
+            monkeypatch.setattr(threading.Thread, "start", fails)
+            assert await ask() is None
+            monkeypatch.undo()
+            pool._not_before = 0.0
+            leaving = asyncio.create_task(ask())
+            await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            assert len(await ask()) == 30
+            starting = asyncio.create_task(ask())
+            pool.close()  # as the idle timer may
+            answers = await starting
+            assert answers is None or len(answers) == 30
+        pool.close()
+        await asyncio.sleep(0.3)
+
+    loop.run(spoiled())
 
 
 def test_a_key_that_becomes_trusted_while_a_batch_is_judged_counts_for_it(loop, recorder, pool):

@@ -68,7 +68,15 @@ def test_what_is_packed_is_unpacked_the_same():
     assert unpacked(packed(facts(7))) == facts(7)
 
 
-@pytest.mark.parametrize("value", [2**64, "\ud800", "x" * (1024 * 1024)])
+def test_facts_of_another_version_are_none(monkeypatch):
+    written = packed(facts(7))
+    monkeypatch.setattr("wherefrom.formats.facts.FACTS_VERSION", FACTS_VERSION + 1)
+    assert unpacked(written) is None
+    assert unpacked(packed(facts(7))) == facts(7)
+    assert unpacked(b"\x93\x01") is None
+
+
+@pytest.mark.parametrize("value", [2**64, "\ud800", "x" * (64 * 1024)])
 def test_facts_that_cannot_be_handed_over_are_none(value):
     builder = FactsBuilder(document="sha256:" + "0" * 64)
     builder.node(builder.document, "event", properties={"it": value})
@@ -165,6 +173,44 @@ def test_a_disk_that_refuses_costs_the_log_nothing(place, folder, over):
     made = writer(place, handing_over=over)
     assert [r.index for r in made.commit(numbered(range(5)))] == [*range(5)]
     assert said(reader(place), folder) == dict.fromkeys(range(5))
+
+
+def test_a_batch_too_large_to_hand_over_is_left_out_and_the_next_is_not(
+    place, folder, over, monkeypatch
+):
+    monkeypatch.setattr(handing, "FRAME_BYTES_MAX", 1500)
+    made = writer(place, handing_over=over)
+    made.commit(numbered(range(20)))
+    made.commit(numbered([20]))
+    assert said(reader(place), folder) == {**dict.fromkeys(range(20)), 20: facts(20)}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space"), MemoryError(), ValueError("?")])
+def test_whatever_goes_wrong_in_handing_over_the_records_are_acknowledged(
+    place, folder, over, monkeypatch, error
+):
+    made = writer(place, handing_over=over)
+    made.commit(numbered([0]))
+
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(over, "put", fails)
+    assert [r.index for r in made.commit(numbered([1]))] == [1]
+    monkeypatch.undo()
+    assert [r.index for r in made.commit(numbered([2]))] == [2]
+    assert said(reader(place), folder) == {0: facts(0), 1: None, 2: facts(2)}
+
+
+def test_what_cannot_be_read_was_not_handed_over(place, folder, over):
+    made = writer(place, handing_over=over)
+    made.commit(numbered([0]))
+    over._end()
+    (path,) = folder.iterdir()
+    path.unlink()
+    path.mkdir()
+    assert said(reader(place), folder) == {0: None}
+    path.rmdir()
 
 
 def test_an_erased_content_takes_what_was_handed_over_with_it(place, folder, over):

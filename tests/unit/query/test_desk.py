@@ -59,7 +59,8 @@ def test_what_nobody_known_signed_is_unproven_though_the_log_holds_it(estate, de
         False,
     )
     assert report.steps[-1].says == (
-        f"of 1 record, 1 channel (entry {lone}). Nobody we know signed any of it: see wherefrom keys trust"
+        f"of 1 record, 1 channel (entry {lone})."
+        " Nobody we know signed any of it: see wherefrom keys trust"
     )
     assert all(s.ok for s in report.steps[:-1])
 
