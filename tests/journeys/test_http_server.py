@@ -135,10 +135,19 @@ def test_a_port_that_is_taken_is_a_clear_error_and_leaves_nothing(server, tmp_pa
     assert second.returncode == 3
     assert "cannot listen on this address" in second.stderr
     assert f"127.0.0.1:{port}" in second.stderr
+    assert "Address already in use" in second.stderr
     assert "--port" in second.stderr
     assert "Traceback" not in second.stderr
-    left = {path.name for path in (tmp_path / "other").iterdir()}
-    assert not left & {"server.json", "reader.sock"}
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "a" * 70, ""])
+def test_an_address_that_is_not_ours_is_a_clear_error(tmp_path, host):
+    ran = run_up(tmp_path / "other", "--port", "0", "--host", host)
+    assert ran.returncode == 3
+    assert "cannot listen on this address" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "other").exists()
 
 
 # -- two processes

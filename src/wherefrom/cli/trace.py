@@ -56,8 +56,8 @@ def trace(
 ) -> int:
     """Trace a thing back to its sources, or on to what came of it.
 
-    ID is a digest, a unique beginning of one, a commit, a package URL in any spelling, NAME:TAG,
-    a dataset, a run, a URI, entry:N, or a file, which is hashed on the spot.
+    ID is a digest, a unique beginning of one (4 digits or more), a commit, a package URL in any
+    spelling, NAME:TAG, a dataset, a run, a URI, entry:N, or a file, which is hashed on the spot.
     """
     from wherefrom.cli.opening import reading
     from wherefrom.query.desk import TraceOptions

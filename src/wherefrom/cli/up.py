@@ -58,7 +58,7 @@ def up(
     """
     from wherefrom.app import DataFolder
     from wherefrom.cli.local import make
-    from wherefrom.serving import Tls
+    from wherefrom.serving import Tls, bound
     from wherefrom.serving import up as serve
 
     if (tls_cert is None) != (tls_key is None):
@@ -68,6 +68,7 @@ def up(
     tls = Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     folder = DataFolder(where.data)
     if not folder.exists():
+        bound(host, port).close()  # a server that cannot start leaves no log behind
         make(folder, origin=origin)
     elif origin is not None and origin != folder.origin:
         raise SettingError("the log has another origin", expected=origin, got=folder.origin)

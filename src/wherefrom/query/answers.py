@@ -22,6 +22,7 @@ import msgspec
 from wherefrom.views.graph import Lens, Snapshot
 
 ERASED_MAX = 100
+FRONTIER_MAX = 1_000
 
 
 class LogPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,14 +111,18 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
-    """The shortest way between two things, or how far was looked.
+    """The shortest way between two things, or how far was looked; it reads as a ``Trace`` too.
 
+    of         the same as ``a``
     direction  ``up``: ``b`` is where ``a`` came from; ``down``: ``b`` came of ``a``; None: no way
     length     edges on the way, alternates not counted; None without a way
     explored   nodes seen in all
     nodes      from ``a`` to ``b``; the edges between them in the same order
+    gaps       none: a way says nothing of what else ought to be there
+    frontier   where a search that a bound ended would go on, FRONTIER_MAX at most
     """
 
+    of: str
     a: str
     b: str
     direction: str | None
@@ -128,9 +133,11 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     at: str | None
     nodes: list[TraceNode]
     edges: list[TraceEdge]
+    gaps: list[MissingLink]
     erased: list[int]
     truncated: bool
     reason: str | None
+    frontier: list[str]
     notes: list[str]
 
 

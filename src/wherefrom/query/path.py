@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from wherefrom.formats import timestamps
-from wherefrom.query.answers import Path, TraceEdge, erased_in, log_of
+from wherefrom.query.answers import FRONTIER_MAX, Path, TraceEdge, erased_in, log_of
 from wherefrom.query.evidence import Walked, gather
 from wherefrom.query.trace import starts_of
 from wherefrom.query.walk import NODES_MAX, SECONDS_MAX, Bounds, Walk
@@ -39,6 +39,7 @@ class _Searched(NamedTuple):
     way: _Steps | None
     explored: int
     reason: str | None
+    frontier: list[int]
 
 
 def path(
@@ -76,7 +77,10 @@ def path(
         way = _Steps(way.nodes[::-1], way.steps[::-1], way.length)
     reason = None if way else up.reason or down.reason
     explored = up.explored + down.explored
-    return _answer(snapshot, lens, ends[0][0], ends[1][0], direction, way, explored, reason)
+    frontier = [] if way else (up.frontier + down.frontier)[:FRONTIER_MAX]
+    return _answer(
+        snapshot, lens, ends[0][0], ends[1][0], direction, way, explored, reason, frontier
+    )
 
 
 def _search(
@@ -93,7 +97,7 @@ def _search(
     while True:
         if met := _meeting(lower, upper):
             way = _join(_backwards(lower, met, up=True), _backwards(upper, met, up=False))
-            return _Searched(way, len(lower.depths) + len(upper.depths), None)
+            return _Searched(way, len(lower.depths) + len(upper.depths), None, [])
         reason = lower.reason or upper.reason
         if lower.level + upper.level >= bounds.depth_max:
             reason = reason or ("depth" if lower.frontier and upper.frontier else None)
@@ -102,7 +106,9 @@ def _search(
         if lower.level and len(upper.frontier) < len(lower.frontier):
             side = upper
         if reason or not side.frontier:
-            return _Searched(None, len(lower.depths) + len(upper.depths), reason)
+            explored = len(lower.depths) + len(upper.depths)
+            on = lower.unexpanded | upper.unexpanded | {*lower.frontier, *upper.frontier}
+            return _Searched(None, explored, reason, sorted(on) if reason else [])
         side.expand()
 
 
@@ -165,6 +171,7 @@ def _answer(
     way: _Steps | None,
     explored: int,
     reason: str | None,
+    frontier: list[int],
 ) -> Path:
     nodes: list[int] = way.nodes if way else []
     steps: list[Step] = way.steps if way else []
@@ -175,6 +182,7 @@ def _answer(
     if reason:
         note += f", then the bound on {reason} was reached"
     return Path(
+        of=a,
         a=a,
         b=b,
         direction=direction,
@@ -185,9 +193,11 @@ def _answer(
         at=lens.at,
         nodes=evidence.nodes(places),
         edges=_by_place(evidence.edges),
+        gaps=[],
         erased=erased_in(snapshot, lens),
         truncated=reason is not None,
         reason=reason,
+        frontier=sorted(snapshot.ids(frontier).values()),
         notes=[] if way else [note],
     )
 

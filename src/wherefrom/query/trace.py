@@ -8,7 +8,7 @@
 what a commit, a package or a dataset ended up in; there a part leads to its wholes, because
 ``contains`` goes from whole to part. ``kind`` filters what is shown, not what is walked.
 
-Sizes:  DOCUMENTS_EACH_MAX documents a node, DOCUMENTS_MAX in all · FRONTIER_MAX ids
+Sizes:  DOCUMENTS_EACH_MAX documents a node, DOCUMENTS_MAX in all
 Source: INTERFACES, "Relations", "Command line"
 """
 
@@ -19,7 +19,7 @@ from typing import Final
 
 from wherefrom.errors import NotFound
 from wherefrom.formats import timestamps
-from wherefrom.query.answers import Trace, erased_in, log_of
+from wherefrom.query.answers import FRONTIER_MAX, Trace, erased_in, log_of
 from wherefrom.query.evidence import Evidence, Walked, gather, in_order
 from wherefrom.query.gaps import missing_links
 from wherefrom.query.summary import mentions_of
@@ -30,7 +30,6 @@ from wherefrom.views.graph.schema import CONTAINS, KIND_NUMBERS
 
 DOCUMENTS_EACH_MAX: Final = 8
 DOCUMENTS_MAX: Final = 1_000
-FRONTIER_MAX: Final = 1_000
 WHOLES_MAX: Final = 16
 
 _IMAGE: Final = KIND_NUMBERS["image"]

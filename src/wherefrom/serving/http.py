@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,29 @@ def serve(
         runner.run(_serve_until_told(server, started))
 
 
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on this address, not yet listening. Raises Unavailable if it is not to be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+        except BaseException:
+            sock.close()
+            raise
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise Unavailable(
+            "cannot listen on this address",
+            where=f"{host}:{port}",
+            got=getattr(error, "strerror", None) or str(error),
+            do="Choose another port with --port, or another address with --host",
+        ) from error
+    return sock
+
+
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
     """Not a request that we cut off ourselves: uvicorn says that it did, and then how."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
@@ -79,14 +103,7 @@ async def _serve_until_told(server: uvicorn.Server, started: Callable[[str], Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    try:
-        sock = config.bind_socket()
-    except SystemExit as error:  # how uvicorn says that the port is taken
-        raise Unavailable(
-            "cannot listen on this address",
-            where=f"{config.host}:{config.port}",
-            do="Another program has the port: choose one with --port",
-        ) from error
+    sock = bound(config.host, config.port)
     address, port = sock.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     scheme = "https" if config.is_ssl else "http"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.journeys.test_every_input import input_paths
 from tests.paths import DATA
-from tests.served import children, command_line, event_bytes, family_of, wait_gone
+from tests.served import command_line, event_bytes, family_of, wait_gone
 from tests.unit.api.test_admin import a_key, signed
 from wherefrom.app import DataFolder, open_recorder
 from wherefrom.collect.decompress import open_plain
@@ -37,26 +37,39 @@ def recorder(tmp_path_factory):
         yield recorder
 
 
+def family_of_judges():
+    family = family_of(os.getpid())
+    return {p: began for p, began in family.items() if b"verify.judging" in command_line(p)}
+
+
+def judges():
+    return list(family_of_judges())
+
+
+def judges_leave():
+    return wait_gone(family_of_judges())
+
+
 @pytest.fixture
 def loop():
+    """A loop for one test, with no judge around before it and none left after it."""
+    assert judges_leave()
     with asyncio.Runner() as runner:
         yield runner
+        # They leave once they have answered, even if nobody wants to hear it any more.
+        gone = runner.run(asyncio.to_thread(judges_leave))
+    assert gone, "a judge was left behind"
 
 
 @pytest.fixture
 def pool(recorder, loop):
     pool = JudgePool(recorder.rules, workers=2)
-    before = family_of(os.getpid())
     yield pool
-
-    judges = {p: began for p, began in family_of(os.getpid()).items() if p not in before}
 
     async def close():
         pool.close()
-        # They leave once they have answered, even if nobody wants to hear it any more.
-        return await asyncio.to_thread(wait_gone, judges)
 
-    assert loop.run(close()), "a judge was left behind"
+    loop.run(close())
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +147,8 @@ def test_a_killed_judge_costs_the_batch_nothing_but_the_detour(loop, recorder, p
             pool.judge(contents * 20, principal=local(0), received=RECEIVED, only=None)
         )
         await asyncio.sleep(0.01)
-        judges = [p for p in children(os.getpid()) if b"verify.judging" in command_line(p)]
-        assert len(judges) == 2
-        os.kill(judges[0], signal.SIGKILL)
+        assert len(judges()) == 2
+        os.kill(judges()[0], signal.SIGKILL)
         assert await judging is None  # the caller judges it itself
         # For a while nobody is asked, and then the judges are there again.
         assert await pool.judge(contents, principal=local(0), received=RECEIVED, only=None) is None
@@ -158,17 +170,12 @@ def test_a_judge_killed_at_any_moment_keeps_no_batch_waiting(loop, pool, seed):
         assert await ask(batches[0][:64])
         judging = [asyncio.create_task(ask(batch)) for batch in batches]
         await asyncio.sleep(chance.uniform(0, 0.05))
-        judges = [p for p in children(os.getpid()) if b"verify.judging" in command_line(p)]
-        os.kill(chance.choice(judges), signal.SIGKILL)
+        os.kill(chance.choice(judges()), signal.SIGKILL)
         async with asyncio.timeout(20):
             return await asyncio.gather(*judging)
 
     for batch, answers in zip(batches, loop.run(killed()), strict=True):
         assert answers is None or [a.content for a in answers] == batch
-
-
-def judges():
-    return [p for p in children(os.getpid()) if b"verify.judging" in command_line(p)]
 
 
 @pytest.mark.parametrize("how_many", [1, 2])
@@ -206,7 +213,6 @@ def test_judges_that_cannot_start_leave_every_batch_to_its_caller(
             pool._not_before = 0.0
             assert len(await ask()) == 30
         pool.close()
-        await asyncio.sleep(0.3)
 
     loop.run(unstartable())
 
@@ -241,7 +247,6 @@ def test_a_thread_that_cannot_start_or_a_caller_that_leaves_spoils_nothing(
             answers = await starting
             assert answers is None or len(answers) == 30
         pool.close()
-        await asyncio.sleep(0.3)
 
     loop.run(spoiled())
 

@@ -150,11 +150,11 @@ def test_a_name_in_a_record_cannot_move_the_cursor():
 
 def way(**changes):
     said = {
-        "a": ARTIFACT, "b": COMMIT, "direction": "up", "length": 2, "explored": 3,
+        "of": ARTIFACT, "a": ARTIFACT, "b": COMMIT, "direction": "up", "length": 2, "explored": 3,
         "log": {"origin": "log.example/x", "size": 20, "root": None}, "as_of": 20, "at": None,
         "nodes": [node(ARTIFACT, "artifact"), node(BUILD, "build"), node(COMMIT, "commit")],
         "edges": [edge(ARTIFACT, "generated_by", BUILD, 1), edge(BUILD, "used", COMMIT, 1)],
-        "erased": [], "truncated": False, "reason": None, "notes": [],
+        "gaps": [], "erased": [], "truncated": False, "reason": None, "frontier": [], "notes": [],
     }  # fmt: skip
     return list(draw_path(msgspec.convert({**said, **changes}, Way)))
 

@@ -83,5 +83,7 @@ def test_a_path_goes_whichever_way_the_arrows_point(tmp_path: Path) -> None:
     assert (beside.direction, beside.truncated) == (None, False)
     assert (itself.length, itself.edges) == (0, [])
     assert (short.direction, short.reason) == (None, "depth")
+    assert (short.of, short.frontier) == ("doc:a", ["build:1", "sha256:app", "sha256:other"])
+    assert (up.of, up.frontier, up.gaps) == ("sha256:app", [], [])
     assert (few.direction, few.reason) == (None, "nodes")
     assert "bound on nodes" in few.notes[0]
