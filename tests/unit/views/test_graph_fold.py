@@ -67,7 +67,9 @@ def test_a_rebuild_in_place_gives_the_state_it_had(tmp_path: Path) -> None:
     assert lines(tmp_path / "graph") == before
 
 
-def test_a_fold_killed_at_any_statement_leaves_the_last_committed_size(tmp_path: Path) -> None:
+def test_a_fold_killed_at_any_statement_leaves_the_last_committed_size(
+    tmp_path: Path, sealing: str
+) -> None:
     log, _ = random_log(5, 30)
     path = tmp_path / "graph"
     with open_view(path) as graph:
@@ -93,6 +95,11 @@ def test_a_fold_killed_at_any_statement_leaves_the_last_committed_size(tmp_path:
                 graph.fold(log)
             except Killed:
                 graph._db.exec_trace = None
+                if sealing == "sealed":
+                    # What is being erased leaves a segment at once, and sealing has a
+                    # transaction of its own, after the one with the size.
+                    assert graph.size in (12, 30)
+                    continue
                 assert graph.size == 12
                 assert lines(path) == before
             else:
@@ -225,7 +232,7 @@ def test_an_erased_entry_leaves_what_others_say_and_takes_the_rest(tmp_path: Pat
     log.tombstone(0)
     log.tombstone(2)
     found = fold_all(log, tmp_path / "graph")
-    assert ("cause", "sha256:a", "used", "sha256:b", 1, 0, None) in found
+    assert ("cause", "sha256:a", "used", "sha256:b", 1, 0) in found
     assert {line[1] for line in found if line[0] == "name"} == {"yours"}
     assert "sha256:secret" not in {line[1] for line in found if line[0] == "node"}
     assert [line[1] for line in found if line[0] == "missing"] == [0, 2]

@@ -19,8 +19,10 @@ import apsw
 import msgspec
 
 from wherefrom.log.logged import Logged
+from wherefrom.views.graph.edge_table import EdgeTable
 from wherefrom.views.graph.said import Said
 from wherefrom.views.graph.schema import REPEATED, WITH_PROPERTIES
+from wherefrom.views.graph.sealed import EdgeKey
 from wherefrom.views.graph.spelling import texts_of_id, texts_of_name
 
 ROWS_MAX: Final = 20_000
@@ -31,9 +33,10 @@ _INSERT: Final = {
     "nodes": "INSERT INTO nodes VALUES (?, ?)",
     "ids": "INSERT INTO ids VALUES (?, ?)",
     "mentions": "INSERT INTO mentions VALUES (?, ?, ?, ?, ?)",
-    "causes": "INSERT INTO causes VALUES (?, ?, ?, ?, ?, ?)",
+    "causes": "INSERT INTO causes VALUES (?, ?, ?, ?, ?)",
     "effects": "INSERT INTO effects VALUES (?, ?, ?, ?, ?)",
-    "repeats": "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)",
+    "repeats": "INSERT INTO repeats VALUES (?, ?, ?, ?)",
+    "edge_properties": "INSERT INTO edge_properties VALUES (?, ?, ?, ?, ?)",
     # The lowest entry comes first and stays.
     "names": "INSERT INTO names VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     "tags": "INSERT INTO tags VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -47,8 +50,6 @@ _INSERT: Final = {
 _STAMP_IN: Final = "INSERT INTO stamps VALUES (NULL, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _STAMP_OUT: Final = """SELECT stamp FROM stamps
     WHERE kind = ? AND type = ? AND level = ? AND signers = ?"""
-
-EdgeKey = tuple[int, int, int]
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True):
@@ -73,8 +74,9 @@ def stamp_of(logged: Logged) -> tuple[str, str, str, str]:
 class Batch:
     """Pending rows of one fold. ``add`` in entry order, ``flush`` before reading back."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: apsw.Connection, edges: EdgeTable) -> None:
         self._db = db
+        self._table = edges
         self._pending: list[tuple[Logged, Said | None]] = []
         self._rows_pending = 0
         self.forget()
@@ -84,10 +86,11 @@ class Batch:
         self._pending.clear()
         self._rows_pending = 0
         self._numbers: dict[str, int] = {}
-        self._edges: dict[EdgeKey, int] = {}
+        self._edges: dict[EdgeKey, tuple[int, int]] = {}  # first, flags
         self._named: dict[int, str] = {}  # the name a node was given last
         self._stamps: dict[tuple[str, str, str, str], int] = {}
         self._next: int | None = None
+        self.tail_edges: int | None = None  # how many are not sealed; counted at a flush
 
     def add(self, logged: Logged, said: Said | None) -> None:
         """Take one record; writes when enough wait."""
@@ -104,21 +107,25 @@ class Batch:
         # 1. Numbers: one question for all ids that are not remembered.
         first_new = self._number(rows)
         # 2. Edges and mentions, by number.
-        fresh: dict[EdgeKey, tuple[int, int, str | None]] = {}
-        flagged: dict[EdgeKey, int] = {}
+        fresh: dict[EdgeKey, tuple[int, int]] = {}
+        flagged: dict[EdgeKey, tuple[int, int]] = {}
         for logged, said in self._pending:
             self._add_rows(rows, logged, said, first_new, fresh, flagged)
-        for (effect, relation, cause), (entry, flags, properties) in fresh.items():
-            rows["causes"].append((effect, relation, cause, entry, flags, properties))
-            rows["effects"].append((cause, relation, effect, entry, flags))
+        for (effect, relation, cause), said_by in fresh.items():
+            rows["causes"].append((effect, relation, cause, *said_by))
+            rows["effects"].append((cause, relation, effect, *said_by))
         # 3. Rows out, each table by its key; of equal names the earliest entry comes first. Keys
         #    are unique in a table, so no comparison gets as far as a column that may be None.
         for table, found in rows.items():
             if found:
                 found.sort()
                 self._db.executemany(_INSERT[table], found)
-        for (effect, relation, cause), flags in flagged.items():
-            set_flags(self._db, (effect, relation, cause), flags)
+        for key, (entry, flags) in flagged.items():
+            self._table.set(key, first=entry, flags=flags)
+        if self.tail_edges is None:
+            self.tail_edges = self._db.execute("SELECT count(*) FROM causes").get
+        else:
+            self.tail_edges += len(fresh)
         self._pending.clear()
         self._rows_pending = 0
         if len(self._numbers) > CACHED_MAX:
@@ -157,8 +164,8 @@ class Batch:
         logged: Logged,
         said: Said | None,
         first_new: int,
-        fresh: dict[EdgeKey, tuple[int, int, str | None]],
-        flagged: dict[EdgeKey, int],
+        fresh: dict[EdgeKey, tuple[int, int]],
+        flagged: dict[EdgeKey, tuple[int, int]],
     ) -> None:
         index, entry, numbers = logged.index, logged.entry, self._numbers
         document = None if said is None or said.document is None else numbers[said.document]
@@ -183,7 +190,9 @@ class Batch:
             key = (numbers[source], relation, numbers[target])
             edges += key
             if self._is_repeat(key, properties, index, first_new, fresh, flagged):
-                rows["repeats"].append((*key, index, properties))
+                rows["repeats"].append((*key, index))
+            if properties is not None:
+                rows["edge_properties"].append((*key, index, properties))
         at = entry.occurred or entry.received
         for name, spelled, id in said.tags:
             rows["tags"].append((name, at, index, numbers[id], spelled))
@@ -210,28 +219,20 @@ class Batch:
         properties: str | None,
         index: int,
         first_new: int,
-        fresh: dict[EdgeKey, tuple[int, int, str | None]],
-        flagged: dict[EdgeKey, int],
+        fresh: dict[EdgeKey, tuple[int, int]],
+        flagged: dict[EdgeKey, tuple[int, int]],
     ) -> bool:
         """Note an edge: False if ``index`` is the first entry to state it."""
-        flags = self._edges.get(key)
-        if flags is None and key[0] < first_new and key[2] < first_new:
-            flags = self._db.execute(
-                "SELECT flags FROM causes WHERE effect = ? AND relation = ? AND cause = ?", key
-            ).get
-        if flags is None:
-            flags = WITH_PROPERTIES if properties else 0
-            self._edges[key] = flags
-            fresh[key] = (index, flags, properties)
+        stated = self._edges.get(key)
+        if stated is None and key[0] < first_new and key[2] < first_new:
+            stated = self._table.find(key)
+        if stated is None:
+            self._edges[key] = fresh[key] = (index, WITH_PROPERTIES if properties else 0)
             return False
+        first, flags = stated
         if not flags & REPEATED:
-            flags |= REPEATED
-            self._edges[key] = flags
-            if key in fresh:
-                entry, _, first_properties = fresh[key]
-                fresh[key] = (entry, flags, first_properties)
-            else:
-                flagged[key] = flags
+            stated = self._edges[key] = (first, flags | REPEATED)
+            (fresh if key in fresh else flagged)[key] = stated
         return True
 
     def _stamp(self, stamp: tuple[str, str, str, str]) -> int:
@@ -259,16 +260,3 @@ def numbers_of(db: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
 def integers(numbers: Iterable[int]) -> Any:
     """``numbers`` as one bound argument of a statement; never empty."""
     return apsw.carray(array("q", numbers))
-
-
-def set_flags(db: apsw.Connection, key: EdgeKey, flags: int) -> None:
-    """Set the flags of an edge in both directions."""
-    effect, relation, cause = key
-    db.execute(
-        "UPDATE causes SET flags = ? WHERE effect = ? AND relation = ? AND cause = ?",
-        (flags, effect, relation, cause),
-    )
-    db.execute(
-        "UPDATE effects SET flags = ? WHERE cause = ? AND relation = ? AND effect = ?",
-        (flags, cause, relation, effect),
-    )

@@ -1,6 +1,7 @@
 """Edges, read: every statement of SQL that walks, and the evidence of one edge.
 
     numbers of nodes in ──causes, effects──► Step ──repeats──► the entries that state it
+                        └──── segments ────►
 
 Sizes:  lists of numbers are cut into CHUNK; rows_max bounds each answer
 """
@@ -8,13 +9,16 @@ Sizes:  lists of numbers are cut into CHUNK; rows_max bounds each answer
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
 from wherefrom.views.graph.batch import integers
 from wherefrom.views.graph.lens import TIME, Lens, Step, bind, chunks
 from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, RELATION_NAMES
+
+if TYPE_CHECKING:
+    from wherefrom.views.graph.segment import Seen, Segment
 
 _STEP_COLUMNS: Final = "s.effect, s.relation, s.cause, s.first, s.flags"
 _BY_EFFECT_AND_CAUSE: Final = (("causes", "effect"), ("effects", "cause"))
@@ -26,9 +30,10 @@ _STATED_BY_THEN: Final = f"""
 
 
 class EdgeReads:
-    """The part of a ``Snapshot`` that reads edges."""
+    """The part of a ``Snapshot`` that reads edges: those in the tail, and those that are sealed."""
 
     db: apsw.Connection
+    segments: Sequence[Segment]
 
     def steps(
         self,
@@ -56,9 +61,13 @@ class EdgeReads:
             limit = f" LIMIT {rows_max - len(found)}"
             rows = self.db.execute(query + limit, bind(integers(chunk), lens))
             found.extend(map(Step._make, rows))
+            for segment in self.segments:
+                left = rows_max - len(found)
+                seen = segment.steps(chunk, lens, up=up, only=only, never=never, rows_max=left)
+                found += self._in_time(seen, lens)
             if len(found) >= rows_max:
                 break
-        return found
+        return found[:rows_max]
 
     def walk_steps(
         self, numbers: Sequence[int], lens: Lens, *, up: bool, never: int | None, rows_max: int
@@ -75,7 +84,13 @@ class EdgeReads:
             UNION ALL SELECT {_STEP_COLUMNS} FROM carray(?1) AS v CROSS JOIN {other} AS s
                 ON s.{its} = v.value AND s.relation = {ALTERNATE} AND s.first < ?2 {in_time}
             LIMIT {rows_max}"""
-        return [Step._make(row) for row in self.db.execute(query, bind(integers(numbers), lens))]
+        rows = self.db.execute(query, bind(integers(numbers), lens))
+        found = list(map(Step._make, rows))
+        for segment in self.segments:
+            left = rows_max - len(found)
+            seen = segment.steps(numbers, lens, up=up, both=True, never=never, rows_max=left)
+            found += self._in_time(seen, lens)
+        return found[:rows_max]
 
     def documents(self, numbers: Collection[int], lens: Lens, *, each_max: int) -> list[Step]:
         """The ``describes`` edges into each node, of the documents that came last."""
@@ -89,7 +104,21 @@ class EdgeReads:
         for chunk in chunks(numbers):
             rows = self.db.execute(query, bind(integers(chunk), lens))
             found.extend(map(Step._make, rows))
-        return found
+            for segment in self.segments:
+                seen = segment.latest(chunk, lens, only=DESCRIBES, each_max=each_max)
+                found += self._in_time(seen, lens)
+        return _last_of_each(found, each_max) if self.segments else found
+
+    def _in_time(self, seen: Seen, lens: Lens) -> list[Step]:
+        """What a segment shows; of what was first stated too late, what was repeated in time."""
+        return seen.steps + [
+            step for step in seen.late
+            if self.db.execute(
+                f"""SELECT 1 FROM (SELECT ?4 AS effect, ?5 AS relation, ?6 AS cause, ?1 AS first)
+                AS s WHERE s.first < ?2 {_STATED_BY_THEN}""",
+                (step.first, *lens, step.effect, step.relation, step.cause),
+            ).get
+        ]  # fmt: skip
 
     def statements(self, step: Step, lens: Lens, rows_max: int) -> list[int]:
         """The entries after ``first`` that state an edge again, lowest first."""
@@ -105,10 +134,9 @@ class EdgeReads:
 
     def edge_properties(self, step: Step, entry: int) -> str | None:
         """The JSON text that ``entry`` gives the edge, if any."""
-        table, column = ("causes", "first") if entry == step.first else ("repeats", "entry")
         found: str | None = self.db.execute(
-            f"SELECT properties FROM {table} WHERE effect = ? AND relation = ? AND cause = ?"
-            f" AND {column} = ?",
+            """SELECT properties FROM edge_properties
+            WHERE effect = ? AND relation = ? AND cause = ? AND entry = ?""",
             (step.effect, step.relation, step.cause, entry),
         ).get
         return found
@@ -124,6 +152,21 @@ class EdgeReads:
                 {_STATED_BY_THEN if lens.at is not None else ""} LIMIT {count_max})""",
                 bind(number, lens),
             ).get
+            for segment in self.segments:
+                left = count_max - count
+                seen = segment.steps([number], lens, up=up, only=relation, rows_max=left)
+                count += len(self._in_time(seen, lens)[:left])
             if count:
                 counts[name] = count
         return counts
+
+
+def _last_of_each(steps: list[Step], each_max: int) -> list[Step]:
+    """Of each cause the steps from the effects with the highest numbers."""
+    kept: list[Step] = []
+    counts: dict[int, int] = {}
+    for step in sorted(steps, key=lambda s: -s.effect):
+        counts[step.cause] = counts.get(step.cause, 0) + 1
+        if counts[step.cause] <= each_max:
+            kept.append(step)
+    return kept

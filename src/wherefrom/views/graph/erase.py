@@ -15,17 +15,21 @@ Source: docs/formats/graph.md, "Tombstones"
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 import msgspec
 
-from wherefrom.views.graph.batch import EdgeKey, Written, set_flags
+from wherefrom.views.graph.batch import Written
+from wherefrom.views.graph.edge_table import EdgeTable
 from wherefrom.views.graph.schema import REPEATED, WITH_PROPERTIES
+from wherefrom.views.graph.sealed import EdgeKey
 from wherefrom.views.graph.spelling import texts_of_id, texts_of_name
 
 _DECODER = msgspec.msgpack.Decoder(Written)
 
 
-def erase(db: apsw.Connection, entry: int, *, by: int) -> None:
+def erase(db: apsw.Connection, edges: EdgeTable, entry: int, *, by: int) -> None:
     """Apply the tombstone in entry ``by`` to ``entry``; a second one only adds its own row."""
     db.execute("INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO NOTHING", (entry, by))
     db.execute("INSERT INTO missing VALUES (?) ON CONFLICT DO NOTHING", (entry,))
@@ -34,7 +38,7 @@ def erase(db: apsw.Connection, entry: int, *, by: int) -> None:
         written = _DECODER.decode(blob)
         triples = iter(written.edges)
         for key in zip(triples, triples, triples, strict=True):
-            _take_edge(db, key, entry)
+            _take_edge(db, edges, key, entry)
         for node in written.nodes:
             _take_mention(db, node, entry)
         for name in written.tags:
@@ -53,37 +57,31 @@ def erase(db: apsw.Connection, entry: int, *, by: int) -> None:
     db.execute("UPDATE entries SET document = NULL WHERE entry = ?", (entry,))
 
 
-def _take_edge(db: apsw.Connection, key: EdgeKey, entry: int) -> None:
-    effect, relation, cause = key
+def _take_edge(db: apsw.Connection, edges: EdgeTable, key: EdgeKey, entry: int) -> None:
     where = "effect = ? AND relation = ? AND cause = ?"
     db.execute(f"DELETE FROM repeats WHERE {where} AND entry = ?", (*key, entry))
-    (first, flags) = db.execute(f"SELECT first, flags FROM causes WHERE {where}", key).get
-    heir = db.execute(
-        f"SELECT entry, properties FROM repeats WHERE {where} ORDER BY entry LIMIT 1", key
-    ).get
-    if first != entry:
+    db.execute(f"DELETE FROM edge_properties WHERE {where} AND entry = ?", (*key, entry))
+    stated = edges.find(key)
+    if stated is None:
+        return  # a sealed edge is taken back at once, also by a transaction that failed later
+    first, flags = stated
+    repeats: list[Any] = db.execute(
+        f"SELECT entry FROM repeats WHERE {where} ORDER BY entry LIMIT 2", key
+    ).fetchall()
+    heir = int(repeats[0][0]) if repeats else None
+    if first not in (entry, heir):
         if heir is None and flags & REPEATED:
-            set_flags(db, key, flags & ~REPEATED)
+            edges.set(key, first=first, flags=flags & ~REPEATED)
         return
     if heir is None:
-        db.execute(f"DELETE FROM causes WHERE {where}", key)
-        db.execute(
-            "DELETE FROM effects WHERE cause = ? AND relation = ? AND effect = ?",
-            (cause, relation, effect),
-        )
+        edges.remove(key)
         return
-    heir_entry, properties = heir
-    db.execute(f"DELETE FROM repeats WHERE {where} AND entry = ?", (*key, heir_entry))
-    more = db.execute(f"SELECT EXISTS (SELECT 1 FROM repeats WHERE {where})", key).get
-    flags = (REPEATED if more else 0) | (WITH_PROPERTIES if properties else 0)
-    db.execute(
-        f"UPDATE causes SET first = ?, properties = ? WHERE {where}", (heir_entry, properties, *key)
-    )
-    db.execute(
-        "UPDATE effects SET first = ? WHERE cause = ? AND relation = ? AND effect = ?",
-        (heir_entry, cause, relation, effect),
-    )
-    set_flags(db, key, flags)
+    db.execute(f"DELETE FROM repeats WHERE {where} AND entry = ?", (*key, heir))
+    says = db.execute(
+        f"SELECT EXISTS (SELECT 1 FROM edge_properties WHERE {where} AND entry = ?)", (*key, heir)
+    ).get
+    flags = (REPEATED if len(repeats) > 1 else 0) | (WITH_PROPERTIES if says else 0)
+    edges.set(key, first=heir, flags=flags)
 
 
 def _take_mention(db: apsw.Connection, node: int, entry: int) -> None:

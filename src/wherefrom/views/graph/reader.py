@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
 from wherefrom.errors import Corrupt, Unavailable
 from wherefrom.views.graph import schema
+from wherefrom.views.graph.sealed import names_in
 from wherefrom.views.graph.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from wherefrom.views.graph.segment import Segment
+    from wherefrom.views.graph.segment_cache import SegmentCache
 
 
 class GraphReader:
@@ -26,6 +32,7 @@ class GraphReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._free: list[tuple[int, apsw.Connection]] = []
+        self._cache: SegmentCache | None = None
         self._lock = threading.Lock()
         self._closed = False
 
@@ -56,20 +63,37 @@ class GraphReader:
                 db.close(True)
 
     def _begin(self, db: apsw.Connection) -> Snapshot:
-        # BEGIN reads nothing; the first SELECT fixes what is seen.
-        db.execute("BEGIN")
-        try:
-            row = db.execute("SELECT fingerprint, origin, size, root FROM meta").get
-        except apsw.SQLError:
-            row = None
-        if row is None or row[0] != schema.FINGERPRINT:
-            raise Unavailable(
-                "the graph view is not made yet, or by another version",
-                where=str(self.path),
-                do="Fold it first: `wherefrom views rebuild`, or wait for the server",
-            )
-        _, origin, size, root = row
-        return Snapshot(db, origin=origin or "", size=size, root=root)
+        while True:
+            # BEGIN reads nothing; the first SELECT fixes what is seen.
+            db.execute("BEGIN")
+            try:
+                row = db.execute("SELECT fingerprint, origin, size, root FROM meta").get
+            except apsw.SQLError:
+                row = None
+            if row is None or row[0] != schema.FINGERPRINT:
+                raise Unavailable(
+                    "the graph view is not made yet, or by another version",
+                    where=str(self.path),
+                    do="Fold it first: `wherefrom views rebuild`, or wait for the server",
+                )
+            _, origin, size, root = row
+            names = names_in(db)
+            try:
+                segments = self._segments(names) if names else ()
+            except FileNotFoundError as error:
+                db.execute("ROLLBACK")
+                if names_in(db) == names:
+                    raise self._damaged(error) from error
+                continue  # merged and gone between the look at the table and at the folder
+            return Snapshot(db, origin=origin or "", size=size, root=root, segments=segments)
+
+    def _segments(self, names: Sequence[str]) -> tuple[Segment, ...]:
+        if self._cache is None:
+            # numpy only where there is a segment: a small log needs none.
+            from wherefrom.views.graph.segment_cache import SegmentCache
+
+            self._cache = SegmentCache(self.path.parent)
+        return self._cache.get(names)
 
     def close(self) -> None:
         """Close every connection that is not lent out."""
@@ -105,7 +129,7 @@ class GraphReader:
                 "the graph view cannot be opened", where=str(self.path), got=str(error)
             ) from error
 
-    def _damaged(self, error: apsw.Error) -> Corrupt:
+    def _damaged(self, error: Exception) -> Corrupt:
         return Corrupt(
             "the graph file is damaged",
             where=str(self.path),

@@ -7,7 +7,9 @@ the disk by hand and never migrated. What differs from this schema is discarded.
     nodes / ids ── number ⇄ id            names, tags ── other ways to say it
     mentions ── node × entry: kind, name, properties
     causes / effects ── one edge, twice: by its effect, by its cause; with its first entry
+    segments ── files with the edges that were sealed, out of those two tables
     repeats ── later entries that state an edge again
+    edge_properties ── what an entry says of an edge
     verdicts, tombstones, missing, gaps ── what changes how the rest is read
     written ── what an entry wrote, so that a tombstone can take it back
 
@@ -27,7 +29,7 @@ import apsw
 
 from wherefrom.formats.facts import KINDS, RELATIONS
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 RELATION_NAMES: Final = tuple(RELATIONS)
 RELATION_NUMBERS: Final = {name: number for number, name in enumerate(RELATION_NAMES)}
 KIND_NAMES: Final = tuple(KINDS)
@@ -67,11 +69,15 @@ CREATE TABLE mentions(
     PRIMARY KEY (node, entry)) WITHOUT ROWID;
 CREATE TABLE causes(
     effect INTEGER, relation INTEGER, cause INTEGER, first INTEGER, flags INTEGER,
-    properties TEXT, PRIMARY KEY (effect, relation, cause)) WITHOUT ROWID;
+    PRIMARY KEY (effect, relation, cause)) WITHOUT ROWID;
 CREATE TABLE effects(
     cause INTEGER, relation INTEGER, effect INTEGER, first INTEGER, flags INTEGER,
     PRIMARY KEY (cause, relation, effect)) WITHOUT ROWID;
+CREATE TABLE segments(place INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE repeats(
+    effect INTEGER, relation INTEGER, cause INTEGER, entry INTEGER,
+    PRIMARY KEY (effect, relation, cause, entry)) WITHOUT ROWID;
+CREATE TABLE edge_properties(
     effect INTEGER, relation INTEGER, cause INTEGER, entry INTEGER, properties TEXT,
     PRIMARY KEY (effect, relation, cause, entry)) WITHOUT ROWID;
 CREATE TABLE names(

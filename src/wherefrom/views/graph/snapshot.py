@@ -11,7 +11,7 @@ Source: docs/formats/graph.md
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -20,12 +20,24 @@ from wherefrom.views.graph.batch import integers, numbers_of
 from wherefrom.views.graph.edges import EdgeReads
 from wherefrom.views.graph.lens import TIME, Judgement, Lens, Mention, bind, chunks, encodes
 
+if TYPE_CHECKING:
+    from wherefrom.views.graph.segment import Segment
+
 
 class Snapshot(EdgeReads):
     """One read transaction. Made by ``GraphReader.snapshot`` and good inside its block."""
 
-    def __init__(self, db: apsw.Connection, *, origin: str, size: int, root: bytes | None) -> None:
+    def __init__(
+        self,
+        db: apsw.Connection,
+        *,
+        origin: str,
+        size: int,
+        root: bytes | None,
+        segments: Sequence[Segment] = (),
+    ) -> None:
         self.db = db
+        self.segments = segments
         self.origin = origin
         self.size = size
         self.root = root

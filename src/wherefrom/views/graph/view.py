@@ -1,6 +1,6 @@
 """The fold: from the log to the graph, a bounded number of records at a time.
 
-    LogSource ──read──► Logged ──said──► Said ──batch──► rows ──┐
+    LogSource ──read──► Logged ──said──► Said ──batch──► rows ──┐         (sealed, now and then)
         │                                 └ tombstone ► erase ──┤ one transaction
         └─root_at(size)─────────────────────────────────────────┘ with size and root
 
@@ -25,10 +25,14 @@ from wherefrom.errors import Corrupt
 from wherefrom.log.logged import LogSource, Position
 from wherefrom.views.graph import schema
 from wherefrom.views.graph.batch import Batch
+from wherefrom.views.graph.edge_table import EdgeTable
 from wherefrom.views.graph.erase import erase
 from wherefrom.views.graph.said import FactsOf, read
+from wherefrom.views.graph.sealed import Sealed, remove_files
 
 RECORDS_MAX: Final = 4096
+# Few enough that sealing them is a short pause, many enough that a segment is worth a file.
+SEAL_EDGES: Final = 1 << 18
 EMPTY_ROOT: Final = bytes.fromhex(
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
@@ -52,7 +56,9 @@ class GraphView:
         self._db = db
         self._facts_of = facts_of
         self._facts_version = facts_version
-        self._batch = Batch(db)
+        self._sealed = Sealed(db, path)
+        self._edges = EdgeTable(db, self._sealed)
+        self._batch = Batch(db, self._edges)
         self._agreed: LogSource | None = None
         self._meta: _Meta
         self._version: int
@@ -69,13 +75,22 @@ class GraphView:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            db = _open(path, facts_version=facts_version)
-        except (apsw.NotADBError, apsw.CorruptError):
-            # Not a database, or a torn one: an index can go, the log has everything.
+            return cls._of(path, facts_of, facts_version)
+        except (apsw.NotADBError, apsw.CorruptError, Corrupt, FileNotFoundError):
+            # Not a database, a torn one, or a segment is lost: an index can go, the log has all.
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            db = _open(path, facts_version=facts_version)
-        return cls(db, path=path, facts_of=facts_of, facts_version=facts_version)
+            remove_files(path)
+            return cls._of(path, facts_of, facts_version)
+
+    @classmethod
+    def _of(cls, path: Path, facts_of: FactsOf, facts_version: int) -> Self:
+        db = _open(path, facts_version=facts_version)
+        try:
+            return cls(db, path=path, facts_of=facts_of, facts_version=facts_version)
+        except BaseException:
+            db.close(True)
+            raise
 
     @property
     def size(self) -> int:
@@ -108,6 +123,7 @@ class GraphView:
                 until = min(self.size + RECORDS_MAX, end)
                 root = position.root if until == position.size else source.root_at(until)
                 self._step(source, until, root)
+                self._seal_if_due()
             if self._unswept:
                 self._sweep()
         except (apsw.CorruptError, apsw.NotADBError) as error:
@@ -133,6 +149,7 @@ class GraphView:
 
     def close(self) -> None:
         """Close the connection; the file can be opened again."""
+        self._sealed.close()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -176,7 +193,7 @@ class GraphView:
                     self._batch.add(logged, said)
                     if said is not None and said.tombstone is not None:
                         self._batch.flush()
-                        erase(self._db, said.tombstone.entry, by=logged.index)
+                        erase(self._db, self._edges, said.tombstone.entry, by=logged.index)
                         self._batch.forget()
                         self._unswept = True
                 if expected != until:
@@ -193,6 +210,23 @@ class GraphView:
             self._batch.forget()
             raise
         self._meta = self._meta._replace(origin=source.origin, size=until, root=root)
+
+    def _seal_if_due(self) -> None:
+        """Take a merge that is done; make a segment of the tail if it has grown enough."""
+        if self._sealed.merge_is_done:
+            with _transaction(self._db):
+                if self._changed_elsewhere():
+                    return
+                self._sealed.adopt()
+            self._sealed.reload()
+        if (self._batch.tail_edges or 0) >= SEAL_EDGES:
+            with _transaction(self._db):
+                if self._changed_elsewhere():
+                    return
+                self._sealed.seal(size=self.size)
+            self._batch.forget()
+            self._sealed.reload()
+            self._sealed.begin_merge()
 
     def _sweep(self) -> None:
         """Empty the write-ahead log, which still holds what a tombstone deleted.
@@ -219,6 +253,7 @@ class GraphView:
         self._meta = _Meta(*row)
         self._version = self._db.execute("PRAGMA data_version").get
         self._agreed = None
+        self._sealed.reload()
 
 
 def _open(path: Path, *, facts_version: int) -> apsw.Connection:

@@ -1,0 +1,177 @@
+"""Who is joined to whom, in compressed sparse rows: one direction of a sealed segment.
+
+    node 70 ──bit 70 set?──► rank among the set bits ──► offsets[rank] .. offsets[rank + 1] ──► rows
+              bits, ranks                                                      others, firsts, marks
+
+A bit for each number makes a node that is not here cost one look, and needs no sorted list of
+those that are. A node's rows are sorted by ``order_of``, so that one edge is found by bisection.
+
+An alternate reads both ways, so it stands in both directions of the file, each way round: the
+second is ``REVERSED``.
+
+Sizes:  node, row and entry numbers are below 2^32 - 1 · NEVER marks a row that was taken back
+Source: docs/formats/graph.md, "Sealed edges"
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from wherefrom.views.graph.schema import RELATION_NAMES
+
+NEVER: Final = 2**32 - 1
+RELATION: Final = 0b1_1111
+FLAGS_SHIFT: Final = 5
+REVERSED: Final = 0b1000_0000
+assert len(RELATION_NAMES) <= RELATION + 1
+
+_WORD: Final = 64
+# A hub may have a million rows, and an answer wants the first few.
+_PIECE: Final = 1 << 16
+
+Numbers = npt.NDArray[Any]
+
+
+class Spans(NamedTuple):
+    """The rows of several nodes: where those of each begin, and how many it has."""
+
+    nodes: Numbers
+    starts: Numbers
+    counts: Numbers
+
+    def pieces(self) -> Iterator[Found]:
+        """Every row, about _PIECE at a time."""
+        total = int(self.counts.sum())
+        if 0 < total <= _PIECE:
+            yield Found(
+                np.repeat(self.nodes, self.counts), _ranges(self.starts, self.counts, total)
+            )
+        elif total:
+            for node, start, count in zip(*(column.tolist() for column in self), strict=True):
+                for begin in range(start, start + count, _PIECE):
+                    row = np.arange(begin, min(begin + _PIECE, start + count))
+                    yield Found(np.full(len(row), node), row)
+
+
+class Found(NamedTuple):
+    """Rows of several nodes: ``node`` is whose, ``row`` where they stand."""
+
+    node: Numbers
+    row: Numbers
+
+
+class Adjacency:
+    """One direction. The arrays may be memory-mapped; ``SECTIONS`` says what each is.
+
+    bits     a bit for each number, set if the node has rows
+    ranks    how many bits are set before each word
+    offsets  where each node's rows begin, and one more for the end of the last
+    others   the node at the other end of each row
+    firsts   the lowest entry that states it, or NEVER
+    marks    relation, flags << FLAGS_SHIFT, REVERSED
+    """
+
+    SECTIONS: Final = {
+        "bits": np.uint64,
+        "ranks": np.uint32,
+        "offsets": np.uint32,
+        "others": np.uint32,
+        "firsts": np.uint32,
+        "marks": np.uint8,
+    }
+
+    def __init__(
+        self,
+        *,
+        bits: Numbers,
+        ranks: Numbers,
+        offsets: Numbers,
+        others: Numbers,
+        firsts: Numbers,
+        marks: Numbers,
+    ) -> None:
+        self.bits, self.ranks, self.offsets = bits, ranks, offsets
+        self.others, self.firsts, self.marks = others, firsts, marks
+
+    def nodes(self, start: int = 0, end: int = NEVER + 1) -> Numbers:
+        """The nodes that have rows, from ``start`` to below ``end``, multiples of 64."""
+        words = self.bits[start // _WORD : end // _WORD]
+        return start + np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
+
+    def spans(self, nodes: Numbers) -> Spans:
+        """Where the rows of ``nodes`` (int64) begin, and how many there are; of those with any."""
+        word = nodes >> 6
+        inside = word < len(self.bits)
+        if not inside.all():
+            nodes, word = nodes[inside], word[inside]
+        bits = self.bits[word]
+        shift = (nodes & (_WORD - 1)).astype(np.uint64)
+        here = ((bits >> shift) & np.uint64(1)).astype(bool)
+        if not here.all():
+            nodes, word, bits, shift = nodes[here], word[here], bits[here], shift[here]
+        below = np.bitwise_count(bits & ((np.uint64(1) << shift) - np.uint64(1)))
+        rank = self.ranks[word].astype(np.int64) + below
+        starts = self.offsets[rank].astype(np.int64)
+        return Spans(nodes, starts, self.offsets[rank + 1].astype(np.int64) - starts)
+
+    def row_of(self, node: int, other: int, mark: int) -> int | None:
+        """The row of one edge, by its order; None if it is not here. ``mark`` without flags."""
+        start, end = self.rows_of(node)
+        wanted = order_of(mark, other)
+        row = bisect_left(range(end), wanted, start, key=self._order)
+        while row < end and self._order(row) == wanted:
+            if self.firsts[row] != NEVER:
+                return row
+            row += 1
+        return None
+
+    def rows_of(self, node: int) -> tuple[int, int]:
+        """Where the rows of one node begin and end."""
+        word, shift = divmod(node, _WORD)
+        if word >= len(self.bits):
+            return 0, 0
+        bits = int(self.bits[word])
+        if not bits >> shift & 1:
+            return 0, 0
+        rank = int(self.ranks[word]) + (bits & ((1 << shift) - 1)).bit_count()
+        return int(self.offsets[rank]), int(self.offsets[rank + 1])
+
+    def set(self, row: int, first: int, flags: int) -> None:
+        """Give a row another first entry and other flags."""
+        self.firsts[row] = first
+        self.marks[row] = int(self.marks[row]) & (RELATION | REVERSED) | flags << FLAGS_SHIFT
+
+    def blank(self, node: int, row: int) -> None:
+        """Take a row back, so that the file no longer tells what it said; the order stays."""
+        start, end = self.rows_of(node)
+        beside = row - 1 if row > start else row + 1
+        self.firsts[row] = NEVER
+        self.others[row] = self.others[beside] if beside < end else 0
+        self.marks[row] = self.marks[beside] if beside < end else 0
+
+    def _order(self, row: int) -> int:
+        return order_of(int(self.marks[row]), int(self.others[row]))
+
+
+def order_of(mark: int, other: int) -> int:
+    """What a node's rows are sorted by: relation, which way round, the other end."""
+    return (mark & RELATION) << 33 | (mark & REVERSED) << 25 | other
+
+
+def orders_of(marks: Numbers, others: Numbers) -> Numbers:
+    """``order_of`` for arrays; 38 bits each."""
+    wide = marks.astype(np.uint64)
+    relation = (wide & np.uint64(RELATION)) << np.uint64(33)
+    reverse = (wide & np.uint64(REVERSED)) << np.uint64(25)
+    return relation | reverse | others.astype(np.uint64)
+
+
+def _ranges(starts: Numbers, counts: Numbers, total: int) -> Numbers:
+    """start, start + 1, … for each start, one after the other."""
+    shifts = starts - np.concatenate(([0], np.cumsum(counts)[:-1]))
+    return np.repeat(shifts, counts) + np.arange(total)

@@ -1,0 +1,259 @@
+"""Write a segment: from rows, when the tail is sealed, or from older segments, when they merge.
+
+    sources ──rows of a range of nodes──► together, sorted ──► columns, a part after the other
+
+The ranges are chosen so that a part holds about PART_ROWS rows: a merge of a hundred million edges
+takes no more memory than one of ten. What was taken back is left out.
+
+Sizes:  PART_ROWS rows a part, more only if one node has more · 2^26 nodes a part at most
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from wherefrom.views.graph.adjacency import (
+    FLAGS_SHIFT,
+    NEVER,
+    REVERSED,
+    Adjacency,
+    Numbers,
+    orders_of,
+)
+from wherefrom.views.graph.schema import ALTERNATE
+from wherefrom.views.graph.segment import (
+    DIRECTIONS,
+    MAGIC,
+    SECTION_AT,
+    Footer,
+    Section,
+    Segment,
+    microseconds,
+)
+
+PART_ROWS: Final = 1 << 22
+_PART_NODES: Final = 1 << 26
+_WORD: Final = 64
+
+
+class Rows(NamedTuple):
+    """Rows of one direction, arrays of one length."""
+
+    nodes: Numbers
+    others: Numbers
+    firsts: Numbers
+    marks: Numbers
+
+
+class Source(Protocol):
+    """Rows of one direction that can be asked for by a range of nodes."""
+
+    node_end: int
+
+    def count(self, start: int, end: int) -> int:
+        """How many rows the nodes from ``start`` to below ``end`` have."""
+
+    def rows(self, start: int, end: int) -> Rows:
+        """Those rows."""
+
+
+class Stopped(Exception):
+    """The writing was told to stop."""
+
+
+def seal(
+    path: Path,
+    edges: Sequence[tuple[int, int, int, int, int]],
+    *,
+    entry_start: int,
+    times: Sequence[str],
+) -> None:
+    """Write the tail.
+
+    edges  (effect, relation, cause, first, flags), in any order
+    times  of each entry from ``entry_start`` on, as the entry writes it
+    """
+    effects, relations, causes, firsts, flags = np.array(edges, np.int64).reshape(-1, 5).T
+    marks = (relations | flags << FLAGS_SHIFT).astype(np.uint8)
+    turn = (relations == ALTERNATE) & (effects != causes)
+    turned = marks[turn] | REVERSED
+    up, down = (
+        _Unsorted(
+            np.concatenate((here, there[turn])),
+            np.concatenate((there, here[turn])),
+            np.concatenate((firsts, firsts[turn])),
+            np.concatenate((marks, turned)),
+        )
+        for here, there in ((effects, causes), (causes, effects))
+    )
+    dated = np.fromiter(map(microseconds, times), np.int64, len(times))
+    _write(path, [up], [down], entries=(entry_start, entry_start + len(times)), times=[dated])
+
+
+def merge(path: Path, segments: Sequence[Segment], *, go_on: Callable[[], bool]) -> None:
+    """Write neighbours as one; the oldest first. Raises Stopped once ``go_on`` says no."""
+    up, down = ([_Sealed(getattr(s, d)) for s in segments] for d in DIRECTIONS)
+    _write(
+        path,
+        up,
+        down,
+        entries=(segments[0].entry_start, segments[-1].entry_end),
+        times=[s.times for s in segments],
+        go_on=go_on,
+    )
+
+
+class _Unsorted:
+    """Rows in memory."""
+
+    def __init__(self, nodes: Numbers, others: Numbers, firsts: Numbers, marks: Numbers) -> None:
+        order = np.argsort(nodes, kind="stable")
+        self._rows = Rows(nodes[order], others[order], firsts[order], marks[order])
+        self.node_end = int(nodes.max()) + 1 if len(nodes) else 0
+
+    def _range(self, start: int, end: int) -> slice:
+        return slice(*np.searchsorted(self._rows.nodes, (start, end)).tolist())
+
+    def count(self, start: int, end: int) -> int:
+        found = self._range(start, end)
+        return int(found.stop - found.start)
+
+    def rows(self, start: int, end: int) -> Rows:
+        found = self._range(start, end)
+        return Rows(*(column[found] for column in self._rows))
+
+
+class _Sealed:
+    """One direction of a segment. Ranges begin and end at multiples of 64."""
+
+    def __init__(self, adjacency: Adjacency) -> None:
+        self._adjacency = adjacency
+        self.node_end = len(adjacency.bits) * _WORD
+
+    def _offsets(self, start: int, end: int) -> Numbers:
+        a = self._adjacency
+        first, last = (a.ranks[min(n // _WORD, len(a.bits))] for n in (start, end))
+        return a.offsets[int(first) : int(last) + 1]
+
+    def count(self, start: int, end: int) -> int:
+        offsets = self._offsets(start, end)
+        return int(offsets[-1]) - int(offsets[0])
+
+    def rows(self, start: int, end: int) -> Rows:
+        a = self._adjacency
+        offsets = self._offsets(start, end)
+        found = slice(int(offsets[0]), int(offsets[-1]))
+        nodes = np.repeat(a.nodes(start, end), offsets[1:] - offsets[:-1])
+        return Rows(nodes, a.others[found], a.firsts[found], a.marks[found])
+
+
+def _write(
+    path: Path,
+    up: Sequence[Source],
+    down: Sequence[Source],
+    *,
+    entries: tuple[int, int],
+    times: Sequence[Numbers],
+    go_on: Callable[[], bool] = lambda: True,
+) -> None:
+    sections: dict[str, Section] = {}
+    edges = 0
+    with path.open("w+b") as file:
+        for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
+            written, edges = _write_direction(file, sources, go_on)
+            for name, section in written.items():
+                sections[f"{direction}.{name}"] = section
+        sections["times"] = _write_array(file, times, np.int64)
+        footer = msgspec.json.encode(Footer(edges, *entries, sections))
+        file.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_direction(
+    file: BinaryIO, sources: Sequence[Source], go_on: Callable[[], bool]
+) -> tuple[dict[str, Section], int]:
+    """The sections, and how many edges they hold."""
+    node_end = max((s.node_end for s in sources), default=0)
+    words = -(-node_end // _WORD)
+    bits = np.zeros(words, np.uint64)
+    offsets = [np.zeros(1, np.int64)]
+    columns: dict[str, list[Numbers]] = {"others": [], "firsts": [], "marks": []}
+    # Three columns grow at once, so each has its part of the file: as many rows as there may be.
+    bound = sum(s.count(0, words * _WORD) for s in sources)
+    at = {name: _reserve(file, bound * np.dtype(Adjacency.SECTIONS[name]).itemsize)
+          for name in columns}  # fmt: skip
+    rows = edges = 0
+    for start, end in _ranges(sources, words * _WORD):
+        if not go_on():
+            raise Stopped
+        part = _sorted_part([s.rows(start, end) for s in sources], start)
+        nodes, counts = np.unique(part.nodes, return_counts=True)
+        np.bitwise_or.at(bits, nodes >> 6, np.uint64(1) << (nodes & (_WORD - 1)).astype(np.uint64))
+        offsets.append(rows + np.cumsum(counts))
+        for name in columns:
+            values = getattr(part, name).astype(Adjacency.SECTIONS[name])
+            file.seek(at[name] + rows * values.itemsize)
+            file.write(values.tobytes())
+        rows += len(part.nodes)
+        edges += int(np.count_nonzero(part.marks & REVERSED == 0))
+    file.seek(0, os.SEEK_END)
+    ranks = np.concatenate(([0], np.cumsum(np.bitwise_count(bits), dtype=np.int64)))
+    if rows > NEVER:
+        raise OverflowError(f"{rows} rows in a segment; {NEVER} fit")
+    sections = {
+        **{n: Section(at[n], np.dtype(Adjacency.SECTIONS[n]).str, rows) for n in columns},
+        "bits": _write_array(file, [bits], np.uint64),
+        "ranks": _write_array(file, [ranks], np.uint32),
+        "offsets": _write_array(file, offsets, np.uint32),
+    }
+    return sections, edges
+
+
+def _sorted_part(sources: Sequence[Rows], start: int) -> Rows:
+    """Rows of several sources by node and order, without what was taken back."""
+    part = Rows(*(np.concatenate(columns) for columns in zip(*sources, strict=True)))
+    alive = part.firsts != NEVER
+    if not alive.all():
+        part = Rows(*(column[alive] for column in part))
+    local = (part.nodes.astype(np.int64) - start).astype(np.uint64)
+    order = np.argsort(local << np.uint64(38) | orders_of(part.marks, part.others))
+    return Rows(*(column[order] for column in part))
+
+
+def _ranges(sources: Sequence[Source], end: int) -> Iterator[tuple[int, int]]:
+    """Ranges of nodes with about PART_ROWS rows each, at multiples of 64."""
+    start = 0
+    while start < end:
+        low, high = 1, min(_PART_NODES, end - start) // _WORD
+        while low < high:
+            words = (low + high + 1) // 2
+            if sum(s.count(start, start + words * _WORD) for s in sources) <= PART_ROWS:
+                low = words
+            else:
+                high = words - 1
+        yield start, start + low * _WORD
+        start += low * _WORD
+
+
+def _reserve(file: BinaryIO, size: int) -> int:
+    start = -(-file.seek(0, os.SEEK_END) // SECTION_AT) * SECTION_AT
+    file.truncate(start + size)
+    return start
+
+
+def _write_array(file: BinaryIO, parts: Sequence[Numbers], kind: type) -> Section:
+    start = -(-file.seek(0, os.SEEK_END) // SECTION_AT) * SECTION_AT
+    file.truncate(start)
+    file.seek(start)
+    count = 0
+    for part in parts:
+        file.write(part.astype(kind).tobytes())
+        count += len(part)
+    return Section(start, np.dtype(kind).str, count)

@@ -1,0 +1,259 @@
+"""A sealed segment: a file with many edges in both directions, mapped into memory.
+
+    up     effect ──► its causes        down   cause ──► its effects        (``adjacency``)
+    times  entry ──► when it happened, else when it was heard, in microseconds
+
+Written once by ``merge``, then only ever blanked or amended in place: when an entry is erased, a
+row gets the next entry that states it, or goes. Every process that mapped the file sees that at
+once, also one in the middle of an answer: what is erased is erased at every size.
+
+    file = sections, each at a multiple of 64 │ footer (JSON) │ its length u32 │ MAGIC
+
+Sizes:  17 to 20 bytes an edge for both directions, with 0.4 bytes a node · 8 bytes an entry
+Source: docs/formats/graph.md, "Sealed edges"
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from wherefrom.errors import Corrupt
+from wherefrom.views.graph.adjacency import (
+    FLAGS_SHIFT,
+    NEVER,
+    RELATION,
+    REVERSED,
+    Adjacency,
+    Found,
+    Numbers,
+    Spans,
+)
+from wherefrom.views.graph.lens import Lens, Step
+from wherefrom.views.graph.schema import ALTERNATE, REPEATED
+
+MAGIC: Final = b"wfedges1"
+SECTION_AT: Final = 64
+DIRECTIONS: Final = ("up", "down")
+_TAIL_BYTES: Final = 4 + len(MAGIC)
+_HUB_ROWS: Final = 1_024
+
+
+class Section(msgspec.Struct, frozen=True, array_like=True):
+    """Where one array lies, and what of: ``type`` as numpy writes it, such as ``<u4``."""
+
+    offset: int
+    type: str
+    count: int
+
+
+class Footer(msgspec.Struct, frozen=True):
+    """What is in the file. Entries from ``entry_start`` to below ``entry_end`` have times."""
+
+    edges: int
+    entry_start: int
+    entry_end: int
+    sections: dict[str, Section]
+
+
+class Seen(NamedTuple):
+    """Edges that a lens shows; ``late`` ones only if a repeat of theirs was stated in time."""
+
+    steps: list[Step]
+    late: list[Step]
+
+
+class Segment:
+    """An open segment. ``writable`` for the one that folds."""
+
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
+        """Map the file. Raises FileNotFoundError, Corrupt."""
+        self.path = path
+        with path.open("r+b" if writable else "rb") as file:
+            if os.fstat(file.fileno()).st_size <= _TAIL_BYTES:
+                raise self._damaged("it is too short")
+            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+            self._mapped = mmap.mmap(file.fileno(), 0, access=access)
+        footer = self.footer = self._read_footer()
+        self.up, self.down = (
+            Adjacency(**{name: self._array(f"{d}.{name}") for name in Adjacency.SECTIONS})
+            for d in DIRECTIONS
+        )
+        self.times = self._array("times")
+        self.edges, self.entry_start, self.entry_end = (
+            footer.edges, footer.entry_start, footer.entry_end,
+        )  # fmt: skip
+
+    def steps(
+        self,
+        nodes: Sequence[int],
+        lens: Lens,
+        *,
+        up: bool,
+        both: bool = False,
+        only: int | None = None,
+        never: int | None = None,
+        rows_max: int,
+    ) -> Seen:
+        """The edges from ``nodes`` to their causes (``up``) or from their effects.
+
+        both         also alternates that point the other way
+        only, never  a relation to keep to, or to leave out
+        rows_max     about how many are wanted; a piece more may come
+        """
+        seen = Seen([], [])
+        side = self.up if up else self.down
+        for found in side.spans(np.array(nodes, np.int64)).pieces():
+            self._see(seen, found, lens, up=up, both=both, only=only, never=never)
+            if len(seen.steps) + len(seen.late) >= rows_max:
+                break
+        return seen
+
+    def latest(self, nodes: Sequence[int], lens: Lens, *, only: int, each_max: int) -> Seen:
+        """The edges into ``nodes`` from their effects; of a hub at least the ``each_max`` from
+        the effects with the highest numbers."""
+        spans = self.down.spans(np.array(nodes, np.int64))
+        few = spans.counts <= _HUB_ROWS
+        seen = Seen([], [])
+        for found in Spans(*(column[few] for column in spans)).pieces():
+            self._see(seen, found, lens, up=False, only=only)
+        for node, start, count in zip(*(column[~few].tolist() for column in spans), strict=True):
+            relations = self.down.marks[start : start + count] & RELATION
+            low, high = (start + np.searchsorted(relations, (only, only + 1))).tolist()
+            wanted = len(seen.steps) + each_max
+            while high > low and len(seen.steps) < wanted:
+                row = np.arange(max(low, high - _HUB_ROWS), high)
+                self._see(seen, Found(np.full(len(row), node), row), lens, up=False, only=only)
+                high -= len(row)
+        return seen
+
+    def _see(
+        self,
+        seen: Seen,
+        found: Found,
+        lens: Lens,
+        *,
+        up: bool,
+        both: bool = False,
+        only: int | None = None,
+        never: int | None = None,
+    ) -> None:
+        """Add to ``seen`` what the lens shows of some rows."""
+        side = self.up if up else self.down
+        firsts, marks = side.firsts[found.row], side.marks[found.row]
+        wanted = firsts < min(lens.as_of, NEVER)
+        if not both:
+            wanted &= (marks & REVERSED) == 0
+        if only is not None:
+            wanted &= (marks & RELATION) == only
+        if never is not None:
+            wanted &= (marks & RELATION) != never
+        if lens.at is not None:
+            later, unknown = self._later(firsts, microseconds(lens.at))
+            repeated = (marks >> FLAGS_SHIFT & REPEATED) != 0
+            late = wanted & (unknown | later & repeated)
+            seen.late.extend(_as_steps(side, found, firsts, marks, late, up=up))
+            wanted &= ~(later | unknown)
+        seen.steps.extend(_as_steps(side, found, firsts, marks, wanted, up=up))
+
+    def every(self, *, up: bool) -> list[Step]:
+        """All edges, as one direction has them."""
+        side = self.up if up else self.down
+        nodes = side.nodes().tolist()
+        return self.steps(nodes, Lens(NEVER), up=up, rows_max=len(side.others) + 1).steps
+
+    def find(self, effect: int, relation: int, cause: int) -> tuple[int, int] | None:
+        """(first, flags) of an edge, if it is here."""
+        row = self.up.row_of(effect, cause, relation)
+        if row is None:
+            return None
+        return int(self.up.firsts[row]), int(self.up.marks[row]) >> FLAGS_SHIFT & 0b11
+
+    def set(self, effect: int, relation: int, cause: int, *, first: int, flags: int) -> None:
+        """Amend an edge that is here."""
+        for side, _, row in self._places(effect, relation, cause):
+            side.set(row, first, flags)
+
+    def remove(self, effect: int, relation: int, cause: int) -> None:
+        """Take an edge out of the file."""
+        for side, node, row in self._places(effect, relation, cause):
+            side.blank(node, row)
+
+    def _places(self, effect: int, relation: int, cause: int) -> list[tuple[Adjacency, int, int]]:
+        places = [(self.up, effect, cause, relation), (self.down, cause, effect, relation)]
+        if relation == ALTERNATE and effect != cause:
+            places += [
+                (self.up, cause, effect, relation | REVERSED),
+                (self.down, effect, cause, relation | REVERSED),
+            ]
+        found = []
+        for side, node, other, mark in places:
+            row = side.row_of(node, other, mark)
+            if row is not None:
+                found.append((side, node, row))
+        return found
+
+    def _later(self, firsts: Numbers, at: int) -> tuple[Numbers, Numbers]:
+        """Which entries are dated after ``at``, and which are not among those with times here."""
+        place = firsts.astype(np.int64) - self.entry_start
+        unknown = (place < 0) | (place >= len(self.times))
+        later = np.zeros(len(firsts), bool)
+        later[~unknown] = self.times[place[~unknown]] > at
+        return later, unknown
+
+    def _read_footer(self) -> Footer:
+        tail = self._mapped[-_TAIL_BYTES:]
+        end = len(self._mapped) - _TAIL_BYTES
+        length = int.from_bytes(tail[:4], "little")
+        if tail[4:] != MAGIC or not 0 < length <= end:
+            raise self._damaged("it does not end as a segment does")
+        try:
+            footer = msgspec.json.decode(self._mapped[end - length : end], type=Footer)
+        except msgspec.DecodeError as error:
+            raise self._damaged(str(error)) from error
+        for section in footer.sections.values():
+            size = np.dtype(section.type).itemsize * section.count
+            if section.offset < 0 or section.count < 0 or section.offset + size > end - length:
+                raise self._damaged("a section is outside the file")
+        return footer
+
+    def _array(self, name: str) -> Numbers:
+        section = self.footer.sections[name]
+        return np.ndarray(
+            (section.count,), dtype=section.type, buffer=self._mapped, offset=section.offset
+        )
+
+    def _damaged(self, why: str) -> Corrupt:
+        return Corrupt(
+            "a segment of the graph is damaged",
+            where=str(self.path),
+            got=why,
+            do="Run `wherefrom views rebuild`; nothing but time is lost",
+        )
+
+
+def microseconds(time: str) -> int:
+    """A canonical time as microseconds since 1970."""
+    return int(np.datetime64(time.removesuffix("Z"), "us").astype(np.int64))
+
+
+def _as_steps(
+    side: Adjacency, found: Found, firsts: Numbers, marks: Numbers, wanted: Numbers, *, up: bool
+) -> Iterator[Step]:
+    here = found.node[wanted]
+    if not len(here):
+        return iter(())
+    there = side.others[found.row[wanted]]
+    marks = marks[wanted]
+    # A row reads from its node; a reversed one the other way.
+    reads_on = ((marks & REVERSED) == 0) == up
+    effects = np.where(reads_on, here, there)
+    causes = np.where(reads_on, there, here)
+    columns = (effects, marks & RELATION, causes, firsts[wanted], marks >> FLAGS_SHIFT & 0b11)
+    return map(Step._make, zip(*(column.tolist() for column in columns), strict=True))

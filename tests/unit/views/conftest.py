@@ -1,0 +1,3 @@
+from tests.sealing import sealing
+
+__all__ = ["sealing"]

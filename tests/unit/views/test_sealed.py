@@ -1,0 +1,176 @@
+"""Segments come and go beside the graph's file, and no answer can tell."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.views.fakes import FakeLog, folded, lines, open_view, random_log
+from wherefrom.errors import Corrupt
+from wherefrom.views.graph import GraphReader, view
+from wherefrom.views.graph.sealed import SUFFIX
+
+
+@pytest.fixture(autouse=True)
+def sealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Always sealed here, three edges at a time."""
+    monkeypatch.setattr(view, "SEAL_EDGES", 3)
+
+
+def segments(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob(f"*{SUFFIX}")}
+
+
+def named(reader: GraphReader) -> set[str]:
+    with reader.snapshot() as snapshot:
+        return {segment.path.name for segment in snapshot.segments}
+
+
+def grown(folder: Path, log: FakeLog, *, step: int) -> None:
+    with open_view(folder / "graph.db") as graph:
+        while graph.size < len(log.records):
+            graph.fold(log, records_max=step)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_erasure_that_is_rolled_back_and_done_again_ends_in_the_same_state(
+    tmp_path: Path, killed: bool
+) -> None:
+    log = FakeLog()
+    for n in range(4):
+        shared = [["sha256:a", "used", "sha256:b"], ["sha256:a", "alternate", "sha256:c"]]
+        log.add(edges=[*shared, ["sha256:a", "used", f"sha256:{n}"], ["build:1", "used", "x:1"]])
+    grown(tmp_path, log, step=1)
+    log.tombstone(0)
+    log.tombstone(1)
+    with open_view(tmp_path / "graph.db") as graph:
+
+        def kill(_cursor: object, sql: str, _bindings: object) -> bool:
+            if sql.startswith("UPDATE meta"):
+                raise Killed
+            return True
+
+        if killed:
+            graph._db.exec_trace = kill
+            with pytest.raises(Killed):
+                graph.fold(log)
+            graph._db.exec_trace = None
+            assert graph.size == 4
+        graph.fold(log)
+    (tmp_path / "fresh").mkdir()
+    grown(tmp_path / "fresh", log, step=100)
+    assert segments(tmp_path)
+    assert lines(tmp_path / "graph.db") == lines(tmp_path / "fresh" / "graph.db")
+
+
+def test_of_many_documents_those_that_came_last_are_shown_wherever_they_lie(
+    tmp_path: Path,
+) -> None:
+    log = FakeLog()
+    for n in range(20):
+        log.add(edges=[[f"doc:{n}", "describes", "sha256:a"]])
+    grown(tmp_path, log, step=1)
+    with GraphReader(tmp_path / "graph.db").snapshot() as snapshot:
+        assert len(snapshot.segments) > 1
+        (node,) = snapshot.numbers(["sha256:a"]).values()
+        for as_of, last in ((20, 19), (11, 10), (0, -1)):
+            lens = snapshot.lens(as_of=as_of)
+            steps = snapshot.documents([node], lens, each_max=5)
+            ids = snapshot.ids([s.effect for s in steps])
+            wanted = {f"doc:{n}" for n in range(max(0, last - 4), last + 1)}
+            assert {ids[s.effect] for s in steps} == wanted
+            assert len(steps) == len(wanted)
+
+
+def test_few_segments_are_left_and_no_file_that_none_names(tmp_path: Path) -> None:
+    log, _ = random_log(4, 300, erasing=0)
+    grown(tmp_path, log, step=2)
+    with open_view(tmp_path / "graph.db") as graph:
+        edges = graph._sealed.edges
+    assert edges > 300
+    reader = GraphReader(tmp_path / "graph.db")
+    assert named(reader) == segments(tmp_path)
+    # Each is twice as large as all after it, but for what came while the last merge ran.
+    assert len(named(reader)) < 20
+    (tmp_path / f"graph-0123{SUFFIX}").write_bytes(b"left over")
+    open_view(tmp_path / "graph.db").close()
+    assert named(reader) == segments(tmp_path)
+
+
+def test_a_discarded_view_leaves_no_segment(tmp_path: Path) -> None:
+    log, _ = random_log(4, 60)
+    grown(tmp_path, log, step=5)
+    assert segments(tmp_path)
+    with open_view(tmp_path / "graph.db") as graph:
+        graph.discard()
+        assert not segments(tmp_path)
+
+
+def test_a_segment_that_is_lost_or_damaged_is_told_with_the_way_out(tmp_path: Path) -> None:
+    log, _ = random_log(4, 60)
+    grown(tmp_path, log, step=5)
+    path = next(tmp_path.glob(f"*{SUFFIX}"))
+    whole = path.read_bytes()
+    path.write_bytes(b"nothing")
+    reader = GraphReader(tmp_path / "graph.db")
+    with pytest.raises(Corrupt, match="views rebuild"), reader.snapshot():
+        pass
+    path.unlink()
+    with pytest.raises(Corrupt, match="views rebuild"), reader.snapshot():
+        pass
+    path.write_bytes(whole)
+    with reader.snapshot() as snapshot:
+        assert snapshot.segments
+
+
+def test_a_view_whose_segment_is_lost_is_made_again(tmp_path: Path) -> None:
+    log, _ = random_log(4, 60)
+    grown(tmp_path, log, step=5)
+    before = lines(tmp_path / "graph.db")
+    next(tmp_path.glob(f"*{SUFFIX}")).unlink()
+    grown(tmp_path, log, step=100)
+    assert lines(tmp_path / "graph.db") == before
+
+
+def test_readers_see_one_state_while_segments_are_sealed_and_merged(tmp_path: Path) -> None:
+    log, _ = random_log(8, 400, erasing=0)
+    counts: dict[int, set[int]] = {}
+    first = folded(FakeLog(), tmp_path, "graph.db")
+    first.close()
+    ended = threading.Event()
+    wrong: list[Any] = []
+
+    def read() -> None:
+        reader = GraphReader(tmp_path / "graph.db")
+        while not ended.is_set():
+            with reader.snapshot() as snapshot:
+                tail = snapshot.db.execute("SELECT count(*) FROM causes").get
+                sealed = sum(segment.edges for segment in snapshot.segments)
+                counts.setdefault(snapshot.size, set()).add(tail + sealed)
+        reader.close()
+
+    def watched() -> None:
+        try:
+            read()
+        except Exception as error:  # noqa: BLE001
+            wrong.append(error)
+
+    threads = [threading.Thread(target=watched) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        grown(tmp_path, log, step=3)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+    assert len(counts) > 5
+    assert all(len(seen) == 1 for seen in counts.values())

@@ -1,0 +1,162 @@
+"""A segment says what its rows said, under every lens, also after some were amended or taken."""
+
+import random
+
+import numpy as np
+import pytest
+
+from wherefrom.errors import Corrupt
+from wherefrom.views.graph import merge as writing
+from wherefrom.views.graph.adjacency import NEVER
+from wherefrom.views.graph.lens import Lens, Step
+from wherefrom.views.graph.merge import Stopped, merge, seal
+from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, REPEATED
+from wherefrom.views.graph.segment import Segment, microseconds
+
+ENTRIES = 200
+
+
+def time_of(entry):
+    return f"2026-01-{1 + entry * 7 % 28:02}T00:00:00.{entry:06}Z"
+
+
+def random_edges(chance, count, *, nodes, entries=(0, ENTRIES)):
+    made = {}
+    for _ in range(count):
+        key = (chance.randrange(1, nodes), chance.randrange(12), chance.randrange(1, nodes))
+        made[key] = (*key, chance.randrange(*entries), chance.randrange(4))
+    return list(made.values())
+
+
+def sealed(path, edges, *, start=0, end=ENTRIES):
+    seal(path, edges, entry_start=start, times=[time_of(e) for e in range(start, end)])
+    return Segment(path, writable=True)
+
+
+def expected(edges, nodes, lens, *, up, both=False, only=None, never=None):
+    steps, late = set(), set()
+    for edge in edges:
+        effect, relation, cause, first, flags = edge
+        own, other = (effect, cause) if up else (cause, effect)
+        turned = both and relation == ALTERNATE and other in nodes
+        if first >= lens.as_of or not (own in nodes or turned):
+            continue
+        if relation == never or (only is not None and relation != only):
+            continue
+        if lens.at is None or time_of(first) <= lens.at:
+            steps.add(Step(*edge))
+        elif flags & REPEATED:
+            late.add(Step(*edge))
+    return steps, late
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_segment_answers_as_its_rows_do(tmp_path, seed):
+    chance = random.Random(seed)
+    nodes = chance.choice((3, 50, 700, 5_000))
+    edges = random_edges(chance, chance.choice((0, 1, 40, 900)), nodes=nodes)
+    segment = sealed(tmp_path / "a.edges", edges)
+    assert segment.edges == len(edges)
+    assert {*segment.every(up=True)} == {*segment.every(up=False)} == {*map(Step._make, edges)}
+    for _ in range(40):
+        asked = {chance.randrange(nodes + 200) for _ in range(chance.choice((1, 5, 200)))}
+        at = chance.choice((None, time_of(chance.randrange(ENTRIES))))
+        lens = Lens(chance.randrange(ENTRIES + 1), at)
+        options = {
+            "up": chance.random() < 0.5,
+            "both": chance.random() < 0.5,
+            "only": chance.choice((None, None, ALTERNATE, 3)),
+            "never": chance.choice((None, DESCRIBES)),
+        }
+        seen = segment.steps(sorted(asked), lens, **options, rows_max=10**6)
+        steps, late = expected(edges, asked, lens, **options)
+        assert {*seen.steps} == steps
+        assert {*seen.late} == late
+        if not options["both"]:
+            assert len(seen.steps) == len(steps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_amended_or_taken_back_is_so_here_and_after_a_merge(tmp_path, seed, monkeypatch):
+    chance = random.Random(seed)
+    monkeypatch.setattr(writing, "PART_ROWS", chance.choice((1, 64, 10**6)))
+    nodes = chance.choice((4, 300, 3_000))
+    edges = random_edges(chance, 600, nodes=nodes)
+    half = len(edges) // 2
+    parts = [edges[:half], edges[half:]]
+    segments = [
+        sealed(tmp_path / f"{n}.edges", part, start=n * 100, end=n * 100 + 100)
+        for n, part in enumerate(parts)
+    ]
+    stated = {edge[:3]: edge[3:] for edge in edges}
+    home = {edge[:3]: segments[n] for n, part in enumerate(parts) for edge in part}
+    for key in chance.sample(sorted(stated), k=len(stated) // 2):
+        if chance.random() < 0.5:
+            home[key].remove(*key)
+            del stated[key]
+        else:
+            stated[key] = (chance.randrange(ENTRIES), chance.randrange(4))
+            home[key].set(*key, first=stated[key][0], flags=stated[key][1])
+    for key in home:
+        assert home[key].find(*key) == stated.get(key)
+    assert segments[0].find(nodes + 5, 1, 1) is None
+    now = {Step(*key, *said) for key, said in stated.items()}
+    merge(tmp_path / "merged.edges", segments, go_on=lambda: True)
+    merged = Segment(tmp_path / "merged.edges")
+    for up in (True, False):
+        assert {s for segment in segments for s in segment.every(up=up)} == now
+        assert {*merged.every(up=up)} == now
+    assert merged.edges == len(now)
+    assert (merged.entry_start, merged.entry_end) == (0, ENTRIES)
+    assert merged.times.tolist() == [microseconds(time_of(e)) for e in range(ENTRIES)]
+    if half:
+        assert NEVER not in merged.up.firsts
+
+
+def test_nothing_in_the_file_tells_of_an_edge_that_was_taken_back(tmp_path):
+    secret = 123_456
+    others = [(7, 1, 50, 3, 0), (7, 1, 60, 4, 0), (9, 2, 50, 5, 0)]
+    segment = sealed(tmp_path / "a.edges", [*others, (7, 1, secret, 6, 2), (8, ALTERNATE, 9, 6, 0)])
+    segment.remove(7, 1, secret)
+    segment.remove(8, ALTERNATE, 9)
+    for side in (segment.up, segment.down):
+        assert secret not in side.others
+        assert 6 not in side.firsts
+    assert {*segment.every(up=False)} == {*map(Step._make, others)}
+
+
+def test_of_a_hub_the_latest_are_found_without_reading_all_of_it(tmp_path):
+    edges = [(n, DESCRIBES, 1, n % ENTRIES, 0) for n in range(2, 5_000)]
+    edges += [(n, DESCRIBES, 9_000 + n, 1, 0) for n in range(2, 40)]
+    edges += [(n, relation, 1, 0, 0) for n in range(2, 3_000) for relation in (0, DESCRIBES + 1)]
+    segment = sealed(tmp_path / "a.edges", edges)
+    lens = Lens(100)
+    seen = segment.latest([1, 9_010], lens, only=DESCRIBES, each_max=9)
+    hub = sorted((s.effect for s in seen.steps if s.cause == 1), reverse=True)
+    visible = sorted((e[0] for e in edges[:4_998] if e[3] < 100), reverse=True)
+    assert hub[:9] == visible[:9]
+    assert len(hub) < 2_000
+    assert {s for s in seen.steps if s.cause != 1} == {Step(10, DESCRIBES, 9_010, 1, 0)}
+    some = segment.steps([1], lens, up=False, rows_max=50)
+    assert 50 <= len(some.steps) <= len(edges)
+
+
+@pytest.mark.parametrize("cut", [0, 5, 12, 40, -1, -9])
+def test_a_file_that_is_cut_is_told(tmp_path, cut):
+    path = tmp_path / "a.edges"
+    sealed(path, random_edges(random.Random(1), 50, nodes=90))
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(Corrupt, match="a segment of the graph is damaged"):
+        Segment(path)
+
+
+def test_a_merge_that_is_told_to_stop_stops(tmp_path):
+    segment = sealed(tmp_path / "a.edges", random_edges(random.Random(1), 50, nodes=90))
+    with pytest.raises(Stopped):
+        merge(tmp_path / "b.edges", [segment, segment], go_on=lambda: False)
+
+
+def test_arrays_are_at_places_that_their_type_can_be_read_from(tmp_path):
+    segment = sealed(tmp_path / "a.edges", random_edges(random.Random(2), 333, nodes=90))
+    for section in segment.footer.sections.values():
+        assert section.offset % np.dtype(section.type).itemsize == 0
