@@ -9,5 +9,6 @@ from wherefrom.views.graph import view
 def sealing(request, monkeypatch):
     """``sealed``: a few edges are sealed already, and segments merge all the time."""
     if request.param == "sealed":
+        monkeypatch.setattr(view, "SEAL_FIRST", 5)
         monkeypatch.setattr(view, "SEAL_EDGES", 3)
     return request.param

@@ -17,6 +17,7 @@ from wherefrom.views.graph.sealed import SUFFIX
 @pytest.fixture(autouse=True)
 def sealing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Always sealed here, three edges at a time."""
+    monkeypatch.setattr(view, "SEAL_FIRST", 5)
     monkeypatch.setattr(view, "SEAL_EDGES", 3)
 
 

@@ -16,7 +16,7 @@ Source: docs/formats/graph.md, "Sealed edges"
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -97,25 +97,25 @@ class Adjacency:
     ) -> None:
         self.bits, self.ranks, self.offsets = bits, ranks, offsets
         self.others, self.firsts, self.marks = others, firsts, marks
+        self._words: memoryview = bits.data  # four times as fast as the array for a single word
 
     def nodes(self, start: int = 0, end: int = NEVER + 1) -> Numbers:
         """The nodes that have rows, from ``start`` to below ``end``, multiples of 64."""
         words = self.bits[start // _WORD : end // _WORD]
         return start + np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
 
+    def present(self, nodes: Sequence[int]) -> Sequence[int]:
+        """Those of ``nodes`` that have rows. Most levels of a walk have few, and many of none:
+        looked at one by one, those cost less than the arrays that they would be put in."""
+        bits = self._words
+        end = len(bits) * _WORD
+        return [n for n in nodes if n < end and bits[n >> 6] >> (n & 63) & 1]
+
     def spans(self, nodes: Numbers) -> Spans:
-        """Where the rows of ``nodes`` (int64) begin, and how many there are; of those with any."""
+        """Where the rows of ``nodes`` begin, and how many there are. int64, all of them present."""
         word = nodes >> 6
-        inside = word < len(self.bits)
-        if not inside.all():
-            nodes, word = nodes[inside], word[inside]
-        bits = self.bits[word]
-        shift = (nodes & (_WORD - 1)).astype(np.uint64)
-        here = ((bits >> shift) & np.uint64(1)).astype(bool)
-        if not here.all():
-            nodes, word, bits, shift = nodes[here], word[here], bits[here], shift[here]
-        below = np.bitwise_count(bits & ((np.uint64(1) << shift) - np.uint64(1)))
-        rank = self.ranks[word].astype(np.int64) + below
+        below = (np.uint64(1) << (nodes & 63).astype(np.uint64)) - np.uint64(1)
+        rank = self.ranks[word].astype(np.int64) + np.bitwise_count(self.bits[word] & below)
         starts = self.offsets[rank].astype(np.int64)
         return Spans(nodes, starts, self.offsets[rank + 1].astype(np.int64) - starts)
 
@@ -135,11 +135,17 @@ class Adjacency:
         word, shift = divmod(node, _WORD)
         if word >= len(self.bits):
             return 0, 0
-        bits = int(self.bits[word])
+        bits = self._words[word]
         if not bits >> shift & 1:
             return 0, 0
         rank = int(self.ranks[word]) + (bits & ((1 << shift) - 1)).bit_count()
         return int(self.offsets[rank]), int(self.offsets[rank + 1])
+
+    def rows_with(self, relation: int, start: int, end: int) -> tuple[int, int]:
+        """Of the rows of one node, where those of a relation begin and end."""
+        rows = range(end)
+        low = bisect_left(rows, relation, start, key=self._relation)
+        return low, bisect_left(rows, relation + 1, low, key=self._relation)
 
     def set(self, row: int, first: int, flags: int) -> None:
         """Give a row another first entry and other flags."""
@@ -153,6 +159,9 @@ class Adjacency:
         self.firsts[row] = NEVER
         self.others[row] = self.others[beside] if beside < end else 0
         self.marks[row] = self.marks[beside] if beside < end else 0
+
+    def _relation(self, row: int) -> int:
+        return int(self.marks[row]) & RELATION
 
     def _order(self, row: int) -> int:
         return order_of(int(self.marks[row]), int(self.others[row]))

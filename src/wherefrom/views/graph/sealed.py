@@ -1,6 +1,6 @@
 """The sealed segments of one graph: which there are, and how they come and go.
 
-    tail, in SQLite ──seal at SEAL_EDGES──► segment ──merge with its neighbours──► larger segment
+    tail, in SQLite ──seal──► segment ──merge with its neighbours──► larger segment
 
 The table ``segments`` names those that count, oldest first; a file that it does not name is left
 over from a crash, and goes. A file is on the disk before the transaction that names it, and the
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from wherefrom.views.graph.segment import Segment
 
 EdgeKey = tuple[int, int, int]
-EdgeRow = tuple[int, int, int, int, int]
 
 SUFFIX: Final = ".edges"
 
@@ -102,16 +101,14 @@ class Sealed:
         from wherefrom.views.graph.merge import seal
 
         start = max((s.entry_end for s in self._segments.values()), default=0)
-        rows: Iterable[EdgeRow] = self._db.execute(
-            "SELECT effect, relation, cause, first, flags FROM causes"
-        )
+        rows = self._db.execute("SELECT effect, relation, cause, first, flags FROM causes")
         times = self._db.execute(
             f"SELECT {TIME} FROM entries AS e WHERE e.entry >= ? AND e.entry < ? ORDER BY e.entry",
             (start, size),
         )
         name = self._new_name()
         dated = [time for (time,) in times]
-        seal(self._path(name), list(rows), entry_start=start, times=dated)
+        seal(self._path(name), rows, entry_start=start, times=dated)
         self._db.execute("INSERT INTO segments(name) VALUES (?)", (name,))
         self._db.execute("DELETE FROM causes; DELETE FROM effects")
 

@@ -109,7 +109,10 @@ class Segment:
         """
         seen = Seen([], [])
         side = self.up if up else self.down
-        for found in side.spans(np.array(nodes, np.int64)).pieces():
+        here = side.present(nodes)
+        if not here:
+            return seen
+        for found in side.spans(np.array(here, np.int64)).pieces():
             self._see(seen, found, lens, up=up, both=both, only=only, never=never)
             if len(seen.steps) + len(seen.late) >= rows_max:
                 break
@@ -118,14 +121,13 @@ class Segment:
     def latest(self, nodes: Sequence[int], lens: Lens, *, only: int, each_max: int) -> Seen:
         """The edges into ``nodes`` from their effects; of a hub at least the ``each_max`` from
         the effects with the highest numbers."""
-        spans = self.down.spans(np.array(nodes, np.int64))
+        spans = self.down.spans(np.array(self.down.present(nodes), np.int64))
         few = spans.counts <= _HUB_ROWS
         seen = Seen([], [])
         for found in Spans(*(column[few] for column in spans)).pieces():
             self._see(seen, found, lens, up=False, only=only)
         for node, start, count in zip(*(column[~few].tolist() for column in spans), strict=True):
-            relations = self.down.marks[start : start + count] & RELATION
-            low, high = (start + np.searchsorted(relations, (only, only + 1))).tolist()
+            low, high = self.down.rows_with(only, start, start + count)
             wanted = len(seen.steps) + each_max
             while high > low and len(seen.steps) < wanted:
                 row = np.arange(max(low, high - _HUB_ROWS), high)
@@ -251,9 +253,9 @@ def _as_steps(
         return iter(())
     there = side.others[found.row[wanted]]
     marks = marks[wanted]
-    # A row reads from its node; a reversed one the other way.
-    reads_on = ((marks & REVERSED) == 0) == up
-    effects = np.where(reads_on, here, there)
-    causes = np.where(reads_on, there, here)
+    effects, causes = (here, there) if up else (there, here)
+    turned = marks >= REVERSED
+    if turned.any():
+        effects, causes = np.where(turned, causes, effects), np.where(turned, effects, causes)
     columns = (effects, marks & RELATION, causes, firsts[wanted], marks >> FLAGS_SHIFT & 0b11)
     return map(Step._make, zip(*(column.tolist() for column in columns), strict=True))

@@ -31,7 +31,9 @@ from wherefrom.views.graph.said import FactsOf, read
 from wherefrom.views.graph.sealed import Sealed, remove_files
 
 RECORDS_MAX: Final = 4096
-# Few enough that sealing them is a short pause, many enough that a segment is worth a file.
+# A graph of up to so many edges is walked as fast without segments. The first seal is a pause of
+# some seconds, once; those that follow are small enough to be a short one each.
+SEAL_FIRST: Final = 1 << 22
 SEAL_EDGES: Final = 1 << 18
 EMPTY_ROOT: Final = bytes.fromhex(
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -219,7 +221,8 @@ class GraphView:
                     return
                 self._sealed.adopt()
             self._sealed.reload()
-        if (self._batch.tail_edges or 0) >= SEAL_EDGES:
+        due = SEAL_EDGES if self._sealed.edges else SEAL_FIRST
+        if (self._batch.tail_edges or 0) >= due:
             with _transaction(self._db):
                 if self._changed_elsewhere():
                     return
