@@ -18,6 +18,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     audited    contents of 4 KB that the audit of contents reads
     edges      about how many edge statements the graph holds
     overhead   (batch size, entries) of each log whose bytes are counted
+    grown_edges, grown_entries  sizes at which the growth of the graph and of the log is shown
     """
 
     name: str
@@ -38,6 +39,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     edges: int
     questions: int
     commands: int
+    grown_edges: tuple[int, ...] = (10**5, 10**6, 10**7, 10**8)
+    grown_entries: tuple[int, ...] = (10**4, 10**5, 10**6, 10**7)
 
 
 FULL: Final = Sizes(
@@ -75,6 +78,8 @@ QUICK: Final = Sizes(
     edges=100_000,
     questions=500,
     commands=7,
+    grown_edges=(10**5, 10**6),
+    grown_entries=(10**4, 10**5),
 )
 TINY: Final = Sizes(
     name="tiny",
@@ -95,4 +100,6 @@ TINY: Final = Sizes(
     edges=600,
     questions=8,
     commands=1,
+    grown_edges=(200, 1_000),
+    grown_entries=(50, 300),
 )

@@ -66,21 +66,35 @@ def path(
     ends = [[x] if isinstance(x, str) else list(x) for x in (a, b)]
     from_a, from_b = (starts_of(snapshot, end, lens) for end in ends)
     bounds = Bounds(depth_max=length_max, nodes_max=nodes_max, seconds_max=seconds_max)
-    deadline = time.monotonic() + seconds_max
+    met = meet(snapshot, lens, from_a, from_b, bounds=bounds)
+    return _answer(snapshot, lens, ends[0][0], ends[1][0], met)
+
+
+class Met(NamedTuple):
+    """Where two walks met, by number; ``direction`` is None if they did not."""
+
+    direction: str | None
+    way: _Steps | None
+    explored: int
+    reason: str | None
+    frontier: list[int]
+
+
+def meet(
+    snapshot: Snapshot, lens: Lens, from_a: list[int], from_b: list[int], *, bounds: Bounds
+) -> Met:
+    """The shortest way between nodes ``from_a`` and ``from_b``, whichever way the arrows point."""
+    deadline = time.monotonic() + bounds.seconds_max
     up = _search(snapshot, lens, from_a, from_b, bounds, deadline)
     down = _search(snapshot, lens, from_b, from_a, bounds, deadline)
-    direction, way = None, None
-    if up.way and (down.way is None or up.way.length <= down.way.length):
-        direction, way = "up", up.way
-    elif down.way:
-        direction, way = "down", down.way
-        way = _Steps(way.nodes[::-1], way.steps[::-1], way.length)
-    reason = None if way else up.reason or down.reason
     explored = up.explored + down.explored
-    frontier = [] if way else (up.frontier + down.frontier)[:FRONTIER_MAX]
-    return _answer(
-        snapshot, lens, ends[0][0], ends[1][0], direction, way, explored, reason, frontier
-    )
+    if up.way and (down.way is None or up.way.length <= down.way.length):
+        return Met("up", up.way, explored, None, [])
+    if down.way:
+        way = _Steps(down.way.nodes[::-1], down.way.steps[::-1], down.way.length)
+        return Met("down", way, explored, None, [])
+    frontier = (up.frontier + down.frontier)[:FRONTIER_MAX]
+    return Met(None, None, explored, up.reason or down.reason, frontier)
 
 
 def _search(
@@ -162,32 +176,23 @@ def _join(below: _Steps, above: _Steps) -> _Steps:
     return _Steps(nodes, steps, below.length + above.length)
 
 
-def _answer(
-    snapshot: Snapshot,
-    lens: Lens,
-    a: str,
-    b: str,
-    direction: str | None,
-    way: _Steps | None,
-    explored: int,
-    reason: str | None,
-    frontier: list[int],
-) -> Path:
+def _answer(snapshot: Snapshot, lens: Lens, a: str, b: str, met: Met) -> Path:
+    way = met.way
     nodes: list[int] = way.nodes if way else []
     steps: list[Step] = way.steps if way else []
     walked = [Walked(step, place) for place, step in enumerate(steps)]
     evidence = gather(snapshot, lens, nodes, walked)
     places = {number: place for place, number in enumerate(nodes)}
-    note = f"no way along the arrows in either direction; {explored} nodes looked at"
-    if reason:
-        note += f", then the bound on {reason} was reached"
+    note = f"no way along the arrows in either direction; {met.explored} nodes looked at"
+    if met.reason:
+        note += f", then the bound on {met.reason} was reached"
     return Path(
         of=a,
         a=a,
         b=b,
-        direction=direction,
+        direction=met.direction,
         length=way.length if way else None,
-        explored=explored,
+        explored=met.explored,
         log=log_of(snapshot),
         as_of=lens.as_of,
         at=lens.at,
@@ -195,9 +200,9 @@ def _answer(
         edges=_by_place(evidence.edges),
         gaps=[],
         erased=erased_in(snapshot, lens),
-        truncated=reason is not None,
-        reason=reason,
-        frontier=sorted(snapshot.ids(frontier).values()),
+        truncated=met.reason is not None,
+        reason=met.reason,
+        frontier=sorted(snapshot.ids(met.frontier).values()),
         notes=[] if way else [note],
     )
 

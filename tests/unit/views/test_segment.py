@@ -9,7 +9,7 @@ from wherefrom.errors import Corrupt
 from wherefrom.views.graph import merge as writing
 from wherefrom.views.graph.adjacency import NEVER
 from wherefrom.views.graph.lens import Lens, Step
-from wherefrom.views.graph.merge import Stopped, merge, seal
+from wherefrom.views.graph.merge import Stopped, merge, read_edges, read_times, seal
 from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, REPEATED
 from wherefrom.views.graph.segment import Segment, microseconds
 
@@ -29,7 +29,8 @@ def random_edges(chance, count, *, nodes, entries=(0, ENTRIES)):
 
 
 def sealed(path, edges, *, start=0, end=ENTRIES):
-    seal(path, edges, entry_start=start, times=[time_of(e) for e in range(start, end)])
+    times = read_times(time_of(entry) for entry in range(start, end))
+    seal(path, read_edges(edges), entry_start=start, times=times)
     return Segment(path, writable=True)
 
 

@@ -69,24 +69,13 @@ class Stopped(Exception):
     """The writing was told to stop."""
 
 
-def seal(
-    path: Path,
-    edges: Iterable[Sequence[Any]],
-    *,
-    entry_start: int,
-    times: Sequence[str],
-) -> None:
+def seal(path: Path, edges: Numbers, *, entry_start: int, times: Numbers) -> None:
     """Write the tail.
 
-    edges  (effect, relation, cause, first, flags), in any order
-    times  of each entry from ``entry_start`` on, as the entry writes it
+    edges  rows of (effect, relation, cause, first, flags), int64, in any order
+    times  of each entry from ``entry_start`` on, in microseconds
     """
-    read = iter(edges)
-    parts = [np.zeros((0, 5), np.int64)]
-    # An array takes a tenth of what so many tuples take.
-    while part := list(islice(read, _READ_ROWS)):
-        parts.append(np.array(part, np.int64))
-    effects, relations, causes, firsts, flags = np.concatenate(parts).T
+    effects, relations, causes, firsts, flags = edges.T
     marks = (relations | flags << FLAGS_SHIFT).astype(np.uint8)
     turn = (relations == ALTERNATE) & (effects != causes)
     turned = marks[turn] | REVERSED
@@ -99,8 +88,21 @@ def seal(
         )
         for here, there in ((effects, causes), (causes, effects))
     )
-    dated = np.fromiter(map(microseconds, times), np.int64, len(times))
-    _write(path, [up], [down], entries=(entry_start, entry_start + len(times)), times=[dated])
+    _write(path, [up], [down], entries=(entry_start, entry_start + len(times)), times=[times])
+
+
+def read_edges(rows: Iterable[Sequence[Any]]) -> Numbers:
+    """Rows of five numbers as an array, which takes a tenth of what so many tuples take."""
+    read = iter(rows)
+    parts = [np.zeros((0, 5), np.int64)]
+    while part := list(islice(read, _READ_ROWS)):
+        parts.append(np.array(part, np.int64))
+    return np.concatenate(parts)
+
+
+def read_times(times: Iterable[str]) -> Numbers:
+    """Times as entries write them, in microseconds."""
+    return np.fromiter(map(microseconds, times), np.int64)
 
 
 def merge(path: Path, segments: Sequence[Segment], *, go_on: Callable[[], bool]) -> None:

@@ -98,17 +98,21 @@ class Sealed:
 
     def seal(self, *, size: int) -> None:
         """Make the tail a segment, in a transaction of the caller's. Entries end at ``size``."""
-        from wherefrom.views.graph.merge import seal
+        from wherefrom.views.graph.merge import read_edges, read_times, seal
 
         start = max((s.entry_end for s in self._segments.values()), default=0)
-        rows = self._db.execute("SELECT effect, relation, cause, first, flags FROM causes")
+        edges = self._db.execute("SELECT effect, relation, cause, first, flags FROM causes")
         times = self._db.execute(
             f"SELECT {TIME} FROM entries AS e WHERE e.entry >= ? AND e.entry < ? ORDER BY e.entry",
             (start, size),
         )
         name = self._new_name()
-        dated = [time for (time,) in times]
-        seal(self._path(name), rows, entry_start=start, times=dated)
+        seal(
+            self._path(name),
+            read_edges(edges),
+            entry_start=start,
+            times=read_times(time for (time,) in times),
+        )
         self._db.execute("INSERT INTO segments(name) VALUES (?)", (name,))
         self._db.execute("DELETE FROM causes; DELETE FROM effects")
 
