@@ -1,4 +1,8 @@
-"""``python -m bench``: measure, print the table, write bench/results.json."""
+"""``python -m bench [SUITE]``: measure, print the table, write bench/results.json.
+
+goals    every number of the design (the default)
+growth   how they grow with the size of the log and of the graph: about half an hour
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import adds, audits, bursts, evidence, floor, graph, ingest, overhead, report, sustained
+from bench import (
+    adds,
+    audits,
+    bursts,
+    edges,
+    evidence,
+    floor,
+    graph,
+    growth,
+    ingest,
+    overhead,
+    report,
+    sustained,
+)
 from bench.machine import look
 from bench.place import Place
 from bench.report import Results, Row
 from bench.sizes import FULL, QUICK, Sizes
 
 # In this order: ingest fills the log that the audit reads; the graph comes before what grows it.
-AREAS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
+GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "floor": floor.measure,
     "adds": adds.measure,
     "ingest": ingest.measure,
@@ -31,8 +48,11 @@ AREAS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "sustained": sustained.measure,
     "evidence": evidence.measure,
 }
+GROWTH: Final = {"edges": edges.measure, "records": growth.measure}
+SUITES: Final = {"goals": GOALS, "growth": GROWTH}
+AREAS: Final = {area: measure for suite in SUITES.values() for area, measure in suite.items()}
 _REPOSITORY: Final = Path(__file__).parent.parent
-_RESULTS: Final = _REPOSITORY / "bench" / "results.json"
+_RESULTS: Final = {"goals": "results.json", "growth": "results-growth.json"}
 _PAGE: Final = _REPOSITORY / "docs" / "performance.md"
 
 
@@ -64,25 +84,28 @@ def run(folder: Path, sizes: Sizes, areas: Sequence[str], say: Callable[[str], N
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Exits 1 if an area could not be measured, never for a goal missed."""
-    options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    options = argparse.ArgumentParser(prog="python -m bench")
+    options.add_argument("suite", nargs="?", default="goals", choices=SUITES, help="what of")
     options.add_argument("--quick", action="store_true", help="smaller logs, under two minutes")
     options.add_argument("--only", action="append", choices=AREAS, help="this area; repeatable")
     options.add_argument("--dir", type=Path, help="on the disk to measure (default: build/)")
-    options.add_argument("--out", type=Path, default=_RESULTS, help="where the figures go")
+    options.add_argument("--out", type=Path, help="where the figures go (default: bench/)")
     options.add_argument(
         "--write-docs", action="store_true",
         help="measure nothing: put the figures into docs/performance.md",
     )  # fmt: skip
     chosen = options.parse_args(arguments)
+    suite: str = chosen.suite
+    out: Path = chosen.out or _REPOSITORY / "bench" / _RESULTS[suite]
     if chosen.write_docs:
-        report.write_docs(report.parse(chosen.out.read_bytes()), _PAGE)
+        report.write_docs(report.parse(out.read_bytes()), _PAGE, suite=suite)
         return 0
     parent = chosen.dir or _REPOSITORY / "build"
     parent.mkdir(parents=True, exist_ok=True)
     sizes = QUICK if chosen.quick else FULL
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder:
-        results = run(Path(folder), sizes, chosen.only or list(AREAS), _say)
-    chosen.out.write_bytes(report.to_json(results))
+        results = run(Path(folder), sizes, chosen.only or list(SUITES[suite]), _say)
+    out.write_bytes(report.to_json(results))
     print(report.to_text(results))
     return 1 if results.failed else 0
 

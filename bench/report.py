@@ -1,6 +1,6 @@
 """Rows of figures, and the three ways they are shown: a table, a JSON file, a page of docs.
 
-    Row… ──► to_text (100 columns) · to_json (bench/results.json) · to_markdown (docs)
+    Row… ──► to_text (100 columns) · to_json (bench/results*.json) · to_markdown (docs)
 
 Sizes:  a line of the table is at most 100 columns wide
 """
@@ -17,8 +17,8 @@ import msgspec
 from bench.machine import Machine
 
 COLUMNS: Final = 100
-BEGIN: Final = "<!-- bench: begin -->"
-END: Final = "<!-- bench: end -->"
+BEGIN: Final = "<!-- bench: {} begin -->"
+END: Final = "<!-- bench: {} end -->"
 _WHAT, _VALUE, _GOAL = 58, 18, 16
 
 
@@ -147,11 +147,12 @@ def parse(written: bytes) -> Results:
     return msgspec.json.decode(written, type=Results)
 
 
-def write_docs(results: Results, page: Path) -> None:
-    """Put the table between the markers of ``page``. Raises ValueError if they are not there."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_docs(results: Results, page: Path, *, suite: str) -> None:
+    """Put the table between the suite's markers in ``page``. Raises ValueError without them."""
+    opening, closing = BEGIN.format(suite), END.format(suite)
+    before, begin, rest = page.read_text(encoding="utf-8").partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"{page} has no lines {BEGIN} and {END}")
+        raise ValueError(f"{page} has no lines {opening} and {closing}")
     table = to_markdown(results)
-    page.write_text(f"{before}{BEGIN}\n{table}{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{opening}\n{table}{closing}{after}", encoding="utf-8")

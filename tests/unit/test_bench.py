@@ -92,12 +92,13 @@ def test_results_are_read_again_as_they_were_written():
 
 def test_only_what_is_between_the_markers_of_the_page_is_replaced(tmp_path):
     page = tmp_path / "performance.md"
-    page.write_text(f"# Before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
-    report.write_docs(results(ROW), page)
-    report.write_docs(results(ROW), page)
+    begin, end = report.BEGIN.format("growth"), report.END.format("growth")
+    page.write_text(f"# Before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
+    report.write_docs(results(ROW), page, suite="growth")
+    report.write_docs(results(ROW), page, suite="growth")
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"# Before\n{report.BEGIN}\n")
-    assert text.endswith(f"{report.END}\nafter\n")
+    assert text.startswith(f"# Before\n{begin}\n")
+    assert text.endswith(f"{end}\nafter\n")
     assert "old" not in text
     assert text.count("| in process | 0.512 ms | ≤ 2 ms | yes |") == 1
 
@@ -106,7 +107,7 @@ def test_a_page_without_markers_is_left_alone(tmp_path):
     page = tmp_path / "performance.md"
     page.write_text("# Before\n")
     with pytest.raises(ValueError, match="has no lines"):
-        report.write_docs(results(ROW), page)
+        report.write_docs(results(ROW), page, suite="growth")
     assert page.read_text() == "# Before\n"
 
 
