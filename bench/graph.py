@@ -56,7 +56,8 @@ def measure(place: Place) -> Iterator[Row]:
 def _count_edges(path: Path) -> int:
     with GraphReader(path).snapshot() as snapshot:
         tables = ("causes", "repeats")
-        return sum(snapshot.db.execute(f"SELECT count(*) FROM {t}").get for t in tables)
+        counts = [snapshot.db.execute(f"SELECT count(*) FROM {t}").get for t in tables]
+        return sum(counts) + sum(segment.edges for segment in snapshot.segments)
 
 
 def _finds(place: Place, desk: Desk, made: Layered) -> Iterator[Row]:
