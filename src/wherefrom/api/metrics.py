@@ -29,7 +29,9 @@ class WriterMetrics:
         )
         self.log_size = Gauge("wherefrom_log_size", "Entries in the log", registry=self.registry)
         self.waiting = Gauge(
-            "wherefrom_waiting_records", "Records queued for the log", registry=self.registry
+            "wherefrom_waiting_records",
+            "Records taken that are not answered yet",
+            registry=self.registry,
         )
 
     def text(self) -> bytes:

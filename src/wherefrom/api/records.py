@@ -6,6 +6,7 @@ A small plain body is read on the event loop and committed as one; what is large
 is read in parts on a worker thread, so that neither its size nor what it unpacks to costs memory
 or holds up the loop (``bodies``).
 
+Sizes:  UNDER_WAY_RECORDS_MAX records between the door and their answers: two seconds of work
 Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0
 """
 
@@ -15,7 +16,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -27,13 +28,15 @@ from wherefrom.api.problem_object import STATUSES
 from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece
-from wherefrom.errors import Malformed, Refused
+from wherefrom.errors import Malformed, Refused, Unavailable
 from wherefrom.formats import tlog_proof
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
 from wherefrom.verify.pool import BATCH_MIN, JudgePool
 from wherefrom.verify.verified import Verified
+
+UNDER_WAY_RECORDS_MAX: Final = 16_384
 
 
 class Intake:
@@ -45,8 +48,30 @@ class Intake:
         self.pool = JudgePool(recorder.rules)
         # The server counts outcomes; nobody else has to.
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
+        self.under_way = 0
         self._refused: dict[Principal, Counter[str]] = {}
         self._refused_since = recorder.now()
+
+    def need_room(self) -> None:
+        """Raises Unavailable when as much is under way as can be answered soon: what more comes
+        would only wait, and hold memory while it does."""
+        if self.under_way >= UNDER_WAY_RECORDS_MAX:
+            raise Unavailable(
+                "too many records wait to be recorded",
+                expected=f"less than {UNDER_WAY_RECORDS_MAX} under way",
+                got=str(self.under_way),
+                do="Send it again in a moment: what was recorded by then is known",
+            )
+
+    @contextlib.contextmanager
+    def taking(self, records: int) -> Iterator[None]:
+        """Count records as under way. Raises Unavailable."""
+        self.need_room()
+        self.under_way += records
+        try:
+            yield
+        finally:
+            self.under_way -= records
 
     async def judge(
         self, pieces: Sequence[Piece], principal: Principal, only: str | None
@@ -185,6 +210,7 @@ async def _take_body(
     through: Callable[[Iterator[Piece]], Iterator[Piece]],
 ) -> list[Item]:
     intake: Intake = request.app.state.intake
+    intake.need_room()  # before a body is read that would be refused then
     body = await read_body(request)
     lines = "ndjson" in request.headers.get("content-type", "")
     pieces = through(pieces_of(body, lines=lines))
@@ -200,10 +226,11 @@ async def _take_body(
 async def _take_pieces(
     intake: Intake, pieces: list[Piece], principal: Principal, only: str | None, prove: bool
 ) -> list[Item]:
-    outcomes, verified = await intake.judge(pieces, principal, only)
-    if not verified:
-        return _items(outcomes, None)
-    committed = await intake.group.submit(verified, prove=prove)
+    with intake.taking(len(pieces)):
+        outcomes, verified = await intake.judge(pieces, principal, only)
+        if not verified:
+            return _items(outcomes, None)
+        committed = await intake.group.submit(verified, prove=prove)
     if intake.needs_verdicts(verified, committed):
         await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
     return _items(outcomes, committed)

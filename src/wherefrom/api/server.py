@@ -80,7 +80,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
 
     async def get_metrics(_: Request) -> Response:
         metrics.log_size.set(recorder.writer.size)
-        metrics.waiting.set(app.state.intake.group.waiting)
+        metrics.waiting.set(app.state.intake.under_way)
         try:
             beside = (await proxy.get("/metrics")).content
         except Unavailable:

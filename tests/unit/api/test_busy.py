@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.served import event_bytes, ndjson
-from wherefrom.api import bodies
+from wherefrom.api import bodies, records
 from wherefrom.errors import StorageError
 from wherefrom.log import group
 
@@ -58,10 +58,13 @@ def until(holds, *, seconds=10):
         time.sleep(0.005)
 
 
-def test_a_full_queue_is_503_with_retry_after_and_what_waited_is_recorded(
-    server, client, disk, monkeypatch, number
+@pytest.mark.parametrize(
+    ("where", "limit"), [((records, "UNDER_WAY_RECORDS_MAX"), 7), ((group, "QUEUE_RECORDS_MAX"), 6)]
+)
+def test_too_much_at_once_is_503_with_retry_after_and_what_waited_is_recorded(
+    server, client, disk, monkeypatch, number, where, limit
 ):
-    monkeypatch.setattr(group, "QUEUE_RECORDS_MAX", 6)
+    monkeypatch.setattr(*where, limit)
     numbers = [number() for _ in range(8)]
     first, wait_first = send_all(server, [event_bytes(numbers[0])])
     assert disk.busy.wait(10)
@@ -71,7 +74,7 @@ def test_a_full_queue_is_503_with_retry_after_and_what_waited_is_recorded(
         refused = client.post(path, content=event_bytes(numbers[7]))
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert refused.json()["code"] == "unavailable"
-    assert b"wherefrom_waiting_records 6.0" in client.get("/metrics").content
+    assert b"wherefrom_waiting_records 7.0" in client.get("/metrics").content
     assert client.get("/healthz").status_code == 200
     disk.free.set()
     wait_first(), wait_queued()
