@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-growth bench-quick floors clean
+.PHONY: help run test check bench bench-growth bench-load bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -44,6 +44,9 @@ bench: $(INSTALLED_TEST) ## measure every number of the design; writes bench/res
 
 bench-growth: $(INSTALLED_TEST) ## how they grow, to 10^7 records and 10^8 edges; half an hour
 	$(BIN)/python -m bench growth
+
+bench-load: $(INSTALLED_TEST) ## ten minutes at 80 % of what it can take, then five times that
+	$(BIN)/python -m bench load
 
 bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
 	$(BIN)/python -m bench --quick

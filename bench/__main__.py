@@ -27,6 +27,7 @@ from bench import (
     graph,
     growth,
     ingest,
+    loads,
     overhead,
     report,
     sustained,
@@ -49,10 +50,15 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "evidence": evidence.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}
-SUITES: Final = {"goals": GOALS, "growth": GROWTH}
+LOAD: Final = {"load": loads.measure}
+SUITES: Final = {"goals": GOALS, "growth": GROWTH, "load": LOAD}
 AREAS: Final = {area: measure for suite in SUITES.values() for area, measure in suite.items()}
 _REPOSITORY: Final = Path(__file__).parent.parent
-_RESULTS: Final = {"goals": "results.json", "growth": "results-growth.json"}
+_RESULTS: Final = {
+    "goals": "results.json",
+    "growth": "results-growth.json",
+    "load": "results-load.json",
+}
 _PAGE: Final = _REPOSITORY / "docs" / "performance.md"
 
 

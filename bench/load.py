@@ -52,9 +52,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. ``statuses`` counts records; ``cpu_seconds`` are the client's own."""
+    """What came of it. ``statuses`` counts records; ``cpu_seconds`` are the client's own.
+
+    put_off  503 answers that said when to try again
+    """
 
     recorded: int
+    put_off: int
     statuses: dict[str, int]
     seconds: float
     cpu_seconds: float
@@ -88,6 +92,7 @@ class _Sender:
         self.took: list[float] = []
         self.statuses: Counter[str] = Counter()
         self.left = 0
+        self.put_off = 0
         self.done = asyncio.get_running_loop().create_future()
         self.last = b""
 
@@ -99,6 +104,8 @@ class _Sender:
     def answered(self, sent: _Request, since: float, status: bytes, body: bytes) -> None:
         self.took.append(time.perf_counter() - since)
         self.statuses[status.decode()] += sent.records
+        if status == b"503" and b"\r\nretry-after: " in body.lower():
+            self.put_off += 1
         self.last = body
         self.left -= 1
         if not self.left and not self.done.done():
@@ -190,6 +197,7 @@ async def _send(job: Job, prepared: list[_Request]) -> Sent:
     times = spread(sender.took)
     return Sent(
         recorded=sender.statuses["201"],
+        put_off=sender.put_off,
         statuses=dict(sender.statuses),
         seconds=time.perf_counter() - start,
         cpu_seconds=_processor_seconds() - cpu,

@@ -39,6 +39,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     edges: int
     questions: int
     commands: int
+    capacity_records: int = 60_000
+    soak_seconds: float = 600.0
+    flood_seconds: float = 30.0
     grown_edges: tuple[int, ...] = (10**5, 10**6, 10**7, 10**8)
     grown_entries: tuple[int, ...] = (10**4, 10**5, 10**6, 10**7)
 
@@ -78,6 +81,9 @@ QUICK: Final = Sizes(
     edges=100_000,
     questions=500,
     commands=7,
+    capacity_records=20_000,
+    soak_seconds=30.0,
+    flood_seconds=10.0,
     grown_edges=(10**5, 10**6),
     grown_entries=(10**4, 10**5),
 )
@@ -100,6 +106,9 @@ TINY: Final = Sizes(
     edges=600,
     questions=8,
     commands=1,
+    capacity_records=100,
+    soak_seconds=0.6,
+    flood_seconds=0.3,
     grown_edges=(200, 1_000),
     grown_entries=(50, 300),
 )

@@ -29,7 +29,6 @@ from bench.timing import spread
 _PROBE_EVERY_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
 _SEEN_WITHIN_SECONDS: Final = 120.0
-_RUN: Final = "probe"
 
 
 class _Probe(NamedTuple):
@@ -37,18 +36,26 @@ class _Probe(NamedTuple):
     acknowledged: float
 
 
-class _Beside:
-    """What runs beside the load, each on a thread and a connection of its own."""
+class Beside:
+    """What runs beside the load, each on a thread and a connection of its own.
 
-    def __init__(self, server: Server, seconds: float, trace: str) -> None:
+    waits, fresh, reads  seconds: a probe's answer, until it is seen, a trace
+    put_off              probes that were answered 503
+    held                 the log's size before, for whoever counts afterwards
+    """
+
+    def __init__(self, server: Server, seconds: float, trace: str, run: str = "probe") -> None:
+        self.held = 0
         self._server = server
-        self._probes = [signed(n, _RUN) for n in range(int(seconds / _PROBE_EVERY_SECONDS))]
+        self._run_name = run
+        self._probes = [signed(n, run) for n in range(int(seconds / _PROBE_EVERY_SECONDS))]
         self._trace = trace
         self._acknowledged: SimpleQueue[_Probe | None] = SimpleQueue()
         self._loaded = threading.Event()
         self.waits: list[float] = []
         self.fresh: list[float] = []
         self.reads: list[float] = []
+        self.put_off = 0
         self._broken: list[BaseException] = []
         self._threads = [
             threading.Thread(target=self._run, args=(work,), daemon=True)
@@ -88,13 +95,15 @@ class _Beside:
             if status == 201:
                 self.waits.append(acknowledged - asked)
                 self._acknowledged.put(_Probe(number, acknowledged))
-            elif status != 503:
+            elif status == 503:
+                self.put_off += 1
+            else:
                 raise AssertionError(answer)
         self._acknowledged.put(None)
 
     def _look(self, line: Line) -> None:
         while (probe := self._acknowledged.get()) is not None:
-            id = artifact(probe.number, _RUN)
+            id = artifact(probe.number, self._run_name)
             path = f"/v1/trace/sha256:{id}?depth=1" if probe.number % 2 else f"/v1/find?q={id}"
             while not _is_seen(*line.get(path)):
                 time.sleep(_LOOK_EVERY_SECONDS)
@@ -135,7 +144,7 @@ def measure(place: Place) -> Iterator[Row]:
             connections=16,
             rate=offered,
         )
-        beside = _Beside(server, sizes.sustained_seconds, f"/v1/trace/{made.tops(1)[0]}?depth=10")
+        beside = Beside(server, sizes.sustained_seconds, f"/v1/trace/{made.tops(1)[0]}?depth=10")
         with loading(job) as load:
             server.wait_for_graph()
             fsync_ms, before = place.fsync_ms(), server.usage()

@@ -95,6 +95,12 @@ def _processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
+def children(process: int) -> list[int]:
+    """All processes below one."""
+    below = _children(process)
+    return below + [further for child in below for further in children(child)]
+
+
 def _children(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task")
     found: list[int] = []

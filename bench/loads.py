@@ -1,0 +1,215 @@
+"""A long load, and far too much of it: what holds over time, and what gives.
+
+    capacity  as fast as the answers come, until the graph has caught up
+    soak      four fifths of that for ten minutes, with probes, finds and traces beside
+    flood     five times that for half a minute, on a thousand connections
+
+After each, every record that was acknowledged is counted in the log, and the log is audited.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import linear_regression
+
+import msgspec
+
+from bench.bursts import warm
+from bench.load import Job, Sent, loading
+from bench.place import Place
+from bench.report import Row
+from bench.server import Server, serving
+from bench.sustained import Beside
+from bench.timing import children, spread
+from wherefrom.app import DataFolder, log_at_rest
+from wherefrom.log.audit import audit
+
+_FLOOD = 5
+_SHARE = 0.8
+_SAMPLE_SECONDS = 2.0
+
+
+def measure(place: Place) -> Iterator[Row]:
+    """On the log whose graph is large already, one after the other."""
+    folder, made = place.layered()
+    sizes, trace = place.sizes, f"/v1/trace/{made.tops(1)[0]}?depth=10"
+    with serving(folder) as server:
+        server.trust_producer()
+        warm(server, "loads")
+        capacity = _capacity(server, sizes.capacity_records)
+    yield Row(
+        area="load",
+        what="capacity: mixed records, 10 to 50 a request, until the graph shows them",
+        value=capacity,
+        unit="/s",
+        beside={"records": f"{sizes.capacity_records:,}"},
+    )
+    place.say(f"a soak of {sizes.soak_seconds:g} s")
+    yield from _soak(folder, int(capacity * _SHARE), sizes.soak_seconds, trace)
+    place.say("a flood")
+    yield from _flood(folder, int(capacity * _FLOOD), sizes.flood_seconds, trace)
+
+
+def _capacity(server: Server, records: int) -> float:
+    server.wait_for_graph()
+    with loading(_job(server, "capacity", records, connections=16)) as load:
+        began = time.perf_counter()
+        load.begin()
+        load.result()
+        server.wait_for_graph()
+    return records / (time.perf_counter() - began)
+
+
+def _job(server: Server, run: str, records: int, *, connections: int, rate: int = 0) -> Job:
+    return Job(
+        port=server.port,
+        token=server.token,
+        run=run,
+        kind="mixed",
+        records=records,
+        batch=0,
+        connections=connections,
+        rate=rate,
+    )
+
+
+def _soak(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator[Row]:
+    with serving(folder) as server:
+        job = _job(server, "soak", int(rate * seconds), connections=16, rate=rate)
+        sent, beside, memory = _under(server, job, seconds, trace, run="soaked")
+    lost = _lost(folder, server, sent, beside)
+    fresh, waits, reads = spread(beside.fresh), spread(beside.waits), spread(beside.reads)
+    yield Row(
+        area="load",
+        what=f"soak, {rate:,}/s for {seconds:g} s: acknowledged records that are lost",
+        value=lost,
+        unit="",
+        goal=0.0,
+        beside={
+            "recorded": f"{sent.recorded:,}",
+            "refused": f"{sum(sent.statuses.values()) - sent.recorded}",
+            "from due to answer p50 ms": sent.p50_ms,
+            "p99 ms": sent.p99_ms,
+            "one signed record p99 ms": waits.p99,
+            "visible p99 ms": fresh.p99,
+            "a trace p50 ms": reads.p50,
+            "a trace p99 ms": reads.p99,
+        },
+    )
+    yield memory.row("soak: memory of all its processes, growth after the first fifth")
+
+
+def _flood(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator[Row]:
+    with serving(folder) as server:
+        job = _job(server, "flood", int(rate * seconds), connections=1_000, rate=rate)
+        sent, beside, memory = _under(server, job, seconds, trace, run="flooded")
+    lost = _lost(folder, server, sent, beside)
+    reads = spread(beside.reads)
+    shed = sent.statuses.get("503", 0)
+    other = sum(sent.statuses.values()) - sent.recorded - shed
+    yield Row(
+        area="load",
+        what=f"flood, {rate:,}/s for {seconds:g} s: acknowledged records that are lost",
+        value=lost,
+        unit="",
+        goal=0.0,
+        beside={
+            "recorded": f"{sent.recorded:,}",
+            "recorded /s": sent.rate,
+            "shed with 503": f"{shed:,} records",
+            "503 that say when to try again": f"{sent.put_off:,}",
+            "other answers": f"{other}",
+            "from due to answer p99 ms": sent.p99_ms,
+            "probes taken": f"{len(beside.waits)} of {len(beside.waits) + beside.put_off}",
+            "a trace p50 ms": reads.p50,
+            "a trace p99 ms": reads.p99,
+        },
+    )
+    yield memory.row("flood: memory of all its processes, growth after the first fifth")
+
+
+def _under(
+    server: Server, job: Job, seconds: float, trace: str, *, run: str
+) -> tuple[Sent, Beside, _Memory]:
+    """A load, what was asked beside it, and how much memory the server took meanwhile."""
+    beside = Beside(server, seconds, trace, run)
+    memory = _Memory(server.pid)
+    with loading(job) as load:
+        server.wait_for_graph()
+        with server.line() as line:
+            beside.held = msgspec.json.decode(line.get("/v1/log")[1])["size"]
+        load.begin()
+        beside.begin()
+        memory.begin()
+        sent = load.result()
+        beside.end()
+        memory.end()
+    return sent, beside, memory
+
+
+def _lost(folder: DataFolder, server: Server, sent: Sent, beside: Beside) -> float:
+    """Acknowledged records that the closed log does not hold. Raises if it is not sound."""
+    report = audit(log_at_rest(folder), dedup_folder=folder.path / "dedup")
+    assert not report.problems, report.problems[:3]
+    acknowledged = sent.recorded + sent.statuses.get("200", 0) + len(beside.waits)
+    return float(max(0, acknowledged - (report.entries - beside.held)))
+
+
+class _Memory:
+    """Proportional set size of a server's processes, looked at again and again."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._ended = threading.Event()
+        self._samples: list[tuple[float, float]] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while True:
+            self._samples.append((time.monotonic() - began, pss_mib(self._pid)))
+            if self._ended.wait(_SAMPLE_SECONDS):
+                return
+
+    def row(self, what: str) -> Row:
+        settled = self._samples[len(self._samples) // 5 :]
+        slope = 0.0
+        if len(settled) > 1:
+            slope = linear_regression(*zip(*settled, strict=True)).slope * 60
+        return Row(
+            area="load",
+            what=what,
+            value=slope,
+            unit="MiB/min",
+            beside={
+                "at first MiB": self._samples[0][1],
+                "settled MiB": settled[0][1],
+                "at the end MiB": settled[-1][1],
+                "at most MiB": max(size for _, size in self._samples),
+            },
+        )
+
+
+def pss_mib(pid: int) -> float:
+    """Memory of a process and all below it, what they share counted once. 0 without /proc."""
+    total = 0.0
+    for process in (pid, *children(pid)):
+        try:
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        # Mapped files can be dropped at any time; what is a process's own cannot.
+        total += sum(
+            int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss_Anon:")
+        )
+    return total / 1024
