@@ -281,7 +281,7 @@ def command_line(pid):
         return b""
 
 
-def wait_gone(family, *, seconds=20):
+def wait_gone(family, *, seconds=60):
     """Whether every process of ``family`` ends by itself; what does not is killed."""
     until = time.monotonic() + seconds
     while left := [pid for pid, began in family.items() if _began(pid) == began]:
