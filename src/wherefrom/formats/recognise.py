@@ -27,6 +27,7 @@ from wherefrom.formats import (
     dsse,
     looks,
     openlineage,
+    openvex,
     pep740,
     sigstore_bundle,
     spdx,
@@ -84,6 +85,7 @@ _INSIDE: Final = (
     Format("statement", statement.recognises, statement.facts),
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
     Format("spdx", spdx.recognises, spdx.facts),
+    Format("openvex", openvex.recognises, openvex.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
 )
 FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import cyclonedx, slsa, spdx, strict_json
+from wherefrom.formats import cyclonedx, openvex, slsa, spdx, strict_json
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import expected
 from wherefrom.formats.entry import TYPE_BYTES_MAX
@@ -169,6 +169,9 @@ def _predicate(
         )
     if predicate_type.startswith(_SBOM_TYPES):
         _embedded_sbom(builder, predicate, document_id=document_id, subject=subjects[0])
+    elif predicate_type.startswith(openvex.PREDICATE_TYPES) and "statements" in predicate:
+        openvex.embed(builder, predicate, document_id=document_id, subjects=subjects, where=where)
+        return slsa.Dated(openvex.occurred(predicate), None)
     return slsa.Dated(None, None)
 
 
