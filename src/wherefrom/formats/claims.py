@@ -41,6 +41,11 @@ def vulnerability_id(text: str) -> str:
     return f"GHSA{ghsa[1].lower()}" if ghsa else text
 
 
+def is_known_scheme(text: str) -> bool:
+    """Whether ``text`` is a CVE or GHSA id, which names one vulnerability everywhere."""
+    return bool(_CVE.fullmatch(text.strip()) or _GHSA.fullmatch(text.strip()))
+
+
 def add_vulnerability(
     builder: FactsBuilder,
     text: str,

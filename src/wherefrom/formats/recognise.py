@@ -23,6 +23,7 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     cloudevents,
+    csaf,
     cyclonedx,
     dsse,
     looks,
@@ -86,6 +87,7 @@ _INSIDE: Final = (
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
     Format("spdx", spdx.recognises, spdx.facts),
     Format("openvex", openvex.recognises, openvex.facts),
+    Format("csaf", csaf.recognises, csaf.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
 )
 FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)

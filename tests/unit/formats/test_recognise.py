@@ -28,6 +28,7 @@ ONE_OF_EACH: dict[str, Path] = {
     "cyclonedx": SUPPLY / "cyclonedx-bom-examples/SBOM/proton-bridge/proton-bridge-v1.8.0.bom.json",
     "spdx": SUPPLY / "guac/internal/testing/testdata/exampledata/small-spdx.json",
     "openvex": SUPPLY / "chainloop/internal/schemavalidators/testdata/openvex_v0.2.0.json",
+    "csaf": SUPPLY / "chainloop/internal/schemavalidators/testdata/csaf_vex_v0.2.0.json",
     "openlineage": LINEAGE / "marquez/api/src/test/resources/open_lineage/event_simple.json",
 }
 
@@ -124,7 +125,6 @@ def test_what_is_not_json_is_unsupported_and_named(content: bytes, look: str) ->
         ({"attestations": [1]}, "a JSON object with keys attestations"),
         ({"image_summary": {}}, "Google Cloud Build description"),
         ({"$schema": "https://x/sarif-2.1.0.json", "runs": []}, "SARIF"),
-        ({"document": {"csaf_version": "2.0"}}, "CSAF"),
         ({"schemaVersion": 2, "layers": []}, "an OCI image index or manifest"),
         ({"$schema": "https://json-schema.org/draft/2020-12/schema"}, "JSON Schema"),
         (
@@ -203,7 +203,7 @@ _KEYS = sorted({
     "relationships", "specversion", "id", "source", "type", "data", "eventTime", "eventType",
     "run", "job", "dataset", "inputs", "outputs", "producer", "schemaURL", "signed",
     "attestations", "$schema", "@context", "document", "context", "method", "path", "runs",
-    "@id", "author", "timestamp", "statements",
+    "@id", "author", "timestamp", "statements", "product_tree", "vulnerabilities",
 })  # fmt: skip
 
 
