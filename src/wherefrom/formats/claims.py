@@ -93,8 +93,12 @@ def add_claim(
 
 
 def add_subcomponent(
-    builder: FactsBuilder, claim: str, component: str, *, within: Iterable[str]
+    builder: FactsBuilder, claim: str, component: str, *, within: Iterable[str], **said: Any
 ) -> None:
-    """Say that the claim is about ``component`` where it is part of the products ``within``."""
+    """Say that the claim is about ``component`` where it is part of the products ``within``.
+
+    said  what else stands on that edge
+    """
     products = list(islice(within, WITHIN_MAX))
-    builder.edge(claim, "describes", component, {"as": "subcomponent", "within": products})
+    edge = {"as": "subcomponent", "within": products, **said}
+    builder.edge(claim, "describes", component, edge)
