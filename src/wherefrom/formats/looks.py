@@ -15,7 +15,7 @@ from typing import Any, Final
 from wherefrom.errors import Unsupported
 
 READ: Final = (
-    "in-toto statements, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX 2 in JSON, "
+    "in-toto statements, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX in JSON, "
     "OpenVEX, CSAF, OpenLineage or CloudEvents"
 )
 _HEAD_BYTES = 4096

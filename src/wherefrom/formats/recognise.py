@@ -32,6 +32,7 @@ from wherefrom.formats import (
     pep740,
     sigstore_bundle,
     spdx,
+    spdx3,
     statement,
     strict_json,
 )
@@ -85,6 +86,7 @@ _INSIDE: Final = (
     Format("dsse", dsse.recognises, dsse.facts),
     Format("statement", statement.recognises, statement.facts),
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
+    Format("spdx3", spdx3.recognises, spdx3.facts),
     Format("spdx", spdx.recognises, spdx.facts),
     Format("openvex", openvex.recognises, openvex.facts),
     Format("csaf", csaf.recognises, csaf.facts),

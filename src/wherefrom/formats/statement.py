@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import cyclonedx, openvex, slsa, spdx, strict_json
+from wherefrom.formats import cyclonedx, openvex, slsa, spdx, spdx3, strict_json
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import expected
 from wherefrom.formats.entry import TYPE_BYTES_MAX
@@ -183,6 +183,8 @@ def _embedded_sbom(
     try:
         if "bomFormat" in predicate:
             cyclonedx.embed(builder, predicate, document_id=document_id, subject=subject)
+        elif spdx3.recognises(predicate):
+            spdx3.embed(builder, predicate, document_id=document_id, subject=subject)
         elif "spdxVersion" in predicate:
             spdx.embed(builder, predicate, document_id=document_id, subject=subject)
     except Unsupported as error:

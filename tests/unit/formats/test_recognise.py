@@ -26,6 +26,7 @@ ONE_OF_EACH: dict[str, Path] = {
     "dsse": SUPPLY / "archivista/test/build.attestation.json",
     "statement": SUPPLY / "guac-data/docs/slsa/kube-slsa-v1.24.1.json",
     "cyclonedx": SUPPLY / "cyclonedx-bom-examples/SBOM/proton-bridge/proton-bridge-v1.8.0.bom.json",
+    "spdx3": SUPPLY / "none of the real inputs",
     "spdx": SUPPLY / "guac/internal/testing/testdata/exampledata/small-spdx.json",
     "openvex": SUPPLY / "chainloop/internal/schemavalidators/testdata/openvex_v0.2.0.json",
     "csaf": SUPPLY / "chainloop/internal/schemavalidators/testdata/csaf_vex_v0.2.0.json",
@@ -33,7 +34,21 @@ ONE_OF_EACH: dict[str, Path] = {
 }
 
 
+SPDX_3 = {
+    "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+    "@graph": [
+        {"type": "CreationInfo", "@id": "_:c", "created": "2024-01-01T00:00:00Z"},
+        {"type": "SpdxDocument", "spdxId": "urn:d", "rootElement": ["urn:p"]},
+        {"type": "software_Package", "spdxId": "urn:p", "name": "p"},
+        {"type": "Relationship", "spdxId": "urn:r", "relationshipType": "contains",
+         "from": "urn:p", "to": ["urn:p"]},
+    ],
+}  # fmt: skip
+
+
 def content_of(format: str) -> bytes:
+    if format == "spdx3":
+        return json.dumps(SPDX_3).encode()
     content = ONE_OF_EACH[format].read_bytes()
     if format == "cloudevents":
         content = json.dumps(json.loads(content)[2]).encode()
@@ -203,7 +218,7 @@ _KEYS = sorted({
     "relationships", "specversion", "id", "source", "type", "data", "eventTime", "eventType",
     "run", "job", "dataset", "inputs", "outputs", "producer", "schemaURL", "signed",
     "attestations", "$schema", "@context", "document", "context", "method", "path", "runs",
-    "@id", "author", "timestamp", "statements", "product_tree", "vulnerabilities",
+    "@graph", "@id", "author", "timestamp", "statements", "product_tree", "vulnerabilities",
 })  # fmt: skip
 
 
