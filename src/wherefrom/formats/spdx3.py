@@ -5,12 +5,13 @@
        │                    └─ generated_by ──► build ── used ──► source
        └─ contains ──► claim ── describes ──► CVE-…, package        (the security profile)
 
-The graph is a list of elements that name each other by ``spdxId``. ``components.py`` says which
-node a part is; an spdxId is an ``alternate`` name of a package, because published documents share
-theirs (``http://spdx.example.com/Package1``). ``spdx3_relations.py`` reads relationships. Read as
-heard, for published examples leave out prefixes, ``from`` and ``to``: what leads nowhere is counted
-on the document. JSON-LD is read in the compact form that SPDX prescribes, and no context is
-fetched. Not read: people, annotations, licence texts, extensions.
+The graph is a list of elements that name each other by ``spdxId``; ``spdx3_elements.py`` reads them
+and ``spdx3_relations.py`` says what a relationship means. An spdxId is an ``alternate`` name of a
+package and not its identity, because published documents share theirs
+(``http://spdx.example.com/Package1``). Read as heard, for published examples leave out prefixes,
+``from`` and ``to``: what leads nowhere is counted on the document. JSON-LD is read in the compact
+form that SPDX prescribes, and no context is fetched. Not read: people, annotations, licence texts,
+extensions.
 
 Sizes:  versions 3.0.x · 100,000 parts · 200,000 nodes
 Source: SPDX 3.0.1, serialization in JSON-LD; profiles Core, Software, Build, AI, Dataset, Security
@@ -27,6 +28,17 @@ from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import claims, descriptors
 from wherefrom.formats import components as parts
 from wherefrom.formats.facts import Facts, FactsBuilder
+from wherefrom.formats.spdx3_elements import (
+    PARTS,
+    Elements,
+    digest_of,
+    ends,
+    field,
+    identifiers,
+    part_of,
+    refs,
+    text_of,
+)
 from wherefrom.formats.spdx3_relations import (
     ASSESSMENTS,
     DRAFT_SPELLINGS,
@@ -38,7 +50,6 @@ from wherefrom.formats.strict_json import (
     as_array,
     as_object,
     as_string,
-    get_array,
     get_string,
     need_string,
 )
@@ -49,14 +60,6 @@ _VERSION = re.compile(r"3\.0(?:\.[0-9]+)?")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _NOTHING = re.compile(r"(?:https://spdx\.org/rdf/.*/|spdx:)(?:.*/)?No(?:ne|Assertion)\w*")
 _COLLECTIONS: Final = frozenset({"Bom", "software_Sbom", "Bundle", "ElementCollection"})
-# type of element → the kind of its node when nothing else names it.
-_PARTS: Final[Mapping[str, str]] = {
-    "software_Package": "component",
-    "software_File": "component",
-    "software_Snippet": "component",
-    "ai_AIPackage": "model",
-    "dataset_DatasetPackage": "dataset_version",
-}
 _AGENTS: Final[Mapping[str, str]] = {
     "Organization": "organization",
     "SoftwareAgent": "software",
@@ -77,7 +80,7 @@ def media_type(document: Mapping[str, Any]) -> str:
 
 def occurred(document: Mapping[str, Any]) -> str | None:
     """When the document says it was made; None when it does not say so in a readable way."""
-    return parts.occurred(_Index(document).created())[0]
+    return parts.occurred(Elements(document).created())[0]
 
 
 def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -107,7 +110,7 @@ def embed(
              document describes, and the document's own name for it an ``alternate``
     """
     version = _check_version(document)
-    _Reader(builder, _Index(document), document_id, version).read(subject)
+    _Reader(builder, Elements(document), document_id, version).read(subject)
 
 
 def _contexts(document: Mapping[str, Any]) -> list[str]:
@@ -128,79 +131,11 @@ def _check_version(document: Mapping[str, Any]) -> str:
     return found[0]
 
 
-def _field(element: Mapping[str, Any], profile: str, key: str) -> Any:
-    """A field under its name with the profile in front, or without, as examples have it."""
-    value = element.get(f"{profile}_{key}")
-    return element.get(key) if value is None else value
-
-
-def _text(element: Mapping[str, Any], profile: str, key: str, where: str) -> str | None:
-    value = _field(element, profile, key)
-    return None if value in (None, "") else as_string(value, where=f"{where}.{key}")
-
-
-def _refs(element: Mapping[str, Any], key: str, where: str) -> list[str]:
-    """The ids under ``key``: one or many, as texts or as objects that say theirs."""
-    value = element.get(key)
-    listed = value if isinstance(value, list) else [] if value is None else [value]
-    found = []
-    for at, ref in enumerate(listed):
-        if isinstance(ref, dict):
-            ref = ref.get("spdxId", ref.get("@id", ""))
-        found.append(as_string(ref, where=f"{where}.{key}[{at}]"))
-    return [ref for ref in found if ref]
-
-
-def _ends(relationship: Mapping[str, Any], where: str) -> tuple[list[str], list[str]]:
-    """What a relationship goes from, one thing at most, and what it goes to."""
-    return _refs(relationship, "from", where)[:1], _refs(relationship, "to", where)
-
-
-class _Index:
-    """The elements of a document by type, in order, each with its place."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.by_type: dict[str, list[tuple[Mapping[str, Any], str]]] = {}
-        self.creations: dict[str, Mapping[str, Any]] = {}
-        graph = document.get("@graph")
-        listed = [document] if graph is None else as_array(graph, where="@graph")
-        for at, value in enumerate(listed):
-            where = "" if graph is None else f"@graph[{at}]"
-            element = as_object(value, where=where)
-            key = "type" if "type" in element or "@type" not in element else "@type"
-            type_ = need_string(element, key, where=where)
-            self.by_type.setdefault(type_, []).append((element, where))
-            if type_ == "CreationInfo":
-                self.creations[str(element.get("@id", element.get("spdxId")))] = element
-
-    def of(self, *types: str) -> list[tuple[Mapping[str, Any], str]]:
-        """The elements of these types, in the order of the types."""
-        return [item for type_ in types for item in self.by_type.get(type_, ())]
-
-    def document(self) -> tuple[Mapping[str, Any], str] | None:
-        """The SpdxDocument, or, where there is none, the collection that stands for it."""
-        found = self.of("SpdxDocument", "software_Sbom", "Bom")
-        return found[0] if found else None
-
-    def creation(self, element: Mapping[str, Any]) -> Mapping[str, Any]:
-        """How an element came to be: its own, or the one that it names, or the only one."""
-        said = element.get("creationInfo")
-        if isinstance(said, dict):
-            return said
-        only = next(iter(self.creations.values())) if len(self.creations) == 1 else {}
-        return self.creations.get(said, only) if isinstance(said, str) else only
-
-    def created(self) -> object:
-        """When the document was made, as it is written."""
-        main = self.document()
-        return self.creation(main[0] if main else {}).get("created")
-
-
 class _Reader:
     """One document on its way into a builder; ``nodes`` is what each spdxId names."""
 
     def __init__(
-        self, builder: FactsBuilder, index: _Index, document_id: str, version: str
+        self, builder: FactsBuilder, index: Elements, document_id: str, version: str
     ) -> None:
         self.builder = builder
         self.index = index
@@ -250,7 +185,7 @@ class _Reader:
                 "format": "SPDX",
                 "specVersion": f"SPDX-{self.version}",
                 "profiles": [
-                    parts.shown(text) for text in _refs(element, "profileConformance", where)
+                    parts.shown(text) for text in refs(element, "profileConformance", where)
                 ]
                 or None,
                 **parts.occurred(self.index.created())[1],
@@ -277,7 +212,7 @@ class _Reader:
                 ref = need_string(element, "spdxId", where=where)
                 names[ref] = (kind, get_string(element, "name", where=where))
         creation = self.index.creation(main[0]) if main else {}
-        for ref in _refs(creation, "createdUsing", "creationInfo"):
+        for ref in refs(creation, "createdUsing", "creationInfo"):
             kind, name = names.get(ref, ("software", None))
             if name:
                 parts.add_tool(self.builder, self.document_id, *parts.split_tool(name))
@@ -287,12 +222,12 @@ class _Reader:
             self.agents[ref] = parts.bounded(own)
             self.nodes[ref] = self.agents[ref]
             self.builder.node(self.agents[ref], kind, parts.shown(name))
-        for ref in _refs(creation, "createdBy", "creationInfo"):
+        for ref in refs(creation, "createdBy", "creationInfo"):
             if ref in self.agents:
                 self.builder.edge(self.document_id, "attributed_to", self.agents[ref])
 
     def _parts(self) -> None:
-        for type_ in _PARTS:
+        for type_ in PARTS:
             for element, where in self.index.of(type_):
                 ref = need_string(element, "spdxId", where=where)
                 if ref in self.nodes:
@@ -304,29 +239,29 @@ class _Reader:
                         do="Two readers could follow it to different ones; give each its own",
                     )
                 parts.check_count(len(self.parts) + 1)
-                part = _part(element, type_, where, f"{self.document_id}#{ref}")
+                part = part_of(element, type_, where, f"{self.document_id}#{ref}")
                 node = self.nodes[ref] = parts.add(self.builder, part)
                 self.parts[ref] = part
                 if type_ != "software_File":
                     self._also_called(node, ref)
                 self._intrinsic_names(element, node, where)
         for snippet, where in self.index.of("software_Snippet"):
-            file = _text(snippet, "software", "snippetFromFile", where)
+            file = text_of(snippet, "software", "snippetFromFile", where)
             whole = self._node(file) if file else None
             if whole is not None:
-                part_of = self.nodes[snippet["spdxId"]]
-                self.builder.edge(whole, "contains", part_of)
-                self.placed.add(part_of)
+                inside = self.nodes[snippet["spdxId"]]
+                self.builder.edge(whole, "contains", inside)
+                self.placed.add(inside)
 
     def _intrinsic_names(self, element: Mapping[str, Any], node: str, where: str) -> None:
         """gitoid and SWHID name content wherever it lies; a qualifier says only where."""
-        said = _identifiers(element, where)
-        listed = _field(element, "software", "contentIdentifier")
+        said = identifiers(element, where)
+        listed = field(element, "software", "contentIdentifier")
         for at, value in enumerate(as_array(listed or [], where=f"{where}.contentIdentifier")):
             place = f"{where}.contentIdentifier[{at}]"
             identifier = as_object(value, where=place)
-            kind = _text(identifier, "software", "contentIdentifierType", place)
-            text = _text(identifier, "software", "contentIdentifierValue", place)
+            kind = text_of(identifier, "software", "contentIdentifierType", place)
+            text = text_of(identifier, "software", "contentIdentifierValue", place)
             said += [(kind or "", text or "")]
         for kind, text in said:
             if kind in ("gitoid", "swhid") and text:
@@ -336,40 +271,43 @@ class _Reader:
     def _builds(self) -> None:
         for element, where in self.index.of("build_Build"):
             ref = need_string(element, "spdxId", where=where)
-            started, _ = parts.occurred(_field(element, "build", "buildStartTime"))
-            finished, _ = parts.occurred(_field(element, "build", "buildEndTime"))
+            started, _ = parts.occurred(field(element, "build", "buildStartTime"))
+            finished, _ = parts.occurred(field(element, "build", "buildEndTime"))
             node = self.builder.node(
                 parts.bounded(f"build:{self.document_id}#{ref}"),
                 "build",
                 parts.shown(get_string(element, "name", where=where)),
                 {
-                    "buildType": parts.shown(_text(element, "build", "buildType", where)),
-                    "invocationId": parts.shown(_text(element, "build", "buildId", where)),
+                    "buildType": parts.shown(text_of(element, "build", "buildType", where)),
+                    "invocationId": parts.shown(text_of(element, "build", "buildId", where)),
                     "startedOn": started,
                     "finishedOn": finished,
                 },
             )
             self.nodes[ref] = node
             self.builds.add(node)
-            uris = _field(element, "build", "configSourceUri")
-            digests = _field(element, "build", "configSourceDigest")
-            for at, uri in enumerate(uris if isinstance(uris, list) else [uris] if uris else []):
-                place = f"{where}.configSourceUri[{at}]"
-                source = {"uri": as_string(uri, where=place)}
-                digest = (
-                    _digest(digests[at]) if isinstance(digests, list) and at < len(digests) else {}
-                )
-                used = descriptors.resource(self.builder, {**source, "digest": digest}, where=place)
-                if used:
-                    self.builder.edge(node, "used", used, {"scope": "config"})
+            self._sources(element, node, where)
+
+    def _sources(self, element: Mapping[str, Any], build: str, where: str) -> None:
+        """Where a build was configured: one URI or many, each with the digest beside it."""
+        uris = field(element, "build", "configSourceUri")
+        digests = field(element, "build", "configSourceDigest")
+        digests = digests if isinstance(digests, list) else []
+        for at, uri in enumerate(uris if isinstance(uris, list) else [uris] if uris else []):
+            place = f"{where}.configSourceUri[{at}]"
+            digest = digest_of(digests[at]) if at < len(digests) else {}
+            source = {"uri": as_string(uri, where=place), "digest": digest}
+            used = descriptors.resource(self.builder, source, where=place)
+            if used:
+                self.builder.edge(build, "used", used, {"scope": "config"})
 
     def _vulnerabilities(self) -> None:
         for element, where in self.index.of("security_Vulnerability"):
             ref = need_string(element, "spdxId", where=where)
-            named = [text for kind, text in _identifiers(element, where) if kind == "cve"]
+            named = [text for kind, text in identifiers(element, where) if kind == "cve"]
             others = [
                 text
-                for kind, text in _identifiers(element, where)
+                for kind, text in identifiers(element, where)
                 if kind == "securityOther" and claims.is_known_scheme(text)
             ]
             name = get_string(element, "name", where=where)
@@ -388,7 +326,7 @@ class _Reader:
     def _licenses(self) -> None:
         for element, where in self.index.of("simplelicensing_LicenseExpression"):
             ref = need_string(element, "spdxId", where=where)
-            text = _text(element, "simplelicensing", "licenseExpression", where)
+            text = text_of(element, "simplelicensing", "licenseExpression", where)
             self.licenses[ref] = text or ref
         for type_ in ("expandedlicensing_ListedLicense", "expandedlicensing_CustomLicense"):
             for element, where in self.index.of(type_):
@@ -401,15 +339,15 @@ class _Reader:
         """Add what the document describes; returns it when it is one thing."""
         found: dict[str, str] = {}
         for element, where in self.index.of("SpdxDocument", *sorted(_COLLECTIONS)):
-            for ref in _refs(element, "rootElement", where):
+            for ref in refs(element, "rootElement", where):
                 node = self.nodes.get(ref)
                 if node is not None and node != self.document_id:
                     found[ref] = node
         for relationship, where in self._all_relationships():
             if relationship.get("relationshipType") == "describes":
-                source = _refs(relationship, "from", where)
+                source = refs(relationship, "from", where)
                 if source and self.nodes.get(source[0]) == self.document_id:
-                    for ref in _refs(relationship, "to", where):
+                    for ref in refs(relationship, "to", where):
                         node = self.nodes.get(ref)
                         if node is not None and node != self.document_id:
                             found[ref] = node
@@ -454,7 +392,7 @@ class _Reader:
         for relationship, where in self._all_relationships():
             kind = need_string(relationship, "relationshipType", where=where)
             kind = DRAFT_SPELLINGS.get(kind, kind)
-            sources, targets = _ends(relationship, where)
+            sources, targets = ends(relationship, where)
             if kind in ASSESSMENTS or kind in ("describes", "hasAssessmentFor"):
                 continue
             if kind in ("hasDeclaredLicense", "hasConcludedLicense"):
@@ -462,7 +400,7 @@ class _Reader:
                 continue
             if kind == "hasAssociatedVulnerability":
                 continue
-            scope = _text(relationship, "core", "scope", where)
+            scope = text_of(relationship, "core", "scope", where)
             for source in sources:
                 for target in targets:
                     self._relate(source, kind, target, scope)
@@ -502,7 +440,7 @@ class _Reader:
         severities = self._severities()
         for relationship, where in self._all_relationships():
             kind = relationship["relationshipType"]
-            sources, targets = _ends(relationship, where)
+            sources, targets = ends(relationship, where)
             if kind == "hasAssociatedVulnerability":
                 sources, targets = targets, sources
             elif kind not in ASSESSMENTS:
@@ -522,9 +460,9 @@ class _Reader:
         severity: str | None,
     ) -> None:
         def said(key: str) -> str | None:
-            return parts.shown(_text(relationship, "security", key, where))
+            return parts.shown(text_of(relationship, "security", key, where))
 
-        time = _field(relationship, "security", "publishedTime")
+        time = field(relationship, "security", "publishedTime")
         time = time or self.index.creation(relationship).get("created")
         claim = claims.add_claim(
             self.builder,
@@ -544,7 +482,7 @@ class _Reader:
         products = [node for ref in targets if (node := self._node(ref)) is not None]
         for product in products:
             self.builder.edge(claim, "describes", product, {"as": "product"})
-        assessed = _text(relationship, "security", "assessedElement", where)
+        assessed = text_of(relationship, "security", "assessedElement", where)
         inner = self._node(assessed) if assessed else None
         if inner is not None and inner not in products:
             claims.add_subcomponent(self.builder, claim, inner, within=products)
@@ -553,62 +491,10 @@ class _Reader:
         """The highest severity that an assessment gives each vulnerability."""
         found: dict[str, str] = {}
         for relationship, where in self._all_relationships():
-            word = _text(relationship, "security", "severity", where)
+            word = text_of(relationship, "security", "severity", where)
             if relationship["relationshipType"] != "hasAssessmentFor" or word not in _SEVERITIES:
                 continue
-            for ref in _refs(relationship, "from", where):
+            for ref in refs(relationship, "from", where):
                 best = min(_SEVERITIES.index(word), _SEVERITIES.index(found.get(ref, "none")))
                 found[ref] = _SEVERITIES[best]
         return found
-
-
-def _part(element: Mapping[str, Any], type_: str, where: str, scoped: str) -> parts.Part:
-    purpose = _text(element, "software", "primaryPurpose", where)
-    said = _identifiers(element, where)
-    purl = _text(element, "software", "packageUrl", where)
-    purls = [text for kind, text in said if kind == "packageUrl"]
-    cpes = [text for kind, text in said if kind in ("cpe23", "cpe22")]
-    return parts.Part(
-        scoped=scoped,
-        name=get_string(element, "name", where=where) or str(element["spdxId"]),
-        version=_text(element, "software", "packageVersion", where),
-        purls=list(dict.fromkeys([purl, *purls] if purl else purls)),
-        hashes=_hashes(element, where),
-        container=purpose == "container",
-        kind=_PARTS[type_],
-        properties={
-            "type": parts.shown(purpose) or type_.partition("_")[2].lower(),
-            "cpe": parts.shown(cpes[0]) if cpes else None,
-        },
-    )
-
-
-def _identifiers(element: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
-    found = []
-    for at, value in enumerate(get_array(element, "externalIdentifier", where=where)):
-        place = f"{where}.externalIdentifier[{at}]"
-        identifier = as_object(value, where=place)
-        kind = need_string(identifier, "externalIdentifierType", where=place)
-        text = get_string(identifier, "identifier", where=place)
-        if text:
-            found.append((kind, text))
-    return found
-
-
-def _hashes(element: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
-    found = []
-    for at, value in enumerate(get_array(element, "verifiedUsing", where=where)):
-        place = f"{where}.verifiedUsing[{at}]"
-        method = as_object(value, where=place)
-        if method.get("type", method.get("@type")) == "Hash":
-            algorithm = need_string(method, "algorithm", where=place)
-            found.append((algorithm, get_string(method, "hashValue", where=place) or ""))
-    return found
-
-
-def _digest(value: object) -> dict[str, str]:
-    """The digest of a source, from a hash as SPDX writes it; nothing from anything else."""
-    if not isinstance(value, dict):
-        return {}
-    algorithm, text = value.get("algorithm"), value.get("hashValue")
-    return {algorithm: text} if isinstance(algorithm, str) and isinstance(text, str) else {}
