@@ -214,6 +214,13 @@ _AGGREGATES: Final = (
     ("1.5", "incomplete_first_party_proprietary_only incomplete_first_party_opensource_only"),
     ("1.5", "incomplete_third_party_proprietary_only incomplete_third_party_opensource_only"),
 )
+_METADATA: Final = (
+    ("1.2", "timestamp tools authors component manufacture supplier"),
+    ("1.3", "licenses properties"),
+    ("1.5", "lifecycles"),
+    ("1.6", "manufacturer"),
+    ("1.7", "distributionConstraints"),
+)
 _METHODS: Final = (("1.4", "CVSSv2 CVSSv3 CVSSv31 OWASP other"), ("1.5", "CVSSv4 SSVC"))
 STATES: Final = "resolved resolved_with_pedigree exploitable in_triage false_positive not_affected"
 JUSTIFICATIONS: Final = (
@@ -287,7 +294,7 @@ def _document(version: str) -> Check:
         {
             "serialNumber": _like(_SERIAL, "urn:uuid: and a UUID in lower case"),
             "version": _whole(1) if version >= "1.5" else _whole(None),
-            "metadata": _metadata(component, licenses, properties),
+            "metadata": _metadata(version, component, licenses, properties),
             "components": _each(component, once=True),
             "services": _each(service, once=True),
             "externalReferences": references,
@@ -376,20 +383,31 @@ def _service(properties: Check, licenses: Check, references: Check, ref: Check) 
     return service
 
 
-def _metadata(component: Check, licenses: Check, properties: Check) -> Check:
+def _metadata(version: str, component: Check, licenses: Check, properties: Check) -> Check:
+    """Closed, unlike the others: a restriction on sharing under another name must not be lost."""
     phases = _words("design pre-build build post-build operations discovery decommission")
-    return _shape(
-        {
-            "timestamp": _also(_text, _time),
-            "component": component,
-            "licenses": licenses,
-            "properties": properties,
-            "lifecycles": _each(_shape({"phase": phases, "name": _text}, one_of=("phase", "name"))),
-            "distributionConstraints": _shape(
-                {"tlp": _words("CLEAR GREEN AMBER AMBER_AND_STRICT RED")}
-            ),
-        }
-    )
+    fields = {
+        "timestamp": _also(_text, _time),
+        "component": component,
+        "licenses": licenses,
+        "properties": properties,
+        "lifecycles": _each(_shape({"phase": phases, "name": _text}, one_of=("phase", "name"))),
+        "distributionConstraints": _shape(
+            {"tlp": _words("CLEAR GREEN AMBER AMBER_AND_STRICT RED")}
+        ),
+    }
+    known = frozenset(" ".join(w for since, w in _METADATA if since <= version).split())
+
+    def closed(metadata: Mapping[str, Any]) -> None:
+        for key in metadata:
+            if key not in known:
+                raise Malformed(
+                    "a field that the metadata of this version does not have",
+                    where=key,
+                    expected=" ".join(sorted(known)),
+                )
+
+    return _also(_shape(fields), closed)
 
 
 def _vulnerability(version: str, ref: Check) -> Check:

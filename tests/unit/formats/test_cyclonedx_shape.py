@@ -207,6 +207,9 @@ BROKEN: dict[str, tuple[str, Callable[[Document], None], str]] = {
         "metadata.licenses[0].license.id",
     ),
     "timestamp": ("1.2", put("metadata", "timestamp", value="2020-04-13"), "metadata.timestamp"),
+    "metadata of another name": (
+        "1.2", put("metadata", "distribution", value="Unrestricted"), "metadata.distribution"
+    ),
     "swid without tag": ("1.2", put(*C0, "swid", "tagId", value=...), "components[0].swid.tagId"),
     "modified": ("1.2", put(*C0, "modified", value="no"), "components[0].modified"),
     "reference without url": (
@@ -302,6 +305,24 @@ def test_licences_and_expressions_mix_where_their_version_lets_them(
     version: str, licenses: Any
 ) -> None:
     document = bom(version, components=[component(licenses=licenses)])
+    assert (refusal(document) is None) == oracle(version).is_valid(document)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("licenses", []),
+        ("lifecycles", []),
+        ("manufacturer", {"name": "x"}),
+        ("distributionConstraints", {}),
+        ("supplier", {"name": "x"}),
+    ],
+)
+def test_metadata_has_the_fields_of_its_version_and_no_other(
+    version: str, field: str, value: Any
+) -> None:
+    document = bom(version, metadata={field: value})
     assert (refusal(document) is None) == oracle(version).is_valid(document)
 
 
