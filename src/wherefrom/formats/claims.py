@@ -10,7 +10,8 @@ words of status serve every format (STATUSES); what the format itself said is ke
 What holds for one product only (a justification, a remediation) stands on the edge to it. Who may
 be believed is judged from the record's trust, not here.
 
-Sizes:  64 aliases · 64 products an edge names · a text 256 characters
+Sizes:  64 aliases · 64 products an edge names · a text 256 characters · 1,000,000 ties of claims to
+        products a document
 Source: Minimum Requirements for VEX (CISA, 2023); docs/formats/vex-claims.md
 """
 
@@ -21,15 +22,33 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from wherefrom.errors import LimitPassed
 from wherefrom.formats import components as parts
 from wherefrom.formats.facts import FactsBuilder
 
 STATUSES: Final = ("not_affected", "affected", "fixed", "under_investigation")
 ALIASES_MAX: Final = 64
 WITHIN_MAX: Final = 64
+TIES_MAX: Final = 1_000_000
 
 _CVE = re.compile(r"cve-[0-9]{4}-[0-9]{4,19}", re.IGNORECASE)
 _GHSA = re.compile(r"ghsa((?:-[23456789cfghjmpqrvwx]{4}){3})", re.IGNORECASE)
+
+
+class Budget:
+    """How much one document may still claim: groups and subjects multiply what it writes."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+    def spend(self, count: int) -> None:
+        """Count ``count`` ties. Raises LimitPassed past TIES_MAX in all."""
+        self.spent += count
+        if self.spent > TIES_MAX:
+            raise LimitPassed(
+                "a document claims too much of too many products",
+                expected=f"{TIES_MAX} ties of a claim to a product at most",
+            )
 
 
 def vulnerability_id(text: str) -> str:

@@ -217,6 +217,7 @@ class _Vulnerability:
 
     def _tie(self, claim: str, ref: str, state: str, holds: Mapping[str, list[str]]) -> None:
         product = self.products.nodes[ref]
+        self.products.budget.spend(1 + len(self.products.inside.get(ref, ())))
         said = {key: value for key, value in holds.items() if value}
         if state != "known_not_affected":
             said.pop("justification", None)

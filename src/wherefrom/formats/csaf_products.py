@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
+from wherefrom.formats import claims
 from wherefrom.formats import components as parts
 from wherefrom.formats.descriptors import public_id
 from wherefrom.formats.facts import FactsBuilder
@@ -58,6 +59,7 @@ class Products:
         self.inside: dict[str, list[tuple[str, str]]] = {}
         self.groups: dict[str, list[str]] = {}
         self.dangling = 0
+        self.budget = claims.Budget()
 
     def read(self, tree: Mapping[str, Any]) -> None:
         """Read a whole product tree. Raises Malformed, LimitPassed."""
@@ -87,6 +89,7 @@ class Products:
             if members is None:
                 self.dangling += 1
             else:
+                self.budget.spend(len(members))
                 found.update(dict.fromkeys(members))
         return found
 

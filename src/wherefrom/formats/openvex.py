@@ -164,6 +164,7 @@ class _Statements:
         self.where = where
         self.vouched = builder.names_of(subjects)
         self.names: dict[str, set[str]] = {}  # what else a product is called
+        self.budget = claims.Budget()
         self.count = 0
 
     def read(self) -> None:
@@ -219,6 +220,7 @@ class _Statements:
         return product in self.vouched or not self.vouched.isdisjoint(self.names[product])
 
     def _tie(self, claim: str, products: Mapping[str, Sequence[str]], loose: Sequence[str]) -> None:
+        self.budget.spend(len(products))
         for component in loose:
             claims.add_subcomponent(self.builder, claim, component, within=products)
         within: dict[str, dict[str, None]] = {}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.paths import DATA
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
-from wherefrom.formats import csaf
+from wherefrom.formats import claims, csaf
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.recognise import facts_of
 
@@ -362,6 +362,19 @@ def test_another_version_is_unsupported_and_too_much_is_over_a_limit(
     monkeypatch.setattr(csaf, "VULNERABILITIES_MAX", 1)
     with pytest.raises(LimitPassed, match="too many vulnerabilities"):
         read(advisory(vulnerabilities=[flaw(), flaw()]))
+
+
+def test_groups_cannot_multiply_a_small_document_into_a_large_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flags = [{"label": "component_not_present", "group_ids": ["g"]}]
+    document = advisory(vulnerabilities=[flaw(flags=flags), flaw(flags=flags)])
+    document["product_tree"]["product_groups"] = [{"group_id": "g", "product_ids": ["os", "lib"]}]
+    monkeypatch.setattr(claims, "TIES_MAX", 6)
+    assert read(document)
+    monkeypatch.setattr(claims, "TIES_MAX", 5)
+    with pytest.raises(LimitPassed, match="claims too much of too many products: expected 5 ties"):
+        read(document)
 
 
 def test_branches_nested_past_the_depth_of_json_are_over_a_limit() -> None:

@@ -277,6 +277,18 @@ def test_another_version_is_unsupported_and_too_many_statements_are_over_a_limit
         read(vex(said(), said()))
 
 
+def test_subjects_cannot_multiply_a_small_document_into_a_large_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    about_all = {"vulnerability": {"name": "CVE-2024-0001"}, "status": "fixed"}
+    subjects = [{"digest": {"sha256": digit * 64}} for digit in "abc"]
+    monkeypatch.setattr(claims, "TIES_MAX", 6)
+    assert attested(vex(about_all, about_all), *subjects)
+    monkeypatch.setattr(claims, "TIES_MAX", 5)
+    with pytest.raises(LimitPassed, match="claims too much of too many products"):
+        attested(vex(about_all, about_all), *subjects)
+
+
 @pytest.mark.parametrize(
     ("text", "id"),
     [
