@@ -57,7 +57,7 @@ def recognises(document: Mapping[str, Any]) -> bool:
     context = document.get("@context")
     if isinstance(context, str) and context:
         return "openvex" in context
-    return document.keys() >= _SHAPE
+    return "statements" in document and document.keys() >= _SHAPE
 
 
 def media_type(document: Mapping[str, Any]) -> str:

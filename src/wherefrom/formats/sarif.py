@@ -44,9 +44,10 @@ _KINDS: Final = ("pass", "open", "informational", "notApplicable", "review", "fa
 
 def recognises(document: Mapping[str, Any]) -> bool:
     """Whether this means to be SARIF: by its schema, or by runs beside a version."""
+    if "runs" not in document:
+        return False
     schema = document.get("$schema")
-    named = isinstance(schema, str) and "sarif" in schema.lower()
-    return "runs" in document and (named or "version" in document)
+    return "version" in document or (isinstance(schema, str) and "sarif" in schema.lower())
 
 
 def media_type(document: Mapping[str, Any]) -> str:

@@ -70,7 +70,8 @@ _SEVERITIES: Final = ("critical", "high", "medium", "low", "none")
 
 def recognises(document: Mapping[str, Any]) -> bool:
     """Whether the document means to be SPDX 3, of any version: by its context."""
-    return any("spdx.org/rdf/3" in text for text in _contexts(document))
+    # Every record is asked: most have no context at all.
+    return "@context" in document and any("spdx.org/rdf/3" in t for t in _contexts(document))
 
 
 def media_type(document: Mapping[str, Any]) -> str:
