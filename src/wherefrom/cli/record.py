@@ -43,8 +43,9 @@ def record(paths: tuple[str, ...], where: Where, as_json: bool) -> int:
 
     PATH is a file, a folder with everything in it, or - for standard input. What a file holds is
     seen from its content: DSSE envelopes, in-toto statements, Sigstore bundles, PEP 740
-    attestations, CycloneDX, SPDX, OpenLineage events, CloudEvents; arrays and JSON Lines of
-    these; gzip, bzip2 and zstd around them. What is refused never costs its neighbours.
+    attestations, CycloneDX, SPDX, OpenVEX, CSAF, SARIF, JUnit XML, OpenLineage events,
+    CloudEvents; arrays and JSON Lines of what is JSON; gzip, bzip2 and zstd around them. What is
+    refused never costs its neighbours.
     """
     from wherefrom.cli.gather import sources
     from wherefrom.cli.opening import writing

@@ -3,6 +3,7 @@
     {…}            ──►  one piece, every byte as it came
     [ {…}, {…} ]   ──►  a piece an element, its exact slice
     {…}\\n{…}\\n     ──►  a piece a line, trimmed
+    <testsuites>   ──►  one piece, every byte as it came
     anything else  ──►  one refusal that says what it looks like
 
 How JSON Lines are known, from the first lines alone:
@@ -30,7 +31,7 @@ import msgspec
 
 from wherefrom.collect.decompress import Source, chunks_of
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
-from wherefrom.formats import looks
+from wherefrom.formats import junit, looks
 
 CONTENT_BYTES_MAX: Final = 64 * 1024 * 1024
 ARRAY_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -74,6 +75,9 @@ def split(
     first = feed.first_byte(content_bytes_max)
     if not first:
         yield Piece(None, None, Malformed("the input is empty", expected="a JSON document"))
+    elif first == b"<" and feed.starts_report():
+        # Before the lines are looked at: what tests print may be JSON.
+        yield from _document(feed, content_bytes_max=content_bytes_max)
     elif lines or _are_lines(feed, first, content_bytes_max=content_bytes_max):
         yield from _lines(feed.rest(), content_bytes_max=content_bytes_max)
     elif first == b"{":
@@ -120,6 +124,11 @@ class _Feed:
             if not self.more():
                 break
         return bytes(text[:1])
+
+    def starts_report(self) -> bool:
+        """Whether this is XML of the one kind that is read."""
+        self.read_to(junit.HEAD_BYTES)
+        return junit.recognises(bytes(self.held[: junit.HEAD_BYTES]))
 
     def look_at_lines(self, size: int) -> Iterator[bytes]:
         """The first lines, without taking them; stops before the line that passes ``size``."""

@@ -179,8 +179,14 @@ def is_digest(node: str) -> bool:
 
 def has_identity(part: Part) -> bool:
     """Whether a purl or a strong digest names the part, in any document."""
+    return bool(identities(part))
+
+
+def identities(part: Part) -> set[str]:
+    """The ids that name the part in any document: its purls and its strong digests."""
     purls = _readable(part.purls, {})
-    return bool(purls or _strong(part.hashes, {}) or _own_digest(part, None))
+    own = _own_digest(part, purls[0] if purls else None)
+    return {p.id for p in purls} | set(_strong(part.hashes, {})) | ({own} if own else set())
 
 
 def names_image(part: Part) -> bool:

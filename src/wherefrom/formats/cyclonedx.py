@@ -4,14 +4,15 @@
        │  └─ attributed_to ──► software:syft@0.58.0
        ├─ describes ──► metadata.component ── contains ──► component ── contains ──► nested
        │                        └─ depends_on ──► component ── depends_on ──► component
-       └─ describes ──► CVE-2021-44228   {state, affects}
+       └─ contains ──► claim {status, state, severity} ── describes ──► CVE-2021-44228, component
 
 ``components.py`` says which node a component is. Read as heard: a reference that leads nowhere
 is left out and counted on the document (``dangling_references``), because real generators write
 them; one reference for two different things is refused, because two readers could follow
-different ones. Not read: formulation, compositions, annotations, declarations, people.
+different ones, and so is what its version's schema refuses (``cyclonedx_shape``). Not read:
+formulation, annotations, declarations, people.
 
-Sizes:  versions 1.2 to 1.7 · 100,000 components and services · 64 affected things an edge
+Sizes:  versions 1.2 to 1.7 · 100,000 components and services · 64 versions an edge
 Source: ECMA-424; the CycloneDX JSON schemas 1.2 to 1.7; BOM-Link (cyclonedx.org)
 """
 
@@ -19,9 +20,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from wherefrom.errors import Malformed, Unsupported
+from wherefrom.formats import claims, cyclonedx_shape
 from wherefrom.formats import components as parts
 from wherefrom.formats.digests import commit_id
 from wherefrom.formats.facts import Facts, FactsBuilder
@@ -38,7 +40,18 @@ from wherefrom.formats.strict_json import (
 VERSIONS: Final = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 AFFECTS_MAX: Final = 64
+# What CycloneDX says of a vulnerability → the status that every format shares.
+STATUSES: Final[Mapping[str, str]] = {
+    "resolved": "fixed",
+    "resolved_with_pedigree": "fixed",
+    "exploitable": "affected",
+    "in_triage": "under_investigation",
+    "false_positive": "not_affected",
+    "not_affected": "not_affected",
+}
+_SEVERITIES: Final = ("critical", "high", "medium", "low", "info", "none")
 
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")
 _SERIAL = re.compile(r"urn:uuid:([0-9a-fA-F-]{36})")
 _BOM_LINK = re.compile(r"urn:cdx:[0-9a-fA-F-]{36}/[0-9]{1,9}(?:#.+)?", re.DOTALL)
 
@@ -95,6 +108,10 @@ def _check_version(document: Mapping[str, Any]) -> str:
             "not a CycloneDX document", where="bomFormat", expected="CycloneDX", got=bom_format
         )
     version = need_string(document, "specVersion")
+    if not _VERSION.fullmatch(version):
+        raise Malformed(
+            "not a CycloneDX version", where="specVersion", expected="such as 1.6", got=version
+        )
     if version not in VERSIONS:
         raise Unsupported(
             "a CycloneDX version that is not read",
@@ -103,12 +120,6 @@ def _check_version(document: Mapping[str, Any]) -> str:
             got=version,
         )
     return version
-
-
-class _Vulnerability(NamedTuple):
-    states: dict[str | None, None]
-    justifications: dict[str | None, None]
-    affects: dict[str, None]
 
 
 class _Reader:
@@ -128,6 +139,7 @@ class _Reader:
 
     def read(self, subject: str | None) -> None:
         version = _check_version(self.document)
+        cyclonedx_shape.check(self.document, version=version)
         metadata = get_object(self.document, "metadata")
         bom_link = self._bom_link()
         main = get_object(metadata, "component") or None
@@ -151,7 +163,8 @@ class _Reader:
         for at, service in enumerate(get_array(self.document, "services")):
             self._service(service, f"services[{at}]", whole=root)
         self._dependencies()
-        self._vulnerabilities()
+        self._vulnerabilities(root)
+        self._compositions()
         self._tools(metadata.get("tools"))
         if self.dangling:
             self.builder.node(
@@ -159,15 +172,11 @@ class _Reader:
             )
 
     def _bom_link(self) -> str | None:
+        """The link to this document; None without a serial number, or a version it can hold."""
         version = self.document.get("version")
-        if version is None:
-            version = 1
-        if not isinstance(version, int) or isinstance(version, bool) or not 0 <= version < 10**9:
-            raise Malformed(
-                "a field has the wrong type", where="version", expected="an integer", got=version
-            )
         match = _SERIAL.fullmatch(get_string(self.document, "serialNumber") or "")
-        return f"urn:cdx:{match[1].lower()}/{version}" if match else None
+        version = 1 if version is None else version
+        return f"urn:cdx:{match[1].lower()}/{version}" if match and 0 <= version < 10**9 else None
 
     def _subject(
         self, main: dict[str, Any] | None, subject: str | None, bom_link: str | None
@@ -276,43 +285,73 @@ class _Reader:
                 elif source is not None:
                     self.builder.edge(source, "depends_on", target)
 
-    def _vulnerabilities(self) -> None:
-        said: dict[str, _Vulnerability] = {}
+    def _vulnerabilities(self, root: str) -> None:
         for at, value in enumerate(get_array(self.document, "vulnerabilities")):
             where = f"vulnerabilities[{at}]"
             vulnerability = as_object(value, where=where)
             id_ = get_string(vulnerability, "id", where=where)
-            if id_ is None:
+            if id_ is None or not id_.strip():
                 continue
-            # One id may come several times, once for each thing it affects.
-            known = said.setdefault(id_, _Vulnerability({}, {}, {}))
             analysis = get_object(vulnerability, "analysis", where=where)
-            known.states[get_string(analysis, "state", where=where)] = None
-            known.justifications[get_string(analysis, "justification", where=where)] = None
-            known.affects.update(self._affected(vulnerability, where))
-        for id_, known in said.items():
-            node = self.builder.node(parts.bounded(id_), "resource", parts.shown(id_))
-            properties = {
-                "state": _short(known.states),
-                "justification": _short(known.justifications),
-                "affects": list(known.affects)[:AFFECTS_MAX],
-                "affects_count": len(known.affects),
-            }
-            self.builder.edge(
-                self.document_id, "describes", node, {k: v for k, v in properties.items() if v}
+            state = get_string(analysis, "state", where=where)
+            time, unread = parts.occurred(
+                analysis.get("lastUpdated") or analysis.get("firstIssued")
+                or vulnerability.get("updated") or vulnerability.get("published")
+            )  # fmt: skip
+            claim = claims.add_claim(
+                self.builder,
+                document_id=self.document_id,
+                place=where,
+                vulnerability=claims.add_vulnerability(
+                    self.builder, id_, aliases=_equivalents(vulnerability, where)
+                ),
+                status=STATUSES.get(state) if state else None,
+                properties={
+                    "state": state,
+                    "justification": get_string(analysis, "justification", where=where),
+                    "action": get_array(analysis, "response", where=where) or None,
+                    "severity": _severity(vulnerability, where),
+                    "timestamp": time,
+                    **unread,
+                },
             )
+            self._affected(claim, vulnerability, where, root)
 
-    def _affected(self, vulnerability: dict[str, Any], where: str) -> dict[str, None]:
-        found: dict[str, None] = {}
+    def _affected(self, claim: str, vulnerability: dict[str, Any], where: str, root: str) -> None:
+        """Tie the claim to what it affects; a part is meant within what the document describes."""
         for at, value in enumerate(get_array(vulnerability, "affects", where=where)):
-            affects = as_object(value, where=f"{where}.affects[{at}]")
-            ref = need_string(affects, "ref", where=f"{where}.affects[{at}]")
-            found[parts.shown(self.refs.get(ref, ref)) or ""] = None
+            place = f"{where}.affects[{at}]"
+            affects = as_object(value, where=place)
+            ref = need_string(affects, "ref", where=place)
             # A VEX speaks of another document's component: the link finds its alternate.
-            other = None if ref in self.refs else self._bom_link_node(ref)
-            if other is not None:
-                self.builder.edge(self.document_id, "describes", other)
-        return found
+            node = self.refs.get(ref) or self._bom_link_node(ref)
+            if node is None:
+                self.dangling += 1
+                continue
+            versions = _versions(affects, place)
+            said = {"versions": versions} if versions else {}
+            if node == root or root == self.document_id or ref not in self.refs:
+                self.builder.edge(claim, "describes", node, {"as": "product", **said})
+            else:
+                self.builder.edge(claim, "describes", root, {"as": "product"})
+                claims.add_subcomponent(self.builder, claim, node, within=(root,), **said)
+
+    def _compositions(self) -> None:
+        """How complete the lists of parts and of dependencies are, as the document says."""
+        for at, value in enumerate(get_array(self.document, "compositions")):
+            where = f"compositions[{at}]"
+            composition = as_object(value, where=where)
+            aggregate = need_string(composition, "aggregate", where=where)
+            for key in ("assemblies", "dependencies"):
+                for to, ref in enumerate(get_array(composition, key, where=where)):
+                    text = as_string(ref, where=f"{where}.{key}[{to}]")
+                    node = self.refs.get(text)
+                    if node is not None:
+                        # Only adds to a node that is there, whatever its kind.
+                        said = {f"composition_{key}": aggregate}
+                        self.builder.node(node, "component", properties=said)
+                    elif not _BOM_LINK.fullmatch(text):
+                        self.dangling += 1
 
     def _bom_link_node(self, text: object) -> str | None:
         """The node of another document, or of a part of one; None for any other text."""
@@ -358,10 +397,39 @@ def _part(component: dict[str, Any], where: str, scoped: str) -> parts.Part:
     )
 
 
-def _short(said: Mapping[str | None, None]) -> str | list[str | None] | None:
-    """One statement as itself, several as a short list."""
-    texts = [parts.shown(text) for text in said if text][:AFFECTS_MAX]
-    return texts if len(texts) > 1 else texts[0] if texts else None
+def _equivalents(vulnerability: dict[str, Any], where: str) -> list[str]:
+    """Other ids of the same vulnerability, where they are ids everywhere."""
+    found = []
+    for at, value in enumerate(get_array(vulnerability, "references", where=where)):
+        place = f"{where}.references[{at}]"
+        id_ = get_string(as_object(value, where=place), "id", where=place)
+        if id_ and claims.is_known_scheme(id_):
+            found.append(id_)
+    return found
+
+
+def _severity(vulnerability: dict[str, Any], where: str) -> str | None:
+    """The highest severity that a rating gives."""
+    said = [
+        as_object(rating, where=f"{where}.ratings[{at}]").get("severity")
+        for at, rating in enumerate(get_array(vulnerability, "ratings", where=where))
+    ]
+    return next((word for word in _SEVERITIES if word in said), None)
+
+
+def _versions(affects: dict[str, Any], where: str) -> list[str]:
+    """``1.2 affected``: the versions that a claim is about, and how."""
+    found = []
+    for at, value in enumerate(get_array(affects, "versions", where=where)):
+        place = f"{where}.versions[{at}]"
+        version = as_object(value, where=place)
+        which = get_string(version, "version", where=place) or get_string(
+            version, "range", where=place
+        )
+        status = get_string(version, "status", where=place) or "affected"
+        if which and at < AFFECTS_MAX:
+            found.append(f"{parts.shown(which)} {status}")
+    return found
 
 
 def _full_name(component: dict[str, Any], where: str) -> str:

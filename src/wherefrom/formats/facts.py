@@ -18,7 +18,7 @@ Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,7 @@ NAME_BYTES_MAX: Final = 1024
 PACKED_BYTES_MAX: Final = 64 * 1024
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 1
+FACTS_VERSION: Final = 2
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -63,12 +63,15 @@ KINDS: Final[Mapping[str, str]] = {
     "dataset_version": "Entity",  # one version of a dataset
     "model": "Entity",
     "component": "Entity",  # an SBOM part that has neither purl nor digest
-    "attestation": "Entity",  # the signed statement itself, by the digest of its bytes
+    "attestation": "Entity",  # the statement itself, by the digest of its bytes
     "sbom": "Entity",  # the SBOM document itself, by the digest of its bytes
     "event": "Entity",  # the event itself, by the digest of its bytes
     "policy": "Entity",
     "job": "Entity",  # a recipe (prov:Plan): runs specialise it
     "resource": "Entity",  # anything else named by URI
+    "vulnerability": "Entity",  # a CVE, GHSA, … by its id
+    "claim": "Entity",  # what a document says of one vulnerability in some products
+    "report": "Entity",  # results of tests or scans, by the digest of its bytes
     "build": "Activity",
     "run": "Activity",
     "deployment": "Activity",
@@ -196,6 +199,14 @@ class FactsBuilder:
             self._edges.setdefault(
                 (source, relation, target), Edge(source, relation, target, properties or None)
             )
+
+    def names_of(self, nodes: Iterable[str]) -> set[str]:
+        """``nodes``, and what one ``alternate`` edge said so far ties to them."""
+        found = given = set(nodes)
+        for source, relation, target in self._edges:
+            if relation == "alternate" and (source in given or target in given):
+                found = found | {source, target}
+        return found
 
     def tag(self, name: str, node: str) -> None:
         """Say that ``name`` pointed to ``node`` when the record was made."""

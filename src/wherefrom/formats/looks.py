@@ -15,8 +15,8 @@ from typing import Any, Final
 from wherefrom.errors import Unsupported
 
 READ: Final = (
-    "in-toto statements, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX 2 in JSON, "
-    "OpenLineage or CloudEvents"
+    "in-toto statements, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX in JSON, "
+    "OpenVEX, CSAF, SARIF, OpenLineage or CloudEvents, and JUnit XML"
 )
 _HEAD_BYTES = 4096
 _KEYS_NAMED_MAX = 8
@@ -149,9 +149,6 @@ _KNOWN: Final[tuple[tuple[str, Callable[[_Object], bool], str | None], ...]] = (
     ("Sigstore trusted root", _media_type("application/vnd.dev.sigstore.trustedroot"), None),
     ("Sigstore signing config", _media_type("application/vnd.dev.sigstore.signingconfig"), None),
     ("a cosign bundle (legacy)", _has("base64Signature", "rekorBundle"), None),
-    ("SARIF", lambda d: "sarif" in _text(d, "$schema") or d.keys() >= {"runs", "version"}, None),
-    ("OpenVEX", lambda d: "openvex" in _text(d, "@context"), None),
-    ("CSAF", lambda d: bool(_inner(d, "document", "csaf_version")), None),
     ("OSV", _has("schema_version", "id", "affected"), None),
     ("OpenSSF Scorecard", _has("scorecard", "checks"), None),
     ("ClearlyDefined", _has("coordinates", "described", "licensed"), None),

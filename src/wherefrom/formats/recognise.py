@@ -3,7 +3,8 @@
     content ──► strict JSON ──► the first of FORMATS that recognises it ──► Facts
        │              │                      └ none: Unsupported, naming what it looks like
        │              └ starts as JSON, is none: Malformed
-       └ does not start as JSON: Unsupported, by a look at the first bytes
+       ├ starts as JUnit's XML ──► Facts
+       └ starts otherwise: Unsupported, by a look at the first bytes
 
 ``unsupported`` is a kind that is not read, ``malformed`` a kind that is, broken. Facts whose ids
 pass the limits of ``facts`` are refused here, once for every format; a name that passes its
@@ -23,13 +24,18 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     cloudevents,
+    csaf,
     cyclonedx,
     dsse,
+    junit,
     looks,
     openlineage,
+    openvex,
     pep740,
+    sarif,
     sigstore_bundle,
     spdx,
+    spdx3,
     statement,
     strict_json,
 )
@@ -83,7 +89,11 @@ _INSIDE: Final = (
     Format("dsse", dsse.recognises, dsse.facts),
     Format("statement", statement.recognises, statement.facts),
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
+    Format("spdx3", spdx3.recognises, spdx3.facts),
     Format("spdx", spdx.recognises, spdx.facts),
+    Format("openvex", openvex.recognises, openvex.facts),
+    Format("csaf", csaf.recognises, csaf.facts),
+    Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
 )
 FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)
@@ -97,13 +107,17 @@ def facts_of(content: bytes) -> Facts:
 def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     """Recognise one record and read its facts.
 
-    content      one JSON document, as it came
+    content      one document in JSON, or a JUnit report in XML, as it came
     document_id  ``sha256:`` and the hex of content's digest, if that is known already
 
     Raises Unsupported for a kind that is not read, Malformed for one that is broken, LimitPassed
     for one that is too deep, too large or names something too long.
     """
     first = content.lstrip(_BLANK)[:1]
+    if first == b"<" and junit.recognises(content):
+        if document_id is None:
+            document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        return Recognised("junit", _within_limits(junit.facts(content, document_id=document_id)))
     if first not in (b"{", b"["):
         if not first:
             raise Malformed("the record is empty", expected="a JSON object")

@@ -80,8 +80,8 @@ RELATIONSHIPS: Final[Mapping[str, Reading]] = {
 
 
 def recognises(document: Mapping[str, Any]) -> bool:
-    """Whether the document means to be SPDX, of any version, whole or broken."""
-    return "spdxVersion" in document or "SPDXID" in document or _is_spdx3(document)
+    """Whether the document means to be SPDX 1 or 2, whole or broken; ``spdx3`` is another."""
+    return "spdxVersion" in document or "SPDXID" in document
 
 
 def media_type(document: Mapping[str, Any]) -> str:
@@ -123,21 +123,7 @@ def embed(
     _Reader(builder, document, document_id).read(subject)
 
 
-def _is_spdx3(document: Mapping[str, Any]) -> bool:
-    context = document.get("@context")
-    listed = context if isinstance(context, list) else [context]
-    return any(isinstance(c, str) and "spdx.org/rdf/3" in c for c in listed)
-
-
 def _check_version(document: Mapping[str, Any]) -> str:
-    if _is_spdx3(document):
-        raise Unsupported(
-            "SPDX 3 is not read",
-            where="@context",
-            expected=" or ".join(VERSIONS),
-            got="an SPDX 3 JSON-LD document",
-            do="Export the document as SPDX 2.3 or CycloneDX",
-        )
     version = need_string(document, "spdxVersion")
     if version not in VERSIONS:
         raise Unsupported(

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import cyclonedx, slsa, spdx, strict_json
+from wherefrom.formats import cyclonedx, openvex, sarif, slsa, spdx, spdx3, strict_json, test_result
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import expected
 from wherefrom.formats.entry import TYPE_BYTES_MAX
@@ -169,6 +169,16 @@ def _predicate(
         )
     if predicate_type.startswith(_SBOM_TYPES):
         _embedded_sbom(builder, predicate, document_id=document_id, subject=subjects[0])
+    elif predicate_type.startswith(openvex.PREDICATE_TYPES) and "statements" in predicate:
+        openvex.embed(builder, predicate, document_id=document_id, subjects=subjects, where=where)
+        return slsa.Dated(openvex.occurred(predicate), None)
+    elif test_result.is_test_result(predicate_type):
+        test_result.add(builder, predicate, document_id=document_id, where=where)
+    elif sarif.recognises(predicate):
+        time = sarif.embed(
+            builder, predicate, document_id=document_id, kind="attestation", where=where
+        )
+        return slsa.Dated(time, None)
     return slsa.Dated(None, None)
 
 
@@ -180,6 +190,8 @@ def _embedded_sbom(
     try:
         if "bomFormat" in predicate:
             cyclonedx.embed(builder, predicate, document_id=document_id, subject=subject)
+        elif spdx3.recognises(predicate):
+            spdx3.embed(builder, predicate, document_id=document_id, subject=subject)
         elif "spdxVersion" in predicate:
             spdx.embed(builder, predicate, document_id=document_id, subject=subject)
     except Unsupported as error:

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import threading
+from uuid import UUID
 
 import pytest
 import zstandard
@@ -281,7 +282,7 @@ def test_a_scope_refuses_record_by_record_also_in_a_batch_for_the_judges(server,
 
 
 def test_a_sbom_is_recorded_under_the_token_for_sboms(server, number):
-    body = json.dumps({**SBOM, "serialNumber": f"urn:uuid:{number():032x}"}).encode()
+    body = json.dumps({**SBOM, "serialNumber": UUID(int=number()).urn}).encode()
     with server.as_("sboms") as client:
         answer = client.post("/v1/records", content=body)
     assert answer.status_code == 201, answer.text

@@ -26,12 +26,30 @@ ONE_OF_EACH: dict[str, Path] = {
     "dsse": SUPPLY / "archivista/test/build.attestation.json",
     "statement": SUPPLY / "guac-data/docs/slsa/kube-slsa-v1.24.1.json",
     "cyclonedx": SUPPLY / "cyclonedx-bom-examples/SBOM/proton-bridge/proton-bridge-v1.8.0.bom.json",
+    "spdx3": SUPPLY / "none of the real inputs",
     "spdx": SUPPLY / "guac/internal/testing/testdata/exampledata/small-spdx.json",
+    "openvex": SUPPLY / "chainloop/internal/schemavalidators/testdata/openvex_v0.2.0.json",
+    "csaf": SUPPLY / "chainloop/internal/schemavalidators/testdata/csaf_vex_v0.2.0.json",
+    "sarif": SUPPLY / "chainloop/pkg/attestation/crafter/materials/testdata/report.sarif",
     "openlineage": LINEAGE / "marquez/api/src/test/resources/open_lineage/event_simple.json",
 }
 
 
+SPDX_3 = {
+    "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+    "@graph": [
+        {"type": "CreationInfo", "@id": "_:c", "created": "2024-01-01T00:00:00Z"},
+        {"type": "SpdxDocument", "spdxId": "urn:d", "rootElement": ["urn:p"]},
+        {"type": "software_Package", "spdxId": "urn:p", "name": "p"},
+        {"type": "Relationship", "spdxId": "urn:r", "relationshipType": "contains",
+         "from": "urn:p", "to": ["urn:p"]},
+    ],
+}  # fmt: skip
+
+
 def content_of(format: str) -> bytes:
+    if format == "spdx3":
+        return json.dumps(SPDX_3).encode()
     content = ONE_OF_EACH[format].read_bytes()
     if format == "cloudevents":
         content = json.dumps(json.loads(content)[2]).encode()
@@ -95,6 +113,7 @@ def test_an_array_is_not_a_record() -> None:
         (b'<?xml version="1.0"?>\n<bom xmlns="http://cyclonedx.org/schema/bom/1.4">',
          "CycloneDX XML.*Send its JSON form"),
         (b"<?xml version='1.0'?><a/>", "XML"),
+        (b"<testsuites2/>", "XML"),
         (b"<!DOCTYPE html><html>", "HTML"),
         (b"SPDXVersion: SPDX-2.2\nDataLicense: CC0-1.0\n", "SPDX tag-value text"),
         (b"# a comment\nname: x\non: [push]\n", "YAML"),
@@ -122,9 +141,6 @@ def test_what_is_not_json_is_unsupported_and_named(content: bytes, look: str) ->
         ({"attestations": [{"bundle": {}}]}, "npm attestations reply.*Send the bundle"),
         ({"attestations": [1]}, "a JSON object with keys attestations"),
         ({"image_summary": {}}, "Google Cloud Build description"),
-        ({"$schema": "https://x/sarif-2.1.0.json", "runs": []}, "SARIF"),
-        ({"@context": "https://openvex.dev/ns/v0.2.0"}, "OpenVEX"),
-        ({"document": {"csaf_version": "2.0"}}, "CSAF"),
         ({"schemaVersion": 2, "layers": []}, "an OCI image index or manifest"),
         ({"$schema": "https://json-schema.org/draft/2020-12/schema"}, "JSON Schema"),
         (
@@ -203,6 +219,7 @@ _KEYS = sorted({
     "relationships", "specversion", "id", "source", "type", "data", "eventTime", "eventType",
     "run", "job", "dataset", "inputs", "outputs", "producer", "schemaURL", "signed",
     "attestations", "$schema", "@context", "document", "context", "method", "path", "runs",
+    "@graph", "@id", "author", "timestamp", "statements", "product_tree", "vulnerabilities",
 })  # fmt: skip
 
 
