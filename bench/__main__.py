@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import adds, audits, bursts, evidence, floor, graph, ingest, overhead, report, sustained
+from bench import (
+    adds,
+    audits,
+    bursts,
+    evidence,
+    floor,
+    footprint,
+    graph,
+    ingest,
+    overhead,
+    report,
+    sustained,
+)
 from bench.machine import look
 from bench.place import Place
 from bench.report import Results, Row
@@ -30,6 +42,7 @@ AREAS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "graph": graph.measure,
     "sustained": sustained.measure,
     "evidence": evidence.measure,
+    "footprint": footprint.measure,
 }
 _REPOSITORY: Final = Path(__file__).parent.parent
 _RESULTS: Final = _REPOSITORY / "bench" / "results.json"

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.records import json_response
+from wherefrom.api.answers import json_response
 from wherefrom.errors import Malformed
 from wherefrom.formats.facts import KINDS
 from wherefrom.query import exports
