@@ -121,7 +121,8 @@ def needed(package: str, requires: Callable[[str], list[str]] | None = None) -> 
 
 def _requires(name: str) -> list[str]:
     wanted = [r for r in distribution(name).requires or () if "extra ==" not in r]
-    return [match[0].lower() for r in wanted if (match := _REQUIREMENT.match(r))]
+    names = [match[0].lower() for r in wanted if (match := _REQUIREMENT.match(r))]
+    return [re.sub(r"[-_.]+", "-", name) for name in names]  # one spelling, as PEP 503 has it
 
 
 def _is_installed(name: str) -> bool:
