@@ -24,6 +24,7 @@ from bench import (
     edges,
     evidence,
     floor,
+    footprint,
     graph,
     growth,
     ingest,
@@ -48,6 +49,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "graph": graph.measure,
     "sustained": sustained.measure,
     "evidence": evidence.measure,
+    "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}
 LOAD: Final = {"load": loads.measure}

@@ -23,7 +23,7 @@ from bench.place import Place
 from bench.report import Row
 from bench.server import Server, serving
 from bench.sustained import Beside
-from bench.timing import children, spread
+from bench.timing import family_of, spread
 from wherefrom.app import DataFolder, log_at_rest
 from wherefrom.log.audit import audit
 
@@ -203,7 +203,7 @@ class _Memory:
 def pss_mib(pid: int) -> float:
     """Memory of a process and all below it, what they share counted once. 0 without /proc."""
     total = 0.0
-    for process in (pid, *children(pid)):
+    for process in (pid, *family_of(pid)):
         try:
             rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
         except OSError:

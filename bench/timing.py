@@ -73,10 +73,10 @@ def usage_of(server: int) -> Usage:
     """Of the process ``server``, its judges, reader and fold. Zeros where /proc is not."""
     writer = _processor_seconds(server)
     judges = reader = fold = 0.0
-    for child in _children(server):
+    for child in children_of(server):
         if b"serving.reader" in _read(child, "cmdline"):
             reader += _processor_seconds(child)
-            fold += sum(map(_processor_seconds, _children(child)))
+            fold += sum(map(_processor_seconds, children_of(child)))
         else:
             judges += _processor_seconds(child)
     return Usage(writer, judges, reader, fold)
@@ -95,13 +95,14 @@ def _processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
-def children(process: int) -> list[int]:
+def family_of(process: int) -> list[int]:
     """All processes below one."""
-    below = _children(process)
-    return below + [further for child in below for further in children(child)]
+    below = children_of(process)
+    return below + [further for child in below for further in family_of(child)]
 
 
-def _children(process: int) -> list[int]:
+def children_of(process: int) -> list[int]:
+    """The processes that ``process`` started. None where /proc is not."""
     tasks = Path(f"/proc/{process}/task")
     found: list[int] = []
     if tasks.is_dir():

@@ -23,7 +23,8 @@ import httpx
 import uvicorn
 
 from wherefrom.api.proxy import Answer, ReaderProxy
-from wherefrom.api.server import reader_app, writer_app
+from wherefrom.api.reader import reader_app
+from wherefrom.api.server import writer_app
 from wherefrom.api.wire import Protocol
 from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
 from wherefrom.collect.principals import Principal

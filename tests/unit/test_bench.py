@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from bench import report
 from bench.__main__ import AREAS, run
+from bench.footprint import needed
 from bench.inputs import KEY, Layered, artifact, event, signed
 from bench.load import Job, prepare
 from bench.machine import look
@@ -215,7 +216,7 @@ def test_every_number_of_the_design_has_its_goal(whole_run):
     assert goals >= {
         (2.0, "ms"), (5.0, "ms"), (100_000.0, "/s"), (40_000.0, "/s"), (25_000.0, "/s"),
         (12_000.0, "/s"), (3_000.0, "/s"), (40.0, "B"), (300_000.0, "/s"), (400.0, "MB/s"),
-        (15.0, "ms"), (1000.0, "ms"), (250.0, "ms"),
+        (15.0, "ms"), (1000.0, "ms"), (250.0, "ms"), (60.0, "ms"), (200.0, "ms"), (120.0, "MB"),
     }  # fmt: skip
 
 
@@ -225,6 +226,19 @@ def test_figures_of_writing_stand_beside_the_disk_and_the_processors(whole_run):
     for row in rows:
         assert row.beside["fdatasync ms"] > 0
         assert "client CPU %" in row.beside
+
+
+def test_the_memory_of_a_server_is_that_of_each_of_its_processes(whole_run):
+    (row,) = [row for row in whole_run[0].rows if "at rest" in row.what]
+    assert set(row.beside) == {"writer MB", "reader MB", "fold MB"}
+    assert row.value == pytest.approx(sum(row.beside.values()))
+
+
+def test_what_a_package_needs_is_found_to_the_end_and_once():
+    requires = {"a": ["b", "c"], "b": ["c", "d"], "c": [], "d": ["b"]}
+    assert needed("a", requires.__getitem__) == ["b", "c", "d"]
+    assert {"numpy", "anyio", "pycparser"} <= set(needed("wherefrom"))
+    assert not {"pytest", "mypy", "prov"} & set(needed("wherefrom"))
 
 
 def test_an_area_that_breaks_costs_the_others_nothing(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pytest
 
 from tests.logs import SERVICE_KEY
@@ -12,6 +13,7 @@ from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
 from wherefrom.keys.ed25519 import check
 from wherefrom.merkle.hashing import hash_leaf
+from wherefrom.query import Trace, exports
 from wherefrom.storage.contracts import EMPTY, Record, Tail
 from wherefrom.storage.frames import encode
 from wherefrom.storage.segment import SegmentName, write_header
@@ -80,3 +82,20 @@ def test_the_tombstone_is_what_the_service_key_signs():
 @pytest.mark.parametrize("kind", sorted(entries.ENTRY_KINDS))
 def test_every_kind_of_entry_is_in_the_table(kind):
     assert f"`{kind}`" in page("entry.md")
+
+
+def test_the_exports_are_what_the_trace_is_written_as():
+    given, *in_json = map(json.loads, blocks("exports.md", "json"))
+    answer = msgspec.convert(given, Trace)
+    languages = {"dot": "dot", "mermaid": "mermaid", "graphml": "xml", "prov-n": "provn"}
+    for name, language in languages.items():
+        assert blocks("exports.md", language) == [exports.write(answer, name)], name
+    said = [json.loads(exports.write(answer, name)) for name in ("prov-json", "openlineage")]
+    assert in_json == said
+
+
+@pytest.mark.parametrize("name", exports.FORMATS)
+def test_every_export_is_in_the_table_with_its_media_type(name):
+    assert f"| `{name}` | `{exports.FORMATS[name].media_type}` |" in page("exports.md")
+    assert f"`{name}`" in (REPOSITORY / "docs/commands.md").read_text()
+    assert f"`{exports.FORMATS[name].media_type}`" in (REPOSITORY / "docs/http.md").read_text()

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
+from wherefrom.api.answers import json_response
 from wherefrom.api.reads import entry_index
-from wherefrom.api.records import Intake, json_response
+from wherefrom.api.records import Intake
 from wherefrom.errors import LimitPassed, Malformed, SettingError
 from wherefrom.keys.public import PublicKey
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from wherefrom import __version__
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.api.schemas import Schema, ref, schemas
+from wherefrom.query import exports
 
 _ANY_JSON: Final[Schema] = {"application/json": {}}
 _TEXT: Final[Schema] = {"type": "string"}
@@ -66,6 +67,11 @@ _WALK: Final = (
     _query("depth", "How many edges away at most.", _SIZE),
     _query("kind", "Show only things of these kinds.", {"type": "array", "items": _TEXT}),
     _query("to", "Answer with the shortest way to this thing instead.", _TEXT),
+    _query(
+        "format",
+        "How to write the answer.",
+        {"enum": ["json", *exports.FORMATS], "default": "json"},
+    ),
     _AT,
     _AS_OF,
 )
@@ -186,6 +192,10 @@ _TAKEN: Final = {
     "204": _answer("All of them were taken."),
     "200": _answer("Some were refused; the others are recorded.", _json("LineageSummary")),
 }
+_TRACE: Final[Schema] = {
+    **{export.media_type: {"schema": _TEXT} for export in exports.FORMATS.values()},
+    "application/json": {"schema": {"anyOf": [ref("Trace"), ref("Path"), ref("ProvJson")]}},
+}
 _PROOF: Final = {
     "text/plain": {"schema": _TEXT},
     "application/zip": {},
@@ -218,7 +228,7 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/trace/{id}": _ask(
             "trace", "Where a thing came from, or what came of it.",
-            {"application/json": {"schema": {"anyOf": [ref("Trace"), ref("Path")]}}},
+            _TRACE,
             _ID, *_WALK, problems="400 404 409",
         ),
         "/v1/show/{id}": _ask(

@@ -6,15 +6,14 @@ nobody else waiting.
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.records import json_response
+from wherefrom.api.answers import json_response
 from wherefrom.errors import Malformed
 from wherefrom.formats.facts import KINDS
+from wherefrom.query import exports
 from wherefrom.query.desk import Desk, TraceOptions
 
 
@@ -62,11 +61,19 @@ def _options(request: Request) -> TraceOptions:
 
 
 def get_trace(request: Request) -> Response:
-    """``/v1/trace/{id}?direction=&depth=&kind=&at=&as_of=&to=``; ``to`` asks for a path."""
-    desk, id = _desk(request), request.path_params["id"]
-    to = request.query_params.get("to")
-    answer: Any = desk.path(id, to, _options(request)) if to else desk.trace(id, _options(request))
-    return json_response(answer)
+    """``/v1/trace/{id}?direction=&depth=&kind=&at=&as_of=&to=&format=``; ``to`` asks for a path."""
+    desk, id, options = _desk(request), request.path_params["id"], _options(request)
+    to, format = (request.query_params.get(name) for name in ("to", "format"))
+    if format not in (None, "json", *exports.FORMATS):
+        expected = " ".join(["json", *exports.FORMATS])
+        raise Malformed("not a format", where="?format=", expected=expected, got=format)
+    if to and options.kinds:
+        raise Malformed("a way shows every step", where="?kind=", expected="no kind beside ?to=")
+    answer = desk.path(id, to, options) if to else desk.trace(id, options)
+    if format in (None, "json"):
+        return json_response(answer)
+    written = exports.write(answer, format)
+    return Response(written, media_type=exports.FORMATS[format].media_type)
 
 
 def get_show(request: Request) -> Response:

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
+from wherefrom.api.answers import json_response
 from wherefrom.api.bodies import next_part, perhaps_none, pieces_of, read_body, the_only
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.collect.decompress import layer_of
@@ -234,14 +235,6 @@ async def _take_pieces(
     if intake.needs_verdicts(verified, committed):
         await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
     return _items(outcomes, committed)
-
-
-_ENCODER = msgspec.json.Encoder()
-
-
-def json_response(value: Any, status: int = 200) -> Response:
-    """JSON, encoded by msgspec: structs keep their order."""
-    return Response(_ENCODER.encode(value), status, media_type="application/json")
 
 
 async def post_records(request: Request) -> Response:

@@ -67,6 +67,12 @@ def schemas() -> dict[str, Schema]:
         ),
         "Hashes": _list({"type": "string", "contentEncoding": "base64"}),
         "Problem": _problem(),
+        "ProvJson": {
+            "type": "object",
+            "description": "A trace or a way as PROV-JSON: prefixes, then records by their kind.",
+            "properties": {"prefix": {"type": "object"}, "entity": {"type": "object"}},
+            "required": ["prefix", "entity"],
+        },
     }
 
 

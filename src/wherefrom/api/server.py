@@ -1,7 +1,6 @@
-"""The two applications of a server, route by route.
+"""The writer's application, route by route: what answers on the port.
 
-writer   owns the port: records, keys, erasure, the checkpoint; passes every other read on
-reader   on a socket in the data directory: answers from the views and the stored log
+Records, keys, erasure; every other read is passed on to the reader (``reader``).
 """
 
 from __future__ import annotations
@@ -13,49 +12,23 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, reads, records, tlog
-from wherefrom.api.access import NotAuthenticated, on_not_authenticated
-from wherefrom.api.metrics import ViewMetrics, WriterMetrics
+from wherefrom.api import admin, records
+from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
-from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.api.proxy import ReaderProxy
+from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
 from wherefrom.collect.principals import TokenFile
-from wherefrom.errors import Error, Unavailable
+from wherefrom.errors import Unavailable
 from wherefrom.log.group import GroupCommit
-from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import Recorder
-from wherefrom.query.desk import Desk
 
 Handler = Callable[[Request], Awaitable[Response]]
 REFUSALS_EVERY_SECONDS: Final = 60.0
-_ERRORS = {
-    Error: on_error,
-    NotAuthenticated: on_not_authenticated,
-    HTTPException: on_no_route,
-    ClientDisconnect: on_client_gone,
-    Exception: on_slip,
-}
-
-READS = [
-    ("/checkpoint", tlog.get_checkpoint),
-    ("/tile/{path:path}", tlog.get_tile),
-    ("/v1/log", reads.get_status),
-    ("/v1/log/consistency", reads.get_consistency),
-    ("/v1/records/{index}", reads.get_record),
-    ("/v1/records/{index}/content", reads.get_content),
-    ("/v1/receipts/{index}", reads.get_receipt),
-    ("/v1/find", reads.get_find),
-    ("/v1/trace/{id:path}", reads.get_trace),
-    ("/v1/show/{id:path}", reads.get_show),
-    ("/v1/prove/{id:path}", reads.get_proof),
-    ("/v1/verify/{id:path}", reads.get_verify),
-]
 
 
 def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> Starlette:
@@ -123,7 +96,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
             Route("/openapi.json", get_openapi),
             *(Route(path, proxy.pass_on) for path, _ in READS),
         ],
-        exception_handlers=_ERRORS,
+        exception_handlers=ERRORS,
         lifespan=lifespan,
     )
     app.state.tokens = tokens
@@ -135,29 +108,3 @@ async def _note_refusals(intake: Intake) -> None:
     while True:
         await asyncio.sleep(REFUSALS_EVERY_SECONDS)
         await intake.log_refusals()
-
-
-def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
-    """The application on the socket."""
-    metrics = ViewMetrics()
-
-    async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
-
-    async def get_metrics(_: Request) -> Response:
-        status = await asyncio.to_thread(desk.status)
-        written = metrics.text(status.views, log_size=status.size)
-        return Response(written, media_type="text/plain; version=0.0.4")
-
-    app = Starlette(
-        routes=[
-            Route("/readyz", readyz),
-            Route("/metrics", get_metrics),
-            *(Route(path, handler) for path, handler in READS),
-        ],
-        exception_handlers=_ERRORS,
-    )
-    app.state.desk = desk
-    app.state.log = log
-    app.state.tokens = tokens
-    return app

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from wherefrom.cli.render import columns, count, cut, foot, printable, short_id, trust_said
+from wherefrom.cli.render import columns, count, foot
+from wherefrom.formats.shown import cut, printable, short_id, trust_said
 
 if TYPE_CHECKING:
     from wherefrom.query.answers import Path, Trace, TraceEdge, TraceNode

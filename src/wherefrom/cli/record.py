@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
-from wherefrom.cli.render import columns, cut, printable, table
+from wherefrom.cli.render import columns, table
 from wherefrom.cli.settings import Where, placed
+from wherefrom.formats.shown import cut, printable
 
 if TYPE_CHECKING:
     from wherefrom.cli.gather import Found

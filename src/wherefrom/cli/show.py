@@ -9,18 +9,10 @@ import click
 
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.options import At, as_of_option, at_option
-from wherefrom.cli.render import (
-    columns,
-    cut,
-    foot,
-    printable,
-    short_id,
-    table,
-    trust_said,
-    write_json,
-)
+from wherefrom.cli.render import columns, foot, table, write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import ask, digest_of, is_file, path_of
+from wherefrom.formats.shown import cut, printable, short_id, trust_said
 
 if TYPE_CHECKING:
     from wherefrom.query.answers import Detail, Found

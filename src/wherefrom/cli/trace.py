@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +15,11 @@ from wherefrom.cli.targets import ask
 
 if TYPE_CHECKING:
     from wherefrom.cli.places import Reading
+    from wherefrom.query.answers import Path, Trace
     from wherefrom.query.desk import TraceOptions
 
-FORMATS = ("tree", "json", "dot")
+# The tree and JSON are written here; the others by ``query.exports``, as a server writes them.
+FORMATS = ("tree", "json", "dot", "mermaid", "graphml", "prov-json", "prov-n", "openlineage")
 
 
 def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -70,39 +73,41 @@ def trace(
         raise click.UsageError("name the thing to trace, or two with --path A B")
     if ends and id and id not in ends:
         raise click.UsageError(f"--path asks about {ends[0]} and {ends[1]}; leave {id} out")
+    if ends and kinds:
+        raise click.UsageError("a way shows every step: --kind goes without --path")
     with reading(where) as place:
         if ends:
             return _write_path(place, ends, options, format)
         assert id is not None
         answer = ask(id, lambda text: place.trace(text, options))
-    if format == "json":
-        write_json(answer)
-    elif format == "dot":
-        from wherefrom.cli.dot import to_dot
-
-        click.echo(to_dot(answer.nodes, answer.edges), nl=False)
-    else:
-        from wherefrom.cli.draw import draw_trace
-
-        for line in draw_trace(answer, id):
-            click.echo(line)
+    _write(answer, format, lambda: _tree(answer, id))
     return YES
 
 
 def _write_path(place: Reading, ends: tuple[str, str], options: TraceOptions, format: str) -> int:
+    from wherefrom.cli.draw import draw_path
+
     a, b = ends
     answer = ask(a, lambda start: ask(b, lambda end: place.path(start, end, options)))
-    if format == "json":
-        write_json(answer)
-    elif format == "dot":
-        from wherefrom.cli.dot import to_dot
-
-        click.echo(to_dot(answer.nodes, answer.edges), nl=False)
-    else:
-        from wherefrom.cli.draw import draw_path
-
-        for line in draw_path(answer):
-            click.echo(line)
+    _write(answer, format, lambda: draw_path(answer))
     if answer.direction is None:
         return CANNOT_TELL if answer.truncated else NO
     return YES
+
+
+def _write(answer: Trace | Path, format: str, drawn: Callable[[], Iterator[str]]) -> None:
+    if format == "json":
+        write_json(answer)
+    elif format == "tree":
+        for line in drawn():
+            click.echo(line)
+    else:
+        from wherefrom.query import exports
+
+        click.echo(exports.write(answer, format).encode(), nl=False)
+
+
+def _tree(answer: Trace, asked: str) -> Iterator[str]:
+    from wherefrom.cli.draw import draw_trace
+
+    return draw_trace(answer, asked)

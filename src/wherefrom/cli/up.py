@@ -58,8 +58,8 @@ def up(
     """
     from wherefrom.app import DataFolder
     from wherefrom.cli.local import make
-    from wherefrom.serving import Tls, bound
-    from wherefrom.serving import up as serve
+    from wherefrom.serving.http import Tls, bound
+    from wherefrom.serving.writer import up as serve
 
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")

@@ -27,7 +27,7 @@ from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.reader import LogReader
 from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
-from wherefrom.query.path import path
+from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
 from wherefrom.query.trace import trace
@@ -109,7 +109,8 @@ class Desk:
         """The shortest way between two things. Raises NotFound, Ambiguous."""
         with self._snapshot(options.as_of) as snapshot:
             ends = _ids(snapshot, a, options), _ids(snapshot, b, options)
-            return path(snapshot, *ends, at=options.at, as_of=options.as_of)
+            length = PATH_LENGTH_MAX if options.depth is None else options.depth
+            return path(snapshot, *ends, at=options.at, as_of=options.as_of, length_max=length)
 
     def show(self, text: str, options: TraceOptions) -> Shown:
         """All that is said of a thing. Raises NotFound, Ambiguous."""

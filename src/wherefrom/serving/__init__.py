@@ -1,6 +1,4 @@
-"""A server on a data directory: ``up`` runs it."""
+"""A server on a data directory: ``writer.up`` runs it.
 
-from wherefrom.serving.http import Tls, bound
-from wherefrom.serving.writer import up
-
-__all__ = ["Tls", "bound", "up"]
+Its processes import one another's modules as little as they can: each holds what it runs.
+"""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvicorn
 
-from wherefrom.api.server import reader_app
+from wherefrom.api.reader import reader_app
 from wherefrom.app import DataFolder, open_desk, open_log
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections

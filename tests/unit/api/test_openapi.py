@@ -12,6 +12,7 @@ from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
+from wherefrom.query import exports
 
 METHODS = ("get", "post", "put", "delete", "patch")
 PAGE = (REPOSITORY / "docs" / "http.md").read_text()
@@ -121,7 +122,8 @@ def requests_of_all_kinds():
     for verb in ("trace", "show", "prove", "verify"):
         for id in ("entry:1", "s3://bucket/clean/1", "nothing", "raw/"):
             yield "GET", f"/v1/{verb}/{{id}}", f"/v1/{verb}/{id}", None
-    for query in ("?to=entry:1", "?to=nothing", "?direction=down", "?depth=x", "?at=x"):
+    for query in ("?to=entry:1", "?to=nothing", "?direction=down", "?depth=x", "?at=x",
+                  *(f"?format={name}" for name in ("json", "tree", *exports.FORMATS))):  # fmt: skip
         yield "GET", "/v1/trace/{id}", "/v1/trace/s3://bucket/clean/1" + query, None
     for query in ("?content=1", "?trace=1"):
         yield "GET", "/v1/prove/{id}", "/v1/prove/entry:1" + query, None
@@ -154,7 +156,9 @@ def check_answer(operation, answer):
         return
     media_type = answer.headers["content-type"].partition(";")[0]
     assert media_type in described["content"], (answer.request.url, status, media_type)
-    if "json" in media_type and (schema := described["content"][media_type].get("schema")):
+    if media_type.endswith(("/json", "+json")) and (
+        schema := described["content"][media_type].get("schema")
+    ):
         check(schema, answer.json())
 
 

@@ -16,6 +16,7 @@ from wherefrom.formats import checkpoint, evidence_file, note
 from wherefrom.formats.tiles import decode_bundle
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
+from wherefrom.query import exports
 from wherefrom.query.desk import TraceOptions
 from wherefrom.verify.evidence_file import check_parsed, report
 
@@ -173,6 +174,31 @@ def test_a_trace_between_two_things_is_a_path(client):
         "dataset:s3://bucket:clean/7",
         "dataset:s3://bucket:raw/7",
     ]
+
+
+@pytest.mark.parametrize("to", [None, "s3://bucket/raw/7", "s3://bucket/raw/9"])
+@pytest.mark.parametrize("name", exports.FORMATS)
+def test_a_trace_and_a_way_are_to_be_had_in_every_format_under_its_media_type(
+    server, client, name, to
+):
+    server.fold()
+    query = {"format": name} | ({"to": to} if to else {})
+    answer = client.get("/v1/trace/s3://bucket/clean/7", params=query)
+    options = TraceOptions()
+    mine = server.desk.path("s3://bucket/clean/7", to, options) if to else server.desk.trace(
+        "s3://bucket/clean/7", options
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].partition(";")[0] == exports.FORMATS[name].media_type
+    assert answer.content.decode() == exports.write(mine, name)
+
+
+def test_a_format_that_is_none_and_a_kind_beside_a_way_are_refused(client):
+    for query, where in (("format=tree", "?format="), ("format=", "?format="),
+                         ("to=s3://bucket/raw/7&kind=run", "?kind=")):  # fmt: skip
+        answer = client.get(f"/v1/trace/s3://bucket/clean/7?{query}")
+        assert answer.status_code == 400
+        assert answer.json()["where"] == where
 
 
 def test_kinds_at_and_as_of_narrow_an_answer(client):

@@ -4,10 +4,14 @@ import hashlib
 import json
 import zipfile
 
+import msgspec
 import pytest
 
 from tests.unit.cli.running import event, lines, run, statement
+from wherefrom.cli.trace import FORMATS
 from wherefrom.formats import tlog_proof
+from wherefrom.query import Path as Way
+from wherefrom.query import Trace, exports
 
 DIGEST = hashlib.sha256(b"app").hexdigest()
 
@@ -50,6 +54,29 @@ def test_a_file_and_its_digest_give_the_same_answer(ask, target):
     assert found.json["matches"][0]["entries"] == [1, 2]
 
 
+@pytest.mark.parametrize("name", exports.FORMATS)
+def test_a_trace_and_a_way_are_written_in_every_format(ask, name):
+    start, end, other = "s3://bucket:clean/1", "s3://bucket:raw/1", "s3://bucket:raw/2"
+    for given in ((start,), (start, "--kind", "run"), ("--path", start, end), (other, "--down"),
+                  ("--path", start, other)):  # fmt: skip
+        said = ask("trace", *given, "--json")
+        ran = ask("trace", *given, "--format", name)
+        answer = msgspec.convert(said.json, Way if "--path" in given else Trace)
+        assert ran.out == exports.write(answer, name)
+        assert ran.code == said.code == int(given == ("--path", start, other))
+
+
+def test_the_formats_of_the_command_are_those_there_are():
+    assert ("tree", "json", *exports.FORMATS) == FORMATS
+
+
+def test_a_bound_on_the_length_of_a_way_is_kept(ask):
+    ends = ("s3://bucket:clean/1", "s3://bucket:raw/1")
+    assert ask("trace", "--path", *ends, "--depth", "2", "--json").json["length"] == 2
+    short = ask("trace", "--path", *ends, "--depth", "1", "--json")
+    assert (short.code, short.json["truncated"], short.json["reason"]) == (3, True, "depth")
+
+
 def test_up_and_down_are_two_ways(ask):
     up = ask("trace", "s3://bucket:clean/1", "--json").json
     down = ask("trace", "--down", "s3://bucket:raw/1", "--json").json
@@ -72,7 +99,9 @@ def test_a_way_exists_or_not_and_the_exit_says_which(ask):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("a", "--path", "b", "c"), ("a", "--json", "--format", "dot"), ("a", "--at", "noon"),
+    [(), ("a", "--path", "b", "c"), ("a", "--json", "--format", "dot"),
+     ("--path", "a", "b", "--kind", "run"), ("--path", "a", "b", "--json", "--format", "prov-n"),
+     ("a", "--at", "noon"),
      ("a", "--as-of", "-1"), ("a", "--depth", "x"), ("a", "--format", "xml")],
 )  # fmt: skip
 def test_a_trace_of_nothing_or_of_two_minds_is_misuse(ask, arguments):

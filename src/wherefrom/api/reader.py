@@ -1,0 +1,73 @@
+"""The reader's application, route by route: answers from the views and the stored log.
+
+It listens on a socket in the data directory, and the writer (``server``) passes on what comes to
+the port. Nothing here needs what only writing imports: the log's writer, numpy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from wherefrom.api import reads, tlog
+from wherefrom.api.access import NotAuthenticated, on_not_authenticated
+from wherefrom.api.metrics import ViewMetrics
+from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
+from wherefrom.collect.principals import TokenFile
+from wherefrom.errors import Error
+from wherefrom.log.reader import LogReader
+from wherefrom.query.desk import Desk
+
+ERRORS = {
+    Error: on_error,
+    NotAuthenticated: on_not_authenticated,
+    HTTPException: on_no_route,
+    ClientDisconnect: on_client_gone,
+    Exception: on_slip,
+}
+
+READS = [
+    ("/checkpoint", tlog.get_checkpoint),
+    ("/tile/{path:path}", tlog.get_tile),
+    ("/v1/log", reads.get_status),
+    ("/v1/log/consistency", reads.get_consistency),
+    ("/v1/records/{index}", reads.get_record),
+    ("/v1/records/{index}/content", reads.get_content),
+    ("/v1/receipts/{index}", reads.get_receipt),
+    ("/v1/find", reads.get_find),
+    ("/v1/trace/{id:path}", reads.get_trace),
+    ("/v1/show/{id:path}", reads.get_show),
+    ("/v1/prove/{id:path}", reads.get_proof),
+    ("/v1/verify/{id:path}", reads.get_verify),
+]
+
+
+def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
+    """The application on the socket, over one log and its views."""
+    metrics = ViewMetrics()
+
+    async def readyz(_: Request) -> Response:
+        return PlainTextResponse("ready\n")
+
+    async def get_metrics(_: Request) -> Response:
+        status = await asyncio.to_thread(desk.status)
+        written = metrics.text(status.views, log_size=status.size)
+        return Response(written, media_type="text/plain; version=0.0.4")
+
+    app = Starlette(
+        routes=[
+            Route("/readyz", readyz),
+            Route("/metrics", get_metrics),
+            *(Route(path, handler) for path, handler in READS),
+        ],
+        exception_handlers=ERRORS,
+    )
+    app.state.desk = desk
+    app.state.log = log
+    app.state.tokens = tokens
+    return app

@@ -1,0 +1,60 @@
+"""Ids, names and trust as people see them: short, on one line, and harmless.
+
+    sha256:7d0e…64 digits  ──►  sha256:7d0e66fd45ea        "a\\x1b[2J"  ──►  "a�[2J"
+
+Sizes:  a digest is shown by its first 12 digits, a key by its first 8
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+DIGEST_CHARS: Final = 12
+KEY_CHARS: Final = 8
+
+_RUN: Final = re.compile(r"run:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGESTS: Final = ("sha256:", "sha384:", "sha512:", "gitCommit:")
+
+
+def short_id(id: str) -> str:
+    """An id as short as it stays usable: ``wherefrom find`` finds it by its beginning."""
+    if _RUN.fullmatch(id):
+        return id[: len("run:") + 8]
+    for prefix in _DIGESTS:
+        if id.startswith(prefix):
+            digest, mark, rest = id[len(prefix) :].partition("#")
+            return prefix + digest[:DIGEST_CHARS] + mark + rest
+    return id
+
+
+def short_key(key: str) -> str:
+    """``k:`` and its first 8 digits."""
+    return key[: 2 + KEY_CHARS]
+
+
+def cut(text: str, width: int) -> str:
+    """``text`` on one line of at most ``width``, its middle left out if it is longer."""
+    text = printable(text)
+    if len(text) <= width:
+        return text
+    if width < 8:
+        return text[: max(0, width - 1)] + "…"
+    tail = (width - 1) // 2  # what tells names apart often stands at their end
+    return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def printable(text: str) -> str:
+    """``text`` without what could move a cursor: a name in a record is a stranger's text."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def trust_said(trust: str, signers: Sequence[str]) -> str:
+    """``signed k:12345678``, ``channel``, …"""
+    if not signers:
+        return trust
+    more = f" +{len(signers) - 1}" if len(signers) > 1 else ""
+    return f"{trust} {short_key(signers[0])}{more}"
