@@ -38,7 +38,8 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 TOKENS: list[bytes] = [
     b'"', b"\\", b"\\u0000", b"\\ud800", b"\\udc00\\ud800", b"{", b"}", b"[", b"]", b",", b":",
-    b"1e999", b"-", b"9" * 401, b"NaN", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\n",
+    b"1e999", b"-", b"9" * 401,
+    b"9" * 5000, b"NaN", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\n",
     b"\r", b"\t", b" ", b"%", b"%00", b"@", b"#", b"?", b"&", b"=", b"/", b"..", b"+",
     b"\x1f\x8b\x08",
     b"BZh9", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"[" * 200, b'{"a":' * 200, b"\xff\xff\xff\xff",
