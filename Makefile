@@ -48,6 +48,7 @@ $(INSTALLED_FUZZ): $(INSTALLED_TEST)
 
 fuzz: $(INSTALLED_FUZZ) ## hostile input to every decoder, for SECONDS (300); what is found is kept and told
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+	WHEREFROM_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest tests/fuzz/test_schema.py -n 2
 
 bench: $(INSTALLED_TEST) ## measure every number of the design; writes bench/results.json
 	$(BIN)/python -m bench
