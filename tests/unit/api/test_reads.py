@@ -264,7 +264,8 @@ def test_metrics_are_prometheus_and_count_what_happened(server, client):
 
 
 @pytest.mark.parametrize("name", ["trace", "content"])
-def test_a_flag_is_yes_or_no(client, name):
+def test_a_flag_is_yes_or_no(server, client, name):
+    server.fold()
     for value in ("2", "x", "-1"):
         answer = client.get(f"/v1/prove/entry:0?{name}={value}")
         assert (answer.status_code, answer.json()["where"]) == (400, f"?{name}=")
