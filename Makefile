@@ -1,13 +1,15 @@
 # Everything a person or a machine runs here. `make` alone lists it.
 PYTHON ?= python3
 PORT ?= 8474
+SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
+INSTALLED_FUZZ := $(VENV)/.installed-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-growth bench-load bench-quick floors clean
+.PHONY: help run test check fuzz bench bench-growth bench-load bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -38,6 +40,15 @@ check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against cod
 
 floors: $(INSTALLED_TEST) ## print the import graph, floor by floor
 	$(BIN)/python -m tests.floors
+
+$(INSTALLED_FUZZ): $(INSTALLED_TEST)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]' \
+		|| echo 'no atheris here: the inputs are drawn without a look at coverage'
+	@touch $@
+
+fuzz: $(INSTALLED_FUZZ) ## hostile input to every decoder, for SECONDS (300); what is found is kept and told
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+	WHEREFROM_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest tests/fuzz/test_schema.py -n 2
 
 bench: $(INSTALLED_TEST) ## measure every number of the design; writes bench/results.json
 	$(BIN)/python -m bench

@@ -155,7 +155,8 @@ class Inside:
 class ServerProcess:
     """``wherefrom up``; leaving the block ends it, and asserts that nothing of it is left."""
 
-    def __init__(self, data, *options, env=None):
+    def __init__(self, data, *options, env=None, preexec=None):
+        self._preexec = preexec
         self.data = Path(data)
         self._options = ["--port", "0", *options]
         self._environment = {**os.environ, **(env or {})}
@@ -169,16 +170,20 @@ class ServerProcess:
             self.terminate()
         self._close()
 
+    def _command(self):
+        return [WHEREFROM]
+
     def start(self, *, seconds=STARTED_WITHIN_SECONDS):
         """Start it and wait for its line."""
         self.errors_path = self.data.with_name(self.data.name + ".stderr")
         with open(self.errors_path, "ab") as errors:
             self.process = subprocess.Popen(
-                [WHEREFROM, "up", "--data", self.data, *self._options],
+                [*self._command(), "up", "--data", self.data, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=self._environment,
+                preexec_fn=self._preexec,
             )
         watch = threading.Timer(seconds, self.process.kill)
         watch.start()

@@ -28,6 +28,11 @@ table in the doors (``api/problems.py``, ``cli/exits.py``). A slip of the caller
 
 from __future__ import annotations
 
+from typing import Final
+
+GOT_CHARS_MAX: Final = 200
+SAID_CHARS_MAX: Final = 1500
+
 
 class Error(Exception):
     """What went wrong, where, what was expected, what came, and what to do next.
@@ -35,7 +40,8 @@ class Error(Exception):
     what      one clause, lower case, no full stop
     where     the file, line, field (as a path such as ``subject[0].digest``) or address
     expected  what would have been right
-    got       what came instead; shortened to 200 characters
+    got       what came instead; shortened to GOT_CHARS_MAX, the two above to SAID_CHARS_MAX: all
+              three may quote what came, and that may be megabytes
     do        the next step for the reader
     """
 
@@ -52,8 +58,8 @@ class Error(Exception):
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.where = where
-        self.expected = expected
+        self.where = None if where is None else _cut(where, SAID_CHARS_MAX)
+        self.expected = None if expected is None else _cut(expected, SAID_CHARS_MAX)
         self.got = None if got is None else _short(got)
         self.do = do
 
@@ -71,9 +77,15 @@ class Error(Exception):
 
 
 def _short(got: object) -> str:
-    text = got if isinstance(got, str) else repr(got)
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:240])
-    return text if len(text) <= 200 else text[:199] + "…"
+    return _cut(got if isinstance(got, str) else repr(got), GOT_CHARS_MAX)
+
+
+def _cut(text: str, chars_max: int) -> str:
+    if len(text) > chars_max:
+        text = text[: chars_max - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class Refused(Error):

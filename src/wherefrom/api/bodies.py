@@ -2,7 +2,8 @@
 
     stream ──► bytes, or a spooled file ──► pieces ──► the part that may be held at once
 
-Sizes:  a small body is at most 1 MiB · a body 1 GiB · a part 1,000 records or 8 MiB
+Sizes:  a small body is at most 1 MiB · a body 1 GiB or 1,000,000 records · a part 1,000 records
+        or 8 MiB
 Source: RFC 9110 §8.4 (Content-Encoding)
 """
 
@@ -22,6 +23,7 @@ from wherefrom.errors import LimitPassed, Refused, Unsupported
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
 BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
+RECORDS_MAX: Final = 1_000_000
 PART_RECORDS: Final = 1000
 PART_BYTES: Final = 8 * 1024 * 1024
 
@@ -74,7 +76,16 @@ def _need_fits(size: int) -> None:
 def pieces_of(body: bytes | IO[bytes], *, lines: bool) -> Iterator[Piece]:
     """Its records, without what compressed them; ``lines`` if it was sent as NDJSON."""
     try:
-        yield from split(open_plain(body), lines=lines)
+        for number, piece in enumerate(split(open_plain(body), lines=lines)):
+            # A megabyte of gzip may hold hundreds of millions, each with an answer of its own.
+            if number == RECORDS_MAX:
+                raise LimitPassed(
+                    "a body holds too many records",
+                    where=None if piece.line is None else f"line {piece.line}",
+                    expected=f"records_max {RECORDS_MAX}",
+                    do="Send the rest in another body; what came before was read",
+                )
+            yield piece
     except Refused as error:
         yield Piece(None, None, error)
 

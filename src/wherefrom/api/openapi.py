@@ -237,7 +237,11 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/find": _ask(
             "find", "What a text may mean.", _json("Found"),
-            _query("q", "An id, tag or name, or how one begins.", _TEXT), _AS_OF,
+            _query(
+                "q", "An id, tag or name, or how one begins; not blank.",
+                {"type": "string", "minLength": 1}, required=True,
+            ),
+            _AS_OF,
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

@@ -6,6 +6,8 @@ nobody else waiting.
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +17,8 @@ from wherefrom.errors import Malformed
 from wherefrom.formats.facts import KINDS
 from wherefrom.query import exports
 from wherefrom.query.desk import Desk, TraceOptions
+
+_FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 def _desk(request: Request) -> Desk:
@@ -41,7 +45,10 @@ def _number(request: Request, name: str) -> int | None:
 
 
 def _flag(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "").lower() in ("1", "true", "yes")
+    text = request.query_params.get(name, "0").lower()
+    if text not in _FLAGS:
+        raise Malformed("neither yes nor no", where=f"?{name}=", expected="1 or 0", got=text)
+    return _FLAGS[text]
 
 
 def _options(request: Request) -> TraceOptions:

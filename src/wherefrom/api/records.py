@@ -25,7 +25,7 @@ from starlette.responses import Response
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.bodies import next_part, perhaps_none, pieces_of, read_body, the_only
-from wherefrom.api.problem_object import STATUSES
+from wherefrom.api.fates import Fates, Item, Shown
 from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece
@@ -115,9 +115,9 @@ class Intake:
                 outcomes.append(refused(error))
         return outcomes, verified
 
-    def count(self, principal: Principal, items: Sequence[Item]) -> None:
+    def count(self, principal: Principal, fates: Fates) -> None:
         """Count what became of a principal's records; refusals are summed for the log."""
-        for (status, code), number in Counter((i.status, i.code) for i in items).items():
+        for (status, code), number in fates.counts.items():
             self.on_outcome(status, code, number)
             if code is not None:
                 self._refused.setdefault(principal, Counter())[code] += number
@@ -140,17 +140,6 @@ class Intake:
         )
 
 
-class Item(msgspec.Struct):
-    """One record's fate, as HTTP answers it."""
-
-    status: str
-    index: int | None = None
-    content: str | None = None
-    code: str | None = None
-    reason: str | None = None
-    receipt: str | msgspec.UnsetType = msgspec.UNSET  # there if it was asked for
-
-
 def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[Item]:
     items: list[Item] = []
     at = 0
@@ -171,36 +160,32 @@ def _items(outcomes: list[Outcome | None], committed: Committed | None) -> list[
     return items
 
 
-def status_of(items: list[Item]) -> int:
-    """201 all new, 200 all known, 207 mixed, else the status of the first refusal."""
-    kinds = {item.status for item in items}
-    if kinds == {"recorded"}:
-        return 201
-    if kinds == {"known"}:
-        return 200
-    if kinds == {"refused"}:
-        return STATUSES.get(items[0].code or "refused", 422)
-    return 207
-
-
 async def take(
     request: Request,
     *,
     only: str | None = None,
     prove: bool = False,
     through: Callable[[Iterator[Piece]], Iterator[Piece]] = iter,
-) -> list[Item]:
+    shown: Shown = lambda first, items: items,
+) -> Fates:
     """Read the body and record what is in it. Raises the errors of the doors below.
 
     only     the one format taken here; None for every format
     prove    give each record its receipt
     through  what the pieces of the body pass before any of them is judged; may raise
+    shown    what is answered of the items
     """
     principal = principal_of(request, "record")
-    items = await _take_body(request, principal, only, prove, through)
-    intake: Intake = request.app.state.intake
-    intake.count(principal, items)
-    return items
+    fates = Fates(shown)
+    try:
+        await _take_body(request, principal, only, prove, through, fates)
+    except BaseException:
+        fates.close()
+        raise
+    finally:
+        intake: Intake = request.app.state.intake
+        intake.count(principal, fates)
+    return fates
 
 
 async def _take_body(
@@ -209,19 +194,20 @@ async def _take_body(
     only: str | None,
     prove: bool,
     through: Callable[[Iterator[Piece]], Iterator[Piece]],
-) -> list[Item]:
+    fates: Fates,
+) -> None:
     intake: Intake = request.app.state.intake
     intake.need_room()  # before a body is read that would be refused then
     body = await read_body(request)
     lines = "ndjson" in request.headers.get("content-type", "")
     pieces = through(pieces_of(body, lines=lines))
     if isinstance(body, bytes) and layer_of(body[:10]) is None:
-        return await _take_pieces(intake, list(pieces), principal, only, prove)
+        while part := next_part(pieces):
+            fates.add(await _take_pieces(intake, part, principal, only, prove))
+        return
     with contextlib.nullcontext() if isinstance(body, bytes) else body:
-        items: list[Item] = []
         while part := await asyncio.to_thread(next_part, pieces):
-            items += await _take_pieces(intake, part, principal, only, prove)
-        return items
+            fates.add(await _take_pieces(intake, part, principal, only, prove))
 
 
 async def _take_pieces(
@@ -244,43 +230,44 @@ async def post_records(request: Request) -> Response:
         raise Malformed(
             "nothing else can be waited for", where="?wait=", expected="proof", got=wait
         )
-    items = await take(request, prove=wait == "proof")
+    fates = await take(request, prove=wait == "proof")
     log = request.app.state.intake.recorder.writer.position()
-    return json_response(
-        {"items": items, "log": {"size": log.size, "root": log.root.hex()}}, status_of(items)
-    )
+    position = {"log": {"size": log.size, "root": log.root.hex()}}
+    return fates.answer("items", position, fates.status())
 
 
 async def post_event(request: Request) -> Response:
     """``POST /v1/events``: structured CloudEvents, one or a batch."""
-    items = await take(request, only="cloudevents")
-    return json_response({"items": items}, status_of(items))
+    fates = await take(request, only="cloudevents")
+    return fates.answer("items", {}, fates.status())
 
 
 async def post_lineage(request: Request) -> Response:
     """``POST /api/v1/lineage``: one OpenLineage event, 201 when new and 200 when known."""
-    items = await take(request, only="openlineage", through=the_only)
-    return json_response(items[0], status_of(items))
+    fates = await take(request, only="openlineage", through=the_only)
+    return json_response(fates.first, fates.status())
+
+
+def _failures(first: int, items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [
+        {"index": place, "reason": item.reason, "retriable": False}
+        for place, item in enumerate(items, first)
+        if item.status == "refused"
+    ]
 
 
 async def post_lineage_batch(request: Request) -> Response:
     """``POST /api/v1/lineage/batch``: an array; 204 if all were taken, else a summary."""
-    items = await take(request, only="openlineage", through=perhaps_none)
-    failed = [(i, item) for i, item in enumerate(items) if item.status == "refused"]
+    fates = await take(request, only="openlineage", through=perhaps_none, shown=_failures)
+    received, failed = fates.counts.total(), fates.refused
     if not failed:
         return Response(status_code=204)
-    return json_response(
-        {
-            "status": "partial_success",
-            "summary": {
-                "received": len(items),
-                "successful": len(items) - len(failed),
-                "failed": len(failed),
-                "retriable": 0,
-                "non_retriable": len(failed),
-            },
-            "failed_events": [
-                {"index": i, "reason": item.reason, "retriable": False} for i, item in failed
-            ],
-        }
-    )
+    summary = {
+        "received": received,
+        "successful": received - failed,
+        "failed": failed,
+        "retriable": 0,
+        "non_retriable": failed,
+    }
+    said = {"status": "partial_success", "summary": summary}
+    return fates.answer("failed_events", said, 200)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.api.admin import EraseRequest, KeyRequest
-from wherefrom.api.records import Item
+from wherefrom.api.fates import Item
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.query.answers import Found, Path, Shown, Trace

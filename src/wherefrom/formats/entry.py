@@ -31,6 +31,7 @@ TYPE_BYTES_MAX: Final = 256
 SIGNERS_MAX: Final = 8
 NONCE_BYTES: Final = 16
 SIZE_MAX: Final = 2**53 - 1
+_SIZE_DIGITS_MAX: Final = len(str(SIZE_MAX))
 
 ENTRY_KINDS: Final = frozenset(
     {
@@ -102,7 +103,7 @@ def content_size(written: bytes) -> int:
     """
     at = written.find(b'"size":') + 7
     end = written.find(b",", at)
-    if at < 7 or not written[at:end].isdigit():
+    if at < 7 or not written[at:end].isdigit() or end - at > _SIZE_DIGITS_MAX:
         raise Malformed("not an entry of version 1", expected="a size", got=written[:80])
     return int(written[at:end])
 

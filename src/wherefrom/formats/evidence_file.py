@@ -9,7 +9,7 @@
 Everything in it is a claim until ``verify.evidence_file`` has checked it; keys inside are never
 trusted. The same evidence always makes the same bytes.
 
-Sizes:  at most 100,000 entries · 1 GiB in all
+Sizes:  at most 100,000 entries · 1 GiB in all, a content 64 MiB, an entry 2 KiB, a proof 2 MB
 Source: INTERFACES, "prove"; docs/formats/evidence.md
 """
 
@@ -20,13 +20,13 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import strict_json
+from wherefrom.formats import entry, note, strict_json, tlog_proof
 
 ENTRIES_MAX: Final = 100_000
 BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -35,6 +35,14 @@ _NAME: Final = re.compile(
     r"manifest\.json|checkpoint|entries/(0|[1-9][0-9]{0,15})"
     r"|contents/(0|[1-9][0-9]{0,15})(\.nonce)?|proofs/(0|[1-9][0-9]{0,15})\.tlog-proof"
 )
+# The most of each part: a small zip may hold large ones, and they are held.
+_PART_BYTES_MAX: Final = {
+    "manifest.json": 64 * 1024 * 1024,
+    "checkpoint": note.NOTE_BYTES_MAX,
+    "entries": entry.ENTRY_BYTES_MAX,
+    "contents": 64 * 1024 * 1024,
+    "proofs": tlog_proof.PROOF_BYTES_MAX,
+}
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the library raises for absurd zips, a name that is not UTF-8 (ValueError) among it.
 _ZIP_ERRORS: Final = (
@@ -150,30 +158,43 @@ def _parse_manifest(written: bytes, *, where: str) -> Manifest:
 
 def _unzip(written: bytes, where: str) -> dict[str, bytes]:
     parts: dict[str, bytes] = {}
-    left = BYTES_MAX
     try:
         with zipfile.ZipFile(io.BytesIO(written)) as archive:
             infos = archive.infolist()
-            if len(infos) > 4 * ENTRIES_MAX + 2:
-                raise LimitPassed("evidence holds too many parts", where=where, got=len(infos))
+            # Its directory alone is read until every name and size in it will do.
+            _check_directory(infos, where)
             for info in infos:
-                name = info.orig_filename  # filename ends at a NUL
-                if not _NAME.fullmatch(name):
-                    raise Malformed("evidence holds an unknown part", where=where, got=name)
-                if name in parts:
-                    raise Malformed("evidence holds a part twice", where=where, got=name)
-                if info.compress_type not in _METHODS:
-                    raise Malformed("a part is packed in another way", where=f"{where} {name}")
                 with archive.open(info) as part:
-                    # The size a zip declares is a claim; read no more than the limit leaves.
-                    parts[name] = part.read(left + 1)
-                left -= len(parts[name])
-                if left < 0:
-                    raise LimitPassed(
-                        "evidence is too large", where=where, expected=f"{BYTES_MAX} bytes at most"
-                    )
-                if len(parts[name]) != info.file_size:
-                    raise Malformed("a part lies about its size", where=f"{where} {name}")
+                    # The size a zip declares is a claim; read no more than that.
+                    content = part.read(info.file_size + 1)
+                if len(content) != info.file_size:
+                    raise Malformed("a part lies about its size", where=f"{where} {info.filename}")
+                parts[info.filename] = content
     except _ZIP_ERRORS as error:
         raise Malformed("not a readable zip", where=where, got=str(error)) from error
     return parts
+
+
+def _check_directory(infos: Sequence[zipfile.ZipInfo], where: str) -> None:
+    if len(infos) > 4 * ENTRIES_MAX + 2:
+        raise LimitPassed("evidence holds too many parts", where=where, got=len(infos))
+    seen: set[str] = set()
+    left = BYTES_MAX
+    for info in infos:
+        name = info.orig_filename  # filename ends at a NUL
+        if not _NAME.fullmatch(name):
+            raise Malformed("evidence holds an unknown part", where=where, got=name)
+        if name in seen:
+            raise Malformed("evidence holds a part twice", where=where, got=name)
+        if info.compress_type not in _METHODS:
+            raise Malformed("a part is packed in another way", where=f"{where} {name}")
+        bytes_max = _PART_BYTES_MAX[name.partition("/")[0]]
+        left -= info.file_size
+        if info.file_size > bytes_max or left < 0:
+            raise LimitPassed(
+                "evidence is too large",
+                where=f"{where} {name}",
+                expected=f"{min(bytes_max, BYTES_MAX)} bytes at most",
+                got=f"{info.file_size} bytes",
+            )
+        seen.add(name)

@@ -143,7 +143,7 @@ def unpacked(written: bytes) -> Facts | None:
     """What ``packed`` wrote; None for the facts of another version of this program."""
     try:
         version, facts = _UNPACK.decode(written)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return facts if version == FACTS_VERSION else None
 

@@ -42,6 +42,7 @@ _EVENT_TYPES: Final = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL"
 _DEFAULT_TYPE: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
 _SPEC = re.compile(r"https?://openlineage\.io/spec/([0-9]+)-[0-9]+-[0-9]+/OpenLineage\.json")
 _MODEL_MAX: Final = 2
+_MODEL_DIGITS_MAX: Final = 4
 _PAIRS_MAX: Final = 10_000
 # A template that nobody filled in: ${json-unit.any-string}, {{ any(result) }}.
 _PLACEHOLDER = re.compile(r"\$\{|\{\{")
@@ -70,7 +71,7 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     """
     schema_url = get_string(document, "schemaURL")
     spec = _SPEC.match(schema_url) if schema_url else None
-    if spec and int(spec[1]) > _MODEL_MAX:
+    if spec and (len(spec[1]) > _MODEL_DIGITS_MAX or int(spec[1]) > _MODEL_MAX):
         raise Unsupported(
             "an OpenLineage event of a later model",
             where="schemaURL",

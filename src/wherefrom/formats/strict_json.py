@@ -30,6 +30,7 @@ from wherefrom.errors import LimitPassed, Malformed
 DEPTH_MAX: Final = 128
 NUMBER_DIGITS_MAX: Final = 400
 STRING_CHARS_MAX: Final = 16 * 1024 * 1024
+VALUES_MAX: Final = 2_000_000
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -101,17 +102,21 @@ def decode(content: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
 
     Raises Malformed for bytes that are not UTF-8 or not one JSON value, a repeated key, a number
     outside the doubles, half a surrogate pair; LimitPassed for nesting past ``depth_max``, a number
-    or string past its limit.
+    or string past its limit, more than VALUES_MAX commas and opening brackets: a value takes a
+    hundred times the memory of the byte or two it may be written in.
     """
+    brackets = content.count(b"{") + content.count(b"[")
+    if len(content) > VALUES_MAX and brackets + content.count(b",") > VALUES_MAX:
+        raise LimitPassed(
+            "a document holds too many values",
+            expected=f"values_max {VALUES_MAX} commas and opening brackets",
+            do="Send it in parts",
+        )
     value = _as_written(content)
     if value is None:
         value = _read(content, depth_max=depth_max)
     # Both walks are paid only by the rare document that could break the rule.
-    if (
-        content.count(b"{") + content.count(b"[") > depth_max
-        or b"\\u" in content
-        or len(content) > STRING_CHARS_MAX
-    ):
+    if brackets > depth_max or b"\\u" in content or len(content) > STRING_CHARS_MAX:
         _walk(value, depth_max=depth_max)
     return value
 

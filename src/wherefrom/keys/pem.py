@@ -10,7 +10,7 @@ Source: RFC 8410 §7, RFC 5958
 
 from __future__ import annotations
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -38,7 +38,7 @@ def read_signing_key(pem: bytes, *, where: str = "private key") -> SigningKey:
     expected = "an Ed25519 private key, PEM (PKCS #8), not encrypted"
     try:
         private = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         # Not chained: what the library says may quote what it read.
         raise SettingError(
             "not a private key", where=where, expected=expected, do="See: wherefrom keys new"

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -49,7 +49,7 @@ class PublicKey:
         """Raises SettingError for bytes that are no key of a kind we check."""
         try:
             key = serialization.load_der_public_key(spki)
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except (ValueError, UnsupportedAlgorithm, InternalError) as error:
             raise _not_a_key(where, str(error)) from error
         self.spki = _spki_of(key)
         self.id = key_id(self.spki)
@@ -83,7 +83,7 @@ class PublicKey:
             if b"-----BEGIN" in written:
                 return cls(_spki_of(serialization.load_pem_public_key(written)), where=where)
             return cls(written, where=where)
-        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        except (ValueError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion) as error:
             raise _not_a_key(where, str(error)) from error
 
     def to_pem(self) -> str:
@@ -100,7 +100,7 @@ class PublicKey:
         """Return if this key signed ``message``. Raises SignatureError otherwise."""
         try:
             self._check(message, signature)
-        except (InvalidSignature, SignatureError, ValueError) as error:
+        except (InvalidSignature, SignatureError, ValueError, InternalError) as error:
             raise SignatureError(f"the signature is not by {self.id}") from error
 
 

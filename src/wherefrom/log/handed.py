@@ -176,10 +176,12 @@ class Handed:
             if count and first + count <= index:
                 self._file.seek(length, 1)
                 continue
-            body = self._file.read(length)
+            body = self._file.read(min(length, FRAME_BYTES_MAX))
             if count and len(body) == length and zlib.crc32(body) == crc:
-                self._first, self._items = first, _BODY.decode(body)
-                return True
+                items = _items_in(body)
+                if items is not None:
+                    self._first, self._items = first, items
+                    return True
             # The end for now, or for ever: only a file that another follows is over.
             self._file.seek(at)
             if not self._is_over():
@@ -203,6 +205,14 @@ class Handed:
             except FileNotFoundError:
                 continue  # dropped in this moment
         return False
+
+
+def _items_in(body: bytes) -> list[Item] | None:
+    """The items of a frame; None if a checksum holds together what is none."""
+    try:
+        return _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _files(folder: Path) -> list[Path]:

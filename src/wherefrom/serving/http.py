@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -16,12 +17,14 @@ from typing import Any, Final, NamedTuple
 import uvicorn
 from starlette.applications import Starlette
 
-from wherefrom.api.wire import Protocol
+from wherefrom.api.wire import CONNECTIONS_MAX, IDLE_SECONDS_MAX, Protocol, look_at
 from wherefrom.errors import SettingError, Unavailable
 
 _LAST_ANSWERS_SECONDS: Final = 5
-# Longer than ordinary clients keep an idle connection: theirs to end, never ours as they ask.
-_IDLE_SECONDS: Final = 75
+# uvicorn ticks ten times a second.
+_LOOK_EVERY_TICKS: Final = 20
+# What is open besides connections: the log, the reader's socket, judges, bodies in files.
+_FILES_BESIDE: Final = 512
 
 
 class Tls(NamedTuple):
@@ -56,7 +59,8 @@ def serve(
         proxy_headers=False,
         http=Protocol,
         ws="none",
-        timeout_keep_alive=_IDLE_SECONDS,
+        # Longer than ordinary clients keep an idle connection: theirs to end.
+        timeout_keep_alive=int(IDLE_SECONDS_MAX),
         timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         **options,
     )
@@ -119,11 +123,33 @@ async def _serve_until_told(server: uvicorn.Server, started: Callable[[str], Non
 
 
 class QuietServer(uvicorn.Server):
-    """uvicorn without its signal handling: it raises a signal again before our own cleanup."""
+    """uvicorn with a look at its connections, and without its signal handling: it raises a signal
+    again before our own cleanup.
+    """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _LOOK_EVERY_TICKS == 0:
+            look_at(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+
+def raise_file_limit() -> int:
+    """Let this process have as many connections as it may; returns how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + _FILES_BESIDE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    # Of very few, half are for what is open besides.
+    files = CONNECTIONS_MAX + _FILES_BESIDE if soft == resource.RLIM_INFINITY else soft
+    Protocol.connections_max = min(CONNECTIONS_MAX, max(files - _FILES_BESIDE, files // 2))
+    return Protocol.connections_max
 
 
 def spare_collections() -> None:

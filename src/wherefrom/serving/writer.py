@@ -27,10 +27,11 @@ from wherefrom.api.server import writer_app
 from wherefrom.app import DataFolder, Served, open_recorder
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.serving.http import Tls, serve, spare_collections
+from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
+_CONNECTIONS_ENOUGH: Final = 10_000
 
 
 def up(
@@ -59,6 +60,13 @@ def up(
             serving(url, recorder.writer.size)
 
         spare_collections()
+        connections = raise_file_limit()
+        if connections < _CONNECTIONS_ENOUGH:
+            print(  # noqa: T201
+                f"wherefrom: {connections} connections at once, for so many files may be open; "
+                "more with: ulimit -n",
+                file=sys.stderr,
+            )
 
         def application() -> Starlette:
             return writer_app(

@@ -7,10 +7,13 @@ Each knows the keyring as it was when it started. It leaves when the socket ends
 server was killed is gone a moment later.
 
     frame = length u32 │ MessagePack
+
+Sizes:  a frame is at most 1 GiB; one that claims more, or that nobody can read, ends the judge
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import signal
 import socket
@@ -30,6 +33,10 @@ from wherefrom.keys.keyring import Keyring
 from wherefrom.verify.judge import judge
 
 LENGTH: Final = struct.Struct(">I")
+FRAME_BYTES_MAX: Final = 1024 * 1024 * 1024
+_READ_BYTES: Final = 1024 * 1024
+# What msgspec raises for bytes that are not what they should be.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
@@ -116,16 +123,19 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     with socket.socket(fileno=sys.stdin.fileno()) as server:
-        frames = _frames(server)
-        try:
-            rules = msgspec.msgpack.decode(next(frames), type=Rules)
-            keyring = keyring_of(rules)
-            parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
-            for frame in frames:
-                answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring)
-                server.sendall(framed(answers))
-        except (StopIteration, ConnectionError):
-            pass  # nobody waits for the rest
+        serve(server)
+
+
+def serve(server: socket.socket) -> None:
+    """Judge what comes on this socket until it ends."""
+    frames = _frames(server)
+    with contextlib.suppress(StopIteration, ConnectionError, *UNREADABLE):  # nobody waits for it
+        rules = msgspec.msgpack.decode(next(frames), type=Rules)
+        keyring = keyring_of(rules)
+        parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
+        for frame in frames:
+            answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring)
+            server.sendall(framed(answers))
 
 
 def _frames(server: socket.socket) -> Iterator[bytes]:
@@ -133,7 +143,14 @@ def _frames(server: socket.socket) -> Iterator[bytes]:
     with server.makefile("rb") as stream:
         while len(head := stream.read(LENGTH.size)) == LENGTH.size:
             (length,) = LENGTH.unpack(head)
-            body = stream.read(length)
+            if length > FRAME_BYTES_MAX:
+                return
+            body = bytearray()
+            # In pieces: a length alone takes no memory.
+            while len(body) < length and (
+                piece := stream.read(min(length - len(body), _READ_BYTES))
+            ):
+                body += piece
             if len(body) < length:
                 return
-            yield body
+            yield bytes(body)

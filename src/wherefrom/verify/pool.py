@@ -29,10 +29,18 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from wherefrom import errors
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import Refused
-from wherefrom.verify.judging import LENGTH, Judged, Part, Refusal, Rules, framed
+from wherefrom.verify.judging import (
+    FRAME_BYTES_MAX,
+    LENGTH,
+    UNREADABLE,
+    Judged,
+    Part,
+    Refusal,
+    Rules,
+    framed,
+)
 from wherefrom.verify.verified import Verified
 
 BATCH_MIN: Final = 24
@@ -43,12 +51,15 @@ _PARTS_HELD: Final = 2
 _COMMAND: Final = "from wherefrom.verify.judging import main; main()"
 
 Answers = list[Judged | Refusal]
+_KINDS: Final[tuple[type[Refused], ...]] = (Refused, *Refused.__subclasses__())
+_REFUSALS: Final = {refusal.__name__: refusal for refusal in _KINDS}
 _ANSWERS: Final = msgspec.msgpack.Decoder(Answers)
 
 
 class _Asked(NamedTuple):
-    """A part, and who waits for its answers."""
+    """A part of so many records, and who waits for its answers."""
 
+    number: int
     frame: bytes
     future: asyncio.Future[Answers]
 
@@ -137,7 +148,7 @@ class _Judges:
         if self.is_broken:
             raise ConnectionResetError("a judge is gone")
         future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(framed(part), future))
+        self._waiting.append(_Asked(len(part.contents), framed(part), future))
         self.hand_out()
         return future
 
@@ -199,10 +210,16 @@ class _Judge(asyncio.Protocol):
         while len(self._received) >= LENGTH.size:
             (length,) = LENGTH.unpack_from(self._received)
             end = LENGTH.size + length
+            if length > FRAME_BYTES_MAX:
+                self._transport.abort()
+                return
             if len(self._received) < end:
                 break
-            answers = _ANSWERS.decode(memoryview(self._received)[LENGTH.size : end])
+            answers = _read_answers(bytes(self._received[LENGTH.size : end]))
             del self._received[:end]
+            if answers is None or not self.held or len(answers) != self.held[0].number:
+                self._transport.abort()  # whoever answers so is no judge of ours any more
+                return
             future = self.held.popleft().future
             if not future.done():
                 future.set_result(answers)
@@ -210,6 +227,16 @@ class _Judge(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._judges.lost(self)
+
+
+def _read_answers(frame: bytes) -> Answers | None:
+    """The answers in a frame; None if it is not readable or names a refusal there is none of."""
+    try:
+        answers = _ANSWERS.decode(frame)
+    except UNREADABLE:
+        return None
+    refusals = (a.name for a in answers if isinstance(a, Refusal))
+    return answers if all(name in _REFUSALS for name in refusals) else None
 
 
 async def _started(judges: _Judges) -> _Judge:
@@ -243,7 +270,7 @@ def _joined(
     joined: list[Verified | Refused] = []
     for content, a in zip(contents, answers, strict=True):
         if isinstance(a, Refusal):
-            refusal: type[Refused] = getattr(errors, a.name)
+            refusal = _REFUSALS[a.name]
             joined.append(refusal(a.what, where=a.where, expected=a.expected, got=a.got, do=a.do))
         else:
             joined.append(

@@ -287,3 +287,13 @@ def test_metrics_are_prometheus_and_count_what_happened(server, client):
     assert families["wherefrom_log_size"].samples[0].value == server.recorder.writer.size
     assert families["wherefrom_waiting_records"].samples[0].value == 0
     assert {"wherefrom_record_seconds", "wherefrom_view_size"} <= set(families)
+
+
+@pytest.mark.parametrize("name", ["trace", "content"])
+def test_a_flag_is_yes_or_no(server, client, name):
+    server.fold()
+    for value in ("2", "x", "-1"):
+        answer = client.get(f"/v1/prove/entry:0?{name}={value}")
+        assert (answer.status_code, answer.json()["where"]) == (400, f"?{name}=")
+    for value in ("0", "1", "false", "yes"):
+        assert client.get(f"/v1/prove/entry:0?{name}={value}").status_code == 200

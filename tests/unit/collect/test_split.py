@@ -293,3 +293,25 @@ def test_the_worked_example_of_the_documentation_is_true() -> None:
                 code = refused.code
         outcomes.append(f"line {piece.line} {code}")
     assert outcomes == said.splitlines()
+
+
+@pytest.mark.parametrize("element", [b"{}", b"[1,2]", b'{"a":"]},{"}', b" 1", b'"a,b"', b"null\n"])
+def test_an_array_of_very_many_is_cut_one_by_one_into_the_same_pieces(
+    element: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = b"[" + b",".join([element] * 50) + b"]"
+    at_once = list(split(array))
+    monkeypatch.setattr("wherefrom.collect.split._COMMAS_AT_ONCE_MAX", 3)
+    assert [(p.line, p.content) for p in split(array)] == [(p.line, p.content) for p in at_once]
+    assert len(at_once) == 50
+
+
+def test_a_hundred_thousand_elements_cost_no_object_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherefrom.collect.split._COMMAS_AT_ONCE_MAX", 1000)
+    array = b"[" + b"{}," * 100_000 + b"{}]"
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in split(array)) == 100_001
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(array)
+    finally:
+        tracemalloc.stop()

@@ -146,8 +146,20 @@ def test_a_small_zip_of_a_large_part_is_refused_before_it_is_unpacked(monkeypatc
     monkeypatch.setattr(evidence_file, "BYTES_MAX", 1024 * 1024)
     bomb = zipped(SMALL | {"contents/0": bytes(64 * 1024 * 1024)}, method=zipfile.ZIP_DEFLATED)
     assert len(bomb) < 100_000
-    with pytest.raises(LimitPassed, match="evidence is too large, at evidence: expected 1048576"):
+    says = "evidence is too large, at evidence contents/0: expected 1048576 bytes at most"
+    with pytest.raises(LimitPassed, match=says):
         parse(bomb)
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_max"),
+    [("entries/0", 2048), ("proofs/0.tlog-proof", 2_000_000), ("checkpoint", 1_000_000)],
+)
+def test_a_part_that_is_larger_than_its_kind_can_be_is_refused(name, bytes_max):
+    parse(zipped(SMALL | {name: bytes(bytes_max)}))
+    says = f"evidence is too large, at evidence {name}: expected {bytes_max} bytes at most"
+    with pytest.raises(LimitPassed, match=says):
+        parse(zipped(SMALL | {name: bytes(bytes_max + 1)}))
 
 
 def test_many_parts_that_are_too_large_together_are_refused(monkeypatch):
@@ -192,7 +204,8 @@ def test_a_part_that_lies_about_its_size_is_refused(size):
     written = bytearray(zipped(SMALL))
     central = written.index(b"PK\1\2")
     struct.pack_into("<I", written, central + 24, size)
-    with pytest.raises(Malformed, match=r"not a readable zip|a part lies about its size"):
+    says = r"not a readable zip|a part lies about its size|evidence is too large"
+    with pytest.raises((Malformed, LimitPassed), match=says):
         parse(bytes(written))
 
 

@@ -155,8 +155,9 @@ def test_models_up_to_ours_are_read_and_keep_the_version_they_came_with(model: s
     assert read(event(schemaURL=url)).type == url
 
 
-def test_a_later_model_is_unsupported() -> None:
-    url = "https://openlineage.io/spec/3-0-0/OpenLineage.json#/$defs/RunEvent"
+@pytest.mark.parametrize("model", ["3", "9" * 4, "1" * 5, "9" * 5000])
+def test_an_event_of_a_later_model_is_unsupported_whatever_its_number(model):
+    url = f"https://openlineage.io/spec/{model}-0-0/OpenLineage.json#/$defs/RunEvent"
     with pytest.raises(Unsupported, match="an OpenLineage event of a later model, at schemaURL"):
         read(event(schemaURL=url))
 

@@ -135,6 +135,14 @@ def test_a_string_past_the_limit_is_refused(monkeypatch):
     assert decode(b'"' + b"x" * 1000 + b'"')
 
 
+@pytest.mark.parametrize("value", [b"{}", b"[]", b"1"])
+def test_more_values_than_memory_should_hold_are_refused_before_they_are_read(value, monkeypatch):
+    monkeypatch.setattr(strict_json, "VALUES_MAX", 1000)
+    assert len(decode(b"[" + b",".join([value] * 500) + b"]")) == 500
+    with pytest.raises(LimitPassed, match="holds too many values: expected values_max 1000"):
+        decode(b"[" + b",".join([value] * 1001) + b"]")
+
+
 def test_a_large_integer_and_a_small_float_keep_their_value():
     assert decode(b"123456789012345678901234567890") == 123456789012345678901234567890
     assert math.isclose(decode(b"1e-320"), 1e-320)
