@@ -18,7 +18,7 @@ import secrets
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -257,11 +257,13 @@ def open_recorder(
     extends: Checkpoint | None = None,
     afresh: bool = False,
     hands_over: bool = False,
+    on_stop: Callable[[str], None] = lambda why: None,
 ) -> Iterator[Recorder]:
     """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt.
 
     afresh      make tiles and indexes again from the entries, whatever is stored of them
     hands_over  somebody folds beside this writer: leave the facts of each record for it
+    on_stop     is told why, if the writer stops for good
     """
     # Most commands only read: they need not wait for what only writing imports (numpy, above all).
     from wherefrom.log.recorder import Recorder
@@ -283,6 +285,7 @@ def open_recorder(
             home=folder.home(),
             dedup_folder=folder.path / "dedup",
             handing_over=handing_over if hands_over else None,
+            on_stop=on_stop,
         )
         writer.open(extends=extends, afresh=afresh)
         recorder = Recorder(

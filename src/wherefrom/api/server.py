@@ -26,7 +26,7 @@ from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_sli
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.records import Intake
 from wherefrom.collect.principals import TokenFile
-from wherefrom.errors import Error, Unavailable
+from wherefrom.errors import Error, JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import Recorder
@@ -75,6 +75,10 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
+        if recorder.writer.stopped is not None:
+            raise JournalFailed(
+                "the log takes nothing more", got=recorder.writer.stopped, do="Restart the server"
+            )
         await proxy.get("/readyz")
         return PlainTextResponse("ready\n")
 

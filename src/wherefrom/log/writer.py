@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -93,7 +93,9 @@ class LogWriter:
         home: str,
         dedup_folder: Path | None = None,
         handing_over: HandingOver | None = None,
+        on_stop: Callable[[str], None] = lambda why: None,
     ) -> None:
+        """``on_stop`` is told once, and why, when this writer stops for good."""
         self.origin = origin
         self._log_key = log_key
         self._journal = journal
@@ -103,6 +105,7 @@ class LogWriter:
         self._handing_over = handing_over
         self._lock = threading.Lock()
         self._stopped: str | None = None
+        self._on_stop = on_stop
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
         self._generation = 0
         self._state = HeadState(
@@ -258,7 +261,7 @@ class LogWriter:
                 self._hand_over(pending)
         except BaseException as error:
             if not isinstance(error, StorageError | ValueError) or isinstance(error, JournalFailed):
-                self._stopped = f"the append was interrupted: {error}"
+                self._stop(f"the append was interrupted: {error}")
             self._lock.release()
             raise
 
@@ -287,6 +290,24 @@ class LogWriter:
         self.write(pending)
         self.finish(pending)
         return pending.first
+
+    @property
+    def stopped(self) -> str | None:
+        """Why this writer acknowledges nothing more; None while it does."""
+        return self._stopped
+
+    def stop(self, why: str) -> None:
+        """Acknowledge nothing more, for a reason found elsewhere, such as damage in what is stored.
+
+        A batch under way is finished first.
+        """
+        with self._lock:
+            self._stop(why)
+
+    def _stop(self, why: str) -> None:
+        if self._stopped is None:
+            self._stopped = why
+            self._on_stop(why)
 
     def _need_running(self) -> None:
         if self._stopped:
@@ -348,7 +369,7 @@ class LogWriter:
             self._sign_and_move(durable=False)
         except BaseException as error:
             # The records are durable but not the log's yet: only recovery may say what they are.
-            self._stopped = str(error) or repr(error)
+            self._stop(str(error) or repr(error))
             raise
         # 5. Publish. A crash before this leaves tiles that recovery writes again.
         self._dedup.add(pending.digests, first=pending.first)
@@ -384,7 +405,7 @@ class LogWriter:
                 self._publish(self._unpublished[:1], replace=False)
                 del self._unpublished[0]
         except AlreadyExists as error:
-            self._stopped = str(error)
+            self._stop(str(error))
             raise
         except StorageError:
             pass
@@ -410,7 +431,7 @@ class LogWriter:
             try:
                 self._sign_and_move(durable=True)
             except BaseException as error:
-                self._stopped = str(error) or repr(error)
+                self._stop(str(error) or repr(error))
                 raise
             self._journal.erase(index, tail=self._tail)
             self._dedup.forget(index)

@@ -51,7 +51,7 @@ def up(
     folder.create()
     folder.ensure_admin_token()
     before(folder)
-    with open_recorder(folder, extends=extends, hands_over=True) as recorder:
+    with open_recorder(folder, extends=extends, hands_over=True, on_stop=_say) as recorder:
         reader = _ReaderProcess(folder)
 
         def started(url: str) -> None:
@@ -73,6 +73,12 @@ def up(
         finally:
             folder.say_served(None)
             reader.stop()
+
+
+def _say(why: str) -> None:
+    # The one line that says why every write is answered 503 from now on.
+    line = f"wherefrom: the log takes nothing more until a restart: {why}"
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _ReaderProcess:

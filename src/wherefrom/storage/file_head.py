@@ -46,6 +46,7 @@ class FileHead:
         self._file: int | None = None  # for reading; only a swap needs more
         self._opening = threading.Lock()
         self._swapping = threading.Lock()
+        self._newest = 0  # generation seen: a head never goes back under one that looks
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -59,18 +60,23 @@ class FileHead:
             self.close()
 
     def read(self) -> tuple[int, bytes] | None:
-        # A writer may be in the middle of one slot, and, if we are slow, of the other one too.
+        # A writer may be in the middle of one slot, and, if we are slow, of the other one too:
+        # what is whole then is what the last durable swap left, long ago perhaps.
+        newest, found = self._newest, None
         for _ in range(_READ_AGAIN):
             slots = self._slots()
-            if not any(slots):
+            if not newest and not any(slots):
                 return None
-            found = max((s for s in map(_parse_slot, slots) if s is not None), default=None)
-            if found is not None:
+            found = _newest_of(slots)
+            if found is not None and found[0] >= newest:
+                self._newest = max(self._newest, found[0])
                 return found
             time.sleep(_PAUSE_S)
         raise Corrupt(
-            "no slot of the head is whole",
+            "the head went back" if found else "no slot of the head is whole",
             where=str(self._path),
+            expected=f"generation {newest} or later" if found else None,
+            got=f"generation {found[0]}" if found else None,
             do="Restore the file from a copy; the journal then shows what came after it",
         )
 
@@ -79,12 +85,11 @@ class FileHead:
             with self._opening:
                 if self._file is None:
                     self._file = os.open(self._path, os.O_RDONLY)
-            written = os.pread(self._file, SLOTS * SLOT_BYTES, 0)
+            return _split(os.pread(self._file, SLOTS * SLOT_BYTES, 0))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StorageError("cannot read the head", where=str(self._path), got=error) from error
-        return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
 
     def swap(self, *, expected: int, value: bytes, durable: bool) -> int:
         if len(value) > VALUE_BYTES_MAX:
@@ -92,8 +97,9 @@ class FileHead:
         generation = expected + 1
         written = _slot(generation, value)
         try:
-            with self._swapping, self._locked() as file:
-                found = self.read()
+            with self._swapping, self._locked(may_create=expected == 0) as file:
+                # From this very file: the one that is open for reading may be gone by now.
+                found = _newest_of(_split(os.pread(file, SLOTS * SLOT_BYTES, 0)))
                 if (found[0] if found else 0) != expected:
                     raise Fenced(
                         "another writer moved the head",
@@ -106,8 +112,13 @@ class FileHead:
                         raise OSError(errno.ENOSPC, "half a slot was written")
                     if durable:
                         os.fdatasync(file)
+        except FileNotFoundError as error:
+            raise Fenced(
+                "the head is gone", where=str(self._path), expected=f"generation {expected}"
+            ) from error
         except OSError as error:
             raise StorageError("cannot move the head", where=str(self._path), got=error) from error
+        self._newest = max(self._newest, generation)
         return generation
 
     def damaged_slots(self) -> list[int]:
@@ -123,9 +134,10 @@ class FileHead:
         return damaged
 
     @contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _locked(self, *, may_create: bool) -> Iterator[int]:
         new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        # A head that was there and is gone is not begun again: the log would be forgotten.
+        file = os.open(self._path, os.O_RDWR | (os.O_CREAT if may_create else 0), 0o644)
         try:
             if new:
                 sync_folder(self._path.parent)
@@ -138,6 +150,14 @@ class FileHead:
 def _slot(generation: int, value: bytes) -> bytes:
     written = _HEADER.pack(_MAGIC, generation, len(value), _sum(generation, value)) + value
     return written.ljust(SLOT_BYTES, b"\0")
+
+
+def _split(written: bytes) -> list[bytes]:
+    return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
+
+
+def _newest_of(slots: list[bytes]) -> tuple[int, bytes] | None:
+    return max((s for s in map(_parse_slot, slots) if s is not None), default=None)
 
 
 def _parse_slot(written: bytes) -> tuple[int, bytes] | None:

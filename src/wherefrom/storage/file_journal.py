@@ -79,6 +79,7 @@ class FileJournal:
         if self._file is None or self._tail.length >= self._segment_bytes_max:
             self._start_segment()
         assert self._file is not None
+        self._need_untouched(self._file)
         pieces: list[bytes] = []
         frames: list[tuple[int, int]] = []
         length = self._tail.length
@@ -102,6 +103,30 @@ class FileJournal:
         self._tail = Tail(self._tail.size + len(records), self._tail.segment, length)
         self._keep_marks(frames)
         return self._tail
+
+    def _need_untouched(self, file: int) -> None:
+        """A segment that was removed, swapped or cut under us would swallow what we write."""
+        path = self._folder / self._tail.segment
+        mine = os.fstat(file)
+        try:
+            there = os.stat(path)
+        except OSError as error:
+            self._failed = f"{path.name}: {error}"
+        else:
+            if (there.st_dev, there.st_ino, there.st_size) == (
+                mine.st_dev,
+                mine.st_ino,
+                self._tail.length,
+            ):
+                return
+            self._failed = f"{path.name} is {there.st_size} bytes, or another file"
+        raise JournalFailed(
+            "somebody else changed the journal",
+            where=str(path),
+            expected=f"the file as we left it, {self._tail.length} bytes",
+            got=self._failed,
+            do="Run wherefrom log audit before the next start",
+        )
 
     def _write(self, written: bytes) -> None:
         assert self._file is not None
