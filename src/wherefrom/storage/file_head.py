@@ -114,7 +114,10 @@ class FileHead:
                         os.fdatasync(file)
         except FileNotFoundError as error:
             raise Fenced(
-                "the head is gone", where=str(self._path), expected=f"generation {expected}"
+                "another writer moved the head",
+                where=str(self._path),
+                expected=f"generation {expected}",
+                got="no head",
             ) from error
         except OSError as error:
             raise StorageError("cannot move the head", where=str(self._path), got=error) from error
