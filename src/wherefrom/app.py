@@ -38,7 +38,7 @@ from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.reader import LogReader
 from wherefrom.query.desk import Desk
 from wherefrom.storage.file_blobs import FileBlobs
-from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views.graph import GraphReader, GraphView
 
@@ -115,6 +115,9 @@ class DataFolder:
         write_secret(self.path / _PRODUCER_KEY, secrets.token_hex(32) + "\n")
         # Last: its presence says that everything above is there.
         write_secret(self.path / _LOG_VKEY, log_key.verifier_key(origin).to_text() + "\n")
+        # And their names: a power cut must not take the keys from under a log.
+        for folder in (self.path / "keys", self.path, self.path.parent):
+            sync_folder(folder)
 
     def need(self) -> None:
         """Raises NotFound unless there is a log here, SettingError if its keys are gone."""

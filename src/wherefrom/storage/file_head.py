@@ -112,6 +112,8 @@ class FileHead:
                         raise OSError(errno.ENOSPC, "half a slot was written")
                     if durable:
                         os.fdatasync(file)
+                if durable:  # an earlier process may have made the file and died before this
+                    sync_folder(self._path.parent)
         except FileNotFoundError as error:
             raise Fenced(
                 "another writer moved the head",
@@ -138,12 +140,9 @@ class FileHead:
 
     @contextmanager
     def _locked(self, *, may_create: bool) -> Iterator[int]:
-        new = not self._path.exists()
         # A head that was there and is gone is not begun again: the log would be forgotten.
         file = os.open(self._path, os.O_RDWR | (os.O_CREAT if may_create else 0), 0o644)
         try:
-            if new:
-                sync_folder(self._path.parent)
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file  # closing it gives the lock back
         finally:

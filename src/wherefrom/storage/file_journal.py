@@ -29,6 +29,7 @@ from wherefrom.storage.segment import (
     Frame,
     Segment,
     SegmentName,
+    parse_marks,
     parse_name,
     read_previous,
     write_all,
@@ -71,7 +72,15 @@ class FileJournal:
 
     def begin(self, *, epoch: int, tail: Tail) -> None:
         self._close_writer()
+        self._drop_torn_marks()
         self._epoch, self._tail, self._failed = epoch, tail, None
+
+    def _drop_torn_marks(self) -> None:
+        """A power cut may tear a side index, which nobody syncs; without it reading is right too."""
+        for path in self._folder.glob("*.idx"):
+            with contextlib.suppress(OSError, Corrupt):
+                if parse_marks(parse_name(path.stem + ".wfj"), path.read_bytes())[1]:
+                    path.unlink()
 
     def append(self, records: Sequence[Record]) -> Tail:
         if self._failed:
@@ -159,7 +168,9 @@ class FileJournal:
         try:
             os.pwrite(file, write_header(name, self._tail), 0)
             os.fdatasync(file)
+            # The folder's own name too, whoever made it: a power cut could take all of it.
             sync_folder(self._folder)
+            sync_folder(self._folder.parent)
             self._marks = os.open(path.with_suffix(".idx"), os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError as error:
             os.close(file)
