@@ -1,7 +1,7 @@
 """A disk under the real file adapters that fails and forgets, from a seed.
 
     pwrite ──► page cache ──fdatasync──► durable          power_cut: what was not made durable is
-    open   ──► a name     ──fsync(folder)──► durable      there, gone, or there in part, in any order
+    open   ──► a name     ──fsync(folder)──► durable      there, gone, or in part, in any order
 
 The files are real and what a process sees is right; ``LossyDisk`` remembers what was promised.
 What it does to a call:
@@ -112,7 +112,8 @@ class LossyDisk:
             # Such as a tile: what was there before, or the new one whole, or, if it was not
             # synced before it got its name, half of it.
             torn = [] if path in self._whole else [whole[: len(whole) // 2], b""]
-            path.write_bytes(self.chance.choice([old or b"", whole, *torn]))
+            before = [] if old is None else [old]
+            path.write_bytes(self.chance.choice([*before, whole, *torn]))
 
     def _files(self):
         return [p for p in sorted(self.folder.rglob("*")) if p.is_file()]
@@ -214,6 +215,8 @@ class LossyDisk:
             if folder is None:  # the folder itself has no slash behind it
                 folder = self.folder
             self._nameless = {p for p in self._nameless if p.parent != folder}
+            for path in [p for p in self._whole if p.parent == folder]:
+                self._durable[path] = path.read_bytes()
             if fault is not None:
                 raise Died("fsync of a folder")
         else:

@@ -76,7 +76,7 @@ class FileJournal:
         self._epoch, self._tail, self._failed = epoch, tail, None
 
     def _drop_torn_marks(self) -> None:
-        """A power cut may tear a side index, which nobody syncs; without it reading is right too."""
+        """A power cut may tear a side index, which nobody syncs; reading is right without it."""
         for path in self._folder.glob("*.idx"):
             with contextlib.suppress(OSError, Corrupt):
                 if parse_marks(parse_name(path.stem + ".wfj"), path.read_bytes())[1]:
