@@ -44,7 +44,7 @@ from wherefrom.log.logged import Position
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
-from wherefrom.storage.contracts import EMPTY, Blobs, Head, Journal, Record, Tail
+from wherefrom.storage.contracts import EMPTY, Blobs, Head, Journal, Record, Slotted, Tail
 from wherefrom.verify.verified import Verified
 
 TILES_SYNC_EVERY: Final = 65_536
@@ -119,14 +119,23 @@ class LogWriter:
 
     # -- opening
 
-    def open(self, *, extends: Checkpoint | None = None, afresh: bool = False) -> None:
+    def open(
+        self,
+        *,
+        extends: Checkpoint | None = None,
+        afresh: bool = False,
+        before_signing: Callable[[], None] = lambda: None,
+    ) -> None:
         """Recover, check what is stored against what was signed, and claim the next epoch.
 
         extends  a checkpoint from elsewhere that this log must begin with; lifts read-only
         afresh   believe no stored tile: make every one again from the entries
+        before_signing  called once all is recovered; what it raises leaves the log unsigned
         Raises Corrupt if stored bytes do not lead to the signed root; ReadOnly for a copy of a
         log without ``extends``; Fenced if another writer claims at the same time.
         """
+        if isinstance(self._head, Slotted):
+            self._head.need_newest()
         found = self._head.read()
         if found is not None:
             self._generation, self._state = found[0], states.parse(found[1])
@@ -135,6 +144,7 @@ class LogWriter:
             self._take_unsigned()
         if extends is not None:
             self._need_extends(extends)
+        before_signing()
         self._claim()
         self._fill_dedup()
 
@@ -299,10 +309,9 @@ class LogWriter:
     def stop(self, why: str) -> None:
         """Acknowledge nothing more, for a reason found elsewhere, such as damage in what is stored.
 
-        A batch under way is finished first.
+        A batch under way is finished. May be called from any thread.
         """
-        with self._lock:
-            self._stop(why)
+        self._stop(why)
 
     def _stop(self, why: str) -> None:
         if self._stopped is None:

@@ -5,6 +5,7 @@
     reader process   DIR/reader.sock: answers                ── ends ──► its fold ends
        │ forks, watches, leaves with it
     fold process     follows the log into the views
+    scrub process    now and then: reads the whole log, and stops the writer if it is damaged
 
 The reader holds the writer's end of a pipe, and its fold the reader's: when the other end is gone,
 however it went, they see it and leave.
@@ -28,6 +29,7 @@ from wherefrom.app import DataFolder, Served, open_recorder
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.serving.http import Tls, serve, spare_collections
+from wherefrom.serving.scrub import Scrub, need_whole_if_small
 
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
@@ -51,8 +53,14 @@ def up(
     folder.create()
     folder.ensure_admin_token()
     before(folder)
-    with open_recorder(folder, extends=extends, hands_over=True, on_stop=_say) as recorder:
-        reader = _ReaderProcess(folder)
+    with open_recorder(
+        folder,
+        extends=extends,
+        hands_over=True,
+        on_stop=_say,
+        before_signing=lambda: need_whole_if_small(folder),
+    ) as recorder:
+        reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
 
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
@@ -69,9 +77,11 @@ def up(
 
         try:
             reader.start()
+            scrub.start()
             serve(application, host=host, port=port, tls=tls, started=started)
         finally:
             folder.say_served(None)
+            scrub.stop()
             reader.stop()
 
 

@@ -65,7 +65,7 @@ class FileHead:
         newest, found = self._newest, None
         for _ in range(_READ_AGAIN):
             slots = self._slots()
-            if not newest and not any(slots):
+            if not newest and not any(slot.strip(b"\0") for slot in slots):
                 return None
             found = _newest_of(slots)
             if found is not None and found[0] >= newest:
@@ -127,16 +127,35 @@ class FileHead:
         return generation
 
     def damaged_slots(self) -> list[int]:
-        """Slots that hold something which is not whole, for an audit; none while one is written."""
+        """Slots that are cut, or hold something which is not whole; none while one is written."""
         damaged: list[int] = []
         for _ in range(_READ_AGAIN):
+            slots = self._slots()
             damaged = [
-                n for n, s in enumerate(self._slots()) if s.strip(b"\0") and not _parse_slot(s)
+                n
+                for n, s in enumerate(slots)
+                if (any(slots) and len(s) < SLOT_BYTES) or (s.strip(b"\0") and not _parse_slot(s))
             ]
             if not damaged:
                 break
             time.sleep(_PAUSE_S)
         return damaged
+
+    def need_newest(self) -> None:
+        """Raises Corrupt if so much is damaged that the newest state may be gone.
+
+        A crash may tear the slots that are written in turn, or the third one, never both kinds:
+        what is whole then is of the same epoch, and the journal shows what came after it.
+        """
+        damaged = self.damaged_slots()
+        if _DURABLE_SLOT in damaged and len(damaged) > 1:
+            raise Corrupt(
+                "the head was cut or changed, and its newest state may be gone",
+                where=str(self._path),
+                expected=f"{SLOTS} slots of {SLOT_BYTES} bytes",
+                got=f"slots {' and '.join(map(str, damaged))} are not whole",
+                do="Restore the file from a copy; the journal then shows what came after it",
+            )
 
     @contextmanager
     def _locked(self, *, may_create: bool) -> Iterator[int]:
@@ -163,7 +182,7 @@ def _newest_of(slots: list[bytes]) -> tuple[int, bytes] | None:
 
 
 def _parse_slot(written: bytes) -> tuple[int, bytes] | None:
-    if len(written) < _HEADER.size:
+    if len(written) < SLOT_BYTES:
         return None
     magic, generation, length, digest = _HEADER.unpack_from(written)
     value = written[_HEADER.size : _HEADER.size + length]
