@@ -144,13 +144,14 @@ class DataFolder:
 
     def need_head(self) -> None:
         """Raises Corrupt for a journal without a head: a new one would begin the log again."""
-        head = self.path / "head"
-        if any((self.path / "journal").glob("*.wfj")) and not (
-            head.exists() and head.stat().st_size
-        ):
+        try:
+            begun = FileHead(self.path).read() is not None
+        except Corrupt:
+            return  # told by whoever reads it
+        if not begun and any((self.path / "journal").glob("*.wfj")):
             raise Corrupt(
                 "the head of this log is missing, and only it says what of the journal counts",
-                where=str(head),
+                where=str(self.path / "head"),
                 do="Restore the file from a copy; the journal then shows what came after it",
             )
 
