@@ -148,6 +148,12 @@ class DataFolder:
             begun = FileHead(self.path).read() is not None
         except Corrupt:
             return  # told by whoever reads it
+        if not begun and self.importing.exists():
+            raise Corrupt(
+                "an import into this directory was not finished",
+                where=str(self.path),
+                do="Run wherefrom log import again",
+            )
         if not begun and any((self.path / "journal").glob("*.wfj")):
             raise Corrupt(
                 "the head of this log is missing, and only it says what of the journal counts",
@@ -156,6 +162,11 @@ class DataFolder:
             )
 
     # -- what lies in it
+
+    @property
+    def importing(self) -> Path:
+        """There while an import is under way, or was interrupted."""
+        return self.path / "importing"
 
     def log_vkey(self) -> VerifierKey:
         """The verifier key of the checkpoints, named after the origin."""

@@ -11,6 +11,7 @@ Sizes:  a view is folded again at about 10,000 records a second
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,7 +29,12 @@ from wherefrom.keys.ed25519 import spki_der
 from wherefrom.log.audit import Progress, Report, audit
 from wherefrom.log.audit_piece import Problem, read_own
 from wherefrom.log.decisions import check_saved
+from wherefrom.log.logged import Position
 from wherefrom.log.reader import LogReader
+from wherefrom.log.restore import restore
+from wherefrom.storage.file_blobs import FileBlobs
+from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.graph.dump import Line, dump
 
@@ -111,6 +117,40 @@ def recover_folder(
     except Error as error:
         refused = error
     return Recovered(made, refused, audit_folder(folder, progress=progress))
+
+
+def import_folder(
+    folder: DataFolder, export: Path, *, progress: Progress | None = None
+) -> Position:
+    """Make the log of a directory again from an export with contents.
+
+    The keys of the log are in ``folder`` already, from a copy; a log is not. What an import that
+    was interrupted left is removed first. Raises as ``restore``, and NotFound without keys.
+    """
+    folder.need()
+    with folder.held():
+        head = FileHead(folder.path)
+        if head.read() is None and folder.importing.exists():
+            shutil.rmtree(folder.path / "journal", ignore_errors=True)
+            shutil.rmtree(folder.path / "tile", ignore_errors=True)
+        else:
+            folder.need_head()
+        if head.read() is None:
+            folder.importing.touch()
+        journal = FileJournal(folder.path / "journal")
+        try:
+            position = restore(
+                export,
+                log_key=folder.log_vkey(),
+                journal=journal,
+                blobs=FileBlobs(folder.path),
+                head=head,
+                progress=progress,
+            )
+        finally:
+            journal.close()
+        folder.importing.unlink(missing_ok=True)
+    return position
 
 
 def need_whole(folder: DataFolder, *, processes: int | None = None) -> None:

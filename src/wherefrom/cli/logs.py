@@ -124,12 +124,14 @@ def _show_report(report: Report) -> None:
 
 @log.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--contents", is_flag=True, help="Also what the entries commit to: a whole backup.")
 @placed_locally
-def export(folder: Path, where: Where, as_json: bool) -> int:
+def export(folder: Path, contents: bool, where: Where, as_json: bool) -> int:
     """Write the log to DIR as static files.
 
     They are tiles and a checkpoint, for any tlog-tiles client. A second export to the same DIR
-    writes only what is new.
+    writes only what is new. With --contents everybody who reads DIR can read the records, and
+    `wherefrom log import` makes the log again from it.
     """
     from wherefrom.app import open_log
     from wherefrom.cli.local import need_log
@@ -137,12 +139,37 @@ def export(folder: Path, where: Where, as_json: bool) -> int:
 
     reader = open_log(need_log(where.data))
     with _progress("exporting") as progress:
-        position = run(reader, folder, progress=progress)
+        position = run(reader, folder, contents=contents, progress=progress)
     if as_json:
         write_json({"folder": str(folder), "size": position.size, "root": position.root.hex()})
     else:
         size = count(position.size, "entry", "entries")
         click.echo(f"{folder}: {reader.origin}, {size}, root {position.root.hex()}")
+    return YES
+
+
+@log.command(name="import")
+@click.argument("export", metavar="EXPORT", type=click.Path(path_type=Path))
+@placed_locally
+def import_(export: Path, where: Where, as_json: bool) -> int:
+    """Make a log again from an export with contents.
+
+    The directory holds the folder keys of the log, from a copy, and no log. Everything is checked
+    against the checkpoint, and that against the log's key. What was made is a copy: it takes
+    writes once `wherefrom up --extends FILE` has shown it a checkpoint.
+    """
+    from wherefrom.cli.local import need_log
+    from wherefrom.upkeep import import_folder
+
+    folder = need_log(where.data)
+    with _progress("importing") as progress:
+        position = import_folder(folder, export, progress=progress)
+    if as_json:
+        write_json({"origin": folder.origin, "size": position.size, "root": position.root.hex()})
+    else:
+        size = count(position.size, "entry", "entries")
+        click.echo(f"{folder.path}: {folder.origin}, {size}, root {position.root.hex()}")
+        click.echo("It takes writes once it extends a checkpoint: wherefrom up --extends FILE")
     return YES
 
 

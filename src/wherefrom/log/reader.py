@@ -126,6 +126,10 @@ class LogReader:
             raise NotFound(f"no entry {index}", expected=f"an index below {tail.size}")
         return next(self._journal.records(tail=tail, first=index, limit=index + 1))
 
+    def records(self, first: int, limit: int) -> Iterator[Record]:
+        """Entries in order, with nonces and contents; those erased are None."""
+        return self._journal.records(tail=self._tail(), first=first, limit=limit)
+
     def entries(self, first: int, limit: int) -> Iterator[bytes]:
         """The canonical bytes of entries in order."""
         return self._journal.entries(tail=self._tail(), first=first, limit=limit)
