@@ -3,12 +3,16 @@
 import random
 import shutil
 
+import msgspec
 import pytest
 
 from tests.served import ServerProcess, event_bytes, run_up
 from tests.unit.cli.running import run
 from wherefrom.app import DataFolder, open_log, open_recorder
 from wherefrom.collect.principals import local
+from wherefrom.formats import checkpoint
+from wherefrom.formats import note as notes
+from wherefrom.log.compare import Fork, check_fork
 
 EVENTS = 700
 ERASED = (5, 300)
@@ -84,6 +88,28 @@ def test_a_copied_directory_becomes_the_same_log_again(folder, tmp_path):
     note = tmp_path / "note"
     note.write_bytes(before[0])
     need_serving(copy, note, before=before)
+
+
+@pytest.mark.parametrize("more", [1, 3])
+def test_two_copies_that_were_both_made_writable_are_found_out(folder, tmp_path, more):
+    copy, note = DataFolder(tmp_path / "again"), tmp_path / "note"
+    shutil.copytree(folder.path, copy.path)
+    before = open_log(folder).checkpoint
+    signed = checkpoint.parse(notes.parse(before).text)
+    with open_recorder(copy, extends=signed) as recorder:  # what an operator must not do
+        recorder.record([event_bytes(n) for n in range(4000, 4000 + more)], principal=local(0))
+    with open_recorder(folder) as recorder:
+        recorder.record([event_bytes(n) for n in range(5000, 5003)], principal=local(0))
+    note.write_bytes(open_log(copy).checkpoint)
+    ran = run("log", "compare", note, "--json", data=folder.path)
+    assert ran.code == 1
+    (finding,) = ran.json["findings"]
+    if more == 3:
+        assert (finding["result"], len(finding["proof"])) == ("split", 2)
+    else:
+        assert finding["result"] == "inconsistent"
+        (fork,) = finding["forks"]
+        check_fork(msgspec.convert(fork, Fork), log_key=folder.log_vkey())
 
 
 def test_a_copy_that_is_older_than_the_checkpoint_stays_read_only(folder, tmp_path):
