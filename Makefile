@@ -2,6 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8474
 SECONDS ?= 300
+KILLS ?= 300
+SEED := $(or $(SEED),$(shell date +%s))
+MINUTES ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -9,7 +12,7 @@ INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_FUZZ := $(VENV)/.installed-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench bench-growth bench-load bench-quick floors clean
+.PHONY: help run test check fuzz crash bench bench-growth bench-load bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -37,6 +40,11 @@ check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against cod
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -p no:cacheprovider tests/docs
+
+crash: $(INSTALLED_TEST) ## kill real servers (KILLS=300 SEED=random MINUTES=60) and play 20,000 histories
+	WHEREFROM_KILLS=$(KILLS) WHEREFROM_KILL_SEED=$(SEED) WHEREFROM_KILL_MINUTES=$(MINUTES) \
+	WHEREFROM_KILL_ROUNDS=$(KILLS) WHEREFROM_SEEDS=20000 WHEREFROM_SEED_FIRST=$(SEED) \
+	$(BIN)/python -m pytest -s -v --timeout 0 tests/simulation
 
 floors: $(INSTALLED_TEST) ## print the import graph, floor by floor
 	$(BIN)/python -m tests.floors

@@ -155,9 +155,10 @@ class Inside:
 class ServerProcess:
     """``wherefrom up``; leaving the block ends it, and asserts that nothing of it is left."""
 
-    def __init__(self, data, *options, env=None, preexec=None):
+    def __init__(self, data, *options, env=None, program=(WHEREFROM,), preexec=None):
         self._preexec = preexec
         self.data = Path(data)
+        self._program = program
         self._options = ["--port", "0", *options]
         self._environment = {**os.environ, **(env or {})}
 
@@ -178,7 +179,7 @@ class ServerProcess:
         self.errors_path = self.data.with_name(self.data.name + ".stderr")
         with open(self.errors_path, "ab") as errors:
             self.process = subprocess.Popen(
-                [*self._command(), "up", "--data", self.data, *self._options],
+                [*self._program, "up", "--data", self.data, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

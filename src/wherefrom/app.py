@@ -11,6 +11,7 @@ Writing: one process holds DIR/lock.   Reading: any number, at the newest signed
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -18,14 +19,14 @@ import secrets
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
-from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
+from wherefrom.errors import Corrupt, Malformed, NotFound, SettingError, Unavailable
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps
 from wherefrom.formats.checkpoint import Checkpoint
@@ -38,7 +39,7 @@ from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.reader import LogReader
 from wherefrom.query.desk import Desk
 from wherefrom.storage.file_blobs import FileBlobs
-from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views.graph import GraphReader, GraphView
 
@@ -51,6 +52,10 @@ _SERVICE_KEY = "keys/service.key"
 _PRODUCER_KEY = "keys/producer.key"
 # FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long); it gives 4 bytes all the same.
 _GET_GENERATION: Final = 0x80007601 | struct.calcsize("l") << 16
+
+
+def _check_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
 def now() -> str:
@@ -98,9 +103,15 @@ class DataFolder:
             if not self.exists():  # another process may just have made them
                 self._make_keys(origin)
 
+    @property
+    def is_orphan(self) -> bool:
+        """Is there a log whose keys are gone?"""
+        left = (self.path / "head").exists() or (self.path / "journal").exists()
+        return left and not self.exists()
+
     def need_no_orphan(self) -> None:
         """Raises SettingError for a log without its keys: new ones could never open it."""
-        if (self.path / "head").exists() or (self.path / "journal").exists():
+        if self.is_orphan:
             raise SettingError(
                 "the keys of this log are missing",
                 where=str(self.path / "keys"),
@@ -112,9 +123,14 @@ class DataFolder:
         log_key, service_key = SigningKey.generate(), SigningKey.generate()
         write_secret(self.path / _LOG_KEY, log_key.to_skey_text(origin) + "\n")
         write_secret(self.path / _SERVICE_KEY, service_key.to_skey_text("service") + "\n")
-        write_secret(self.path / _PRODUCER_KEY, secrets.token_hex(32) + "\n")
+        producer_key = secrets.token_hex(32)
+        line = f"{producer_key} {_check_of(producer_key)}\n"
+        write_secret(self.path / _PRODUCER_KEY, line)
         # Last: its presence says that everything above is there.
         write_secret(self.path / _LOG_VKEY, log_key.verifier_key(origin).to_text() + "\n")
+        # And their names: a power cut must not take the keys from under a log.
+        for folder in (self.path / "keys", self.path, self.path.parent):
+            sync_folder(folder)
 
     def need(self) -> None:
         """Raises NotFound unless there is a log here, SettingError if its keys are gone."""
@@ -126,7 +142,31 @@ class DataFolder:
                 do="Start one with: wherefrom up, or record something with --data",
             )
 
+    def need_head(self) -> None:
+        """Raises Corrupt for a journal without a head: a new one would begin the log again."""
+        try:
+            begun = FileHead(self.path).read() is not None
+        except Corrupt:
+            return  # told by whoever reads it
+        if not begun and self.importing.exists():
+            raise Corrupt(
+                "an import into this directory was not finished",
+                where=str(self.path),
+                do="Run wherefrom log import again",
+            )
+        if not begun and any((self.path / "journal").glob("*.wfj")):
+            raise Corrupt(
+                "the head of this log is missing, and only it says what of the journal counts",
+                where=str(self.path / "head"),
+                do="Restore the file from a copy; the journal then shows what came after it",
+            )
+
     # -- what lies in it
+
+    @property
+    def importing(self) -> Path:
+        """There while an import is under way, or was interrupted."""
+        return self.path / "importing"
 
     def log_vkey(self) -> VerifierKey:
         """The verifier key of the checkpoints, named after the origin."""
@@ -158,12 +198,16 @@ class DataFolder:
 
     def producer_key(self) -> bytes:
         """The secret under which principals are hashed."""
-        secret = self._secret(_PRODUCER_KEY)
-        if not re.fullmatch("[0-9a-f]{64}", secret):
+        # The check came later; without it a changed digit would give everybody another name.
+        found = re.fullmatch("([0-9a-f]{64})(?: ([0-9a-f]{8}))?", self._secret(_PRODUCER_KEY))
+        if found is None or found[2] not in (None, _check_of(found[1])):
             raise SettingError(
-                "a key file is broken", where=_PRODUCER_KEY, expected="64 hex digits"
+                "a key file is broken",
+                where=_PRODUCER_KEY,
+                expected="64 hex digits, a space and the first 8 of their SHA-256",
+                do="Restore it from a copy",
             )
-        return bytes.fromhex(secret)
+        return bytes.fromhex(found[1])
 
     @property
     def tokens(self) -> TokenFile:
@@ -257,11 +301,15 @@ def open_recorder(
     extends: Checkpoint | None = None,
     afresh: bool = False,
     hands_over: bool = False,
+    on_stop: Callable[[str], None] = lambda why: None,
+    before_signing: Callable[[], None] = lambda: None,
 ) -> Iterator[Recorder]:
     """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt.
 
     afresh      make tiles and indexes again from the entries, whatever is stored of them
     hands_over  somebody folds beside this writer: leave the facts of each record for it
+    on_stop     is told why, if the writer stops for good
+    before_signing  looks at the recovered directory once more, and raises to leave it alone
     """
     # Most commands only read: they need not wait for what only writing imports (numpy, above all).
     from wherefrom.log.recorder import Recorder
@@ -269,6 +317,7 @@ def open_recorder(
 
     folder.need()
     with folder.held():
+        folder.need_head()
         # Made even where nobody folds: what an earlier server left is gone before an erasure.
         handing_over = HandingOver(folder.handed_path)
         if afresh:
@@ -283,8 +332,9 @@ def open_recorder(
             home=folder.home(),
             dedup_folder=folder.path / "dedup",
             handing_over=handing_over if hands_over else None,
+            on_stop=on_stop,
         )
-        writer.open(extends=extends, afresh=afresh)
+        writer.open(extends=extends, afresh=afresh, before_signing=before_signing)
         recorder = Recorder(
             writer,
             decisions=Decisions(folder.path / "decisions.json"),

@@ -31,7 +31,7 @@ VERBS = dict(verbs())
 
 def options_of(command: click.Command) -> set[str]:
     options = (p for p in command.params if isinstance(p, click.Option))
-    return {name for option in options for name in option.opts}
+    return {name for option in options for name in (*option.opts, *option.secondary_opts)}
 
 
 def test_the_page_has_a_section_for_every_verb_and_for_no_other() -> None:

@@ -17,7 +17,7 @@ from tests.paths import REPOSITORY
 from tests.simulation.driver import SEGMENT_BYTES_MAX
 from tests.simulation.model import Promises
 
-ROUNDS = int(os.environ.get("WHEREFROM_KILL_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("WHEREFROM_KILL_ROUNDS", "24"))
 SEED = int(os.environ.get("WHEREFROM_KILL_SEED", "1"))
 LIFE_S_MAX = 0.35
 

@@ -3,36 +3,58 @@
     senders ──► POST, each answer into the ledger ──► SIGKILL ──► start again on the directory
                         └ indexes, receipts, checkpoints ─── must all still hold ──┘
 
-``WHEREFROM_KILL_HTTP_ROUNDS`` sets how often (12), ``WHEREFROM_KILL_SEED`` the moments; a failure
-names both.
+A life of the server has up to two kills of one of its helpers (reader, fold, judge), which must
+cost no record, and ends with the kill of the writer alone or of every process at once; some end
+while the server starts. The views are compared with a rebuild from entry 0 every few lives.
+
+``WHEREFROM_KILLS`` sets how many (16), ``WHEREFROM_KILL_MINUTES`` for how long at most,
+``WHEREFROM_KILL_SEED`` the moments; a failure names the seed and the life. ``make crash`` runs
+hundreds.
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import os
 import random
+import signal
+import tempfile
 import threading
 import time
+from collections import Counter
+from pathlib import Path
 
 import httpx
 
-from tests.served import ServerProcess, event_bytes, wait_gone
+from tests.served import (
+    ServerProcess,
+    children,
+    command_line,
+    event_bytes,
+    family_of,
+    wait_gone,
+)
 from tests.unit.api.test_admin import a_key, signed
-from wherefrom.app import DataFolder, fold_views, open_log
+from wherefrom.app import DataFolder, open_log
 from wherefrom.formats import checkpoint, note, tlog_proof
+from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.keys.ed25519 import check_note
+from wherefrom.log.audit import audit
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency, verify_inclusion
-from wherefrom.views.graph import GraphReader
+from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.graph.dump import dump
 
-ROUNDS = int(os.environ.get("WHEREFROM_KILL_HTTP_ROUNDS", "12"))
+KILLS = int(os.environ.get("WHEREFROM_KILLS", "16"))
+MINUTES = float(os.environ.get("WHEREFROM_KILL_MINUTES", "inf"))
 SEED = int(os.environ.get("WHEREFROM_KILL_SEED", "1"))
 SENDERS = 5
-LIFE_S_MAX = 0.6
+LIFE_S_MAX = 0.4
+LIVES_A_LOG = 6
+VIEWS_EVERY = 3
 SMALL_BATCHES = (1, 1, 1, 5, 12, 20)
-LARGE_BATCHES = (1, 50, 200)  # judged by processes of their own, which take a while to start
+LARGE_BATCHES = (1, 30, 80)  # judged by processes of their own, which take a while to start
 ASKED_OVER_HTTP = 10
 
 
@@ -98,7 +120,11 @@ class Sender(threading.Thread):
     def _send(self, client):
         chosen = self._chosen
         if chosen.random() < 0.1:
-            self._ledger.saw(client.get("/checkpoint").content)
+            answer = client.get("/checkpoint")
+            if answer.status_code == 200:
+                self._ledger.saw(answer.content)
+            elif answer.status_code != 503:  # the reader may have been killed this moment
+                self._ledger.broken.append(f"{answer.status_code}: {answer.text}")
             return
         contents = [self._new() for _ in range(chosen.choice(self._batches))]
         contents += self._ledger.some(chosen, chosen.choice([0, 0, 1, 3]))
@@ -117,14 +143,48 @@ class Sender(threading.Thread):
             self._ledger.broken.append(f"{answer.status_code}: {answer.text}")
 
 
-def live_once(server, ledger, key, *, name, chosen):
+def helper(server, kind):
+    """A process of the server that is not its writer, or None while there is none."""
+    reader = server.reader_pid()
+    if kind == "reader" or reader is None:
+        return reader
+    if kind == "fold":
+        return next(iter(children(reader)), None)
+    found = children(server.pid)
+    return next((pid for pid in found if b"verify.judging" in command_line(pid)), None)
+
+
+def kill_helper(server, chosen, killed):
+    kind = chosen.choice(["reader", "fold", "judge"])
+    pid = helper(server, kind)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed[kind] += 1
+
+
+def live_once(server, ledger, key, *, name, chosen, killed):
     """A life under load, ended by SIGKILL; nothing that the server started may outlive it."""
-    batches = chosen.choice([SMALL_BATCHES, SMALL_BATCHES, LARGE_BATCHES])
+    large = chosen.random() < 0.4
+    batches = LARGE_BATCHES if large else SMALL_BATCHES
     senders = [Sender(server, ledger, f"{name} sender {n}", key, batches) for n in range(SENDERS)]
     for sender in senders:
         sender.start()
-    time.sleep(chosen.uniform(0, LIFE_S_MAX) + (1.0 if batches is LARGE_BATCHES else 0))
-    family = server.kill()
+    if large:
+        time.sleep(0.8)
+    for _ in range(chosen.choice([0, 1, 2])):
+        time.sleep(chosen.uniform(0, LIFE_S_MAX / 2))
+        kill_helper(server, chosen, killed)
+    time.sleep(chosen.uniform(0, LIFE_S_MAX))
+    assert all(sender.is_alive() for sender in senders), "a helper's death cost a connection"
+    whole = chosen.random() < 0.3
+    family = family_of(server.pid)
+    if whole:  # as if the machine had stopped them all
+        for pid in [*family, server.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    family |= server.kill()
+    killed["all at once" if whole else "writer"] += 1
     for sender in senders:
         sender.join()
     assert wait_gone(family), "a process outlived the server"
@@ -208,8 +268,8 @@ def check_receipts(folder, ledger):
     return checked
 
 
-def lines_of(folder):
-    reader = GraphReader(folder.graph_path)
+def lines_of(path):
+    reader = GraphReader(path)
     try:
         with reader.snapshot() as snapshot:
             return list(dump(snapshot))
@@ -217,40 +277,112 @@ def lines_of(folder):
         reader.close()
 
 
+def check_the_views(client, folder):
+    """The view has followed every life, and says what a view from entry 0 says."""
+    until = time.monotonic() + 60
+    while (said := client.get("/v1/log")).status_code != 200 or (
+        said.json()["views"]["graph"] < said.json()["size"]
+    ):
+        assert time.monotonic() < until, said.text
+        time.sleep(0.02)
+    with tempfile.TemporaryDirectory(dir=folder.path.parent) as aside:
+        path = Path(aside) / "graph.db"
+        with GraphView.open(path, facts_of=facts_of, facts_version=FACTS_VERSION) as view:
+            view.fold(open_log(folder))
+        assert lines_of(folder.graph_path) == lines_of(path)
+
+
+class Log:
+    """One directory, its server and what was promised about it."""
+
+    def __init__(self, path):
+        self.ledger, (self.key, self.pem) = Ledger(), a_key()
+        self.folder = DataFolder(path)
+        self.server = ServerProcess(path)
+        self.receipts = 0
+
+    def trust_the_key(self):
+        with self.server.client() as client:  # from here on a part is signed by a known key
+            client.post("/v1/keys", json={"action": "trust", "pem": self.pem.strip()})
+
+    def check(self, chosen, *, views):
+        self.receipts += check_receipts(self.folder, self.ledger)
+        log = check_the_stored_log(self.folder, self.ledger)
+        with self.server.client() as client:
+            now = check_over_http(client, self.folder, self.ledger, chosen)
+            if views:
+                check_the_views(client, self.folder)
+        assert now.size >= log.size
+        assert self.ledger.broken == []
+        assert "Traceback" not in self.server.errors(), self.server.errors()
+
+    def end(self):
+        assert self.server.terminate()[0] == 0
+        check_the_stored_log(self.folder, self.ledger)
+        assert audit(open_log(self.folder), dedup_folder=self.folder.path / "dedup").problems == []
+
+
+def live(log, chosen, killed, views, *, lives, name):
+    """Lives on one directory, until it had enough or all kills are done; returns how many."""
+    done = 0
+    with log.server:
+        while done < lives and killed.total() < KILLS and time.monotonic() < views.until:
+            context = f"life {done} of {name}"
+            try:
+                if done == 2:
+                    log.trust_the_key()
+                live_once(
+                    log.server, log.ledger, log.key, name=context, chosen=chosen, killed=killed
+                )
+                if chosen.random() < 0.2:
+                    die_while_starting(log.server, chosen)
+                    killed["while starting"] += 1
+                log.server.start()
+                done += 1
+                log.check(chosen, views=views.is_due())
+            except BaseException as error:
+                error.add_note(f"{context}; kills so far: {dict(killed)}")
+                raise
+        with log.server.client() as client:
+            check_the_views(client, log.folder)
+            views.compared += 1
+        log.end()
+    return done
+
+
+class Views:
+    """When to compare, how often it was done, and when to stop."""
+
+    def __init__(self):
+        self.compared = self.asked = 0
+        self.until = time.monotonic() + 60 * MINUTES
+
+    def is_due(self):
+        self.asked += 1
+        due = self.asked % VIEWS_EVERY == 0
+        self.compared += due
+        return due
+
+
 def test_no_promise_breaks_however_often_a_serving_process_is_killed(tmp_path):
-    print(f"seed {SEED}, {ROUNDS} rounds")
-    chosen = random.Random(f"sigkill http {SEED}")
-    ledger, (key, pem) = Ledger(), a_key()
-    server, folder = ServerProcess(tmp_path / "data"), DataFolder(tmp_path / "data")
-    receipts = 0
-    with server:
-        for number in range(ROUNDS):
-            context = f"round {number} of seed {SEED}"
-            if number == 2:
-                with server.client() as client:  # from here on a part is signed by a known key
-                    client.post("/v1/keys", json={"action": "trust", "pem": pem.strip()})
-            live_once(server, ledger, key, name=context, chosen=chosen)
-            if chosen.random() < 0.2:
-                die_while_starting(server, chosen)
-            server.start()
-            receipts += check_receipts(folder, ledger)
-            log = check_the_stored_log(folder, ledger)
-            with server.client() as client:
-                now = check_over_http(client, folder, ledger, chosen)
-            assert now.size >= log.size
-            assert ledger.broken == [], context
-            assert "Traceback" not in server.errors(), server.errors()
-        print(f"{len(ledger.index_of)} acknowledged, {receipts} receipts, {log.size} entries")
-        assert len(ledger.index_of) > 50 * ROUNDS
-        # The view has followed every life, and says what a view from entry 0 says.
-        with server.client() as client:
-            until = time.monotonic() + 30
-            while (said := client.get("/v1/log").json())["views"]["graph"] < said["size"]:
-                assert time.monotonic() < until, said
-                time.sleep(0.02)
-        assert server.terminate()[0] == 0
-    check_the_stored_log(folder, ledger)
-    followed = lines_of(folder)
-    fold_views(folder, open_log(folder), rebuild=True)
-    rebuilt = lines_of(folder)
-    assert followed == rebuilt
+    print(f"\nseed {SEED}, {KILLS} kills, {MINUTES} minutes at most")
+    chosen, began = random.Random(f"sigkill http {SEED}"), time.monotonic()
+    killed, views = Counter(), Views()
+    lives = logs = acknowledged = receipts = entries = 0
+    while killed.total() < KILLS and time.monotonic() < views.until:
+        name = f"log {logs} of seed {SEED}"
+        log = Log(tmp_path / f"data{logs}")
+        lives += live(log, chosen, killed, views, lives=LIVES_A_LOG, name=name)
+        logs += 1
+        acknowledged += len(log.ledger.index_of)
+        receipts += log.receipts
+        entries += open_log(log.folder).size
+        took = time.monotonic() - began
+        print(
+            f"seed {SEED}: {killed.total()} kills {dict(killed)} in {lives} lives of {logs} logs; "
+            f"{acknowledged} records acknowledged, {entries} stored, {receipts} receipts verified, "
+            f"views compared {views.compared} times; {took:.0f} s",
+            flush=True,
+        )
+    assert acknowledged > 20 * lives, "nothing much was acknowledged"
+    assert min(killed["writer"], killed["all at once"]) > 0 or KILLS < 40

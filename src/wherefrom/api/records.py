@@ -115,6 +115,20 @@ class Intake:
                 outcomes.append(refused(error))
         return outcomes, verified
 
+    async def commit(self, verified: list[Verified], *, prove: bool) -> Committed:
+        """Put them in the queue, behind what must be said of the clock. Raises as ``submit``."""
+        notes = self.recorder.clock_notes()
+        if not notes.records:
+            return await self.group.submit(verified, prove=prove)
+        try:
+            done = await self.group.submit([*notes.records, *verified], prove=prove)
+        except BaseException:
+            notes.put_back()
+            raise
+        count = len(notes.records)
+        paths = None if done.paths is None else done.paths[count:]
+        return Committed(done.receipts[count:], done.checkpoint, paths)
+
     def count(self, principal: Principal, fates: Fates) -> None:
         """Count what became of a principal's records; refusals are summed for the log."""
         for (status, code), number in fates.counts.items():
@@ -217,7 +231,7 @@ async def _take_pieces(
         outcomes, verified = await intake.judge(pieces, principal, only)
         if not verified:
             return _items(outcomes, None)
-        committed = await intake.group.submit(verified, prove=prove)
+        committed = await intake.commit(verified, prove=prove)
     if intake.needs_verdicts(verified, committed):
         await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
     return _items(outcomes, committed)

@@ -23,7 +23,7 @@ from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
 from wherefrom.collect.principals import TokenFile
-from wherefrom.errors import Unavailable
+from wherefrom.errors import JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
 
@@ -48,6 +48,10 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
+        if recorder.writer.stopped is not None:
+            raise JournalFailed(
+                "the log takes nothing more", got=recorder.writer.stopped, do="Restart the server"
+            )
         await proxy.get("/readyz")
         return PlainTextResponse("ready\n")
 

@@ -53,20 +53,26 @@ def status(where: Where, as_json: bool) -> int:
 
 
 @log.command()
+@click.option(
+    "--views/--no-views", default=None,
+    help="Fold the views anew and compare; without it, only for a small log.",
+)  # fmt: skip
 @placed_locally
-def audit(where: Where, as_json: bool) -> int:
+def audit(views: bool | None, where: Where, as_json: bool) -> int:
     """Read the whole log and name everything that is damaged.
 
-    Entries, contents, nonces, tiles, checkpoint and indexes are read from the directory, also
-    while a server writes there. Exits 1 if there is any problem.
+    Entries, contents, nonces, tiles, checkpoint, indexes, keys and views are read from the
+    directory, also while a server writes there. Exits 1 if there is any problem.
     """
-    from wherefrom.app import log_at_rest
+    from wherefrom.app import DataFolder
     from wherefrom.cli.local import need_log
-    from wherefrom.log.audit import audit as run
+    from wherefrom.upkeep import audit_folder
 
-    folder = need_log(where.data)
+    folder = DataFolder(where.data)
+    if not folder.is_orphan:  # a log without its keys is a finding, not a place without a log
+        need_log(where.data)
     with _progress("auditing") as progress:
-        report = run(log_at_rest(folder), dedup_folder=folder.path / "dedup", progress=progress)
+        report = audit_folder(folder, views=views, progress=progress)
     if as_json:
         write_json(report)
     else:
@@ -75,33 +81,30 @@ def audit(where: Where, as_json: bool) -> int:
 
 
 @log.command()
+@click.option(
+    "--extends", type=click.Path(path_type=Path), metavar="FILE",
+    help="A checkpoint that a restored log must extend.",
+)  # fmt: skip
 @placed_locally
-def recover(where: Where, as_json: bool) -> int:
+def recover(extends: Path | None, where: Where, as_json: bool) -> int:
     """Make tiles, indexes and views again from the entries.
 
     For a directory whose audit found damage. What the entries still prove is made again and
-    checked against the signed root; then the log is audited, and what cannot be saved is named.
+    checked against the signed root; then everything is audited, and what cannot be saved is named.
     No server may hold the directory. Exits 1 if damage remains.
     """
-    from wherefrom.app import fold_views, log_at_rest, open_log, open_recorder
     from wherefrom.cli.local import need_log
-    from wherefrom.errors import Corrupt
-    from wherefrom.log.audit import audit as run
+    from wherefrom.cli.up import read_checkpoint
+    from wherefrom.upkeep import recover_folder
 
     folder = need_log(where.data)
-    made: list[str] = []
-    try:
-        with open_recorder(folder, afresh=True):
-            made += ["tiles", "indexes"]
-        fold_views(folder, open_log(folder), rebuild=True)
-        made.append("views")
-    except Corrupt as error:
-        warn(f"not everything could be made again: {error}")
+    signed = read_checkpoint(extends, folder) if extends is not None else None
     with _progress("auditing") as progress:
-        report = run(log_at_rest(folder), dedup_folder=folder.path / "dedup", progress=progress)
+        made, refused, report = recover_folder(folder, extends=signed, progress=progress)
+    if refused is not None:
+        warn(f"not everything could be made again: {refused}")
     if as_json:
-        answer = {"entries": report.entries, "rebuilt": made, "problems": report.problems}
-        write_json(answer)
+        write_json({"entries": report.entries, "rebuilt": made, "problems": report.problems})
     else:
         click.echo(f"made again from the entries: {', '.join(made) or 'nothing'}")
         _show_report(report)
@@ -121,12 +124,14 @@ def _show_report(report: Report) -> None:
 
 @log.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--contents", is_flag=True, help="Also what the entries commit to: a whole backup.")
 @placed_locally
-def export(folder: Path, where: Where, as_json: bool) -> int:
+def export(folder: Path, contents: bool, where: Where, as_json: bool) -> int:
     """Write the log to DIR as static files.
 
     They are tiles and a checkpoint, for any tlog-tiles client. A second export to the same DIR
-    writes only what is new.
+    writes only what is new. With --contents everybody who reads DIR can read the records, and
+    `wherefrom log import` makes the log again from it.
     """
     from wherefrom.app import open_log
     from wherefrom.cli.local import need_log
@@ -134,12 +139,37 @@ def export(folder: Path, where: Where, as_json: bool) -> int:
 
     reader = open_log(need_log(where.data))
     with _progress("exporting") as progress:
-        position = run(reader, folder, progress=progress)
+        position = run(reader, folder, contents=contents, progress=progress)
     if as_json:
         write_json({"folder": str(folder), "size": position.size, "root": position.root.hex()})
     else:
         size = count(position.size, "entry", "entries")
         click.echo(f"{folder}: {reader.origin}, {size}, root {position.root.hex()}")
+    return YES
+
+
+@log.command(name="import")
+@click.argument("export", metavar="EXPORT", type=click.Path(path_type=Path))
+@placed_locally
+def import_(export: Path, where: Where, as_json: bool) -> int:
+    """Make a log again from an export with contents.
+
+    The directory holds the folder keys of the log, from a copy, and no log. Everything is checked
+    against the checkpoint, and that against the log's key. What was made is a copy: it takes
+    writes once `wherefrom up --extends FILE` has shown it a checkpoint.
+    """
+    from wherefrom.cli.local import need_log
+    from wherefrom.upkeep import import_folder
+
+    folder = need_log(where.data)
+    with _progress("importing") as progress:
+        position = import_folder(folder, export, progress=progress)
+    if as_json:
+        write_json({"origin": folder.origin, "size": position.size, "root": position.root.hex()})
+    else:
+        size = count(position.size, "entry", "entries")
+        click.echo(f"{folder.path}: {folder.origin}, {size}, root {position.root.hex()}")
+        click.echo("It takes writes once it extends a checkpoint: wherefrom up --extends FILE")
     return YES
 
 

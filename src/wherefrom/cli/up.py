@@ -90,14 +90,14 @@ def up(
         host=host,
         port=port,
         tls=tls,
-        extends=_read_checkpoint(extends, folder) if extends is not None else None,
+        extends=read_checkpoint(extends, folder) if extends is not None else None,
         before=load_sample if sample else lambda folder: None,
         serving=serving,
     )
     return YES
 
 
-def _read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
+def read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
     """A checkpoint that the log's own key signed. Raises SettingError."""
     from wherefrom.formats import checkpoint, note
     from wherefrom.keys.ed25519 import check_note

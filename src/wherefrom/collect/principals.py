@@ -32,7 +32,7 @@ _PREFIX: Final = "wf_"
 LOOK_EVERY_SECONDS: Final = 0.5
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
+class Principal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Someone authenticated. Empty scopes allow everything; an entry ending in ``*`` a prefix.
 
     name        as given when the token was made, or ``local:<uid>``
@@ -76,12 +76,22 @@ def _need_covered(what: str, scope: Sequence[str], said: Iterable[str], name: st
             )
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the token file: a principal, and the hash that opens it."""
+class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of the token file: a principal, and the hash that opens it.
+
+    check  first digits of the SHA-256 of the rest: a bit that flips must not widen a scope; empty
+           in a file of an earlier version
+    """
 
     id: str
     sha256: str
     principal: Principal
+    check: str = ""
+
+    def checked(self) -> Token:
+        """With the ``check`` that fits."""
+        written = msgspec.json.encode([self.id, self.sha256, self.principal])
+        return msgspec.structs.replace(self, check=hashlib.sha256(written).hexdigest()[:16])
 
 
 def local(uid: int) -> Principal:
@@ -130,7 +140,7 @@ class TokenFile:
         token = Token(id=digest[:8], sha256=digest, principal=principal)
         with self._changing():
             self._save([*self._tokens.values(), token])
-        return text, token
+        return text, self._tokens[digest]
 
     def revoke(self, id: str) -> Token:
         """Take a token back. Raises NotFound."""
@@ -152,10 +162,13 @@ class TokenFile:
             seen = (stat.st_mtime_ns, stat.st_ino)
             if seen != self._seen:
                 tokens = msgspec.json.decode(self._path.read_bytes(), type=list[Token])
+                for token in tokens:
+                    if token.check and token != token.checked():
+                        raise ValueError(f"the token {token.id} was changed")
                 self._tokens, self._seen = {t.sha256: t for t in tokens}, seen
         except FileNotFoundError:
             self._tokens, self._seen = {}, None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SettingError(
                 "the token file is broken",
                 where=str(self._path),
@@ -174,11 +187,12 @@ class TokenFile:
 
     def _save(self, tokens: Sequence[Token]) -> None:
         try:
-            written = msgspec.json.format(msgspec.json.encode(list(tokens)), indent=1)
+            checked = [token.checked() for token in tokens]
         except UnicodeEncodeError as error:
             raise SettingError("a name or scope that UTF-8 cannot hold", got=str(error)) from error
+        written = msgspec.json.format(msgspec.json.encode(checked), indent=1)
         write_secret(self._path, written.decode() + "\n")
-        self._tokens, self._seen = {t.sha256: t for t in tokens}, None
+        self._tokens, self._seen = {t.sha256: t for t in checked}, None
 
 
 def _sha256(text: str) -> str:

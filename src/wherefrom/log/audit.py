@@ -117,9 +117,11 @@ class _Audit:
     def _read_head(self) -> HeadState | None:
         head = self._stored.head
         try:
-            for slot in head.damaged_slots() if isinstance(head, Slotted) else []:
-                what = f"slot {slot} was changed or torn; rebuildable: the next start writes it"
-                self._problem(None, "head", what)
+            if isinstance(head, Slotted):
+                for slot in head.damaged_slots():
+                    what = f"slot {slot} was changed or torn; rebuildable: the next start writes it"
+                    self._problem(None, "head", what)
+                head.need_newest()
             found = head.read()
             if found is not None:
                 return states.parse(found[1])

@@ -3,7 +3,7 @@
     same size, same root        same
     same size, other root       split: the two notes are the proof, nothing else is needed
     other size, log at hand     consistent, or inconsistent: the log shows that one has grown
-                                into the other, or cannot
+                                into the other, or cannot, and then it shows a ``Fork``
     other size, no log          unknown
 
 A note that the log key did not sign proves nothing about the log, so it is refused.
@@ -32,12 +32,55 @@ from wherefrom.merkle.proofs import verify_consistency
 RESULTS = ("same", "consistent", "unknown", "inconsistent", "split")
 
 
+class Fork(msgspec.Struct, frozen=True):
+    """Proof for anybody who knows the log's key that it signed two histories.
+
+    note    the signed checkpoint of the other history, of ``size`` entries
+    root    the root that the log at hand has at ``size`` (hex): not the one in ``note``
+    newest  a signed checkpoint of the log at hand
+    path    leads from ``root`` at ``size`` to the root in ``newest`` (hex); only one root can
+    """
+
+    note: str
+    size: int
+    root: str
+    newest: str
+    path: list[str]
+
+
+def check_fork(fork: Fork, *, log_key: VerifierKey) -> None:
+    """Check, with nothing but the key, that ``fork`` proves what it says.
+
+    Raises ProofError if it does not, SignatureError if the key did not sign both notes.
+    """
+    other = _check(fork.note.encode(), log_key, where="note").checkpoint
+    newest = _check(fork.newest.encode(), log_key, where="newest").checkpoint
+    root = _unhex(fork.root)
+    if other.origin != newest.origin or other.size != fork.size or other.root == root:
+        raise ProofError("both checkpoints may be of one history", where="fork")
+    verify_consistency(
+        size1=fork.size,
+        size2=newest.size,
+        path=[_unhex(value) for value in fork.path],
+        root1=root,
+        root2=newest.root,
+    )
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise ProofError("not a hash in hex", where="fork", got=text) from error
+
+
 class Finding(msgspec.Struct, frozen=True):
     """How two checkpoints stand to each other.
 
     sizes, roots  of the two, the smaller first; a root is hex
     proof         the two signed notes, when they alone prove that the log told two stories
     path          the consistency path, hashes in hex, when that was checked
+    forks         what proves an inconsistent finding, for each of the two that is not the log's
     """
 
     result: str
@@ -46,6 +89,7 @@ class Finding(msgspec.Struct, frozen=True):
     says: str
     proof: tuple[str, str] | None = None
     path: list[str] | None = None
+    forks: list[Fork] = []
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -96,6 +140,18 @@ def compare(
     return Comparison(origin, worst, findings)
 
 
+def _fork(other: _Signed, reader: LogReader) -> Fork:
+    size, here = other.checkpoint.size, reader.position().size
+    path = reader.consistency(size, here) if size < here else []
+    return Fork(
+        note=other.note.decode(),
+        size=size,
+        root=reader.root_at(size).hex(),
+        newest=reader.checkpoint.decode(),
+        path=[value.hex() for value in path],
+    )
+
+
 def _check(note: bytes, log_key: VerifierKey, *, where: str) -> _Signed:
     try:
         text = check_note(notes.parse(note, where=where), [log_key])
@@ -109,7 +165,9 @@ def _compare(older: _Signed, newer: _Signed, reader: LogReader | None) -> Findin
     size1, root1 = older.checkpoint.size, older.checkpoint.root
     size2, root2 = newer.checkpoint.size, newer.checkpoint.root
 
-    def finding(result: str, says: str, path: list[bytes] | None = None) -> Finding:
+    def finding(
+        result: str, says: str, path: list[bytes] | None = None, forks: Sequence[Fork] = ()
+    ) -> Finding:
         return Finding(
             result,
             (size1, size2),
@@ -117,6 +175,7 @@ def _compare(older: _Signed, newer: _Signed, reader: LogReader | None) -> Findin
             says,
             (older.note.decode(), newer.note.decode()) if result == "split" else None,
             None if path is None else [value.hex() for value in path],
+            list(forks),
         )
 
     if size1 == 0 and root1 != EMPTY_ROOT:
@@ -136,7 +195,10 @@ def _compare(older: _Signed, newer: _Signed, reader: LogReader | None) -> Findin
     try:
         verify_consistency(size1=size1, size2=size2, path=path, root1=root1, root2=root2)
     except ProofError:
-        other = [s for s, r in ((size1, root1), (size2, root2)) if reader.root_at(s) != r]
-        sizes = " and ".join(map(str, other))
-        return finding("inconsistent", f"the log at hand has another root at size {sizes}", path)
+        other = [
+            s for s in (older, newer) if reader.root_at(s.checkpoint.size) != s.checkpoint.root
+        ]
+        sizes = " and ".join(str(s.checkpoint.size) for s in other)
+        says = f"the log at hand has another root at size {sizes}"
+        return finding("inconsistent", says, path, [_fork(s, reader) for s in other])
     return finding("consistent", f"the tree of {size2} begins with the tree of {size1}", path)

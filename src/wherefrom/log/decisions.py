@@ -142,6 +142,21 @@ class Decisions:
         new.rename(self._path)
 
 
+def check_saved(path: Path) -> None:
+    """Read the file from end to end. Raises Corrupt if it was changed; nothing if it is not there.
+
+    One of another version is whole too, though nobody believes it.
+    """
+    try:
+        saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise Corrupt("the saved decisions cannot be read", where=path.name, got=error) from error
+    if saved != saved.sealed():
+        raise Corrupt("the saved decisions were changed", where=path.name)
+
+
 def stronger(a: Trust, b: Trust) -> bool:
     """Is ``a`` a higher level than ``b``?"""
     return LEVELS.index(a.level) > LEVELS.index(b.level)

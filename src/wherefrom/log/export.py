@@ -1,6 +1,7 @@
 """Write a log as static files that any tlog-tiles client reads from a web server or a disk.
 
     folder/tile/0/…  tile/1/…  tile/entries/…   written first, flushed
+    folder/contents/…                           the same, if asked for (``contents.py``)
     folder/checkpoint                           written last: only then do the others count
 
 Nothing is copied unseen: the tiles are made again from the entries, and a root other than the
@@ -19,12 +20,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from wherefrom.errors import AlreadyExists, Corrupt, NotFound, StorageError
+from wherefrom.errors import AlreadyExists, Corrupt, NotFound, Refused, StorageError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.own import Tombstone
 from wherefrom.formats.tiles import encode_bundle, entries_path, tile_path
 from wherefrom.keys.ed25519 import check_note
+from wherefrom.log.audit_piece import read_own
+from wherefrom.log.contents import FOLDER, contents_path, write_contents
 from wherefrom.log.logged import Position
 from wherefrom.log.reader import LogReader
 from wherefrom.log.tree import TILE_WIDTH, LogTree, read_blob_tile
@@ -37,10 +41,14 @@ Progress = Callable[[int, int], None]
 _PROGRESS_EVERY = 64 * TILE_WIDTH
 
 
-def export(reader: LogReader, folder: Path, *, progress: Progress | None = None) -> Position:
+def export(
+    reader: LogReader, folder: Path, *, contents: bool = False, progress: Progress | None = None
+) -> Position:
     """Export the log at its newest checkpoint; returns the position exported.
 
     folder    new, empty, or an earlier export of the same log, which is extended
+    contents  also what the entries commit to, so that the log can be made again from the export;
+              what was erased since an earlier export leaves it
     progress  called with entries done and entries in all
 
     Raises AlreadyExists if ``folder`` holds another log or a longer one, Corrupt if what is
@@ -61,6 +69,8 @@ def export(reader: LogReader, folder: Path, *, progress: Progress | None = None)
                 got=tree.root().hex(),
                 do="Run wherefrom log audit: it names the entry or tile that was changed",
             )
+        if contents:
+            _write_contents(reader, folder, before, position.size)
         blobs.sync()
         # 3. Commit: the only step that changes what readers of the folder see.
         _move_checkpoint(folder, signed)
@@ -122,6 +132,28 @@ def _write_tiles(
     return tree
 
 
+def _write_contents(reader: LogReader, folder: Path, before: int, size: int) -> None:
+    if not (folder / FOLDER).exists():
+        before = 0  # the earlier export was made without
+    started = before // TILE_WIDTH
+    erased = {index // TILE_WIDTH for index in _erased(reader, before, size)}
+    for n in (*sorted(n for n in erased if n < started), *range(started, -(-size // TILE_WIDTH))):
+        first, limit = n * TILE_WIDTH, min((n + 1) * TILE_WIDTH, size)
+        path = folder / contents_path(n, limit - first)
+        write_contents(path, reader.records(first, limit), first=first)
+
+
+def _erased(reader: LogReader, first: int, limit: int) -> Iterator[int]:
+    """What the log says is erased in this stretch of it."""
+    for index, written in enumerate(reader.entries(first, limit), start=first):
+        if b'"kind":"tombstone"' in written:
+            content = reader.record(index).content
+            with suppress(Refused):
+                decision = read_own(content or b"")
+                if isinstance(decision, Tombstone):
+                    yield decision.entry
+
+
 def _write_bundle(blobs: FileBlobs, tree: LogTree, bundle: list[bytes]) -> None:
     blobs.replace(entries_path(tree.size // TILE_WIDTH, len(bundle)), encode_bundle(bundle))
     full = tree.extend(hash_leaves(bundle))
@@ -162,7 +194,8 @@ def _remove_partials(folder: Path, before: int, size: int) -> None:
     for level, n, _ in _partials(before):
         if (n + 1) * TILE_WIDTH > size >> 8 * level:
             continue  # still not full: somebody may hold the older checkpoint
-        names = [tile_path(level, n)] + ([entries_path(n)] if level == 0 else [])
+        names = [tile_path(level, n)]
+        names += [entries_path(n), contents_path(n, TILE_WIDTH)] if level == 0 else []
         for name in names:
             with suppress(FileNotFoundError):
                 shutil.rmtree(folder / f"{name}.p")

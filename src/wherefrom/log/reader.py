@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from wherefrom.errors import Corrupt, NotFound
+from wherefrom.errors import Corrupt, NotFound, ProofError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import entry as entries
 from wherefrom.formats import note as notes
@@ -25,7 +25,8 @@ from wherefrom.log import state as states
 from wherefrom.log.logged import Logged, Position
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, read_blob_tile
-from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaves
+from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaf, hash_leaves
+from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.merkle.tree import (
     TileHashes,
     consistency_path,
@@ -126,6 +127,10 @@ class LogReader:
             raise NotFound(f"no entry {index}", expected=f"an index below {tail.size}")
         return next(self._journal.records(tail=tail, first=index, limit=index + 1))
 
+    def records(self, first: int, limit: int) -> Iterator[Record]:
+        """Entries in order, with nonces and contents; those erased are None."""
+        return self._journal.records(tail=self._tail(), first=first, limit=limit)
+
     def entries(self, first: int, limit: int) -> Iterator[bytes]:
         """The canonical bytes of entries in order."""
         return self._journal.entries(tail=self._tail(), first=first, limit=limit)
@@ -141,14 +146,32 @@ class LogReader:
             return root_of(size, self._hashes) if size else EMPTY_ROOT
 
     def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
-        """The checkpoint, and each entry's path to its root. Raises NotFound."""
+        """The checkpoint, and each entry's path to its root. Raises NotFound, Corrupt.
+
+        Every path is checked first: a tile that was changed must not become somebody's proof.
+        """
         with self._lock:
-            size, checkpoint = self._signed.size, self._state.checkpoint if self._state else ""
+            size, root = self._signed.size, self._signed.root
+            checkpoint = self._state.checkpoint if self._state else ""
         for index in indexes:
             if not 0 <= index < size:
                 raise NotFound(f"no entry {index}", expected=f"an index below {size}")
         with self._hashes_lock:
-            return checkpoint.encode(), [inclusion_path(i, size, self._hashes) for i in indexes]
+            paths = [inclusion_path(i, size, self._hashes) for i in indexes]
+        for index, path in zip(indexes, paths, strict=True):
+            self._check(index, size, path, root)
+        return checkpoint.encode(), paths
+
+    def _check(self, index: int, size: int, path: list[bytes], root: bytes) -> None:
+        leaf_hash = hash_leaf(next(self.entries(index, index + 1)))
+        try:
+            verify_inclusion(leaf_hash=leaf_hash, index=index, tree_size=size, path=path, root=root)
+        except ProofError as error:
+            raise Corrupt(
+                f"what is stored does not prove entry {index}",
+                got=error,
+                do="Run wherefrom log audit: it names the entry or tile that was changed",
+            ) from error
 
     def consistency(self, size1: int, size2: int) -> list[bytes]:
         """The path that shows that ``size2`` begins with ``size1``."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,7 @@ from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_of
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
+from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge
@@ -49,6 +50,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     reason: str | None = None
 
 
+class ClockNotes(NamedTuple):
+    """Records that go before others; ``put_back`` if they could not be logged."""
+
+    records: list[Verified]
+    put_back: Callable[[], None]
+
+
 def refused(error: Refused) -> Outcome:
     """The outcome of a refusal."""
     return Outcome(status="refused", code=error.code, reason=str(error))
@@ -57,7 +65,7 @@ def refused(error: Refused) -> Outcome:
 class Recorder:
     """Everything that may be written to one open log.
 
-    clock  gives now as 27-byte UTC text
+    clock  gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
     """
 
     def __init__(
@@ -76,7 +84,7 @@ class Recorder:
         self.decisions = decisions
         self._service_key = service_key
         self._producer_key = producer_key
-        self._clock = clock
+        self._clock = WatchedClock(clock)
         self._content_bytes_max = content_bytes_max
         # Decisions are folded in the order they are logged, and one key changes at a time.
         self._deciding = threading.RLock()
@@ -92,6 +100,8 @@ class Recorder:
                     service_key=base64_strict.encode(spki_der(self._service_key.public_key)),
                 )
             )
+        newest = self.writer.entry(self.writer.size - 1)
+        self._clock.saw(entry.parse(newest).received)
         self.decisions.catch_up(self.writer)
 
     # -- records from outside
@@ -133,7 +143,7 @@ class Recorder:
                 outcomes.append(None)
             except Refused as error:
                 outcomes.append(refused(error))
-        receipts = iter(self.settle(verified, self.commit(verified)) if verified else [])
+        receipts = iter(self.settle(verified, self._commit(verified)) if verified else [])
         return [o if o is not None else outcome_of(next(receipts)) for o in outcomes]
 
     def settle(self, verified: Sequence[Verified], receipts: list[Receipt]) -> list[Receipt]:
@@ -244,13 +254,30 @@ class Recorder:
             if self.writer.record(index).content is not None:
                 self.writer.erase(index)
 
+    def clock_notes(self) -> ClockNotes:
+        """If the clock went back: what is to be logged before the next record."""
+        steps = self._clock.take()
+        key, received = self._service_key, self._clock
+        return ClockNotes(
+            [decide(step, service_key=key, received=received()) for step in steps],
+            lambda: self._clock.put_back(steps),
+        )
+
+    def _commit(self, verified: Sequence[Verified]) -> list[Receipt]:
+        notes = self.clock_notes()
+        try:
+            return self.commit([*notes.records, *verified])[len(notes.records) :]
+        except BaseException:
+            notes.put_back()
+            raise
+
     def _judge_entry(self, index: int, trust: Trust, reason: str) -> None:
         self._decide(Verdict(entry=index, trust=trust, reason=reason, at=self._clock()))
 
     def _decide(self, decision: Decision) -> Receipt:
         verified = decide(decision, service_key=self._service_key, received=self._clock())
         with self._deciding:
-            receipt = self.commit([verified])[0]
+            receipt = self._commit([verified])[0]
             self.decisions.fold(receipt.index, decision)
         return receipt
 

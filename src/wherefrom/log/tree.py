@@ -117,10 +117,22 @@ class LogTree:
             return waiting
         have = self._size >> 8 * level
         if (n + 1) * TILE_WIDTH <= have:
-            return self._read_full_tile(level, n)
+            return self._checked(level, n, self._read_full_tile(level, n))
         if n * TILE_WIDTH + width > have:
             raise NotFound("no such tile yet", where=tile_path(level, n, width))
         return b"".join(self._edges[level])
+
+    def _checked(self, level: int, n: int, hashes: bytes) -> bytes:
+        """A tile from the disk, if it leads to what is in memory: a proof must not lie."""
+        place = n % TILE_WIDTH
+        above = self.tile(level + 1, n // TILE_WIDTH, place + 1)
+        if hash_tile(hashes) != above[place * HASH_BYTES : (place + 1) * HASH_BYTES]:
+            raise Corrupt(
+                "a stored tile was changed",
+                where=tile_path(level, n),
+                do="Run wherefrom log recover: it makes tiles again from the entries",
+            )
+        return hashes
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The path of a leaf to the root at ``size``."""

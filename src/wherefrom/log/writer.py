@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,7 @@ from wherefrom.log.logged import Position
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
-from wherefrom.storage.contracts import EMPTY, Blobs, Head, Journal, Record, Tail
+from wherefrom.storage.contracts import EMPTY, Blobs, Head, Journal, Record, Slotted, Tail
 from wherefrom.verify.verified import Verified
 
 TILES_SYNC_EVERY: Final = 65_536
@@ -93,7 +93,9 @@ class LogWriter:
         home: str,
         dedup_folder: Path | None = None,
         handing_over: HandingOver | None = None,
+        on_stop: Callable[[str], None] = lambda why: None,
     ) -> None:
+        """``on_stop`` is told once, and why, when this writer stops for good."""
         self.origin = origin
         self._log_key = log_key
         self._journal = journal
@@ -103,6 +105,7 @@ class LogWriter:
         self._handing_over = handing_over
         self._lock = threading.Lock()
         self._stopped: str | None = None
+        self._on_stop = on_stop
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
         self._generation = 0
         self._state = HeadState(
@@ -116,14 +119,23 @@ class LogWriter:
 
     # -- opening
 
-    def open(self, *, extends: Checkpoint | None = None, afresh: bool = False) -> None:
+    def open(
+        self,
+        *,
+        extends: Checkpoint | None = None,
+        afresh: bool = False,
+        before_signing: Callable[[], None] = lambda: None,
+    ) -> None:
         """Recover, check what is stored against what was signed, and claim the next epoch.
 
         extends  a checkpoint from elsewhere that this log must begin with; lifts read-only
         afresh   believe no stored tile: make every one again from the entries
+        before_signing  called once all is recovered; what it raises leaves the log unsigned
         Raises Corrupt if stored bytes do not lead to the signed root; ReadOnly for a copy of a
         log without ``extends``; Fenced if another writer claims at the same time.
         """
+        if isinstance(self._head, Slotted):
+            self._head.need_newest()
         found = self._head.read()
         if found is not None:
             self._generation, self._state = found[0], states.parse(found[1])
@@ -132,6 +144,7 @@ class LogWriter:
             self._take_unsigned()
         if extends is not None:
             self._need_extends(extends)
+        before_signing()
         self._claim()
         self._fill_dedup()
 
@@ -258,7 +271,7 @@ class LogWriter:
                 self._hand_over(pending)
         except BaseException as error:
             if not isinstance(error, StorageError | ValueError) or isinstance(error, JournalFailed):
-                self._stopped = f"the append was interrupted: {error}"
+                self._stop(f"the append was interrupted: {error}")
             self._lock.release()
             raise
 
@@ -287,6 +300,23 @@ class LogWriter:
         self.write(pending)
         self.finish(pending)
         return pending.first
+
+    @property
+    def stopped(self) -> str | None:
+        """Why this writer acknowledges nothing more; None while it does."""
+        return self._stopped
+
+    def stop(self, why: str) -> None:
+        """Acknowledge nothing more, for a reason found elsewhere, such as damage in what is stored.
+
+        A batch under way is finished. May be called from any thread.
+        """
+        self._stop(why)
+
+    def _stop(self, why: str) -> None:
+        if self._stopped is None:
+            self._stopped = why
+            self._on_stop(why)
 
     def _need_running(self) -> None:
         if self._stopped:
@@ -348,7 +378,7 @@ class LogWriter:
             self._sign_and_move(durable=False)
         except BaseException as error:
             # The records are durable but not the log's yet: only recovery may say what they are.
-            self._stopped = str(error) or repr(error)
+            self._stop(str(error) or repr(error))
             raise
         # 5. Publish. A crash before this leaves tiles that recovery writes again.
         self._dedup.add(pending.digests, first=pending.first)
@@ -384,7 +414,7 @@ class LogWriter:
                 self._publish(self._unpublished[:1], replace=False)
                 del self._unpublished[0]
         except AlreadyExists as error:
-            self._stopped = str(error)
+            self._stop(str(error))
             raise
         except StorageError:
             pass
@@ -410,7 +440,7 @@ class LogWriter:
             try:
                 self._sign_and_move(durable=True)
             except BaseException as error:
-                self._stopped = str(error) or repr(error)
+                self._stop(str(error) or repr(error))
                 raise
             self._journal.erase(index, tail=self._tail)
             self._dedup.forget(index)

@@ -42,7 +42,7 @@ def run(path: str) -> None:
     def leave() -> None:
         server.should_exit = True
 
-    _at_the_end_of(sys.stdin.fileno(), leave)
+    at_the_end_of(sys.stdin.fileno(), leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
 
@@ -53,7 +53,7 @@ def _keep_a_fold(folder: DataFolder) -> None:
     process = os.fork()
     if process == 0:
         os.close(mine)
-        _at_the_end_of(ours, lambda: os._exit(0))
+        at_the_end_of(ours, lambda: os._exit(0))
         try:
             follow(folder)
         finally:
@@ -67,7 +67,7 @@ def _keep_a_fold(folder: DataFolder) -> None:
     threading.Thread(target=watch, name="fold-watch", daemon=True).start()
 
 
-def _at_the_end_of(pipe: int, act: Callable[[], None]) -> None:
+def at_the_end_of(pipe: int, act: Callable[[], None]) -> None:
     def wait() -> None:
         while os.read(pipe, 4096):
             pass

@@ -5,6 +5,7 @@
     reader process   DIR/reader.sock: answers                ── ends ──► its fold ends
        │ forks, watches, leaves with it
     fold process     follows the log into the views
+    scrub process    now and then: reads the whole log, and stops the writer if it is damaged
 
 The reader holds the writer's end of a pipe, and its fold the reader's: when the other end is gone,
 however it went, they see it and leave.
@@ -28,6 +29,7 @@ from wherefrom.app import DataFolder, Served, open_recorder
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
+from wherefrom.serving.scrub import Scrub, need_whole_if_small
 
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
@@ -52,8 +54,14 @@ def up(
     folder.create()
     folder.ensure_admin_token()
     before(folder)
-    with open_recorder(folder, extends=extends, hands_over=True) as recorder:
-        reader = _ReaderProcess(folder)
+    with open_recorder(
+        folder,
+        extends=extends,
+        hands_over=True,
+        on_stop=_say,
+        before_signing=lambda: need_whole_if_small(folder),
+    ) as recorder:
+        reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
 
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
@@ -77,10 +85,18 @@ def up(
 
         try:
             reader.start()
+            scrub.start()
             serve(application, host=host, port=port, tls=tls, started=started)
         finally:
             folder.say_served(None)
+            scrub.stop()
             reader.stop()
+
+
+def _say(why: str) -> None:
+    # The one line that says why every write is answered 503 from now on.
+    line = f"wherefrom: the log takes nothing more until a restart: {why}"
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _ReaderProcess:

@@ -165,3 +165,6 @@ class Slotted(Protocol):
 
     def damaged_slots(self) -> list[int]:
         """Copies that are not whole, though the head can be read. Raises StorageError."""
+
+    def need_newest(self) -> None:
+        """Raises Corrupt if no crash does this, so that the newest copy may be lost."""

@@ -46,6 +46,7 @@ class FileHead:
         self._file: int | None = None  # for reading; only a swap needs more
         self._opening = threading.Lock()
         self._swapping = threading.Lock()
+        self._newest = 0  # generation seen: a head never goes back under one that looks
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -59,18 +60,23 @@ class FileHead:
             self.close()
 
     def read(self) -> tuple[int, bytes] | None:
-        # A writer may be in the middle of one slot, and, if we are slow, of the other one too.
+        # A writer may be in the middle of one slot, and, if we are slow, of the other one too:
+        # what is whole then is what the last durable swap left, long ago perhaps.
+        newest, found = self._newest, None
         for _ in range(_READ_AGAIN):
             slots = self._slots()
-            if not any(slots):
+            if not newest and not any(slot.strip(b"\0") for slot in slots):
                 return None
-            found = max((s for s in map(_parse_slot, slots) if s is not None), default=None)
-            if found is not None:
+            found = _newest_of(slots)
+            if found is not None and found[0] >= newest:
+                self._newest = max(self._newest, found[0])
                 return found
             time.sleep(_PAUSE_S)
         raise Corrupt(
-            "no slot of the head is whole",
+            "the head went back" if found else "no slot of the head is whole",
             where=str(self._path),
+            expected=f"generation {newest} or later" if found else None,
+            got=f"generation {found[0]}" if found else None,
             do="Restore the file from a copy; the journal then shows what came after it",
         )
 
@@ -79,12 +85,11 @@ class FileHead:
             with self._opening:
                 if self._file is None:
                     self._file = os.open(self._path, os.O_RDONLY)
-            written = os.pread(self._file, SLOTS * SLOT_BYTES, 0)
+            return _split(os.pread(self._file, SLOTS * SLOT_BYTES, 0))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StorageError("cannot read the head", where=str(self._path), got=error) from error
-        return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
 
     def swap(self, *, expected: int, value: bytes, durable: bool) -> int:
         if len(value) > VALUE_BYTES_MAX:
@@ -92,8 +97,9 @@ class FileHead:
         generation = expected + 1
         written = _slot(generation, value)
         try:
-            with self._swapping, self._locked() as file:
-                found = self.read()
+            with self._swapping, self._locked(may_create=expected == 0) as file:
+                # From this very file: the one that is open for reading may be gone by now.
+                found = _newest_of(_split(os.pread(file, SLOTS * SLOT_BYTES, 0)))
                 if (found[0] if found else 0) != expected:
                     raise Fenced(
                         "another writer moved the head",
@@ -106,29 +112,56 @@ class FileHead:
                         raise OSError(errno.ENOSPC, "half a slot was written")
                     if durable:
                         os.fdatasync(file)
+                if durable:  # an earlier process may have made the file and died before this
+                    sync_folder(self._path.parent)
+        except FileNotFoundError as error:
+            raise Fenced(
+                "another writer moved the head",
+                where=str(self._path),
+                expected=f"generation {expected}",
+                got="no head",
+            ) from error
         except OSError as error:
             raise StorageError("cannot move the head", where=str(self._path), got=error) from error
+        self._newest = max(self._newest, generation)
         return generation
 
     def damaged_slots(self) -> list[int]:
-        """Slots that hold something which is not whole, for an audit; none while one is written."""
+        """Slots that are cut, or hold something which is not whole; none while one is written."""
         damaged: list[int] = []
         for _ in range(_READ_AGAIN):
+            slots = self._slots()
             damaged = [
-                n for n, s in enumerate(self._slots()) if s.strip(b"\0") and not _parse_slot(s)
+                n
+                for n, s in enumerate(slots)
+                if (any(slots) and len(s) < SLOT_BYTES) or (s.strip(b"\0") and not _parse_slot(s))
             ]
             if not damaged:
                 break
             time.sleep(_PAUSE_S)
         return damaged
 
+    def need_newest(self) -> None:
+        """Raises Corrupt if so much is damaged that the newest state may be gone.
+
+        A crash may tear the slots that are written in turn, or the third one, never both kinds:
+        what is whole then is of the same epoch, and the journal shows what came after it.
+        """
+        damaged = self.damaged_slots()
+        if _DURABLE_SLOT in damaged and len(damaged) > 1:
+            raise Corrupt(
+                "the head was cut or changed, and its newest state may be gone",
+                where=str(self._path),
+                expected=f"{SLOTS} slots of {SLOT_BYTES} bytes",
+                got=f"slots {' and '.join(map(str, damaged))} are not whole",
+                do="Restore the file from a copy; the journal then shows what came after it",
+            )
+
     @contextmanager
-    def _locked(self) -> Iterator[int]:
-        new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+    def _locked(self, *, may_create: bool) -> Iterator[int]:
+        # A head that was there and is gone is not begun again: the log would be forgotten.
+        file = os.open(self._path, os.O_RDWR | (os.O_CREAT if may_create else 0), 0o644)
         try:
-            if new:
-                sync_folder(self._path.parent)
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file  # closing it gives the lock back
         finally:
@@ -140,8 +173,16 @@ def _slot(generation: int, value: bytes) -> bytes:
     return written.ljust(SLOT_BYTES, b"\0")
 
 
+def _split(written: bytes) -> list[bytes]:
+    return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
+
+
+def _newest_of(slots: list[bytes]) -> tuple[int, bytes] | None:
+    return max((s for s in map(_parse_slot, slots) if s is not None), default=None)
+
+
 def _parse_slot(written: bytes) -> tuple[int, bytes] | None:
-    if len(written) < _HEADER.size:
+    if len(written) < SLOT_BYTES:
         return None
     magic, generation, length, digest = _HEADER.unpack_from(written)
     value = written[_HEADER.size : _HEADER.size + length]

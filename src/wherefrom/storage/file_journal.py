@@ -29,6 +29,7 @@ from wherefrom.storage.segment import (
     Frame,
     Segment,
     SegmentName,
+    parse_marks,
     parse_name,
     read_previous,
     write_all,
@@ -71,7 +72,15 @@ class FileJournal:
 
     def begin(self, *, epoch: int, tail: Tail) -> None:
         self._close_writer()
+        self._drop_torn_marks()
         self._epoch, self._tail, self._failed = epoch, tail, None
+
+    def _drop_torn_marks(self) -> None:
+        """A power cut may tear a side index, which nobody syncs; reading is right without it."""
+        for path in self._folder.glob("*.idx"):
+            with contextlib.suppress(OSError, Corrupt):
+                if parse_marks(parse_name(path.stem + ".wfj"), path.read_bytes())[1]:
+                    path.unlink()
 
     def append(self, records: Sequence[Record]) -> Tail:
         if self._failed:
@@ -79,6 +88,7 @@ class FileJournal:
         if self._file is None or self._tail.length >= self._segment_bytes_max:
             self._start_segment()
         assert self._file is not None
+        self._need_untouched(self._file)
         pieces: list[bytes] = []
         frames: list[tuple[int, int]] = []
         length = self._tail.length
@@ -102,6 +112,30 @@ class FileJournal:
         self._tail = Tail(self._tail.size + len(records), self._tail.segment, length)
         self._keep_marks(frames)
         return self._tail
+
+    def _need_untouched(self, file: int) -> None:
+        """A segment that was removed, swapped or cut under us would swallow what we write."""
+        path = self._folder / self._tail.segment
+        mine = os.fstat(file)
+        try:
+            there = os.stat(path)
+        except OSError as error:
+            self._failed = f"{path.name}: {error}"
+        else:
+            if (there.st_dev, there.st_ino, there.st_size) == (
+                mine.st_dev,
+                mine.st_ino,
+                self._tail.length,
+            ):
+                return
+            self._failed = f"{path.name} is {there.st_size} bytes, or another file"
+        raise JournalFailed(
+            "somebody else changed the journal",
+            where=str(path),
+            expected=f"the file as we left it, {self._tail.length} bytes",
+            got=self._failed,
+            do="Run wherefrom log audit before the next start",
+        )
 
     def _write(self, written: bytes) -> None:
         assert self._file is not None
@@ -134,7 +168,9 @@ class FileJournal:
         try:
             os.pwrite(file, write_header(name, self._tail), 0)
             os.fdatasync(file)
+            # The folder's own name too, whoever made it: a power cut could take all of it.
             sync_folder(self._folder)
+            sync_folder(self._folder.parent)
             self._marks = os.open(path.with_suffix(".idx"), os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError as error:
             os.close(file)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import stat
 import threading
 
@@ -217,4 +218,28 @@ def test_the_file_holds_what_a_person_may_read_and_no_more(tokens, tmp_path):
             "name": "ci", "roles": ["record"], "kinds": [], "producers": [],
             "namespaces": ["shop", "bank/*"],
         },
+        "check": token.check,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_flipped_bit_in_the_token_file_is_believed(tokens, tmp_path, seed):
+    text, _ = tokens.add(CI)
+    path, chance = tmp_path / "tokens.json", random.Random(seed)
+    whole = path.read_bytes()
+    for _ in range(200):
+        bit = chance.randrange(8 * len(whole))
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(SettingError, match="the token file is broken"):
+            TokenFile(path).authenticate(text)
+
+
+def test_a_token_file_of_an_earlier_version_is_taken_as_it_is(tokens, tmp_path):
+    text, _ = tokens.add(CI)
+    path = tmp_path / "tokens.json"
+    (entry,) = json.loads(path.read_bytes())
+    del entry["check"]
+    path.write_text(json.dumps([entry]))
+    assert TokenFile(path).authenticate(text) == CI

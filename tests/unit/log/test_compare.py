@@ -1,13 +1,17 @@
 """Checkpoints held against each other: the same, grown, two histories, or not to be told."""
 
+import msgspec
 import pytest
 
 from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, numbered, reader, writer
-from wherefrom.errors import Malformed, SignatureError
+from wherefrom.errors import Malformed, ProofError, SignatureError
+from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats import note as note_format
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.keys.ed25519 import SigningKey, sign_note
-from wherefrom.log.compare import compare
+from wherefrom.keys.ed25519 import SigningKey, check_note, sign_note
+from wherefrom.log.compare import check_fork, compare
 from wherefrom.merkle.hashing import EMPTY_ROOT
+from wherefrom.merkle.proofs import verify_consistency
 
 
 def history(*sizes, start=0):
@@ -71,6 +75,54 @@ def test_a_checkpoint_of_another_history_is_inconsistent_with_the_log():
     found = compare([other], log_key=VKEY, reader=reader(place))
     assert found.result == "inconsistent"
     assert "another root at size 5" in found.findings[0].says
+
+
+def forks_of(sizes, *, start):
+    place, _ = history(600)
+    _, others = history(*sizes, start=start)
+    found = compare(others, log_key=VKEY, reader=reader(place))
+    return [fork for finding in found.findings for fork in finding.forks]
+
+
+@pytest.mark.parametrize("sizes", [(5,), (256, 599), (3, 300, 600)])
+def test_an_inconsistent_checkpoint_comes_with_a_proof_that_needs_nothing_but_the_key(sizes):
+    forks = forks_of(sizes, start=100)
+    assert {f.size for f in forks} >= {s for s in sizes if s < 600}
+    for fork in forks:
+        check_fork(fork, log_key=VKEY)
+        # As anybody could, with a verifier of their own.
+        newest = checkpoints.parse(check_note(note_format.parse(fork.newest.encode()), [VKEY]))
+        verify_consistency(
+            size1=fork.size,
+            size2=newest.size,
+            path=[bytes.fromhex(value) for value in fork.path],
+            root1=bytes.fromhex(fork.root),
+            root2=newest.root,
+        )
+
+
+def test_no_changed_proof_of_a_fork_is_taken():
+    place, (mine, _) = history(5, 600)
+    (other,) = history(5, start=100)[1]
+    finding, _ = compare([mine, other], log_key=VKEY, reader=reader(place)).findings
+    assert finding.result == "split"  # of one size the two notes are the proof
+    found = compare([other], log_key=VKEY, reader=reader(place))
+    (fork,) = found.findings[0].forks
+    check_fork(fork, log_key=VKEY)
+    changes = {
+        "root": bytes(32).hex(),
+        "size": 6,
+        "path": fork.path[1:],
+        "newest": fork.note,
+        "note": fork.newest,
+    }
+    for field, value in changes.items():
+        with pytest.raises((ProofError, ValueError), match=r"fork|path|root|tree|size"):
+            check_fork(msgspec.structs.replace(fork, **{field: value}), log_key=VKEY)
+    with pytest.raises(SignatureError, match="no known key"):
+        check_fork(fork, log_key=SigningKey(bytes(32)).verifier_key(ORIGIN))
+    with pytest.raises(ProofError, match="may be of one history"):
+        check_fork(msgspec.structs.replace(fork, note=mine.decode()), log_key=VKEY)
 
 
 def test_a_checkpoint_larger_than_the_log_at_hand_cannot_be_told():

@@ -210,3 +210,19 @@ def test_a_head_of_a_later_format_says_which_version_to_use():
         epoch=1, size=0, segment="", length=0, tiles=0, home="h", checkpoint="c"
     )
     assert states.parse(states.to_bytes(right)) == right
+
+
+def test_a_changed_tile_becomes_nobodys_proof(files):
+    small_log(files)
+    again = writer(files)
+    path = files.folder / "tile/0/001"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
+    looking = reader(files)
+    with pytest.raises(Corrupt, match=r"does not prove entry 300.*log audit"):
+        looking.prove([300])
+    with pytest.raises(Corrupt, match=r"a stored tile was changed.*log recover"):
+        again.prove([300])
+    path.write_bytes(whole)
+    looking = reader(files)
+    assert looking.prove([300]) == again.prove([300])

@@ -1,0 +1,279 @@
+"""Look after a data directory: audit all of it, make again what can be made again.
+
+    DIR ──► keys, tokens ──► the log (``log.audit``) ──► indexes ──► views, folded once more beside
+        └─► what is damaged, file by file                             └► line by line the same?
+
+``log.audit`` reads what the log promises; here is the rest of a directory: what a server needs
+beside it, and what it could make again. Files that nothing depends on are in docs/reliability.md.
+
+Sizes:  a view is folded again at about 10,000 records a second
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from wherefrom.app import DataFolder, fold_views, log_at_rest, open_log, open_recorder
+from wherefrom.errors import Corrupt, Error, NotFound, ReadOnly, SettingError, Unavailable
+from wherefrom.formats import base64_strict
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.own import Genesis
+from wherefrom.formats.recognise import FACTS_VERSION, facts_of
+from wherefrom.keys.ed25519 import spki_der
+from wherefrom.log.audit import Progress, Report, audit
+from wherefrom.log.audit_piece import Problem, read_own
+from wherefrom.log.decisions import check_saved
+from wherefrom.log.logged import Position
+from wherefrom.log.reader import LogReader
+from wherefrom.log.restore import restore
+from wherefrom.storage.file_blobs import FileBlobs
+from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_journal import FileJournal
+from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.graph.dump import Line, dump
+
+# A log up to here has its views folded again by every audit.
+VIEWS_ENTRIES_MAX: Final = 20_000
+_VIEWS_AGAIN: Final = "rebuildable: wherefrom views rebuild"
+
+
+def audit_folder(
+    folder: DataFolder,
+    *,
+    views: bool | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Audit a whole directory, also while a server writes to it.
+
+    views  compare the views with ones folded anew; None: if the log is small
+
+    Raises NotFound if there is no log.
+    """
+    try:
+        folder.need_no_orphan()
+        reader = log_at_rest(folder)
+    except SettingError as error:  # without the public key nothing of the log can be believed
+        return Report(0, [Problem(None, "keys/log.vkey", str(error))])
+    try:
+        folder.need_head()
+    except Corrupt as error:
+        return Report(0, [Problem(None, "head", str(error)), *_check_beside(folder)])
+    report = audit(
+        reader,
+        dedup_folder=folder.path / "dedup",
+        processes=processes,
+        progress=progress,
+    )
+    problems = [*report.problems, *_check_beside(folder)]
+    # Over a log that is damaged itself a fold would only say so again, or stop.
+    small = report.entries <= VIEWS_ENTRIES_MAX
+    if (small if views is None else views) and not any(is_grave(p) for p in report.problems):
+        problems += _check_views(folder)
+    return Report(report.entries, problems)
+
+
+def is_grave(problem: Problem) -> bool:
+    """Must nothing be signed over this? Not so for what the next start mends by itself.
+
+    That is an index, a torn slot of the head, or an erasure that a crash cut short.
+    """
+    if problem.file.startswith("tile/"):
+        return True
+    return "rebuildable" not in problem.what and not problem.what.endswith("erase it again")
+
+
+class Recovered(NamedTuple):
+    """What was made again, what could not be and why, and what the audit says now."""
+
+    made: list[str]
+    refused: Error | None
+    report: Report
+
+
+def recover_folder(
+    folder: DataFolder, *, extends: Checkpoint | None = None, progress: Progress | None = None
+) -> Recovered:
+    """Make tiles, indexes and views again from the entries; then audit everything.
+
+    Raises Unavailable if a server holds the directory, ReadOnly for a copy without ``extends``,
+    SettingError if a key is missing.
+    """
+    made: list[str] = []
+    refused: Error | None = None
+    try:
+        with open_recorder(folder, extends=extends, afresh=True):
+            made += ["tiles", "indexes"]
+        fold_views(folder, open_log(folder), rebuild=True)
+        made.append("views")
+    except (Unavailable, ReadOnly, SettingError):
+        raise
+    except Error as error:
+        refused = error
+    return Recovered(made, refused, audit_folder(folder, progress=progress))
+
+
+def import_folder(
+    folder: DataFolder, export: Path, *, progress: Progress | None = None
+) -> Position:
+    """Make the log of a directory again from an export with contents.
+
+    The keys of the log are in ``folder`` already, from a copy; a log is not. What an import that
+    was interrupted left is removed first. Raises as ``restore``, and NotFound without keys.
+    """
+    folder.need()
+    with folder.held():
+        head = FileHead(folder.path)
+        if head.read() is None and folder.importing.exists():
+            shutil.rmtree(folder.path / "journal", ignore_errors=True)
+            shutil.rmtree(folder.path / "tile", ignore_errors=True)
+        else:
+            folder.need_head()
+        if head.read() is None:
+            folder.importing.touch()
+        journal = FileJournal(folder.path / "journal")
+        try:
+            position = restore(
+                export,
+                log_key=folder.log_vkey(),
+                journal=journal,
+                blobs=FileBlobs(folder.path),
+                head=head,
+                progress=progress,
+            )
+        finally:
+            journal.close()
+        folder.importing.unlink(missing_ok=True)
+    return position
+
+
+def need_whole(folder: DataFolder, *, processes: int | None = None) -> None:
+    """Raises Corrupt if an audit finds what nothing may be signed over. Views are left alone."""
+    try:
+        found = audit_folder(folder, views=False, processes=processes).problems
+    except NotFound:
+        return  # a log that begins
+    grave = [problem for problem in found if is_grave(problem)]
+    if grave:
+        more = f", and {len(grave) - 1} more" if len(grave) > 1 else ""
+        raise Corrupt(
+            "nothing is signed over what is damaged",
+            where=str(folder.path / grave[0].file),
+            got=grave[0].what + more,
+            do="Run wherefrom log audit; then wherefrom log recover, or restore what it names",
+        )
+
+
+# -- what a server needs beside the log
+
+
+def _check_beside(folder: DataFolder) -> Iterator[Problem]:
+    yield from _check_keys(folder)
+    yield from _check_tokens(folder)
+    yield from _check_decisions(folder)
+
+
+def _check_keys(folder: DataFolder) -> Iterator[Problem]:
+    def problem(name: str, what: str) -> Problem:
+        return Problem(None, f"keys/{name}", f"{what}; restore it from a copy")
+
+    readers: dict[str, Callable[[], object]] = {
+        "log.key": folder.log_key,
+        "service.key": folder.service_key,
+        "producer.key": folder.producer_key,
+    }
+    for name, read in readers.items():
+        try:
+            read()
+        except Error as error:
+            yield problem(name, str(error))
+    with suppress(Error):
+        if folder.log_key().public_key != folder.log_vkey().public_key:
+            yield problem("log.key", "not the key of log.vkey, so it signs for another log")
+    with suppress(Error):
+        service_key = base64_strict.encode(spki_der(folder.service_key().public_key))
+        genesis = read_own(open_log(folder).record(0).content or b"")
+        if isinstance(genesis, Genesis) and genesis.service_key != service_key:
+            yield problem("service.key", "not the key that entry 0 names")
+
+
+def _check_tokens(folder: DataFolder) -> Iterator[Problem]:
+    try:
+        held = folder.tokens.list()
+    except SettingError as error:
+        yield Problem(None, "tokens.json", str(error))
+        return
+    if not held and (folder.path / "token").exists():
+        what = "missing, so no token opens the server; restore it, or remove token and start again"
+        yield Problem(None, "tokens.json", what)
+
+
+def _check_decisions(folder: DataFolder) -> Iterator[Problem]:
+    try:
+        check_saved(folder.path / "decisions.json")
+    except Corrupt as error:
+        what = f"{error}; rebuildable: remove the file, the next start makes it again"
+        yield Problem(None, "decisions.json", what)
+
+
+# -- the views
+
+
+def _check_views(folder: DataFolder) -> Iterator[Problem]:
+    file = str(folder.graph_path.relative_to(folder.path))
+    if not folder.graph_path.exists():
+        return  # the next fold makes it
+    try:
+        yield from _compare_views(folder, open_log(folder), file)
+    except Exception as error:  # noqa: BLE001 - a changed byte can make anything of a row
+        yield Problem(None, file, f"cannot be read: {error or error!r}; {_VIEWS_AGAIN}")
+
+
+def _compare_views(folder: DataFolder, log: LogReader, file: str) -> Iterator[Problem]:
+    reader = GraphReader(folder.graph_path)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as aside,
+            reader.snapshot() as stored,
+            GraphView.open(
+                Path(aside) / "graph.db", facts_of=facts_of, facts_version=FACTS_VERSION
+            ) as view,
+        ):
+            if stored.size > log.size or log.root_at(stored.size).hex() != _hex(stored.root):
+                yield Problem(None, file, f"of another log, or of a longer one; {_VIEWS_AGAIN}")
+                return
+            if stored.size < log.size and _forgets(log, stored.size):
+                return  # what was erased since is in it still: the next fold takes it out
+            view.fold(log, records_max=stored.size)
+            with GraphReader(view.path).snapshot() as anew:
+                for mine, theirs in zip_longest(dump(stored), dump(anew)):
+                    if mine != theirs:
+                        yield _differs(file, mine, theirs)
+                        return
+    finally:
+        reader.close()
+
+
+def _hex(root: bytes | None) -> str:
+    from wherefrom.merkle.hashing import EMPTY_ROOT
+
+    return (root or EMPTY_ROOT).hex()
+
+
+def _forgets(log: LogReader, size: int) -> bool:
+    return any(b'"kind":"tombstone"' in entry for entry in log.entries(size, log.size))
+
+
+def _differs(file: str, mine: Line | None, theirs: Line | None) -> Problem:
+    def shown(line: Line | None) -> str:
+        text = "nothing" if line is None else " ".join(map(str, line))
+        return text if len(text) <= 120 else text[:119] + "…"
+
+    what = f"holds {shown(mine)}, and its entries say {shown(theirs)}; {_VIEWS_AGAIN}"
+    return Problem(None, file, what)
