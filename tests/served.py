@@ -171,9 +171,6 @@ class ServerProcess:
             self.terminate()
         self._close()
 
-    def _command(self):
-        return [WHEREFROM]
-
     def start(self, *, seconds=STARTED_WITHIN_SECONDS):
         """Start it and wait for its line."""
         self.errors_path = self.data.with_name(self.data.name + ".stderr")

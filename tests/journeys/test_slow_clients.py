@@ -25,20 +25,17 @@ PATIENCE = {
 WITHIN_SECONDS = 30
 
 
-class Impatient(ServerProcess):
+def impatient():
     """A server that waits for seconds where another waits for a minute."""
-
-    def _command(self):
-        shorter = "".join(f"wire.{name} = {seconds};" for name, seconds in PATIENCE.items())
-        start = (
-            f"from wherefrom.api import wire; {shorter} from wherefrom.cli.main import main; main()"
-        )
-        return [sys.executable, "-P", "-c", start]
+    shorter = "".join(f"wire.{name} = {seconds};" for name, seconds in PATIENCE.items())
+    start = f"from wherefrom.api import wire; {shorter} from wherefrom.cli.main import main; main()"
+    return (sys.executable, "-P", "-c", start)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Impatient(tmp_path_factory.mktemp("slow") / "data") as server:
+    data = tmp_path_factory.mktemp("slow") / "data"
+    with ServerProcess(data, program=impatient()) as server:
         with server.client() as client:
             large = json.loads(event_bytes(0))
             large["job"]["facets"] = {
