@@ -5,6 +5,7 @@ SECONDS ?= 300
 KILLS ?= 300
 SEED := $(or $(SEED),$(shell date +%s))
 MINUTES ?= 60
+HISTORIES ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -41,9 +42,9 @@ check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against cod
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -p no:cacheprovider tests/docs
 
-crash: $(INSTALLED_TEST) ## kill real servers (KILLS=300 SEED=random MINUTES=60) and play 20,000 histories
+crash: $(INSTALLED_TEST) ## kill real servers (KILLS=300 SEED=… MINUTES=60 HISTORIES=20000)
 	WHEREFROM_KILLS=$(KILLS) WHEREFROM_KILL_SEED=$(SEED) WHEREFROM_KILL_MINUTES=$(MINUTES) \
-	WHEREFROM_KILL_ROUNDS=$(KILLS) WHEREFROM_SEEDS=20000 WHEREFROM_SEED_FIRST=$(SEED) \
+	WHEREFROM_KILL_ROUNDS=$(KILLS) WHEREFROM_SEEDS=$(HISTORIES) WHEREFROM_SEED_FIRST=$(SEED) \
 	$(BIN)/python -m pytest -s -v --timeout 0 tests/simulation
 
 floors: $(INSTALLED_TEST) ## print the import graph, floor by floor
