@@ -80,14 +80,15 @@ def _soak(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator
     with serving(folder) as server:
         job = _job(server, "soak", int(rate * seconds), connections=16, rate=rate)
         sent, beside, memory = _under(server, job, seconds, trace, run="soaked")
-    lost = _lost(folder, server, sent, beside)
+    held = _held(folder, sent, beside)
     fresh, waits, reads = spread(beside.fresh), spread(beside.waits), spread(beside.reads)
     yield Row(
         area="load",
-        what=f"soak, {rate:,}/s for {seconds:g} s: acknowledged records that are lost",
-        value=lost,
-        unit="",
-        goal=0.0,
+        what=f"soak, {rate:,}/s for {seconds:g} s: of what was acknowledged, in the log",
+        value=held,
+        unit="%",
+        goal=100.0,
+        at_least=True,
         beside={
             "recorded": f"{sent.recorded:,}",
             "refused": f"{sum(sent.statuses.values()) - sent.recorded}",
@@ -99,23 +100,24 @@ def _soak(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator
             "a trace p99 ms": reads.p99,
         },
     )
-    yield memory.row("soak: memory of all its processes, growth after the first fifth")
+    yield memory.row("soak: memory of all its processes, their own, at most")
 
 
 def _flood(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator[Row]:
     with serving(folder) as server:
         job = _job(server, "flood", int(rate * seconds), connections=1_000, rate=rate)
         sent, beside, memory = _under(server, job, seconds, trace, run="flooded")
-    lost = _lost(folder, server, sent, beside)
+    held = _held(folder, sent, beside)
     reads = spread(beside.reads)
     shed = sent.statuses.get("503", 0)
     other = sum(sent.statuses.values()) - sent.recorded - shed
     yield Row(
         area="load",
-        what=f"flood, {rate:,}/s for {seconds:g} s: acknowledged records that are lost",
-        value=lost,
-        unit="",
-        goal=0.0,
+        what=f"flood, {rate:,}/s for {seconds:g} s: of what was acknowledged, in the log",
+        value=held,
+        unit="%",
+        goal=100.0,
+        at_least=True,
         beside={
             "recorded": f"{sent.recorded:,}",
             "recorded /s": sent.rate,
@@ -128,7 +130,7 @@ def _flood(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterato
             "a trace p99 ms": reads.p99,
         },
     )
-    yield memory.row("flood: memory of all its processes, growth after the first fifth")
+    yield memory.row("flood: memory of all its processes, their own, at most")
 
 
 def _under(
@@ -150,12 +152,12 @@ def _under(
     return sent, beside, memory
 
 
-def _lost(folder: DataFolder, server: Server, sent: Sent, beside: Beside) -> float:
-    """Acknowledged records that the closed log does not hold. Raises if it is not sound."""
+def _held(folder: DataFolder, sent: Sent, beside: Beside) -> float:
+    """Percent of the acknowledged records that the closed log holds. Raises if it is damaged."""
     report = audit(log_at_rest(folder), dedup_folder=folder.path / "dedup")
     assert not report.problems, report.problems[:3]
     acknowledged = sent.recorded + sent.statuses.get("200", 0) + len(beside.waits)
-    return float(max(0, acknowledged - (report.entries - beside.held)))
+    return min(100.0, (report.entries - beside.held) / acknowledged * 100)
 
 
 class _Memory:
@@ -189,13 +191,13 @@ class _Memory:
         return Row(
             area="load",
             what=what,
-            value=slope,
-            unit="MiB/min",
+            value=max(size for _, size in self._samples),
+            unit="MiB",
             beside={
                 "at first MiB": self._samples[0][1],
-                "settled MiB": settled[0][1],
+                "after a fifth MiB": settled[0][1],
                 "at the end MiB": settled[-1][1],
-                "at most MiB": max(size for _, size in self._samples),
+                "growth after the first fifth MiB/min": slope,
             },
         )
 

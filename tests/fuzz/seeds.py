@@ -70,8 +70,9 @@ def _real() -> dict[str, list[bytes]]:
 
 
 def _json() -> Iterator[bytes]:
-    for seeds in _real().values():
-        yield from seeds[:6]
+    for format, seeds in _real().items():
+        if format != "junit":  # the one kind that is XML
+            yield from seeds[:6]
     yield envelope(statement("app"), BUILDER, STRANGER)
     yield from _cloudevents()
     yield b'{"a":[1,-2,0.5,1e300,"\\u00e9",null,true],"b":{"":{}}}'

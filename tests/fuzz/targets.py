@@ -26,7 +26,7 @@ from urllib.parse import unquote
 
 from tests.folders import BUILDER, envelope, made, public, statement
 from tests.logs import VKEY
-from wherefrom.api.server import reader_app
+from wherefrom.api.reader import reader_app
 from wherefrom.app import fold_views, open_desk, open_log, open_recorder
 from wherefrom.collect.collected import collect
 from wherefrom.collect.decompress import open_plain, plain

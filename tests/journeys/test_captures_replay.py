@@ -95,8 +95,10 @@ def content_of(folder):
             entry, kind, type_, level, signers, occurred, _, _ = row
             row = [kind, type_, level, signers, occurred, documents[entry]]
         elif table in ("cause", "repeat"):
-            effect, relation, cause, entry, *rest = row
-            table, row = "statement", [effect, relation, cause, documents[entry], rest[-1]]
+            effect, relation, cause, entry, *_ = row
+            table, row = "statement", [effect, relation, cause, documents[entry]]
+        elif table == "edge properties":
+            row[3] = documents[row[3]]
         elif table == "effect":
             row = row[:3]
         elif table == "name":

@@ -22,8 +22,8 @@ from wherefrom.views.graph.sealed import names_in
 from wherefrom.views.graph.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from wherefrom.views.graph.open_segments import OpenSegments
     from wherefrom.views.graph.segment import Segment
-    from wherefrom.views.graph.segment_cache import SegmentCache
 
 
 class GraphReader:
@@ -32,7 +32,7 @@ class GraphReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._free: list[tuple[int, apsw.Connection]] = []
-        self._cache: SegmentCache | None = None
+        self._cache: OpenSegments | None = None
         self._lock = threading.Lock()
         self._closed = False
 
@@ -90,9 +90,9 @@ class GraphReader:
     def _segments(self, names: Sequence[str]) -> tuple[Segment, ...]:
         if self._cache is None:
             # numpy only where there is a segment: a small log needs none.
-            from wherefrom.views.graph.segment_cache import SegmentCache
+            from wherefrom.views.graph.open_segments import OpenSegments
 
-            self._cache = SegmentCache(self.path.parent)
+            self._cache = OpenSegments(self.path.parent)
         return self._cache.get(names)
 
     def close(self) -> None:

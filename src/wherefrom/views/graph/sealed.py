@@ -13,7 +13,7 @@ taken back meanwhile the merge begins anew.
 
 numpy is imported where the first segment is: most graphs are small, and most commands short.
 
-Source: docs/decisions/0010-sealed-segments.md
+Source: docs/decisions/0011-sealed-segments.md
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from pathlib import Path
 from wherefrom.views.graph.segment import Segment
 
 
-class SegmentCache:
-    """Segments stay mapped from answer to answer. Several threads may use one cache."""
+class OpenSegments:
+    """Segments stay mapped from answer to answer. Several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
