@@ -34,6 +34,15 @@ MIB = 1024 * 1024
 # -- what is sent, written without being held
 
 
+def counted(piece, times, *, start, end):
+    def write(file):
+        file.write(start)
+        file.writelines(piece % number for number in range(times))
+        file.write(end)
+
+    return write
+
+
 def repeated(piece, times, *, start=b"", end=b""):
     def write(file):
         file.write(start)
@@ -229,9 +238,9 @@ ROWS = {
         {"limit": 1}, "values_max 2000000", 3 * FLAT_MIB,
     ),
     "150,000 components": Row(
-        repeated(b'{"type":"library","name":"a"},', 150_000,
-                 start=b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[',
-                 end=b'{"type":"library","name":"z"}]}'),
+        counted(b'{"type":"library","name":"%d"},', 150_000,
+                start=b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":[',
+                end=b'{"type":"library","name":"z"}]}'),
         {"limit": 1}, "an SBOM lists too many parts: expected 100000 at most", 2 * FLAT_MIB,
     ),
     "sixty megabytes of empty objects": Row(
