@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import IO, Final
 
 from starlette.requests import Request
 
-from wherefrom.collect.decompress import open_plain
-from wherefrom.collect.split import Piece, split
+from wherefrom.collect.decompress import open_plain, plain
+from wherefrom.collect.split import CONTENT_BYTES_MAX, Piece, split
 from wherefrom.errors import LimitPassed, Refused, Unsupported
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
@@ -71,6 +71,18 @@ def _need_fits(size: int) -> None:
             expected=f"body_bytes_max {BODY_BYTES_MAX}",
             do="Send it in parts: what was sent before is known by then",
         )
+
+
+def made_whole(request: Request, body: bytes | IO[bytes], whole: Callable[[bytes], bytes]) -> bytes:
+    """One record of the whole body. Only what the request says was compressed is unpacked: the data
+    of an event may be compressed itself. Raises Refused."""
+    with contextlib.nullcontext() if isinstance(body, bytes) else body:
+        held = body if isinstance(body, bytes) else body.read(CONTENT_BYTES_MAX + 1)
+    if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+        held = plain(held, bytes_max=CONTENT_BYTES_MAX)
+    if len(held) > CONTENT_BYTES_MAX:
+        raise LimitPassed("the data of the event is too large", expected=f"{CONTENT_BYTES_MAX} B")
+    return whole(held)
 
 
 def pieces_of(body: bytes | IO[bytes], *, lines: bool) -> Iterator[Piece]:

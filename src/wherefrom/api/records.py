@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -24,13 +25,14 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.bodies import next_part, perhaps_none, pieces_of, read_body, the_only
+from wherefrom.api.bodies import made_whole, next_part, perhaps_none, pieces_of, read_body, the_only
 from wherefrom.api.fates import Fates, Item, Shown
 from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece
 from wherefrom.errors import Malformed, Refused, Unavailable
 from wherefrom.formats import tlog_proof
+from wherefrom.formats.cloudevents_binary import is_binary, structured
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
@@ -181,6 +183,7 @@ async def take(
     prove: bool = False,
     through: Callable[[Iterator[Piece]], Iterator[Piece]] = iter,
     shown: Shown = lambda first, items: items,
+    whole: Callable[[bytes], bytes] | None = None,
 ) -> Fates:
     """Read the body and record what is in it. Raises the errors of the doors below.
 
@@ -188,11 +191,12 @@ async def take(
     prove    give each record its receipt
     through  what the pieces of the body pass before any of them is judged; may raise
     shown    what is answered of the items
+    whole    makes one record of the whole body, before it is cut
     """
     principal = principal_of(request, "record")
     fates = Fates(shown)
     try:
-        await _take_body(request, principal, only, prove, through, fates)
+        await _take_body(request, principal, only, prove, through, fates, whole)
     except BaseException:
         fates.close()
         raise
@@ -209,10 +213,13 @@ async def _take_body(
     prove: bool,
     through: Callable[[Iterator[Piece]], Iterator[Piece]],
     fates: Fates,
+    whole: Callable[[bytes], bytes] | None,
 ) -> None:
     intake: Intake = request.app.state.intake
     intake.need_room()  # before a body is read that would be refused then
     body = await read_body(request)
+    if whole is not None:
+        body = await asyncio.to_thread(made_whole, request, body, whole)
     lines = "ndjson" in request.headers.get("content-type", "")
     pieces = through(pieces_of(body, lines=lines))
     if isinstance(body, bytes) and layer_of(body[:10]) is None:
@@ -251,8 +258,10 @@ async def post_records(request: Request) -> Response:
 
 
 async def post_event(request: Request) -> Response:
-    """``POST /v1/events``: structured CloudEvents, one or a batch."""
-    fates = await take(request, only="cloudevents")
+    """``POST /v1/events``: CloudEvents, structured (one or a batch) or in binary mode."""
+    headers = request.headers.items()
+    whole = partial(structured, headers) if is_binary(headers) else None
+    fates = await take(request, only="cloudevents", whole=whole)
     return fates.answer("items", {}, fates.status())
 
 

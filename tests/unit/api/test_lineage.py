@@ -1,6 +1,8 @@
 """The endpoints that OpenLineage and CloudEvents clients speak."""
 
+import gzip
 import json
+from unittest.mock import ANY
 
 import pytest
 
@@ -128,3 +130,79 @@ def test_only_cloudevents_are_taken(client, number):
     answer = client.post("/v1/events", content=event_bytes(number()))
     assert answer.status_code == 415
     assert "cloudevents" in answer.json()["items"][0]["reason"]
+
+
+def binary(number, **changes):
+    headers = {
+        "ce-specversion": "1.0", "ce-id": str(number), "ce-source": "https://example.com/deployer",
+        "ce-type": "com.example.deployed", "Content-Type": "application/json", **changes,
+    }  # fmt: skip
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+def test_a_binary_cloudevent_is_recorded_as_the_document_it_stands_for(client, number):
+    n = number()
+    body = b'{"n": %d,  "caf\\u00e9": 1}' % n
+    headers = binary(n, **{"ce-subject": "caf%C3%A9%20%22x%22", "ce-region": '"a b"'})
+    answer = client.post("/v1/events", content=body, headers=headers)
+    assert answer.status_code == 201
+    (item,) = answer.json()["items"]
+    recorded = client.get(f"/v1/records/{item['index']}/content").content
+    assert recorded == (
+        b'{"specversion":"1.0","id":"%d","source":"https://example.com/deployer",'
+        b'"type":"com.example.deployed","region":"a b","subject":"caf\xc3\xa9 \\"x\\"",'
+        b'"datacontenttype":"application/json","data":%b}' % (n, body)
+    )
+    again = client.post("/v1/events", content=body, headers=headers)
+    assert again.json()["items"][0] == {**item, "status": "known"}
+
+
+@pytest.mark.parametrize(
+    ("type", "body", "data"),
+    [
+        ("text/plain; charset=utf-8", "é".encode(), {"data": "é"}),
+        ("text/plain", b"\xff", {"data_base64": "/w=="}),
+        ("application/octet-stream", b"{}", {"data_base64": "e30="}),
+        ("application/gzip", gzip.compress(b"x", mtime=0), {"data_base64": ANY}),
+        ("application/vnd.x+json", b" [1] ", {"data": [1]}),
+        ("application/json", b"", {}),
+        (None, b"null", {"data": None}),
+    ],
+)
+def test_the_data_of_a_binary_event_is_kept_as_its_type_says(client, number, type, body, data):
+    headers = binary(number(), **{"Content-Type": type})
+    answer = client.post("/v1/events", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    index = answer.json()["items"][0]["index"]
+    recorded = client.get(f"/v1/records/{index}/content").json()
+    assert {
+        k: v for k, v in recorded.items() if k.startswith("data") and k != "datacontenttype"
+    } == data
+    assert recorded.get("datacontenttype") == type
+
+
+def test_a_binary_event_may_be_compressed_on_its_way(client, number):
+    headers = binary(number(), **{"Content-Encoding": "gzip"})
+    answer = client.post("/v1/events", content=gzip.compress(b'{"a": 1}'), headers=headers)
+    index = answer.json()["items"][0]["index"]
+    assert client.get(f"/v1/records/{index}/content").json()["data"] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "says"),
+    [
+        ({}, b'1,"id":"another"', "the data"),
+        ({}, b'{"a":1,"a":2}', "the data"),
+        ({"ce-subject": "%FF"}, b"1", "ce-subject"),
+        ({"ce-datacontenttype": "text/plain"}, b"1", "ce-datacontenttype"),
+        ({"ce-data": "x"}, b"1", "ce-data"),
+        ({"ce-Type": None, "ce-type": None}, b"1", "type"),
+        ({"ce-not-a-name": "x"}, b"1", "not a name for an attribute"),
+    ],
+)
+def test_a_binary_event_that_breaks_the_spec_is_refused_with_the_reason(
+    client, number, change, body, says
+):
+    answer = client.post("/v1/events", content=body, headers=binary(number(), **change))
+    assert answer.status_code == 400
+    assert says in answer.text
