@@ -25,6 +25,7 @@ from wherefrom.formats import (
     cloudevents,
     cyclonedx,
     dsse,
+    in_toto_legacy,
     looks,
     openlineage,
     pep740,
@@ -41,6 +42,9 @@ NODES_MAX: Final = 200_000
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _UTF8_BYTES_A_CHARACTER = 4
+
+
+Signed = dsse.Envelope | in_toto_legacy.Metablock
 
 
 class FactsOf(Protocol):
@@ -60,12 +64,13 @@ class Format(NamedTuple):
 class Recognised(msgspec.Struct, frozen=True):
     """A record as it was read: the name of its format, and what it says.
 
-    envelope  what was parsed, if the record itself is a DSSE envelope
+    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE, or
+              in-toto's own wrapper
     """
 
     format: str
     facts: Facts
-    envelope: dsse.Envelope | None = None
+    envelope: Signed | None = None
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -81,6 +86,7 @@ _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),
     Format("pep740", pep740.recognises, pep740.facts),
     Format("dsse", dsse.recognises, dsse.facts),
+    Format("in_toto_legacy", in_toto_legacy.recognises, in_toto_legacy.facts),
     Format("statement", statement.recognises, statement.facts),
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
     Format("spdx", spdx.recognises, spdx.facts),
@@ -125,7 +131,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         document_id = "sha256:" + hashlib.sha256(content).hexdigest()
     if format.name != "dsse":
         facts = format.facts(document, document_id=document_id)
-        return Recognised(format.name, _within_limits(facts))
+        legacy = in_toto_legacy.parse(document) if format.name == "in_toto_legacy" else None
+        return Recognised(format.name, _within_limits(facts), legacy)
     envelope = dsse.parse(document)
     facts = dsse.facts_of_envelope(envelope, document_id=document_id)
     return Recognised(format.name, _within_limits(facts), envelope)
