@@ -43,10 +43,10 @@ def record(paths: tuple[str, ...], where: Where, as_json: bool) -> int:
     """Record attestations, SBOMs and events into the log.
 
     PATH is a file, a folder with everything in it, or - for standard input. What a file holds is
-    seen from its content: DSSE envelopes, in-toto statements, Sigstore bundles, PEP 740
-    attestations, CycloneDX, SPDX, OpenVEX, CSAF, SARIF, JUnit XML, OpenLineage events,
-    CloudEvents; arrays and JSON Lines of what is JSON; gzip, bzip2 and zstd around them. What is
-    refused never costs its neighbours.
+    seen from its content: DSSE envelopes, in-toto statements, links and layouts, Sigstore
+    bundles, PEP 740 attestations, CycloneDX, SPDX, OpenVEX, CSAF, SARIF, JUnit XML, OpenLineage
+    events, CloudEvents; arrays and JSON Lines of what is JSON; gzip, bzip2 and zstd around them.
+    What is refused never costs its neighbours.
     """
     from wherefrom.cli.gather import sources
     from wherefrom.cli.opening import writing

@@ -15,9 +15,8 @@ import msgspec
 
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import LimitPassed, Unsupported
-from wherefrom.formats.dsse import Envelope
 from wherefrom.formats.facts import Facts
-from wherefrom.formats.recognise import read
+from wherefrom.formats.recognise import Signed, read
 
 CONTENT_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -28,7 +27,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     content   the exact bytes; ``digest`` is their SHA-256
     format    the name of the format that knew it
     facts     what it says
-    envelope  what was parsed, if the record itself is a DSSE envelope
+    envelope  what was parsed, if the record itself carries signatures that are judged
     received  when we heard, 27-byte UTC text
     """
 
@@ -38,7 +37,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
     principal: Principal
     received: str
-    envelope: Envelope | None = None
+    envelope: Signed | None = None
 
 
 def collect(

@@ -8,8 +8,8 @@
            "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body       LEN counts UTF-8 bytes
 
 Keys and the check of signatures are in ``keys`` and ``verify``; a keyid is a hint from the
-outside, never a decision. An in-toto payload is read by ``statement``; of any other type, and of
-Wherefrom's own (``own``), only the record itself is known here.
+outside, never a decision. An in-toto payload is read by ``statement``, or ``in_toto_steps``; of
+any other type, and of Wherefrom's own (``own``), only the record itself is known here.
 
 Base64 may be standard or URL-safe, as DSSE allows, but not both in one text; padding is required,
 since RFC 4648 §3.2 wants it wherever a format does not say otherwise, and DSSE does not.
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Refused
-from wherefrom.formats import base64_strict, statement, strict_json
+from wherefrom.formats import base64_strict, in_toto_steps, statement, strict_json
 from wherefrom.formats.facts import Facts, FactsBuilder
 
 IN_TOTO_TYPE: Final = "application/vnd.in-toto+json"
@@ -49,6 +49,10 @@ class Envelope(NamedTuple):
     payload: bytes
     payload_type: str
     signatures: tuple[Signature, ...]
+
+    def message(self) -> bytes:
+        """What the signatures are over."""
+        return pae(self.payload_type, self.payload)
 
 
 def recognises(document: Mapping[str, Any]) -> bool:
@@ -126,7 +130,7 @@ def base64_bytes(text: object, *, where: str) -> bytes:
 
 
 def statement_of(envelope: Envelope, *, where: str = "payload") -> dict[str, Any] | None:
-    """The in-toto statement in the payload, or None when the payload is of another type.
+    """The in-toto document in the payload, or None when the payload is of another type.
 
     where  path of the payload in the record, for messages
 
@@ -158,5 +162,7 @@ def facts_of_envelope(envelope: Envelope, *, document_id: str) -> Facts:
     if inner is None:
         builder.node(document_id, "attestation", properties={"payloadType": envelope.payload_type})
         return builder.build(kind="attestation", type=envelope.payload_type)
+    if in_toto_steps.recognises(inner):
+        return in_toto_steps.facts(inner, document_id=document_id, where="payload")
     told = statement.describe(builder, inner, document_id=document_id, where="payload")
     return told.close(builder, kind="attestation")

@@ -1,7 +1,7 @@
 """What a refused input looks like, so that the refusal can say it and what to do.
 
     first bytes  ──► "a ZIP archive", "XML", "YAML", "PEM CERTIFICATE", "text", …
-    JSON object  ──► "an in-toto link (legacy)", "SARIF", "OpenVEX", …, or its first keys
+    JSON object  ──► "TUF metadata", "SARIF", "OpenVEX", …, or its first keys
 
 A look decides nothing but words: what is read is decided in ``recognise``.
 """
@@ -15,8 +15,8 @@ from typing import Any, Final
 from wherefrom.errors import Unsupported
 
 READ: Final = (
-    "in-toto statements, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX in JSON, "
-    "OpenVEX, CSAF, SARIF, OpenLineage or CloudEvents, and JUnit XML"
+    "in-toto statements, links and layouts, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX "
+    "in JSON, OpenVEX, CSAF, SARIF, OpenLineage or CloudEvents, and JUnit XML"
 )
 _HEAD_BYTES = 4096
 _KEYS_NAMED_MAX = 8
@@ -128,8 +128,6 @@ def _dbt(artifact: str) -> Callable[[_Object], bool]:
 
 # What it is, how it is known, and what to send instead.
 _KNOWN: Final[tuple[tuple[str, Callable[[_Object], bool], str | None], ...]] = (
-    ("an in-toto link (legacy)", _signed("link"), "Send it as an in-toto attestation"),
-    ("an in-toto layout (legacy)", _signed("layout"), None),
     ("TUF metadata", _signed("root", "targets", "snapshot", "timestamp", "mirrors"), None),
     (
         "an in-toto statement with protobuf's field names",

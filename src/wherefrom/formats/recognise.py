@@ -27,6 +27,7 @@ from wherefrom.formats import (
     csaf,
     cyclonedx,
     dsse,
+    in_toto_legacy,
     junit,
     looks,
     openlineage,
@@ -49,6 +50,9 @@ _BOM = b"\xef\xbb\xbf"
 _UTF8_BYTES_A_CHARACTER = 4
 
 
+Signed = dsse.Envelope | in_toto_legacy.Metablock
+
+
 class FactsOf(Protocol):
     """The ``facts`` of a format."""
 
@@ -66,12 +70,13 @@ class Format(NamedTuple):
 class Recognised(msgspec.Struct, frozen=True):
     """A record as it was read: the name of its format, and what it says.
 
-    envelope  what was parsed, if the record itself is a DSSE envelope
+    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE, or
+              in-toto's own wrapper
     """
 
     format: str
     facts: Facts
-    envelope: dsse.Envelope | None = None
+    envelope: Signed | None = None
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -87,6 +92,7 @@ _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),
     Format("pep740", pep740.recognises, pep740.facts),
     Format("dsse", dsse.recognises, dsse.facts),
+    Format("in_toto_legacy", in_toto_legacy.recognises, in_toto_legacy.facts),
     Format("statement", statement.recognises, statement.facts),
     Format("cyclonedx", cyclonedx.recognises, cyclonedx.facts),
     Format("spdx3", spdx3.recognises, spdx3.facts),
@@ -139,7 +145,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         document_id = "sha256:" + hashlib.sha256(content).hexdigest()
     if format.name != "dsse":
         facts = format.facts(document, document_id=document_id)
-        return Recognised(format.name, _within_limits(facts))
+        legacy = in_toto_legacy.parse(document) if format.name == "in_toto_legacy" else None
+        return Recognised(format.name, _within_limits(facts), legacy)
     envelope = dsse.parse(document)
     facts = dsse.facts_of_envelope(envelope, document_id=document_id)
     return Recognised(format.name, _within_limits(facts), envelope)

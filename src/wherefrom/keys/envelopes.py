@@ -1,4 +1,4 @@
-"""Sign a payload into a DSSE envelope, and say who signed one.
+"""Sign a payload into a DSSE envelope, and say who signed one, or in-toto's older wrapper.
 
 Source: secure-systems-lab/dsse protocol v1.0.2
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wherefrom.errors import BadSignature, SignatureError
 from wherefrom.formats import base64_strict
-from wherefrom.formats.dsse import Envelope, pae
+from wherefrom.formats.dsse import Signature, pae
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.keys.public import PublicKey
@@ -41,14 +41,25 @@ class Signers(NamedTuple):
     unknown: int
 
 
-def signers_of(envelope: Envelope, keyring: Keyring) -> Signers:
+class Signed(Protocol):
+    """What ``signers_of`` judges: a DSSE envelope, or in-toto's own wrapper."""
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Each signature with what its signer calls the key."""
+
+    def message(self) -> bytes:
+        """The bytes that every one of them is over."""
+
+
+def signers_of(envelope: Signed, keyring: Keyring) -> Signers:
     """Which trusted keys signed ``envelope``: each signature under some key, each key once.
 
     A ``keyid`` that names a key we know must verify under that key, or the envelope lies.
     Raises BadSignature then, and for a signature by a revoked or retired key that is named. Of
     the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are tried.
     """
-    message = pae(envelope.payload_type, envelope.payload)
+    message = envelope.message()
     known: set[str] = set()
     unknown = tried = 0
     for number, (hint, signature) in enumerate(envelope.signatures):

@@ -148,9 +148,9 @@ def test_a_message_about_the_statement_points_into_the_payload():
         dsse.facts(envelope(b"[" * 200 + b"]" * 200, dsse.IN_TOTO_TYPE), document_id=ID)
 
 
-def test_an_in_toto_link_in_an_envelope_is_unsupported():
-    with pytest.raises(Unsupported, match=r"at payload\._type: .* got link"):
-        dsse.facts(in_toto(STATEMENT | {"_type": "link"}), document_id=ID)
+def test_another_document_of_in_totos_in_an_envelope_is_unsupported():
+    with pytest.raises(Unsupported, match=r"at payload\._type: .* got step"):
+        dsse.facts(in_toto(STATEMENT | {"_type": "step"}), document_id=ID)
 
 
 def test_an_envelope_that_lost_a_field_is_still_recognised():

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.links import VECTOR
 from tests.paths import DATA
 from wherefrom.errors import Error, LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import recognise
@@ -24,6 +25,7 @@ ONE_OF_EACH: dict[str, Path] = {
     "sigstore_bundle": SUPPLY / "sigstore-js/tests/bundles/bundleV01-dsse-no-proof.sigstore",
     "pep740": SUPPLY / "pypi-attestations/test/assets/rfc8785-0.1.2-py3-none-any.whl.attestation",
     "dsse": SUPPLY / "archivista/test/build.attestation.json",
+    "in_toto_legacy": VECTOR,
     "statement": SUPPLY / "guac-data/docs/slsa/kube-slsa-v1.24.1.json",
     "cyclonedx": SUPPLY / "cyclonedx-bom-examples/SBOM/proton-bridge/proton-bridge-v1.8.0.bom.json",
     "spdx3": SUPPLY / "none of the real inputs",
@@ -134,7 +136,6 @@ def test_what_is_not_json_is_unsupported_and_named(content: bytes, look: str) ->
 @pytest.mark.parametrize(
     ("document", "look"),
     [
-        ({"signed": {"_type": "link"}, "signatures": []}, r"an in-toto link \(legacy\)"),
         ({"signed": {"_type": "root"}, "signatures": []}, "TUF metadata"),
         ({"type": "x", "predicate_type": "y"},
          "an in-toto statement with protobuf's field names.*Write _type"),
