@@ -91,7 +91,11 @@ def test_a_ready_statement_is_signed_byte_for_byte(key, tmp_path):
 
 def test_the_types_of_cosign_are_known(key, tmp_path):
     (tmp_path / "app").write_bytes(b"app")
-    ran = run("sign", tmp_path / "app", "--key", key["private"], "--predicate-type", "link")
+    (tmp_path / "p").write_text('{"name": "package", "command": ["tar"], "materials": []}')
+    ran = run(
+        "sign", tmp_path / "app", "--key", key["private"], "--predicate-type", "link",
+        "--predicate", tmp_path / "p",
+    )  # fmt: skip
     assert payload_of(ran.written)["predicateType"] == "https://in-toto.io/Link/v1"
 
 
