@@ -16,8 +16,10 @@ from functools import cache
 
 import msgspec
 import zstandard
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from tests.folders import BUILDER, STRANGER, envelope, statement
+from tests.folders import BUILDER, STRANGER, envelope, public, statement
 from tests.journeys.test_every_input import input_paths
 from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, genesis, numbered, reader, writer
 from tests.paths import DATA
@@ -29,7 +31,6 @@ from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
-from wherefrom.keys import pem
 from wherefrom.storage import frames
 from wherefrom.verify import judging
 
@@ -162,8 +163,14 @@ def _keys() -> Iterator[bytes]:
 
 
 def _pems() -> Iterator[bytes]:
-    private, public = pem.new_key_pair()
-    yield from (private, public)
+    # Not ``pem.new_key_pair``: a seed is the same in every run.
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    yield key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    yield public(BUILDER).to_pem().encode()
     for end in ("pem", "pub", "crt", "key"):
         for path in sorted((DATA / "supply").rglob(f"*.{end}"))[::7]:
             if path.stat().st_size < SEED_BYTES_MAX:
