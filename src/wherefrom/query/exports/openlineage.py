@@ -34,12 +34,15 @@ _INPUTS: Final = ("used", "deploys", "runs", "changes", "depends_on", "derived_f
 _OUTPUTS: Final = ("generated_by", "invalidated_by")
 _LIFECYCLES: Final = frozenset({"ALTER", "CREATE", "OVERWRITE", "TRUNCATE"})
 _ENTRIES_MAX: Final = 100
+# Ends of lines to some who read JSON Lines as text; JSON leaves them as they are.
+_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 
 
 def to_openlineage(answer: Trace | Path) -> str:
     """The events, one a line; no line if nothing is related to anything."""
     events = _Events(answer)
-    return "".join(msgspec.json.encode(event).decode() + "\n" for event in events.all())
+    lines = (msgspec.json.encode(event).decode() for event in events.all())
+    return "".join(line.translate(_LINE_ENDS) + "\n" for line in lines)
 
 
 class _Events:
@@ -47,6 +50,9 @@ class _Events:
         self._around = Around(answer)
         said = about(answer)
         self._log = {key: said[key] for key in ("origin", "size", "root") if key in said}
+        # What makes it less than all that is known today; nothing where it is.
+        self._bounds = {"as_of": said["as_of"]} if answer.as_of != answer.log.size else {}
+        self._bounds |= {"truncated": answer.reason} if answer.truncated else {}
         self._producer = f"urn:wherefrom:log:{quote(answer.log.origin)}"
         self._facets = Facets(self._around, producer=self._producer)
         self._told: set[tuple[str, str]] = set()  # derivations that a run's output has told
@@ -107,7 +113,7 @@ class _Events:
             yield {**self._head("JobEvent", [edge]), "job": job, "inputs": [], "outputs": []}
 
     def _dataset(self, id: str) -> Iterator[Json]:
-        edges = [e for e in self._around.out(id) if (e.source, e.target) not in self._told]
+        edges = [e for e in self._around.out(id) if not self._is_told(e)]
         facets = self._facets.of_dataset(id, edges)
         place = place_of(id)
         if place.version is not None and not any(map(self._tells, self._around.touching(id))):
@@ -167,12 +173,13 @@ class _Events:
         causes = [
             e
             for e in self._around.out(made.source, "derived_from")
-            if e.entry == made.entry
-            and self._around.is_dataset(e.target)
-            and (e.source, e.target) not in self._told
+            if e.entry == made.entry and self._around.is_dataset(e.target) and not self._is_told(e)
         ]
         self._told.update((e.source, e.target) for e in causes)
         return self._facets.of_derivations(causes)
+
+    def _is_told(self, edge: TraceEdge) -> bool:
+        return edge.relation == "derived_from" and (edge.source, edge.target) in self._told
 
     # -- what every event has
 
@@ -191,6 +198,7 @@ class _Events:
             kind=self._around.nodes[id].kind,
             log=self._log,
             entries=entries[:_ENTRIES_MAX],
+            **self._bounds,
         )
 
 
