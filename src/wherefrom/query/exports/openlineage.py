@@ -62,7 +62,7 @@ class _Events:
         ids = list(self._around.nodes)
         for id in filter(self._around.is_run, ids):
             if edges := self._around.touching(id):
-                yield self._run(id, edges)
+                yield from self._run(id, edges)
         for id in filter(self._around.is_job, ids):
             yield from self._job(id)
         for id in filter(self._around.is_dataset, ids):
@@ -70,21 +70,29 @@ class _Events:
 
     # -- one node each
 
-    def _run(self, id: str, edges: list[TraceEdge]) -> Json:
+    def _run(self, id: str, edges: list[TraceEdge]) -> Iterator[Json]:
+        """One event; another for each further job or engine, as an event has one of each."""
         given = self._around.nodes[id].properties.get("eventType")
+        ours = {**self._facets.of_run(id), "wherefrom": self._said_of(id, edges)}
+        engines = self._facets.engines(id)
         jobs = [e.target for e in self._around.out(id, "specializes")]
-        of_job = [self._facets.of_job(job, run=id) for job in jobs if self._around.is_job(job)]
-        return {
-            **self._head("RunEvent", edges),
-            "eventType": given if given in _EVENT_TYPES else "COMPLETE",
-            "run": {
-                "runId": run_uuid(id),
-                "facets": {**self._facets.of_run(id), "wherefrom": self._said_of(id, edges)},
-            },
-            "job": {**self._around.job_of(id).as_json(), "facets": of_job[0] if of_job else {}},
-            "inputs": self._inputs(self._around.out(id, *_INPUTS)),
-            "outputs": self._outputs(self._around.into(id, *_OUTPUTS)),
-        }
+        jobs = [job for job in jobs if self._around.is_job(job)]
+        for place in range(max(1, len(jobs), len(engines))):
+            job = jobs[place if place < len(jobs) else 0] if jobs else None
+            named = place_of(job) if job else self._around.job_of(id)
+            engine = engines[place] if place < len(engines) else {}
+            first = place == 0
+            yield {
+                **self._head("RunEvent", edges),
+                "eventType": given if given in _EVENT_TYPES else "COMPLETE",
+                "run": {"runId": run_uuid(id), "facets": (ours if first else {}) | engine},
+                "job": {
+                    **named.as_json(),
+                    "facets": self._facets.of_job(job, run=id) if job else {},
+                },
+                "inputs": self._inputs(self._around.out(id, *_INPUTS) if first else ()),
+                "outputs": self._outputs(self._around.into(id, *_OUTPUTS) if first else ()),
+            }
 
     def _job(self, id: str) -> Iterator[Json]:
         is_dataset, is_run = self._around.is_dataset, self._around.is_run
@@ -122,6 +130,9 @@ class _Events:
             facets["wherefrom"] = self._said_of(id, edges)
             item = {**place.as_json(), "facets": facets}
             yield {**self._head("DatasetEvent", edges), "dataset": item}
+        for edge, renaming in self._facets.renamings(id)[1:]:
+            item = {**place.as_json(), "facets": renaming}
+            yield {**self._head("DatasetEvent", [edge]), "dataset": item}
 
     def _tells(self, edge: TraceEdge) -> bool:
         """Whether the event of a run or job has this edge among its inputs or outputs."""

@@ -32,7 +32,8 @@ def of(*edges, entry=None):
     nodes = [node(id, KINDS[id.partition(":")[0]], id) for id in ids]
     for made_node in nodes:
         if made_node["kind"] == "software":
-            made_node |= {"name": "spark", "properties": {"version": "3"}}
+            name = made_node["id"][len("software:") :].partition("@")[0]
+            made_node |= {"name": name, "properties": {"version": "3"}}
     return trace(nodes, made)
 
 
@@ -99,6 +100,15 @@ LINEAGES = {
     "a run that waits for a job": [(RUN, "specializes", JOB), (RUN, "depends_on", "job:jobs:flow")],
     "a run that is named with its job": [
         ("run:jobs:load:7", "used", RAW), ("run:jobs:load:7", "specializes", JOB),
+    ],
+    "a run of two jobs": [(RUN, "specializes", JOB), (RUN, "specializes", "job:jobs:flow")],
+    "two engines": [
+        (RUN, "specializes", JOB), (RUN, "associated_with", "software:spark@3"),
+        (RUN, "associated_with", "software:flink@3"),
+    ],
+    "renamed twice": [
+        (CLEAN, "revises", RAW, {"lifecycle": "RENAME"}),
+        (CLEAN, "revises", "dataset:s3://b:old", {"lifecycle": "RENAME"}),
     ],
     "an engine": [(RUN, "specializes", JOB), (RUN, "associated_with", "software:spark@3")],
     "dropped": [(RUN, "specializes", JOB), (RAW, "invalidated_by", RUN)],
