@@ -34,12 +34,15 @@ _INPUTS: Final = ("used", "deploys", "runs", "changes", "depends_on", "derived_f
 _OUTPUTS: Final = ("generated_by", "invalidated_by")
 _LIFECYCLES: Final = frozenset({"ALTER", "CREATE", "OVERWRITE", "TRUNCATE"})
 _ENTRIES_MAX: Final = 100
+# Ends of lines to some who read JSON Lines as text; JSON leaves them as they are.
+_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 
 
 def to_openlineage(answer: Trace | Path) -> str:
     """The events, one a line; no line if nothing is related to anything."""
     events = _Events(answer)
-    return "".join(msgspec.json.encode(event).decode() + "\n" for event in events.all())
+    lines = (msgspec.json.encode(event).decode() for event in events.all())
+    return "".join(line.translate(_LINE_ENDS) + "\n" for line in lines)
 
 
 class _Events:
@@ -47,6 +50,9 @@ class _Events:
         self._around = Around(answer)
         said = about(answer)
         self._log = {key: said[key] for key in ("origin", "size", "root") if key in said}
+        # What makes it less than all that is known today; nothing where it is.
+        self._bounds = {"as_of": said["as_of"]} if answer.as_of != answer.log.size else {}
+        self._bounds |= {"truncated": answer.reason} if answer.truncated else {}
         self._producer = f"urn:wherefrom:log:{quote(answer.log.origin)}"
         self._facets = Facets(self._around, producer=self._producer)
         self._told: set[tuple[str, str]] = set()  # derivations that a run's output has told
@@ -56,7 +62,7 @@ class _Events:
         ids = list(self._around.nodes)
         for id in filter(self._around.is_run, ids):
             if edges := self._around.touching(id):
-                yield self._run(id, edges)
+                yield from self._run(id, edges)
         for id in filter(self._around.is_job, ids):
             yield from self._job(id)
         for id in filter(self._around.is_dataset, ids):
@@ -64,21 +70,29 @@ class _Events:
 
     # -- one node each
 
-    def _run(self, id: str, edges: list[TraceEdge]) -> Json:
+    def _run(self, id: str, edges: list[TraceEdge]) -> Iterator[Json]:
+        """One event; another for each further job or engine, as an event has one of each."""
         given = self._around.nodes[id].properties.get("eventType")
+        ours = {**self._facets.of_run(id), "wherefrom": self._said_of(id, edges)}
+        engines = self._facets.engines(id)
         jobs = [e.target for e in self._around.out(id, "specializes")]
-        of_job = [self._facets.of_job(job, run=id) for job in jobs if self._around.is_job(job)]
-        return {
-            **self._head("RunEvent", edges),
-            "eventType": given if given in _EVENT_TYPES else "COMPLETE",
-            "run": {
-                "runId": run_uuid(id),
-                "facets": {**self._facets.of_run(id), "wherefrom": self._said_of(id, edges)},
-            },
-            "job": {**self._around.job_of(id).as_json(), "facets": of_job[0] if of_job else {}},
-            "inputs": self._inputs(self._around.out(id, *_INPUTS)),
-            "outputs": self._outputs(self._around.into(id, *_OUTPUTS)),
-        }
+        jobs = [job for job in jobs if self._around.is_job(job)]
+        for place in range(max(1, len(jobs), len(engines))):
+            job = jobs[place if place < len(jobs) else 0] if jobs else None
+            named = place_of(job) if job else self._around.job_of(id)
+            engine = engines[place] if place < len(engines) else {}
+            first = place == 0
+            yield {
+                **self._head("RunEvent", edges),
+                "eventType": given if given in _EVENT_TYPES else "COMPLETE",
+                "run": {"runId": run_uuid(id), "facets": (ours if first else {}) | engine},
+                "job": {
+                    **named.as_json(),
+                    "facets": self._facets.of_job(job, run=id) if job else {},
+                },
+                "inputs": self._inputs(self._around.out(id, *_INPUTS) if first else ()),
+                "outputs": self._outputs(self._around.into(id, *_OUTPUTS) if first else ()),
+            }
 
     def _job(self, id: str) -> Iterator[Json]:
         is_dataset, is_run = self._around.is_dataset, self._around.is_run
@@ -107,7 +121,7 @@ class _Events:
             yield {**self._head("JobEvent", [edge]), "job": job, "inputs": [], "outputs": []}
 
     def _dataset(self, id: str) -> Iterator[Json]:
-        edges = [e for e in self._around.out(id) if (e.source, e.target) not in self._told]
+        edges = [e for e in self._around.out(id) if not self._is_told(e)]
         facets = self._facets.of_dataset(id, edges)
         place = place_of(id)
         if place.version is not None and not any(map(self._tells, self._around.touching(id))):
@@ -116,6 +130,9 @@ class _Events:
             facets["wherefrom"] = self._said_of(id, edges)
             item = {**place.as_json(), "facets": facets}
             yield {**self._head("DatasetEvent", edges), "dataset": item}
+        for edge, renaming in self._facets.renamings(id)[1:]:
+            item = {**place.as_json(), "facets": renaming}
+            yield {**self._head("DatasetEvent", [edge]), "dataset": item}
 
     def _tells(self, edge: TraceEdge) -> bool:
         """Whether the event of a run or job has this edge among its inputs or outputs."""
@@ -167,12 +184,13 @@ class _Events:
         causes = [
             e
             for e in self._around.out(made.source, "derived_from")
-            if e.entry == made.entry
-            and self._around.is_dataset(e.target)
-            and (e.source, e.target) not in self._told
+            if e.entry == made.entry and self._around.is_dataset(e.target) and not self._is_told(e)
         ]
         self._told.update((e.source, e.target) for e in causes)
         return self._facets.of_derivations(causes)
+
+    def _is_told(self, edge: TraceEdge) -> bool:
+        return edge.relation == "derived_from" and (edge.source, edge.target) in self._told
 
     # -- what every event has
 
@@ -191,6 +209,7 @@ class _Events:
             kind=self._around.nodes[id].kind,
             log=self._log,
             entries=entries[:_ENTRIES_MAX],
+            **self._bounds,
         )
 
 

@@ -37,6 +37,7 @@ _VERSIONS: Final[Mapping[str, str]] = {
     "InputStatisticsInputDatasetFacet": "1-0-0",
     "OutputStatisticsOutputDatasetFacet": "1-0-2",
 }
+_DERIVATIONS: Final = frozenset({"derived_from", "depends_on", "contains", "revises"})
 _STATISTICS: Final = ("rowCount", "size", "fileCount")
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\w!#$%&'()*+,./:;=?@~-]+", re.ASCII)
 _LOCATION: Final = ("url", "repoUrl", "path", "version", "tag", "branch", "pullRequestNumber")
@@ -67,7 +68,7 @@ class Facets:
     # -- of runs
 
     def of_run(self, run: str) -> Json:
-        """Its parent, the runs it waited for, its engine."""
+        """Its parent, and the runs it waited for."""
         parents: dict[str, str] = {}
         others = []
         for edge in self._around.out(run, "informed_by", "changes"):
@@ -89,12 +90,14 @@ class Facets:
                 for id, kind in others
             ]
             facets["jobDependencies"] = self._facet("JobDependenciesRunFacet", upstream=upstream)
-        return facets | self._engine(run)
+        return facets
 
     def _run(self, id: str) -> Json:
         return {"run": {"runId": run_uuid(id)}, "job": self._around.job_of(id).as_json()}
 
-    def _engine(self, run: str) -> Json:
+    def engines(self, run: str) -> list[Json]:
+        """Each engine that it ran on, as the facets of one event each."""
+        found = []
         for edge in self._around.out(run, "associated_with"):
             node = self._around.nodes[edge.target]
             version = node.properties.get("version")
@@ -103,8 +106,8 @@ class Facets:
                 adapter = edge.properties.get("openlineageAdapterVersion")
                 if adapter:
                     said["openlineageAdapterVersion"] = adapter
-                return {"processing_engine": self._facet("ProcessingEngineRunFacet", **said)}
-        return {}
+                found.append({"processing_engine": self._facet("ProcessingEngineRunFacet", **said)})
+        return found
 
     # -- of jobs
 
@@ -165,16 +168,28 @@ class Facets:
         ]
         if links:
             facets["symlinks"] = self._facet("SymlinksDatasetFacet", identifiers=links)
-        renamed = [e for e in datasets if is_renaming(e)][:1]
-        for edge in renamed:
-            facets["lifecycleStateChange"] = self._facet(
-                "LifecycleStateChangeDatasetFacet",
-                lifecycleStateChange="RENAME",
-                previousIdentifier=place_of(edge.target).as_json(),
-            )
+        for _, renaming in self.renamings(id)[:1]:
+            facets |= renaming
         facets |= self._ownership(id, "OwnershipDatasetFacet")
-        causes = [e for e in datasets if e.relation in DERIVATIONS and e not in renamed]
+        causes = [e for e in datasets if e.relation in _DERIVATIONS and not _is_renaming(e)]
         return facets | self.of_derivations(causes)
+
+    def renamings(self, id: str) -> list[tuple[TraceEdge, Json]]:
+        """Each name that a dataset had before, as the facets of one event each."""
+        return [
+            (
+                edge,
+                {
+                    "lifecycleStateChange": self._facet(
+                        "LifecycleStateChangeDatasetFacet",
+                        lifecycleStateChange="RENAME",
+                        previousIdentifier=place_of(edge.target).as_json(),
+                    )
+                },
+            )
+            for edge in self._around.out(id, "revises")
+            if _is_renaming(edge) and self._around.is_dataset(edge.target)
+        ]
 
     def of_version(self, version: str) -> Json:
         """Which version of a dataset it is."""
@@ -255,10 +270,7 @@ class Facets:
         return {"_producer": self._producer, "_schemaURL": url, **said}
 
 
-DERIVATIONS: Final = frozenset({"derived_from", "depends_on", "contains", "revises"})
-
-
-def is_renaming(edge: TraceEdge) -> bool:
+def _is_renaming(edge: TraceEdge) -> bool:
     """Whether a dataset has a new name, and nothing else about it changed."""
     return edge.relation == "revises" and edge.properties.get("lifecycle") == "RENAME"
 

@@ -35,6 +35,8 @@ def in_words(answer: Trace | Path) -> str:
     """The same on one line, for a comment."""
     log = answer.log
     text = f"{answer.of} as of log {log.origin}, size {log.size}, root {log.root or '-'}"
+    if answer.as_of != log.size:
+        text += f", as known at size {answer.as_of}"
     if answer.truncated:
         text += f"; cut off by the bound on {answer.reason}"
     return text

@@ -17,7 +17,7 @@ HOSTILE = [
     "%%{init: {'theme':'dark'}}%%", "style a:#b;", "{{ x }}", "'); drop", "endDocument", "a//b",
     "/* c */", "prov:x", "wf:answer", "urn:wherefrom:id:x", "%2F", "%", "a%zz", "-", ".", "_:b1",
     "https://example.com/a#b", "https:x", "x:", "node-0", "1. list", "\ufffe\uffff", "é",
-    "x" * 2000,    "pkg:npm/%40scope/name@1.0.0?arch=x#sub", "y" * 10_000,
+    "a\u2028b\u2029c\x85d", "x" * 2000,    "pkg:npm/%40scope/name@1.0.0?arch=x#sub", "y" * 10_000,
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Graphviz: a digraph that another program reads, whatever names are in it."""
 
+import msgspec
 import pydot
 import pytest
 
@@ -67,6 +68,12 @@ def test_other_names_and_documents_are_dashed():
         [edge("x", "describes", ARTIFACT, 1, annotation=True)],
     )
     assert "style=dashed" in to_dot(answer)
+
+
+def test_the_graph_says_if_it_was_cut_off_or_is_of_an_earlier_size():
+    answer = msgspec.structs.replace(BUILT, as_of=5, truncated=True, reason="depth")
+    (said,) = read(answer).get_graph_defaults()
+    assert said["comment"].endswith(', as known at size 5; cut off by the bound on depth"')
 
 
 def test_the_graph_says_of_which_log_it_speaks():

@@ -3,6 +3,7 @@
 import json
 
 import jsonschema_rs
+import msgspec
 import pytest
 
 from tests.unit.cli.test_draw import edge, node, trace
@@ -20,15 +21,19 @@ KINDS = {"run": "run", "job": "job", "dataset": "dataset", "dataset_version": "d
          "gitCommit": "commit", "software": "software", "owner": "person"}  # fmt: skip
 
 
-def of(*edges):
-    """An answer of these ``(source, relation, target, properties)``, an entry for each."""
+def of(*edges, entry=None):
+    """An answer of these ``(source, relation, target, properties)``, each of its own entry."""
     ids = dict.fromkeys(end for e in edges for end in (e[0], e[2]))
-    made = [edge(*e[:3], number, signers=[KEY]) | {"properties": dict(*e[3:])}
-            for number, e in enumerate(edges)]  # fmt: skip
+    made = [
+        edge(*e[:3], number if entry is None else entry, signers=[KEY])
+        | {"properties": dict(*e[3:])}
+        for number, e in enumerate(edges)
+    ]
     nodes = [node(id, KINDS[id.partition(":")[0]], id) for id in ids]
     for made_node in nodes:
         if made_node["kind"] == "software":
-            made_node |= {"name": "spark", "properties": {"version": "3"}}
+            name = made_node["id"][len("software:") :].partition("@")[0]
+            made_node |= {"name": name, "properties": {"version": "3"}}
     return trace(nodes, made)
 
 
@@ -96,6 +101,15 @@ LINEAGES = {
     "a run that is named with its job": [
         ("run:jobs:load:7", "used", RAW), ("run:jobs:load:7", "specializes", JOB),
     ],
+    "a run of two jobs": [(RUN, "specializes", JOB), (RUN, "specializes", "job:jobs:flow")],
+    "two engines": [
+        (RUN, "specializes", JOB), (RUN, "associated_with", "software:spark@3"),
+        (RUN, "associated_with", "software:flink@3"),
+    ],
+    "renamed twice": [
+        (CLEAN, "revises", RAW, {"lifecycle": "RENAME"}),
+        (CLEAN, "revises", "dataset:s3://b:old", {"lifecycle": "RENAME"}),
+    ],
     "an engine": [(RUN, "specializes", JOB), (RUN, "associated_with", "software:spark@3")],
     "dropped": [(RUN, "specializes", JOB), (RAW, "invalidated_by", RUN)],
     "renamed": [
@@ -103,6 +117,10 @@ LINEAGES = {
         (CLEAN, "generated_by", RUN, {"lifecycle": "RENAME"}), (RAW, "invalidated_by", RUN),
     ],
     "other names": [(RAW, "alternate", CLEAN, {"type": "LOCATION"})],
+    "an output that is another name of what it comes from": [
+        (RUN, "specializes", JOB), (CLEAN, "generated_by", RUN), (CLEAN, "derived_from", RAW),
+        (CLEAN, "alternate", RAW),
+    ],
     "owners": [(RAW, "attributed_to", "owner:user:a"), (JOB, "attributed_to", "owner:team")],
     "source code in two places": [
         (JOB, "derived_from", COMMIT, {"url": "https://e.com/r", "version": "c" * 40}),
@@ -112,9 +130,10 @@ LINEAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("entry", [None, 7])
 @pytest.mark.parametrize("name", LINEAGES)
-def test_lineage_that_openlineage_has_words_for_is_read_again_as_it_was(name):
-    answer = of(*LINEAGES[name])
+def test_lineage_that_openlineage_has_words_for_is_read_again_as_it_was(name, entry):
+    answer = of(*LINEAGES[name], entry=entry)
     said = {(renamed(e.source), e.relation, e.target) for e in answer.edges}
     assert read_again(to_openlineage(answer)) == said
     assert carried(answer) == said
@@ -134,12 +153,7 @@ def test_columns_stand_in_the_event_of_the_run_whose_record_says_them():
         "run",
         "dataset",
     ]
-    answer = of(*edges)
-    same = trace(
-        [node(n.id, n.kind) for n in answer.nodes],
-        [edge(*e[:3], 7) | {"properties": dict(*e[3:])} for e in edges],
-    )
-    (event,) = events(same)
+    (event,) = events(of(*edges, entry=7))
     assert event["outputs"][0]["facets"]["columnLineage"]["fields"].keys() == {"a"}
 
 
@@ -171,6 +185,13 @@ def test_an_event_names_the_log_and_each_input_the_entry_its_trust_and_its_signe
     word = event["inputs"][0]["inputFacets"]["wherefrom"]
     assert (word["entry"], word["trust"], word["signers"]) == (1, "signed", [KEY])
     assert event["producer"] == "urn:wherefrom:log:log.example/x"
+
+
+def test_an_event_says_if_the_answer_was_cut_off_or_is_of_an_earlier_size():
+    whole = of(*LINEAGES["a run of a job"])
+    less = msgspec.structs.replace(whole, as_of=5, truncated=True, reason="depth")
+    said = [events(answer)[0]["run"]["facets"]["wherefrom"] for answer in (whole, less)]
+    assert [(s.get("as_of"), s.get("truncated")) for s in said] == [(None, None), (5, "depth")]
 
 
 def test_an_event_is_of_the_latest_time_that_its_records_give():
