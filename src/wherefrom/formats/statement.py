@@ -1,8 +1,8 @@
 """in-toto statements: which things are spoken of, and under which ids they are known.
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
-named by ``descriptors``; what a predicate says is read in ``slsa``, in ``in_toto_steps`` or, for
-an embedded SBOM, in ``spdx`` and ``cyclonedx``. The envelope around it is ``dsse``.
+named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``, ``witness``
+or, for an embedded SBOM, in ``spdx`` and ``cyclonedx``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import cyclonedx, in_toto_steps, slsa, spdx, strict_json
+from wherefrom.formats import cyclonedx, in_toto_steps, slsa, spdx, strict_json, witness
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import expected
 from wherefrom.formats.entry import TYPE_BYTES_MAX
@@ -172,6 +172,16 @@ def _predicate(
             builder, predicate, subjects=subjects, activity=f"activity:{statement_id}", where=where
         )
         return slsa.Dated(None, None)
+    if witness.is_collection(predicate_type):
+        return witness.collection_facts(
+            builder,
+            predicate,
+            predicate_type=predicate_type,
+            subjects=subjects,
+            document_id=document_id,
+            activity=f"activity:{statement_id}",
+            where=where,
+        )
     if predicate_type.startswith(_SBOM_TYPES):
         _embedded_sbom(builder, predicate, document_id=document_id, subject=subjects[0])
     return slsa.Dated(None, None)
