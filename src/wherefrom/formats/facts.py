@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, str]] = {
     "source": "Entity",  # a repository or other source location, named by URI
     "dataset": "Entity",  # a dataset in general, by namespace and name
     "dataset_version": "Entity",  # one version of a dataset
+    "column": "Entity",  # a column of a dataset, by dataset and name
     "model": "Entity",
     "component": "Entity",  # an SBOM part that has neither purl nor digest
     "attestation": "Entity",  # the signed statement itself, by the digest of its bytes
