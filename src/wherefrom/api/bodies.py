@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO, Final
 
 from starlette.requests import Request
 
-from wherefrom.collect.decompress import open_plain
-from wherefrom.collect.split import Piece, split
+from wherefrom.collect.decompress import chunks_of, open_plain
+from wherefrom.collect.split import CONTENT_BYTES_MAX, Piece, split
 from wherefrom.errors import LimitPassed, Refused, Unsupported
+from wherefrom.formats import cloudevents_http
 
 SMALL_BODY_BYTES: Final = 1024 * 1024
 BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -75,6 +76,28 @@ def pieces_of(body: bytes | IO[bytes], *, lines: bool) -> Iterator[Piece]:
     """Its records, without what compressed them; ``lines`` if it was sent as NDJSON."""
     try:
         yield from split(open_plain(body), lines=lines)
+    except Refused as error:
+        yield Piece(None, None, error)
+
+
+def binary_event(
+    body: bytes | IO[bytes], *, headers: Sequence[tuple[str, bytes]]
+) -> Iterator[Piece]:
+    """The one CloudEvent of a request in binary mode, whose data is the body.
+
+    Only what Content-Encoding says is unpacked: data that is an archive stays one.
+    """
+    encoded = dict(headers).get("content-encoding", b"").strip().lower() not in (b"", b"identity")
+    data = bytearray()
+    try:
+        for chunk in open_plain(body) if encoded else chunks_of(body):
+            data += chunk
+            if len(data) > CONTENT_BYTES_MAX:
+                raise LimitPassed(
+                    "the data of an event is too large",
+                    expected=f"content_bytes_max {CONTENT_BYTES_MAX}",
+                )
+        yield Piece(None, cloudevents_http.structured(headers, bytes(data)))
     except Refused as error:
         yield Piece(None, None, error)
 

@@ -15,20 +15,28 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.bodies import next_part, perhaps_none, pieces_of, read_body, the_only
+from wherefrom.api.bodies import (
+    binary_event,
+    next_part,
+    perhaps_none,
+    pieces_of,
+    read_body,
+    the_only,
+)
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece
 from wherefrom.errors import Malformed, Refused
-from wherefrom.formats import tlog_proof
+from wherefrom.formats import cloudevents_http, tlog_proof
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
@@ -163,15 +171,20 @@ async def take(
     only: str | None = None,
     prove: bool = False,
     through: Callable[[Iterator[Piece]], Iterator[Piece]] = iter,
+    cut: Callable[[bytes | IO[bytes]], Iterator[Piece]] | None = None,
 ) -> list[Item]:
     """Read the body and record what is in it. Raises the errors of the doors below.
 
     only     the one format taken here; None for every format
     prove    give each record its receipt
     through  what the pieces of the body pass before any of them is judged; may raise
+    cut      makes the pieces of a body, where they are not what ``pieces_of`` finds in it
     """
     principal = principal_of(request, "record")
-    items = await _take_body(request, principal, only, prove, through)
+    if cut is None:
+        lines = "ndjson" in request.headers.get("content-type", "")
+        cut = partial(pieces_of, lines=lines)
+    items = await _take_body(request, principal, only, prove, lambda body: through(cut(body)))
     intake: Intake = request.app.state.intake
     intake.count(principal, items)
     return items
@@ -182,12 +195,11 @@ async def _take_body(
     principal: Principal,
     only: str | None,
     prove: bool,
-    through: Callable[[Iterator[Piece]], Iterator[Piece]],
+    cut: Callable[[bytes | IO[bytes]], Iterator[Piece]],
 ) -> list[Item]:
     intake: Intake = request.app.state.intake
     body = await read_body(request)
-    lines = "ndjson" in request.headers.get("content-type", "")
-    pieces = through(pieces_of(body, lines=lines))
+    pieces = cut(body)
     if isinstance(body, bytes) and layer_of(body[:10]) is None:
         return await _take_pieces(intake, list(pieces), principal, only, prove)
     with contextlib.nullcontext() if isinstance(body, bytes) else body:
@@ -232,8 +244,10 @@ async def post_records(request: Request) -> Response:
 
 
 async def post_event(request: Request) -> Response:
-    """``POST /v1/events``: structured CloudEvents, one or a batch."""
-    items = await take(request, only="cloudevents")
+    """``POST /v1/events``: CloudEvents, structured (one or a batch) or one in binary mode."""
+    headers = [(name.decode("latin-1").lower(), value) for name, value in request.headers.raw]
+    cut = partial(binary_event, headers=headers) if cloudevents_http.is_binary(headers) else None
+    items = await take(request, only="cloudevents", cut=cut)
     return json_response({"items": items}, status_of(items))
 
 

@@ -1,8 +1,11 @@
 """The endpoints that OpenLineage and CloudEvents clients speak."""
 
+import base64
+import gzip
 import json
 
 import pytest
+import zstandard
 
 from tests.served import event_bytes
 
@@ -122,6 +125,78 @@ def test_a_cloudevent_that_breaks_the_spec_is_refused_by_its_field(client, numbe
     answer = client.post("/v1/events", json=cloud_event(number(), **change))
     assert answer.status_code in (400, 415)
     assert next(iter(change)) in answer.json()["items"][0]["reason"]
+
+
+def binary(number, **headers):
+    """The headers of an event in binary mode."""
+    event = {"specversion": "1.0", "id": f"b-{number}", "source": "https://ci.example",
+             "type": "org.example.ran", **headers}  # fmt: skip
+    return {f"ce-{name}": value for name, value in event.items() if value is not None}
+
+
+def test_a_cloudevent_in_binary_mode_is_recorded_as_a_structured_one_and_once(client, number):
+    headers = {**binary(number(), subject="Euro%20%E2%82%AC"), "Content-Type": "application/json"}
+    first = client.post("/v1/events", content=b'{"passed": 7}', headers=headers)
+    again = client.post("/v1/events", content=b'{"passed": 7}', headers=headers)
+    assert [first.status_code, again.status_code] == [201, 200]
+    index = first.json()["items"][0]["index"]
+    kept = client.get(f"/v1/records/{index}/content").content
+    assert kept.endswith(b',"data":{"passed": 7}}')
+    assert json.loads(kept) == {
+        "specversion": "1.0", "id": headers["ce-id"], "source": "https://ci.example",
+        "type": "org.example.ran", "subject": "Euro €", "datacontenttype": "application/json",
+        "data": {"passed": 7},
+    }  # fmt: skip
+    assert client.post("/v1/events", content=kept).json()["items"][0]["index"] == index
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_the_body_of_an_event_in_binary_mode_may_be_compressed(client, number, encoding):
+    data = event_bytes(number())
+    pack = gzip.compress if encoding == "gzip" else zstandard.compress
+    headers = {**binary(number()), "Content-Type": "application/json"}
+    plain = client.post("/v1/events", content=data, headers=headers)
+    packed = client.post(
+        "/v1/events", content=pack(data), headers={**headers, "Content-Encoding": encoding}
+    )
+    assert [plain.status_code, packed.status_code] == [201, 200]
+
+
+def test_data_that_is_an_archive_stays_one(client, number):
+    archive = gzip.compress(b"many words" * 50, mtime=0)
+    headers = {**binary(number()), "Content-Type": "application/gzip"}
+    answer = client.post("/v1/events", content=archive, headers=headers)
+    index = answer.json()["items"][0]["index"]
+    kept = json.loads(client.get(f"/v1/records/{index}/content").content)
+    assert base64.b64decode(kept["data_base64"]) == archive
+
+
+def test_a_large_body_in_binary_mode_is_read_from_the_disk(client, number):
+    data = json.dumps({"words": "x" * (2 * 1024 * 1024)}).encode()
+    headers = {**binary(number()), "Content-Type": "application/json"}
+    answer = client.post("/v1/events", content=data, headers=headers)
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "says"),
+    [
+        ({"source": None}, b"", "source"),
+        ({"specversion": "0.3"}, b"", "specversion"),
+        ({"time": "soon"}, b"", "time"),
+        ({"datacontenttype": "text/plain"}, b"", "ce-datacontenttype"),
+        ({"subject": "%ff"}, b"", "ce-subject"),
+        ({}, b'{"a": 1, "a": 2}', "names one key twice"),
+        ({}, b"{", "not JSON"),
+    ],
+)
+def test_an_event_in_binary_mode_that_breaks_the_spec_is_refused_by_its_field(
+    client, number, headers, body, says
+):
+    sent = {**binary(number(), **headers), "Content-Type": "application/json"}
+    answer = client.post("/v1/events", content=body, headers=sent)
+    assert answer.status_code in (400, 415)
+    assert says in answer.json()["items"][0]["reason"]
 
 
 def test_only_cloudevents_are_taken(client, number):
