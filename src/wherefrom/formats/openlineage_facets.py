@@ -88,7 +88,10 @@ def _facets(
     reading: Reading, id: str, kind: str, item: Mapping[str, Any], *, where: str
 ) -> dict[str, dict[str, Any]]:
     """The facets of ``item`` that say something; their names become a property of its node."""
-    facets, deleted = _living(get_object(item, "facets", where=where), where=f"{where}.facets")
+    given = get_object(item, "facets", where=where)
+    if not given:
+        return {}
+    facets, deleted = _living(given, where=f"{where}.facets")
     if facets or deleted:
         said = {
             "facets": sorted(facets)[:_FACET_NAMES_MAX] or None,

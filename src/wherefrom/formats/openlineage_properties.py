@@ -40,9 +40,12 @@ def of_facets(
 ) -> _Properties:
     """All that the facets named in ``readers`` say; empty if there are none."""
     said: _Properties = {}
-    for name, read in readers.items():
-        if name in facets:
-            said |= {k: v for k, v in read(facets[name]).items() if v not in (None, "", [])}
+    for name, facet in facets.items():
+        read = readers.get(name)
+        if read is not None:
+            for key, value in read(facet).items():
+                if value is not None and value != "" and value != []:
+                    said[key] = value
     return said
 
 
@@ -54,7 +57,8 @@ def _text(facet: _Facet, key: str) -> str | None:
     value = facet.get(key)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    text = without_password(str(value).strip())
+    text = value if isinstance(value, str) else str(value)
+    text = without_password(text.strip())
     return text if len(text) <= TEXT_CHARS_MAX else text[: TEXT_CHARS_MAX - 1] + "…"
 
 
@@ -86,7 +90,7 @@ def _texts(*keys: str, prefix: str = "") -> Callable[[_Facet], _Properties]:
 
 def without_password(text: str) -> str:
     """``text`` with the passwords of URLs in it left out."""
-    return _PASSWORD.sub(r"\1@", text)
+    return _PASSWORD.sub(r"\1@", text) if "@" in text else text
 
 
 def _digest(facet: _Facet, key: str) -> str | None:

@@ -351,7 +351,7 @@ def test_a_masked_column_says_so_on_both_edges() -> None:
     masked = {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": True}
     source = {"namespace": "n", "name": "t", "field": "ssn"}
     fields = {"id": {"inputFields": [
-        {**source, "transformations": [masked]},
+        {**source, "transformations": [masked, masked | {"masking": False}]},
         {**source, "field": "k", "transformations": [{"type": "INDIRECT", "masking": False}]},
     ]}}  # fmt: skip
     facts = read(with_facets("outputs", columnLineage={"fields": fields}))
