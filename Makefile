@@ -11,9 +11,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_FUZZ := $(VENV)/.installed-fuzz
+# Programs of others that the tests point at a server, each in an environment of its own.
+INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz crash bench bench-growth bench-load bench-quick floors clean
+.PHONY: help run test check clients fuzz crash bench bench-growth bench-load bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -32,7 +34,14 @@ $(INSTALLED_TEST): $(VENV)/bin/python pyproject.toml constraints.txt
 run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474)
 	$(BIN)/wherefrom up --sample --data ./wherefrom-data --port $(PORT)
 
-test: check ## install what tests need, check, and run every test
+.venv-%/.installed: tests/clients/%.txt
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+clients: $(INSTALLED_CLIENTS) ## install dbt and Airflow for the tests, each in its own environment
+
+test: check clients ## install what tests need, check, and run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code
@@ -72,4 +81,4 @@ bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
 	$(BIN)/python -m bench --quick
 
 clean: ## remove what make made (never data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-dbt .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -273,9 +273,10 @@ def _paths() -> dict[str, Schema]:
             "lineageBatch", "OpenLineage events in an array.", _TAKEN, _ANY_JSON
         ),
         "/v1/events": _send(
-            "events", "CloudEvents in structured mode, one or a batch.", _fates("Events"),
+            "events", "CloudEvents in structured mode, one or a batch, or one in binary mode: its "
+            "attributes in `ce-` headers, its data the body, of any type.", _fates("Events"),
             {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
-            | _ANY_JSON,
+            | _ANY_JSON | {"*/*": {}},
         ),
         "/checkpoint": _public("getCheckpoint", "The newest signed checkpoint.", text),
         "/tile/{path}": _public(

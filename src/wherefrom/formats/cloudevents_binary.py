@@ -6,8 +6,8 @@
     {"specversion":"1.0","id":"1",…,"datacontenttype":"application/json","data":{"a": 1}}
 
 The same headers and body give the same bytes, so that an event that is sent again is known. JSON
-data stays as it was written; other text becomes a string, anything else base64. What the attributes
-hold is checked where structured events are (``cloudevents``).
+data stays as it was written; other text and XML become a string, anything else base64. What the
+attributes hold is checked where structured events are (``cloudevents``).
 
 Source: CloudEvents 1.0.2 bindings/http-protocol-binding.md §3.1, formats/json-format.md §3.1
 """
@@ -29,6 +29,9 @@ _FIRST: Final = ("specversion", "id", "source", "type")
 _ESCAPED: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _JSON: Final = re.compile(r"[^/;\s]+/(?:[^;\s]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.DOTALL)
+_TEXT: Final = re.compile(
+    r"text/.*|[^/;\s]+/(?:[^;\s]+\+)?xml\s*(?:;.*)?", re.IGNORECASE | re.DOTALL
+)
 _STRUCTURED: Final = "application/cloudevents"
 
 
@@ -36,7 +39,7 @@ def is_binary(headers: Iterable[tuple[str, str]]) -> bool:
     """Whether a request carries an event in its headers; a structured one says so itself."""
     named = dict(headers)
     structured = named.get("content-type", "").lower().startswith(_STRUCTURED)
-    return not structured and f"{_PREFIX}specversion" in named
+    return not structured and any(_PREFIX + name in named for name in _FIRST)
 
 
 def structured(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
@@ -98,7 +101,7 @@ def _data(body: bytes, content_type: str | None) -> list[bytes]:
                 got=error.got, do=error.do,
             ) from error  # fmt: skip
         return [b'"data":' + written]
-    if content_type.lower().startswith("text/"):
+    if _TEXT.fullmatch(content_type):
         try:
             return [b'"data":' + msgspec.json.encode(body.decode())]
         except UnicodeDecodeError:

@@ -28,6 +28,8 @@ from wherefrom.formats.digests import (
 from wherefrom.formats.facts import FactsBuilder
 
 _EMAIL = re.compile(r"(?:mailto:)?[^\s/@:]+@[^\s/@:]+", re.IGNORECASE)
+# How Witness names a subject that is a person: …/git/v0.1/authoremail:a@example.com.
+_EMAIL_SUBJECT = re.compile(r"(\S*email:)([^\s/@:]+@[^\s/@:]+)")
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@?#]*@")
 
 
@@ -94,6 +96,8 @@ def _names(descriptor: Mapping[str, Any], where: str) -> _Names:
     uri = strict_json.get_string(descriptor, "uri", where=where)
     name = strict_json.get_string(descriptor, "name", where=where)
     name = None if name == "_" else name  # the specification's word for no name
+    if name and (told := _EMAIL_SUBJECT.fullmatch(name)):
+        name = told[1] + public_id(told[2])
     place = (git_place(uri) if uri else None) or (git_place(name) if name else None)
     package = _package(uri) or _package(name)
     image: ImageName | None

@@ -28,7 +28,7 @@ NAME_BYTES_MAX: Final = 1024
 PACKED_BYTES_MAX: Final = 64 * 1024
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 2
+FACTS_VERSION: Final = 3
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, str]] = {
     "source": "Entity",  # a repository or other source location, named by URI
     "dataset": "Entity",  # a dataset in general, by namespace and name
     "dataset_version": "Entity",  # one version of a dataset
+    "column": "Entity",  # a column of a dataset, by dataset and name
     "model": "Entity",
     "component": "Entity",  # an SBOM part that has neither purl nor digest
     "attestation": "Entity",  # the statement itself, by the digest of its bytes

@@ -96,7 +96,13 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
     Raises Malformed or LimitPassed, as ``parse`` and ``in_toto_steps.facts`` do.
     """
-    metablock = parse(document)
+    return facts_of(parse(document), document, document_id=document_id)
+
+
+def facts_of(
+    metablock: Metablock | None, document: Mapping[str, Any], *, document_id: str
+) -> Facts:
+    """``facts`` of a document of which ``parse`` made ``metablock``."""
     if metablock is None:
         return in_toto_steps.facts(document, document_id=document_id)
     return in_toto_steps.facts(metablock.signed, document_id=document_id, where="signed")

@@ -91,9 +91,11 @@ def link_facts(
 
     activity  the id to give to what it tells of
 
-    Raises Malformed for a name that is missing and for fields of the wrong type.
+    An empty link says no more than its subjects. Raises Malformed for fields of the wrong type.
     """
-    name = strict_json.need_string(predicate, "name", where=where)
+    if not predicate:
+        return
+    name = strict_json.get_string(predicate, "name", where=where)
     builder.node(activity, "activity", name)
     ran(builder, predicate, activity=activity, products=subjects, where=where)
 

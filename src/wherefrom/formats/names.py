@@ -2,6 +2,7 @@
 
     dataset, job   dataset:<namespace>:<name>, split at the *last* colon; a colon or percent
                    sign inside the name is percent-encoded, so two pairs never share an id
+    column         column:<namespace>:<name>:<column>, both last parts encoded so
     run            run:<uuid, lower case>
     anything else  its URI, as written
 
@@ -24,6 +25,11 @@ def dataset_id(namespace: str, name: str) -> str:
 def job_id(namespace: str, name: str) -> str:
     """The id of a job; ``namespace`` and ``name`` as its producer wrote them."""
     return f"job:{namespace}:{encode(name)}"
+
+
+def column_id(dataset: str, column: str) -> str:
+    """The id of a column of the dataset with this id; a nested one by its path, ``a.b``."""
+    return f"column:{dataset.removeprefix('dataset:')}:{encode(column)}"
 
 
 def run_id(uuid: str) -> str:

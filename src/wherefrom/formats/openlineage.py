@@ -30,8 +30,9 @@ from wherefrom.formats import timestamps
 from wherefrom.formats.facts import Facts, FactsBuilder
 from wherefrom.formats.openlineage_facets import (
     dataset,
-    input_statistics,
-    output_statistics,
+    ids_of_use,
+    input_use,
+    output_use,
     read_job_facets,
     read_run_facets,
 )
@@ -154,20 +155,21 @@ def _run_event(document: Mapping[str, Any], reading: Reading) -> tuple[tuple[str
     for index, item in enumerate(get_array(document, "inputs")):
         where = f"inputs[{index}]"
         item = as_object(item, where=where)
-        properties = input_statistics(item, where=where)
-        for id in dataset(reading, item, where=where).ids:
-            edge(reading.run, "used", id, properties)
+        use = input_use(item, where=where)
+        for id in ids_of_use(reading, dataset(reading, item, where=where), use):
+            edge(reading.run, "used", id, use.properties)
     for index, item in enumerate(get_array(document, "outputs")):
         where = f"outputs[{index}]"
         item = as_object(item, where=where)
-        properties = output_statistics(item, where=where)
+        use = output_use(item, where=where)
+        properties = use.properties
         output = dataset(reading, item, where=where)
         if output.lifecycle == "DROP":
             edge(output.id, "invalidated_by", reading.run, properties)
             continue
         if output.lifecycle:
             properties["lifecycle"] = output.lifecycle
-        for id in output.ids:
+        for id in ids_of_use(reading, output, use):
             edge(id, "generated_by", reading.run, properties)
     return (reading.run,), name
 

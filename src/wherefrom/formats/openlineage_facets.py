@@ -1,29 +1,31 @@
 """What the facets of an OpenLineage event add: versions, parents, columns, commits, owners.
 
-A facet is a named part of a run, job or dataset, with a schema of its own. Those below are read
-and must be as their schema says; all others stay in the content, and only their names are told
-(property ``facets``): SQL text, documentation, tags, error messages, environments and the like
-are for those who may see the content.
+A facet is a named part of a run, job or dataset, with a schema of its own. Those below lead to
+other things and must be as their schema says. Those that only describe are read leniently in
+``openlineage_properties``; a facet that nobody reads stays in the content, and its name is told
+with the others (property ``facets``).
 
     run      parent · jobDependencies · processing_engine · nominalTime
     job      jobType · ownership · sourceCodeLocation · lineage
     dataset  version · symlinks · lifecycleStateChange · columnLineage · lineage · ownership
     input    inputStatistics · dataQualityMetrics        output   outputStatistics
+             icebergScanReport                                    icebergCommitReport
 
-A facet with ``_deleted: true`` says nothing any more and adds nothing.
+A facet with ``_deleted: true`` says nothing any more: its name is the property
+``facets_deleted``, and no more is told of it.
 
-Sizes:  32 facet names a node
+Sizes:  64 facet names a node
 Source: OpenLineage 2-0-2, spec/facets/*.json
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import digests, names
+from wherefrom.formats import openlineage_properties as properties_of
 from wherefrom.formats.openlineage_graph import (
     Reading,
     column_lineage,
@@ -33,6 +35,7 @@ from wherefrom.formats.openlineage_graph import (
     lineage_of_job,
     run_node,
 )
+from wherefrom.formats.openlineage_properties import without_password
 from wherefrom.formats.strict_json import (
     as_object,
     get_array,
@@ -42,10 +45,10 @@ from wherefrom.formats.strict_json import (
     need_string,
 )
 
-_FACET_NAMES_MAX: Final = 32
+_FACET_NAMES_MAX: Final = 64
 _LIFECYCLES: Final = frozenset({"ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"})
+_DEPENDENCY_RULES: Final = ("dependency_type", "sequence_trigger_rule", "status_trigger_rule")
 _STATISTICS: Final = ("rowCount", "size", "fileCount")
-_PASSWORD = re.compile(r"(://[^/@:]*):[^/@]*@")
 
 
 class Described(NamedTuple):
@@ -88,15 +91,29 @@ def _facets(
     given = get_object(item, "facets", where=where)
     if not given:
         return {}
-    facets = {}
+    facets, deleted = _living(given, where=f"{where}.facets")
+    if facets or deleted:
+        said = {
+            "facets": sorted(facets)[:_FACET_NAMES_MAX] or None,
+            "facets_deleted": sorted(deleted)[:_FACET_NAMES_MAX] or None,
+        }
+        described = properties_of.of_facets(facets, _DESCRIBED[kind])
+        reading.builder.node(id, kind, None, said | described)
+    return facets
+
+
+def _living(given: Mapping[str, Any], *, where: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The facets that say something, and the names of those that were deleted."""
+    facets: dict[str, dict[str, Any]] = {}
+    deleted = []
     for name, facet in given.items():
         if facet is not None:
-            facet = as_object(facet, where=f"{where}.facets.{name}")
-            if facet.get("_deleted") is not True:
+            facet = as_object(facet, where=f"{where}.{name}")
+            if facet.get("_deleted") is True:
+                deleted.append(name)
+            else:
                 facets[name] = facet
-    if facets:
-        reading.builder.node(id, kind, None, {"facets": sorted(facets)[:_FACET_NAMES_MAX]})
-    return facets
+    return facets, deleted
 
 
 def read_run_facets(reading: Reading, run: Mapping[str, Any]) -> None:
@@ -142,11 +159,13 @@ def _job_dependencies(reading: Reading, facet: Mapping[str, Any], where: str) ->
             else:
                 ours, other = reading.job, job_node(reading, job, where=f"{at}.job")
             relation = "informed_by" if run else "depends_on"
-            kind = get_string(item, "dependency_type", where=at)
+            rules = {key: get_string(item, key, where=at) for key in _DEPENDENCY_RULES}
+            said = {key: rule for key, rule in rules.items() if rule}
             ends = (ours, other) if side == "upstream" else (other, ours)
-            reading.builder.edge(
-                ends[0], relation, ends[1], {"dependency_type": kind} if kind else None
-            )
+            reading.builder.edge(ends[0], relation, ends[1], said)
+    rule = get_string(facet, "trigger_rule", where=where)
+    if rule:
+        reading.builder.node(reading.run, "run", None, {"triggerRule": rule})
 
 
 def _processing_engine(reading: Reading, facet: Mapping[str, Any], where: str) -> None:
@@ -172,11 +191,16 @@ def _nominal_time(reading: Reading, facet: Mapping[str, Any], where: str) -> Non
 
 
 def _job_type(reading: Reading, job: str, facet: Mapping[str, Any], where: str) -> None:
-    properties = {
+    properties: dict[str, Any] = {
         "processingType": need_string(facet, "processingType", where=where),
         "integration": need_string(facet, "integration", where=where),
         "jobType": get_string(facet, "jobType", where=where),
     }
+    pattern = get_object(facet, "emissionPattern", where=where)
+    for key in ("eventTrigger", "eventContentMode"):
+        properties[key] = get_string(pattern, key, where=f"{where}.emissionPattern")
+    window = pattern.get("windowDuration")
+    properties["windowDuration"] = window if isinstance(window, int) else None
     reading.builder.node(job, "job", None, properties)
 
 
@@ -200,9 +224,9 @@ def _owner_kind(name: str) -> str:
 
 def _source_code_location(reading: Reading, job: str, facet: Mapping[str, Any], where: str) -> None:
     system = need_string(facet, "type", where=where)
-    url = _without_password(need_string(facet, "url", where=where))
+    url = without_password(need_string(facet, "url", where=where))
     repository = get_string(facet, "repoUrl", where=where)
-    repository = _without_password(repository) if repository else None
+    repository = without_password(repository) if repository else None
     properties: dict[str, Any] = {"url": url, "repoUrl": repository}
     for key in ("path", "version", "tag", "branch", "pullRequestNumber"):
         properties[key] = get_string(facet, key, where=where)
@@ -221,10 +245,6 @@ def _source_code_location(reading: Reading, job: str, facet: Mapping[str, Any], 
     builder.edge(job, "derived_from", commit or where_from, properties)
 
 
-def _without_password(url: str) -> str:
-    return _PASSWORD.sub(r"\1@", url)
-
-
 def _symlinks(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
     for index, item in enumerate(get_array(facet, "identifiers", where=where)):
         at = f"{where}.identifiers[{index}]"
@@ -239,12 +259,17 @@ def _version_id(id: str, version: str) -> str:
 
 
 def _version(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
-    version = need_string(facet, "datasetVersion", where=where)
+    version_node(reading, id, need_string(facet, "datasetVersion", where=where))
+
+
+def version_node(reading: Reading, id: str, version: str) -> str:
+    """The node of one version of the dataset ``id``."""
     name = names.split(id)[2]
     node = reading.builder.node(
         _version_id(id, version), "dataset_version", name, {"version": version}
     )
     reading.builder.edge(node, "specializes", id)
+    return node
 
 
 def _lifecycle(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
@@ -283,32 +308,61 @@ def _counts(facet: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     return found
 
 
-def input_statistics(item: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Rows, bytes and files that were read, as far as told."""
-    facets = get_object(item, "inputFacets", where=where)
-    if not facets:
-        return {}
-    quality = get_object(facets, "dataQualityMetrics", where=f"{where}.inputFacets")
-    at = f"{where}.inputFacets.dataQualityMetrics"
+class Use(NamedTuple):
+    """What the facets of one input or output say: for its edge, and which snapshot it was."""
+
+    properties: dict[str, Any]
+    snapshot: str | None
+
+
+def input_use(item: Mapping[str, Any], *, where: str) -> Use:
+    """Rows, bytes and files that were read, which part of the dataset, and its snapshot."""
+    given = get_object(item, "inputFacets", where=where)
+    if not given:
+        return Use({}, None)
+    at = f"{where}.inputFacets"
+    facets, _ = _living(given, where=at)
+    quality = facets.get("dataQualityMetrics", {})
     # The schema asks for columnMetrics; producers of its first version send only counts.
     if quality and quality.get("columnMetrics") is None and quality.get("rowCount") is None:
-        need_object(quality, "columnMetrics", where=at)
-    _counts(quality, where=at)
-    at = f"{where}.inputFacets"
-    statistics = get_object(facets, "inputStatistics", where=at)
-    return _counts(statistics, where=f"{at}.inputStatistics")
+        need_object(quality, "columnMetrics", where=f"{at}.dataQualityMetrics")
+    _counts(quality, where=f"{at}.dataQualityMetrics")
+    counts = _counts(facets.get("inputStatistics", {}), where=f"{at}.inputStatistics")
+    described = properties_of.of_facets(facets, properties_of.INPUT)
+    return Use(described | counts, _snapshot(facets.get("icebergScanReport")))
 
 
-def output_statistics(item: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Rows, bytes and files that were written, as far as told."""
-    facets = get_object(item, "outputFacets", where=where)
-    if not facets:
-        return {}
+def output_use(item: Mapping[str, Any], *, where: str) -> Use:
+    """Rows, bytes and files that were written, to which part, and the snapshot it became."""
+    given = get_object(item, "outputFacets", where=where)
+    if not given:
+        return Use({}, None)
     at = f"{where}.outputFacets"
-    statistics = get_object(facets, "outputStatistics", where=at)
-    return _counts(statistics, where=f"{at}.outputStatistics")
+    facets, _ = _living(given, where=at)
+    counts = _counts(facets.get("outputStatistics", {}), where=f"{at}.outputStatistics")
+    described = properties_of.of_facets(facets, properties_of.OUTPUT)
+    return Use(described | counts, _snapshot(facets.get("icebergCommitReport")))
 
 
+def _snapshot(report: Mapping[str, Any] | None) -> str | None:
+    """The Iceberg snapshot of a report: a version of its table."""
+    id = report.get("snapshotId") if report else None
+    return str(id) if isinstance(id, int) and not isinstance(id, bool) else None
+
+
+def ids_of_use(reading: Reading, described: Described, use: Use) -> tuple[str, ...]:
+    """The dataset, its version, and its snapshot if that is told as another one."""
+    if use.snapshot is None:
+        return described.ids
+    version = version_node(reading, described.id, use.snapshot)
+    return tuple(dict.fromkeys((*described.ids, version)))
+
+
+_DESCRIBED: Final = {
+    "run": properties_of.RUN,
+    "job": properties_of.JOB,
+    "dataset": properties_of.DATASET,
+}
 _RUN_FACETS: Final[Mapping[str, Callable[[Reading, Mapping[str, Any], str], None]]] = {
     "parent": _parent,
     "jobDependencies": _job_dependencies,

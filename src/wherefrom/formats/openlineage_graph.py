@@ -2,11 +2,20 @@
 
     {"namespace": …, "name": …}  ──►  dataset:… , job:…        run ──specializes──► job
     columnLineage, lineage       ──►  output ──derived_from──► source, {"columns": …}
+                                      column ──derived_from──► column, {"how": …}
 
-The columns of an edge are ``{output column: [[source field, "DIRECT/IDENTITY"], …]}``; ``*`` is
-what every column depends on (a filter, a join), and an empty field is the source as a whole.
+The columns of an edge are ``{output column: [[source field, "DIRECT/IDENTITY"], …]}``, a masked
+one with the word ``masking`` as third; ``*`` is what every column depends on (a filter, a join),
+and an empty field is the source as a whole.
 
-Sizes:  1,000 source fields are kept an edge, the others counted (``columns_left_out``)
+The same is told once more between columns, ``column:<namespace>:<name>:<column>``, so that a trace
+goes from column to column through as many tables as there are. ``*`` is a column too, from which
+those of its table derive: what every one depends on is told once, not for each. A column has no
+edge to its dataset (its property ``dataset`` names it), so traces of tables do not fill with
+columns.
+
+Sizes:  1,000 source fields are kept an edge, the others counted (``columns_left_out``);
+        20,000 edges between columns an event
 Source: OpenLineage 2-0-2, facets ColumnLineageDatasetFacet 1-2-0 and LineageFacet 1-0-0
 """
 
@@ -30,6 +39,8 @@ from wherefrom.formats.strict_json import (
 )
 
 _COLUMNS_MAX: Final = 1_000
+_COLUMN_EDGES_MAX: Final = 20_000
+_EVERY: Final = "*"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -52,7 +63,14 @@ class Reading:
         self._derived: dict[tuple[str, str], _Columns] = {}
 
     def derived(
-        self, output: str, source: str, column: str | None = None, *, field: str = "", how: str = ""
+        self,
+        output: str,
+        source: str,
+        column: str | None = None,
+        *,
+        field: str = "",
+        how: str = "",
+        masking: bool = False,
     ) -> None:
         """``output`` comes from ``source``; its ``column`` from this ``field``, ``how``."""
         columns = self._derived.get((output, source))
@@ -61,15 +79,46 @@ class Reading:
         if column is not None:
             columns.seen += 1
             if columns.seen <= _COLUMNS_MAX:
-                columns.kept.setdefault(column, []).append([field, how])
+                told = [field, how, "masking"] if masking else [field, how]
+                columns.kept.setdefault(column, []).append(told)
 
     def write_derivations(self) -> None:
-        """Turn what ``derived`` collected into edges, one a pair."""
+        """Turn what ``derived`` collected into edges: one a pair, and those between columns."""
+        left = _COLUMN_EDGES_MAX
         for (output, source), columns in self._derived.items():
             properties: dict[str, Any] = {"columns": columns.kept} if columns.kept else {}
             if columns.seen > _COLUMNS_MAX:
                 properties["columns_left_out"] = columns.seen - _COLUMNS_MAX
             self.builder.edge(output, "derived_from", source, properties)
+            for column, sources in columns.kept.items():
+                for told in sources[: max(left, 0)]:
+                    self._column_edge(output, column, source, told)
+                left -= len(sources)
+        self._every_column()
+
+    def _column_edge(self, output: str, column: str, source: str, told: list[str]) -> None:
+        field, how = told[:2]
+        properties: dict[str, Any] = {"how": how} if how else {}
+        if len(told) > 2:
+            properties["masking"] = True
+        cause = self._column(source, field) if field else source
+        self.builder.edge(self._column(output, column), "derived_from", cause, properties)
+
+    def _every_column(self) -> None:
+        """Each column that was told of derives from its table's ``*``, where there is one."""
+        told: dict[str, dict[str, None]] = {}
+        for (output, _), columns in self._derived.items():
+            told.setdefault(output, {}).update(dict.fromkeys(columns.kept))
+        for output, names_of in told.items():
+            if _EVERY in names_of:
+                every = self._column(output, _EVERY)
+                for column in names_of:
+                    self.builder.edge(self._column(output, column), "derived_from", every)
+
+    def _column(self, dataset: str, column: str) -> str:
+        _, _, name = names.split(dataset)
+        id = names.column_id(dataset, column)
+        return self.builder.node(id, "column", f"{name}.{column}", {"dataset": dataset})
 
 
 # Runs, jobs and datasets, wherever they are named.
@@ -124,9 +173,11 @@ def dataset_node(reading: Reading, item: Mapping[str, Any], *, where: str) -> st
 # Columns.
 
 
-def _how(item: Mapping[str, Any], *, where: str) -> str:
-    """``DIRECT/IDENTITY``: type and subtype of each transformation, once each."""
+def _how(item: Mapping[str, Any], *, where: str) -> tuple[str, bool]:
+    """``DIRECT/IDENTITY``: type and subtype of each transformation, once each; and whether one
+    of them masks what was there."""
     found: list[str] = []
+    masking = False
     for index, step in enumerate(get_array(item, "transformations", where=where)):
         at = f"{where}.transformations[{index}]"
         step = as_object(step, where=at)
@@ -135,7 +186,8 @@ def _how(item: Mapping[str, Any], *, where: str) -> str:
         text = f"{kind}/{subtype}" if subtype else kind
         if text not in found:
             found.append(text)
-    return " ".join(found)
+        masking = masking or step.get("masking") is True
+    return " ".join(found), masking
 
 
 def column_lineage(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
@@ -144,9 +196,9 @@ def column_lineage(reading: Reading, id: str, facet: Mapping[str, Any], where: s
         (column, as_object(entry, where=f"{where}.fields.{column}"), "inputFields")
         for column, entry in need_object(facet, "fields", where=where).items()
     ]
-    rows.append(("*", dict(facet), "dataset"))  # what every column depends on: filters, joins
+    rows.append((_EVERY, dict(facet), "dataset"))  # what every column depends on: filters, joins
     for column, entry, key in rows:
-        at = where if column == "*" else f"{where}.fields.{column}"
+        at = where if column == _EVERY else f"{where}.fields.{column}"
         old = get_string(entry, "transformationType", where=at) or ""
         get = get_array if key == "dataset" else need_array
         for index, item in enumerate(get(entry, key, where=at)):
@@ -154,7 +206,8 @@ def column_lineage(reading: Reading, id: str, facet: Mapping[str, Any], where: s
             item = as_object(item, where=here)
             source = dataset_node(reading, item, where=here)
             field = need_string(item, "field", where=here)
-            reading.derived(id, source, column, field=field, how=_how(item, where=here) or old)
+            how, masking = _how(item, where=here)
+            reading.derived(id, source, column, field=field, how=how or old, masking=masking)
 
 
 def lineage_of_dataset(reading: Reading, id: str, facet: Mapping[str, Any], where: str) -> None:
@@ -177,8 +230,9 @@ def lineage_of_dataset(reading: Reading, id: str, facet: Mapping[str, Any], wher
             reading.builder.edge(id, "generated_by", source)
             continue
         field = get_string(item, "field", where=at)
-        target = output or ("*" if field else None)
-        reading.derived(id, source, target, field=field or "", how=_how(item, where=at))
+        target = output or (_EVERY if field else None)
+        how, masking = _how(item, where=at)
+        reading.derived(id, source, target, field=field or "", how=how, masking=masking)
 
 
 def lineage_of_job(reading: Reading, job: str, facet: Mapping[str, Any], where: str) -> None:

@@ -143,13 +143,17 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         raise looks.not_read(document)
     if document_id is None:
         document_id = "sha256:" + hashlib.sha256(content).hexdigest()
-    if format.name != "dsse":
+    # What carries signatures is parsed once, for its facts and for who signed it.
+    signed: Signed | None = None
+    if format.name == "dsse":
+        signed = envelope = dsse.parse(document)
+        facts = dsse.facts_of_envelope(envelope, document_id=document_id)
+    elif format.name == "in_toto_legacy":
+        signed = metablock = in_toto_legacy.parse(document)
+        facts = in_toto_legacy.facts_of(metablock, document, document_id=document_id)
+    else:
         facts = format.facts(document, document_id=document_id)
-        legacy = in_toto_legacy.parse(document) if format.name == "in_toto_legacy" else None
-        return Recognised(format.name, _within_limits(facts), legacy)
-    envelope = dsse.parse(document)
-    facts = dsse.facts_of_envelope(envelope, document_id=document_id)
-    return Recognised(format.name, _within_limits(facts), envelope)
+    return Recognised(format.name, _within_limits(facts), signed)
 
 
 def _format_of(document: Mapping[str, Any], formats: tuple[Format, ...]) -> Format | None:

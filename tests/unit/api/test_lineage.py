@@ -162,6 +162,7 @@ def test_a_binary_cloudevent_is_recorded_as_the_document_it_stands_for(client, n
     [
         ("text/plain; charset=utf-8", "é".encode(), {"data": "é"}),
         ("text/plain", b"\xff", {"data_base64": "/w=="}),
+        ("application/soap+xml", b"<a/>", {"data": "<a/>"}),
         ("application/octet-stream", b"{}", {"data_base64": "e30="}),
         ("application/gzip", gzip.compress(b"x", mtime=0), {"data_base64": ANY}),
         ("application/vnd.x+json", b" [1] ", {"data": [1]}),
@@ -198,6 +199,7 @@ def test_a_binary_event_may_be_compressed_on_its_way(client, number):
         ({"ce-data": "x"}, b"1", "ce-data"),
         ({"ce-Type": None, "ce-type": None}, b"1", "type"),
         ({"ce-not-a-name": "x"}, b"1", "not a name for an attribute"),
+        ({"ce-source": None}, b"1", "source"),
     ],
 )
 def test_a_binary_event_that_breaks_the_spec_is_refused_with_the_reason(

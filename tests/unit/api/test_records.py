@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 import zstandard
 
+from tests.folders import BUILDER
+from tests.links import layout, link, wrapped
 from tests.served import event_bytes, ndjson
 from wherefrom.formats import checkpoint, note, tlog_proof
 from wherefrom.keys.ed25519 import check_note
@@ -286,3 +288,22 @@ def test_a_sbom_is_recorded_under_the_token_for_sboms(server, number):
     with server.as_("sboms") as client:
         answer = client.post("/v1/records", content=body)
     assert answer.status_code == 201, answer.text
+
+
+# -- kinds that came later
+
+
+def test_steps_of_in_toto_and_witness_come_in_compressed_lines_like_any_other(client, number):
+    build = f"build {number()}"
+    collection = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": build, "digest": {"sha256": "a" * 64}}],
+        "predicateType": "https://witness.testifysec.com/attestation-collection/v0.1",
+        "predicate": {"name": build, "attestations": []},
+    }
+    wrapped_link = json.loads(wrapped(link(name=build), BUILDER))
+    documents = [link(name=build), wrapped_link, {"signed": layout(readme=build)}, collection]
+    lines = b"\n".join(json.dumps(document).encode() for document in documents)
+    answer = client.post("/v1/records", content=gzip.compress(lines))
+    assert answer.status_code == 201
+    assert statuses(answer) == ["recorded"] * 4

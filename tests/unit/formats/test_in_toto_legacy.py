@@ -129,6 +129,17 @@ def test_a_link_as_predicate_makes_the_subjects(kind, listed):
     assert node(found.facts, DONE).properties == {"command": ["cc"], "exitCode": 2}
 
 
+def test_an_empty_link_as_predicate_says_no_more_than_its_subjects():
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "app", "digest": {"sha256": APP}}],
+        "predicateType": "https://in-toto.io/Link/v1",
+        "predicate": {},
+    }
+    found = read(json.dumps(statement).encode(), document_id=ID).facts
+    assert edges(found) == {(ID, "describes", f"sha256:{APP}")}
+
+
 # What a layout says.
 
 

@@ -255,15 +255,22 @@ def test_owners_are_people_teams_or_applications() -> None:
 
 def test_text_that_may_hold_secrets_is_named_and_never_copied() -> None:
     secret = "SELECT 'hunter2'"
-    facets = {
-        "sql": {"query": secret},
-        "documentation": {"description": secret},
-        "tags": {"tags": [{"key": "k", "value": secret}]},
+    job = {"sql": {"query": secret}, "sourceCode": {"language": "sql", "sourceCode": secret},
+           "unheard-of": {"words": secret}}  # fmt: skip
+    run = {
+        "environmentVariables": {"environmentVariables": [{"name": "A", "value": secret}]},
+        "executionParameters": {"parameters": [{"key": "k", "value": secret}]},
+        "errorMessage": {"message": "lost", "stackTrace": secret},
     }
-    facts = read(with_facets("job", **facets))
+    condition = {"type": "compare", "left": {"type": "field", "field": "name"},
+                 "right": {"type": "literal", "value": secret}}  # fmt: skip
+    document = with_facets("job", **job)
+    document["run"]["facets"] = run
+    document["inputs"][0]["inputFacets"] = {"subset": {"inputCondition": condition}}
+    facts = read(document)
     assert "hunter2" not in str(facts)
     properties = node(facts, "job:prod:etl.load").properties or {}
-    assert properties["facets"] == ["documentation", "sql", "tags"]
+    assert properties["facets"] == ["sourceCode", "sql", "unheard-of"]
 
 
 # Facets of datasets.
@@ -324,6 +331,51 @@ def test_columns_lead_from_an_output_to_the_fields_they_come_from() -> None:
             "*": [["day", "INDIRECT/FILTER INDIRECT/SORT"]],
         }
     }
+    out, raw = "column:postgres://db:5432:shop.orders", "column:s3://bkt:raw/orders"
+    between = {e for e in edges(facts, "derived_from") if e[0].startswith("column:")}
+    assert between == {
+        (f"{out}:id", f"{raw}:id"),
+        (f"{out}:sum", f"{raw}:a"),
+        (f"{out}:sum", f"{raw}:b"),
+        (f"{out}:*", f"{raw}:day"),
+        (f"{out}:id", f"{out}:*"),
+        (f"{out}:sum", f"{out}:*"),
+    }
+    found = edge(facts, f"{out}:sum", "derived_from", f"{raw}:a")
+    assert found.properties == {"how": "DIRECT/AGGREGATION"}
+    column = node(facts, f"{out}:sum")
+    assert (column.kind, column.name) == ("column", "shop.orders.sum")
+    assert column.properties == {"dataset": OUTPUT}
+
+
+def test_a_masked_column_says_so_on_both_edges() -> None:
+    masked = {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": True}
+    source = {"namespace": "n", "name": "t", "field": "ssn"}
+    fields = {"id": {"inputFields": [
+        {**source, "transformations": [masked, masked | {"masking": False}]},
+        {**source, "field": "k", "transformations": [{"type": "INDIRECT", "masking": False}]},
+    ]}}  # fmt: skip
+    facts = read(with_facets("outputs", columnLineage={"fields": fields}))
+    columns = (edge(facts, OUTPUT, "derived_from", "dataset:n:t").properties or {})["columns"]
+    assert columns["id"] == [["ssn", "DIRECT/TRANSFORMATION", "masking"], ["k", "INDIRECT"]]
+    id = "column:postgres://db:5432:shop.orders:id"
+    found = edge(facts, id, "derived_from", "column:n:t:ssn")
+    assert found.properties == {"how": "DIRECT/TRANSFORMATION", "masking": True}
+    assert edge(facts, id, "derived_from", "column:n:t:k").properties == {"how": "INDIRECT"}
+
+
+def test_names_of_columns_never_share_an_id() -> None:
+    source = {"namespace": "n", "name": "t", "field": "a:b%"}
+    facts = read(with_facets("outputs", columnLineage={"fields": {"x": {"inputFields": [source]}}}))
+    assert "column:n:t:a%3Ab%25" in {n.id for n in facts.nodes}
+
+
+def test_edges_between_columns_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherefrom.formats.openlineage_graph._COLUMN_EDGES_MAX", 3)
+    source = {"namespace": "n", "name": "t"}
+    fields = {f"c{i}": {"inputFields": [{**source, "field": f} for f in "ab"]} for i in range(9)}
+    facts = read(with_facets("outputs", columnLineage={"fields": fields}))
+    assert len([e for e in facts.edges if e.source.startswith("column:")]) == 3
 
 
 def test_columns_past_the_limit_are_counted() -> None:
@@ -365,10 +417,15 @@ def test_statistics_stand_on_the_edge() -> None:
     assert found.properties == {"rowCount": 10, "size": 90}
 
 
-def test_a_deleted_facet_says_nothing() -> None:
-    facts = read(with_facets("job", ownership={"_deleted": True, "owners": [{}]}))
+def test_a_deleted_facet_says_only_that_it_was_deleted() -> None:
+    gone = {"_deleted": True, "owners": [{}], "query": "SELECT 1", "rowCount": 7}
+    document = with_facets("job", ownership=gone, sql=gone)
+    document["inputs"][0]["inputFacets"] = {"inputStatistics": gone}
+    document["outputs"][0]["outputFacets"] = {"outputStatistics": gone}
+    facts = read(document)
     assert edges(facts, "attributed_to") == set()
-    assert node(facts, "job:prod:etl.load").properties is None
+    assert node(facts, "job:prod:etl.load").properties == {"facets_deleted": ["ownership", "sql"]}
+    assert {e.properties for e in facts.edges if e.relation in ("used", "generated_by")} == {None}
 
 
 @pytest.mark.parametrize(

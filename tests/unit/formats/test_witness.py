@@ -383,6 +383,13 @@ def test_a_real_collection_has_a_command_a_time_and_an_exit_code(path):
     assert any(e.relation == "used" for e in found.edges)
 
 
+@pytest.mark.parametrize("path", REAL, ids=lambda p: p.name)
+def test_nobodys_address_or_machine_stands_in_the_facts_of_a_real_collection(path):
+    told = repr(read(path.read_bytes(), document_id=ID).facts)
+    for word in ("mswift", "Mikhail", "snyk-bot@", "MacBook", "/Users/"):
+        assert word not in told
+
+
 def test_a_package_is_traced_through_both_steps_to_the_commit(tmp_path):
     folder = made(tmp_path / "d")
     record(folder, *(path.read_bytes() for path in REAL[:2]))
