@@ -32,6 +32,15 @@ def column_id(dataset: str, column: str) -> str:
     return f"column:{dataset.removeprefix('dataset:')}:{encode(column)}"
 
 
+def split_column(id: str) -> tuple[str, str]:
+    """The id of the dataset of a column, and the column. Raises ValueError for other ids."""
+    kind, _, rest = id.partition(":")
+    dataset, colon, column = rest.rpartition(":")
+    if kind != "column" or not colon or ":" not in dataset:
+        raise ValueError(f"not the id of a column: {id!r}")
+    return f"dataset:{dataset}", column.replace("%3A", ":").replace("%25", "%")
+
+
 def run_id(uuid: str) -> str:
     """The id of an OpenLineage run."""
     return f"run:{uuid.lower()}"

@@ -3,6 +3,7 @@
     run, build, deployment    ──► a RunEvent: its job, inputs, outputs, parent
     job with links of its own ──► a JobEvent
     dataset that derives, is renamed, is owned ──► a DatasetEvent
+    columns of a dataset      ──► a DatasetEvent of their table
 
 What OpenLineage has a name for keeps it, so recording the events gives the same lineage again.
 Anything else (an image, a commit, a package) becomes a dataset of the namespace ``wherefrom``
@@ -24,6 +25,7 @@ from urllib.parse import quote
 import msgspec
 
 from wherefrom.query.answers import Path, Trace, TraceEdge
+from wherefrom.query.exports.openlineage_columns import tables_of
 from wherefrom.query.exports.openlineage_facets import SPEC, Facets
 from wherefrom.query.exports.openlineage_names import Around, Place, place_of, run_uuid
 from wherefrom.query.exports.remarks import about
@@ -67,6 +69,7 @@ class _Events:
             yield from self._job(id)
         for id in filter(self._around.is_dataset, ids):
             yield from self._dataset(id)
+        yield from self._columns()
 
     # -- one node each
 
@@ -132,6 +135,14 @@ class _Events:
             yield {**self._head("DatasetEvent", edges), "dataset": item}
         for edge, renaming in self._facets.renamings(id)[1:]:
             item = {**place.as_json(), "facets": renaming}
+            yield {**self._head("DatasetEvent", [edge]), "dataset": item}
+
+    def _columns(self) -> Iterator[Json]:
+        """An event for each pair of tables whose columns are in the answer."""
+        for edge in tables_of(e for id in self._around.nodes for e in self._around.out(id)):
+            facets = self._facets.of_derivations([edge])
+            facets["wherefrom"] = self._facets.evidence(edge)
+            item = {**place_of(edge.source).as_json(), "facets": facets}
             yield {**self._head("DatasetEvent", [edge]), "dataset": item}
 
     def _tells(self, edge: TraceEdge) -> bool:

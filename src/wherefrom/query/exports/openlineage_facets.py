@@ -211,8 +211,8 @@ class Facets:
             if not columns:
                 how = [] if edge.relation == "derived_from" else [f"INDIRECT/{edge.relation}"]
                 inputs.append({"type": "DATASET", **source, **_transformations(how)})
-            for column, field, how_text in columns:
-                steps = _transformations(how_text.split())
+            for column, field, how_text, masking in columns:
+                steps = _transformations(how_text.split(), masking=masking)
                 if not field:
                     entry = {"type": "DATASET", **source, **steps}
                     from_whole.setdefault(column, {"inputs": []})["inputs"].append(entry)
@@ -275,22 +275,25 @@ def _is_renaming(edge: TraceEdge) -> bool:
     return edge.relation == "revises" and edge.properties.get("lifecycle") == "RENAME"
 
 
-def _columns(edge: TraceEdge) -> Iterator[tuple[str, str, str]]:
-    """Column, source field and how, as our reader of OpenLineage keeps them; none from others."""
+def _columns(edge: TraceEdge) -> Iterator[tuple[str, str, str, bool]]:
+    """Column, source field, how, and whether it is masked, as our reader of OpenLineage keeps
+    them; none from others."""
     columns = edge.properties.get("columns")
     if isinstance(columns, dict):
         for column, sources in columns.items():
             for source in sources if isinstance(sources, list) else ():
                 match source:
-                    case [str(field), str(how)]:
-                        yield column, field, how
+                    case [str(field), str(how), *rest]:
+                        yield column, field, how, rest == ["masking"]
 
 
-def _transformations(how: Sequence[str]) -> Json:
-    steps = []
-    for step in how:
+def _transformations(how: Sequence[str], *, masking: bool = False) -> Json:
+    steps: list[Json] = []
+    for step in how or (["DIRECT"] if masking else []):
         kind, slash, subtype = step.partition("/")
         steps.append({"type": kind, **({"subtype": subtype} if slash else {})})
+    if masking:
+        steps[0]["masking"] = True
     return {"transformations": steps} if steps else {}
 
 

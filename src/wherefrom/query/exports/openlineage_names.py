@@ -23,6 +23,7 @@ NAMESPACE: Final = "wherefrom"
 _RUN: Final = re.compile(r"run:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _RUNS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:wherefrom:run")
 _VERSION: Final = "dataset_version:"
+_NO_DATA: Final = ("job", "column")
 
 
 class Place(NamedTuple):
@@ -90,8 +91,8 @@ class Around:
         return self.nodes[id].kind == "job"
 
     def is_dataset(self, id: str) -> bool:
-        """Whether this may go in and come out: any entity that is no job."""
-        return KINDS.get(self.nodes[id].kind) == "Entity" and not self.is_job(id)
+        """Whether this may go in and come out: any entity that is no job, nor part of one."""
+        return KINDS.get(self.nodes[id].kind) == "Entity" and self.nodes[id].kind not in _NO_DATA
 
     def job_of(self, run: str) -> Place:
         """The job of a run; where none is known, what its id says, the same in every answer."""

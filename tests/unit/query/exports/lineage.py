@@ -40,12 +40,13 @@ def validator():
     return check
 
 
-def read_again(lines, *, properties=False):
-    """The edges that our reader finds in events, the document's own left out."""
+def read_again(lines, *, properties=False, columns=False):
+    """The edges that our reader finds in events, the document's own left out; those of columns,
+    which say again what the edge between their tables says, where they are asked for."""
     edges = {}
     for line in lines.encode().splitlines():
         for e in facts_of(line).edges:
-            if e.relation != "describes":
+            if e.relation != "describes" and (columns or not e.source.startswith("column:")):
                 edges.setdefault((e.source, e.relation, e.target), {}).update(e.properties or {})
     return edges if properties else set(edges)
 
@@ -69,7 +70,7 @@ def carried(answer):
 
     def thing(id):
         if KINDS[kinds[id]] == "Entity":
-            return "job" if kinds[id] == "job" else "dataset"
+            return kinds[id] if kinds[id] in ("job", "column") else "dataset"
         return KINDS[kinds[id]]
 
     engines = {n.id for n in answer.nodes
@@ -102,6 +103,8 @@ def carried(answer):
                 pass
             case ("dataset", "dataset", "derived_from" | "depends_on" | "contains" | "revises"):
                 relation, source, target = "derived_from", general(source), general(target)
+            case ("column", "column" | "dataset", "derived_from"):
+                source, target = table_of(e.source), table_of(e.target)
             case ("dataset", "dataset", "specializes") if kinds[e.source] == "dataset_version":
                 pass
             case ("Activity", "Agent", "associated_with") if e.target in engines:
@@ -113,6 +116,11 @@ def carried(answer):
         if source != target:
             found.add((source, relation, target))
     return found
+
+
+def table_of(id):
+    """The dataset of a column."""
+    return names.split_column(id)[0] if id.startswith("column:") else id
 
 
 def general(id):

@@ -18,7 +18,8 @@ JOB, RAW, CLEAN = "job:jobs:load", "dataset:s3://b:raw", "dataset:s3://b:clean"
 V1, V2 = "dataset_version:s3://b:raw:1", "dataset_version:s3://b:raw:a%3Ab"
 COMMIT, LATER = "gitCommit:" + "c" * 40, "gitCommit:" + "d" * 40
 KINDS = {"run": "run", "job": "job", "dataset": "dataset", "dataset_version": "dataset_version",
-         "gitCommit": "commit", "software": "software", "owner": "person"}  # fmt: skip
+         "gitCommit": "commit", "software": "software", "owner": "person",
+         "column": "column"}  # fmt: skip
 
 
 def of(*edges, entry=None):
@@ -145,6 +146,31 @@ def test_columns_are_read_again_as_they_were(name):
     (columns,) = [e.properties["columns"] for e in answer.edges if "columns" in e.properties]
     again = read_again(to_openlineage(answer), properties=True)
     assert again[CLEAN, "derived_from", RAW] == {"columns": columns}
+
+
+def test_a_trace_of_columns_is_told_of_their_tables_and_read_again():
+    total, every, price, name = (
+        f"column:s3://b:{table}:{column}"
+        for table, column in (("clean", "a%3Ab"), ("clean", "*"), ("raw", "price"), ("raw", "n"))
+    )
+    answer = of(
+        (total, "derived_from", price, {"how": "DIRECT/IDENTITY", "masking": True}),
+        (total, "derived_from", every), (every, "derived_from", name, {"how": "INDIRECT/FILTER"}),
+        (total, "derived_from", "dataset:s3://b:other"),
+    )  # fmt: skip
+    for event in events(answer):
+        validator()(event)
+    again = read_again(to_openlineage(answer), properties=True, columns=True)
+    for e in answer.edges:
+        if (e.source, e.target) != (total, every):  # told of * alone: nobody said it of this one
+            assert again[e.source, e.relation, e.target] == e.properties
+    assert set(read_again(to_openlineage(answer))) == carried(answer)
+
+
+def test_a_masked_column_stays_masked():
+    answer = of((CLEAN, "derived_from", RAW, {"columns": {"a": [["x", "DIRECT", "masking"]]}}))
+    again = read_again(to_openlineage(answer), properties=True)
+    assert again[CLEAN, "derived_from", RAW] == {"columns": {"a": [["x", "DIRECT", "masking"]]}}
 
 
 def test_columns_stand_in_the_event_of_the_run_whose_record_says_them():
