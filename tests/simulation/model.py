@@ -1,6 +1,6 @@
 """What must be true of a log after any fault, as a model that remembers what was promised."""
 
-from tests.logs import VKEY
+from tests.logs import VKEY, tombstone, verified
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import note as notes
 from wherefrom.keys.ed25519 import check_note
@@ -76,3 +76,32 @@ class Promises:
             problems = audit(reader).problems
             # An erasure that got no answer may have left its tombstone alone.
             assert [p for p in problems if p.entry not in self.maybe_erased] == []
+
+
+class Sending:
+    """What a simulated world sends: new contents, some of them again, and erasures.
+
+    Its user has ``random``, ``promises``, ``writer``, ``count`` and ``commit(batch)``.
+    """
+
+    def records(self, sizes, new):
+        """A batch of one of ``sizes``; ``new(number)`` is a content that nobody sent before."""
+        batch = []
+        for _ in range(self.random.choice(sizes)):
+            if self.random.random() < 0.1 and self.promises.index_of:
+                content = self.random.choice(list(self.promises.index_of))
+            else:
+                self.count += 1
+                content = new(self.count)
+            batch.append(verified(content))
+        return batch
+
+    def erase(self):
+        held = [i for i, c in self.promises.content_of.items() if c and c.startswith(b"content")]
+        if not held:
+            return
+        index = self.random.choice(held)
+        self.promises.erasing(index)
+        self.commit([tombstone(index)])
+        self.writer.erase(index)
+        self.promises.erased(index)

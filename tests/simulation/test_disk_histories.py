@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import wherefrom.log.writer
-from tests.logs import FilePlace, genesis, reader, tombstone, verified, writer
+from tests.logs import FilePlace, genesis, reader, writer
 from tests.simulation.disk import LossyDisk, sectors
-from tests.simulation.model import Promises
+from tests.simulation.model import Promises, Sending
 from wherefrom.app import DataFolder
 from wherefrom.errors import JournalFailed, StorageError
 from wherefrom.testing.faulty import Died
@@ -33,7 +33,7 @@ class Place(FilePlace):
     dedup_folder = None  # its merges run on a thread, and a history must play the same again
 
 
-class World:
+class World(Sending):
     """A directory that outlives its writers, the disk below it, and the writer of the moment."""
 
     def __init__(self, folder, seed):
@@ -74,25 +74,10 @@ class World:
             self.commit(self.batch())
 
     def batch(self):
-        batch = []
-        for _ in range(self.random.choice([1, 1, 1, 2, 2, 7, 7, 30, 280])):
-            if self.random.random() < 0.1 and self.promises.index_of:
-                content = self.random.choice(list(self.promises.index_of))
-            else:
-                self.count += 1
-                content = b"content %d " % self.count * self.random.choice([1, 1, 90])
-            batch.append(verified(content))
-        return batch
-
-    def erase(self):
-        held = [i for i, c in self.promises.content_of.items() if c and c.startswith(b"content")]
-        if not held:
-            return
-        index = self.random.choice(held)
-        self.promises.erasing(index)
-        self.commit([tombstone(index)])
-        self.writer.erase(index)
-        self.promises.erased(index)
+        return self.records(
+            [1, 1, 1, 2, 2, 7, 7, 30, 280],
+            lambda number: b"content %d " % number * self.random.choice([1, 1, 90]),
+        )
 
     def recover(self):
         """Another process opens the log, as often as it takes, and the promises are checked."""

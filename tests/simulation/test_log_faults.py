@@ -8,15 +8,15 @@ import random
 import pytest
 
 import wherefrom.log.writer
-from tests.logs import MemoryPlace, genesis, reader, tombstone, verified, writer
-from tests.simulation.model import Promises
+from tests.logs import MemoryPlace, genesis, reader, writer
+from tests.simulation.model import Promises, Sending
 from wherefrom.errors import StorageError
 from wherefrom.testing.faulty import Died, Faults, FaultyBlobs, FaultyHead, FaultyJournal
 
 SEEDS_A_BLOCK = 100
 
 
-class World:
+class World(Sending):
     """Storage that outlives the writers, and the writer of the moment."""
 
     def __init__(self, seed):
@@ -56,26 +56,10 @@ class World:
             self.commit(self.batch())
 
     def batch(self):
-        size = self.random.choice([1, 1, 1, 2, 2, 7, 30, 280])
-        batch = []
-        for _ in range(size):
-            if self.random.random() < 0.1 and self.promises.index_of:
-                content = self.random.choice(list(self.promises.index_of))
-            else:
-                self.count += 1
-                content = b"content %d" % self.count
-            batch.append(verified(content))
-        return batch
-
-    def erase(self):
-        held = [i for i, c in self.promises.content_of.items() if c and c.startswith(b"content")]
-        if not held:
-            return
-        index = self.random.choice(held)
-        self.promises.erasing(index)
-        self.commit([tombstone(index)])
-        self.writer.erase(index)
-        self.promises.erased(index)
+        return self.records(
+            [1, 1, 1, 2, 2, 7, 30, 280],
+            lambda number: b"content %d" % number,
+        )
 
     def recover(self):
         """Another process opens the log, as often as it takes, and the promises are checked."""

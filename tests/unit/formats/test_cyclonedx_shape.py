@@ -6,7 +6,6 @@ matters (BROKEN), the table refuses, naming the field.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.paths import DATA
+from tests.unit.formats.changed import with_one_change
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import cyclonedx, cyclonedx_shape
 from wherefrom.formats.cyclonedx import VERSIONS
@@ -387,18 +387,7 @@ _values = st.sampled_from(
 def test_no_change_makes_the_table_stricter_than_the_schemas(
     version: str, place: int, value: Any
 ) -> None:
-    document = copy.deepcopy(full(version))
-    holders: list[tuple[Any, Any]] = []
-    stack: list[Any] = [document]
-    while stack:
-        item = stack.pop()
-        for key in item if isinstance(item, dict) else range(len(item)):
-            if key not in ("specVersion", "bomFormat"):
-                holders.append((item, key))
-            if isinstance(item[key], dict | list):
-                stack.append(item[key])
-    holder, key = holders[place % len(holders)]
-    holder[key] = value
+    document = with_one_change(full(version), place, value, but=("specVersion", "bomFormat"))
     message = refusal(document)
     # Some schemas forget to say that an element is an object; no reader could do without.
     if message is not None and not re.search("one bom-ref|expected an object", message):

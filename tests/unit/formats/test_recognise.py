@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gzip
 import hashlib
 import json
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.links import VECTOR
 from tests.paths import DATA
+from tests.unit.formats.changed import need_facts_or_refusal, with_one_change
 from wherefrom.errors import Error, LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import recognise
 from wherefrom.formats.recognise import FORMATS, facts_of, read
@@ -227,23 +227,7 @@ _KEYS = sorted({
 @given(document=st.dictionaries(st.sampled_from(_KEYS), _values, max_size=8))
 @settings(max_examples=400, deadline=None)
 def test_objects_with_known_keys_and_any_values_give_facts_or_our_refusals(document: Any) -> None:
-    try:
-        facts = facts_of(json.dumps(document).encode())
-    except Refused:
-        return
-    ids = {node.id for node in facts.nodes}
-    assert all(edge.source in ids and edge.target in ids for edge in facts.edges)
-
-
-def _holders(value: Any) -> list[dict[str, Any] | list[Any]]:
-    found: list[dict[str, Any] | list[Any]] = []
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict | list) and item:
-            found.append(item)
-            stack.extend(item.values() if isinstance(item, dict) else item)
-    return found
+    need_facts_or_refusal(document)
 
 
 _DOCUMENTS = {
@@ -253,23 +237,11 @@ _DOCUMENTS = {
 
 @given(
     format=st.sampled_from(list(_DOCUMENTS)),
-    holder=st.integers(min_value=0),
     place=st.integers(min_value=0),
     value=_values,
 )
 @settings(max_examples=300, deadline=None)
 def test_a_real_record_with_one_change_gives_facts_or_our_refusals(
-    format: str, holder: int, place: int, value: Any
+    format: str, place: int, value: Any
 ) -> None:
-    document = copy.deepcopy(_DOCUMENTS[format])
-    holders = _holders(document)
-    chosen = holders[holder % len(holders)]
-    keys: list[Any] = list(chosen) if isinstance(chosen, dict) else list(range(len(chosen)))
-    chosen[keys[place % len(keys)]] = value
-    try:
-        facts = facts_of(json.dumps(document).encode())
-    except Refused:
-        return
-    ids = {node.id for node in facts.nodes}
-    assert all(edge.source in ids and edge.target in ids for edge in facts.edges)
-    assert all(node.id for node in facts.nodes)
+    need_facts_or_refusal(with_one_change(_DOCUMENTS[format], place, value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -11,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.paths import DATA
-from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
+from tests.unit.formats.changed import need_facts_or_refusal, with_one_change
+from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import sarif, statement
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.recognise import facts_of
@@ -202,20 +202,4 @@ _FULL = report(
 @given(place=st.integers(min_value=0), value=_values)
 @settings(max_examples=300, deadline=None)
 def test_a_report_with_one_change_gives_facts_or_our_refusals(place: int, value: Any) -> None:
-    document = copy.deepcopy(_FULL)
-    holders: list[tuple[Any, Any]] = []
-    stack: list[Any] = [document]
-    while stack:
-        item = stack.pop()
-        for key in item if isinstance(item, dict) else range(len(item)):
-            holders.append((item, key))
-            if isinstance(item[key], dict | list):
-                stack.append(item[key])
-    holder, key = holders[place % len(holders)]
-    holder[key] = value
-    try:
-        facts = facts_of(json.dumps(document).encode())
-    except Refused:
-        return
-    ids = {node.id for node in facts.nodes}
-    assert all(edge.source in ids and edge.target in ids for edge in facts.edges)
+    need_facts_or_refusal(with_one_change(_FULL, place, value))
