@@ -1,6 +1,6 @@
 """The client that sends: a process of its own, with every request written before the clock runs.
 
-    Job on the command line ──► prepare ──► "ready" ──► a line on stdin ──► send ──► Sent on stdout
+    Job on stdin ──► prepare ──► "ready" ──► another line on stdin ──► send ──► Sent on stdout
 
 burst   as fast as the answers come, so many requests at a time as there are connections
 steady  a request when its time has come, whether or not the answers keep up; a request that had
@@ -236,12 +236,16 @@ class Load:
 def loading(job: Job) -> Iterator[Load]:
     """A client process with everything prepared."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.load", msgspec.json.encode(job).decode()],
+        [sys.executable, "-m", "bench.load"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     try:
+        # Not as an argument: it holds a token, and anybody may read those of a process.
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        process.stdin.flush()
         if process.stdout.readline() != b"ready\n":
             raise RuntimeError(f"the load client ended with {process.wait()}")
         yield Load(process)
@@ -254,7 +258,7 @@ def main() -> None:
     """The client process."""
     import uvloop
 
-    job = msgspec.json.decode(sys.argv[1], type=Job)
+    job = msgspec.json.decode(sys.stdin.readline(), type=Job)
     prepared = prepare(job)
     print("ready", flush=True)
     sys.stdin.readline()

@@ -77,87 +77,78 @@ def _job(server: Server, run: str, records: int, *, connections: int, rate: int 
 
 
 def _soak(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator[Row]:
-    with serving(folder) as server:
-        job = _job(server, "soak", int(rate * seconds), connections=16, rate=rate)
-        sent, beside, memory = _under(server, job, seconds, trace, run="soaked")
-    held = _held(folder, sent, beside)
-    fresh, waits, reads = spread(beside.fresh), spread(beside.waits), spread(beside.reads)
-    yield Row(
-        area="load",
-        what=f"soak, {rate:,}/s for {seconds:g} s: of what was acknowledged, in the log",
-        value=held,
-        unit="%",
-        goal=100.0,
-        at_least=True,
-        beside={
-            "recorded": f"{sent.recorded:,}",
-            "refused": f"{sum(sent.statuses.values()) - sent.recorded}",
-            "from due to answer p50 ms": sent.p50_ms,
-            "p99 ms": sent.p99_ms,
-            "one signed record p99 ms": waits.p99,
-            "visible p99 ms": fresh.p99,
-            "a trace p50 ms": reads.p50,
-            "a trace p99 ms": reads.p99,
-        },
-    )
-    yield memory.row("soak: memory of all its processes, their own, at most")
+    sent, beside, *rows = _under("soak", folder, rate, seconds, trace, connections=16)
+    yield from _told(rows, {
+        "recorded": f"{sent.recorded:,}",
+        "refused": f"{sum(sent.statuses.values()) - sent.recorded}",
+        "from due to answer p50 ms": sent.p50_ms,
+        "p99 ms": sent.p99_ms,
+        "one signed record p99 ms": spread(beside.waits).p99,
+        "visible p99 ms": spread(beside.fresh).p99,
+    }, beside)  # fmt: skip
 
 
 def _flood(folder: DataFolder, rate: int, seconds: float, trace: str) -> Iterator[Row]:
-    with serving(folder) as server:
-        job = _job(server, "flood", int(rate * seconds), connections=1_000, rate=rate)
-        sent, beside, memory = _under(server, job, seconds, trace, run="flooded")
-    held = _held(folder, sent, beside)
-    reads = spread(beside.reads)
+    sent, beside, *rows = _under("flood", folder, rate, seconds, trace, connections=1_000)
     shed = sent.statuses.get("503", 0)
-    other = sum(sent.statuses.values()) - sent.recorded - shed
-    yield Row(
-        area="load",
-        what=f"flood, {rate:,}/s for {seconds:g} s: of what was acknowledged, in the log",
-        value=held,
-        unit="%",
-        goal=100.0,
-        at_least=True,
-        beside={
-            "recorded": f"{sent.recorded:,}",
-            "recorded /s": sent.rate,
-            "shed with 503": f"{shed:,} records",
-            "503 that say when to try again": f"{sent.put_off:,}",
-            "other answers": f"{other}",
-            "from due to answer p99 ms": sent.p99_ms,
-            "probes taken": f"{len(beside.waits)} of {len(beside.waits) + beside.put_off}",
-            "a trace p50 ms": reads.p50,
-            "a trace p99 ms": reads.p99,
-        },
-    )
-    yield memory.row("flood: memory of all its processes, their own, at most")
+    yield from _told(rows, {
+        "recorded": f"{sent.recorded:,}",
+        "recorded /s": sent.rate,
+        "shed with 503": f"{shed:,} records",
+        "503 that say when to try again": f"{sent.put_off:,}",
+        "other answers": f"{sum(sent.statuses.values()) - sent.recorded - shed}",
+        "from due to answer p99 ms": sent.p99_ms,
+        "probes taken": f"{len(beside.waits)} of {len(beside.waits) + beside.put_off}",
+    }, beside)  # fmt: skip
+
+
+def _told(rows: list[Row], said: dict[str, float | str], beside: Beside) -> Iterator[Row]:
+    """The rows of ``_under``, with what else is to be known beside the first."""
+    reads = spread(beside.reads)
+    first, *others = rows
+    said |= {"a trace p50 ms": reads.p50, "a trace p99 ms": reads.p99}
+    yield msgspec.structs.replace(first, beside=said)
+    yield from others
 
 
 def _under(
-    server: Server, job: Job, seconds: float, trace: str, *, run: str
-) -> tuple[Sent, Beside, _Memory]:
-    """A load, what was asked beside it, and how much memory the server took meanwhile."""
-    beside = Beside(server, seconds, trace, run)
-    memory = _Memory(server.pid)
-    with loading(job) as load:
-        server.wait_for_graph()
-        with server.line() as line:
-            beside.held = msgspec.json.decode(line.get("/v1/log")[1])["size"]
-        load.begin()
-        beside.begin()
-        memory.begin()
-        sent = load.result()
-        beside.end()
-        memory.end()
-    return sent, beside, memory
+    what: str, folder: DataFolder, rate: int, seconds: float, trace: str, *, connections: int
+) -> tuple[Sent, Beside, Row, Row]:
+    """Put the log under load: what was sent, what was asked beside it, and two rows.
 
-
-def _held(folder: DataFolder, sent: Sent, beside: Beside) -> float:
-    """Percent of the acknowledged records that the closed log holds. Raises if it is damaged."""
+    The first says how much of what was acknowledged the closed log holds, the second how much
+    memory the server took meanwhile. Raises if the log is damaged.
+    """
+    with serving(folder) as server:
+        beside, memory = Beside(server, seconds, trace, f"probe of {what}"), _Memory(server.pid)
+        job = _job(server, what, int(rate * seconds), connections=connections, rate=rate)
+        with loading(job) as load:
+            server.wait_for_graph()
+            with server.line() as line:
+                before = msgspec.json.decode(line.get("/v1/log")[1])["size"]
+            load.begin()
+            beside.begin()
+            memory.begin()
+            sent = load.result()
+            beside.end()
+            memory.end()
     report = audit(log_at_rest(folder), dedup_folder=folder.path / "dedup")
     assert not report.problems, report.problems[:3]
     acknowledged = sent.recorded + sent.statuses.get("200", 0) + len(beside.waits)
-    return min(100.0, (report.entries - beside.held) / acknowledged * 100)
+    held = Row(
+        area="load",
+        what=f"{what}, {rate:,}/s for {seconds:g} s: of what was acknowledged, in the log",
+        value=min(100.0, (report.entries - before) / acknowledged * 100),
+        unit="%",
+        goal=100.0,
+        at_least=True,
+    )
+    return (
+        sent,
+        beside,
+        held,
+        memory.row(f"{what}: memory of all its processes, their own, at most"),
+    )
 
 
 class _Memory:

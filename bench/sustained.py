@@ -41,11 +41,9 @@ class Beside:
 
     waits, fresh, reads  seconds: a probe's answer, until it is seen, a trace
     put_off              probes that were answered 503
-    held                 the log's size before, for whoever counts afterwards
     """
 
     def __init__(self, server: Server, seconds: float, trace: str, run: str = "probe") -> None:
-        self.held = 0
         self._server = server
         self._run_name = run
         self._probes = [signed(n, run) for n in range(int(seconds / _PROBE_EVERY_SECONDS))]
