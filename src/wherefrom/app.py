@@ -306,9 +306,9 @@ def open_recorder(
 ) -> Iterator[Recorder]:
     """The one writer of a directory, recovery to clean close. Raises Unavailable, Corrupt.
 
-    afresh      make tiles and indexes again from the entries, whatever is stored of them
-    hands_over  somebody folds beside this writer: leave the facts of each record for it
-    on_stop     is told why, if the writer stops for good
+    afresh          make tiles and indexes again from the entries, whatever is stored of them
+    hands_over      somebody folds beside this writer: leave the facts of each record for it
+    on_stop         is told why, if the writer stops for good
     before_signing  looks at the recovered directory once more, and raises to leave it alone
     """
     # Most commands only read: they need not wait for what only writing imports (numpy, above all).

@@ -2,9 +2,9 @@
 
     body ──► decompress ──► split ──► judge each ──► one group commit ──► an item for each
 
-A small plain body is read on the event loop and committed as one; what is large or compressed
-is read in parts on a worker thread, so that neither its size nor what it unpacks to costs memory
-or holds up the loop (``bodies``).
+A body is committed in parts of a bounded size (``bodies``). A small plain one is read on the event
+loop; what is large or compressed is read on a worker thread, so that neither its size nor what it
+unpacks to costs memory or holds up the loop.
 
 Sizes:  UNDER_WAY_RECORDS_MAX records between the door and their answers: two seconds of work
 Source: INTERFACES, "HTTP"; OpenLineage.yml; CloudEvents HTTP binding 1.0

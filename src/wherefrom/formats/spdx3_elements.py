@@ -42,6 +42,7 @@ def field(element: Mapping[str, Any], profile: str, key: str) -> Any:
 
 
 def text_of(element: Mapping[str, Any], profile: str, key: str, where: str) -> str | None:
+    """A ``field`` that is text; None if it is not there or empty. Raises Malformed."""
     value = field(element, profile, key)
     return None if value in (None, "") else as_string(value, where=f"{where}.{key}")
 
@@ -104,6 +105,7 @@ class Elements:
 
 
 def part_of(element: Mapping[str, Any], type_: str, where: str, scoped: str) -> parts.Part:
+    """A package, file or snippet by its names, digests and purpose; ``scoped`` is its last id."""
     purpose = text_of(element, "software", "primaryPurpose", where)
     said = identifiers(element, where)
     purl = text_of(element, "software", "packageUrl", where)
@@ -125,6 +127,7 @@ def part_of(element: Mapping[str, Any], type_: str, where: str, scoped: str) -> 
 
 
 def identifiers(element: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
+    """(kind, text) of what others call it. Raises Malformed."""
     found = []
     for at, value in enumerate(get_array(element, "externalIdentifier", where=where)):
         place = f"{where}.externalIdentifier[{at}]"
@@ -137,6 +140,7 @@ def identifiers(element: Mapping[str, Any], where: str) -> list[tuple[str, str]]
 
 
 def hashes_of(element: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
+    """(algorithm, value) of its hashes; other ways to verify it are passed over."""
     found = []
     for at, value in enumerate(get_array(element, "verifiedUsing", where=where)):
         place = f"{where}.verifiedUsing[{at}]"

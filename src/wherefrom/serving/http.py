@@ -43,6 +43,10 @@ def serve(
     tls: Tls | None,
     started: Callable[[str], None],
 ) -> None:
+    """Serve until SIGTERM or SIGINT; ``started`` is told the address.
+
+    Raises SettingError for TLS files that cannot be used, Unavailable for a taken address.
+    """
     options: dict[str, Any] = {}
     if tls is not None:
         options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -21,6 +20,7 @@ from wherefrom.api.reader import reader_app
 from wherefrom.app import DataFolder, open_desk, open_log
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
+from wherefrom.serving.lifeline import at_the_end_of
 
 _FAILED = 3
 
@@ -65,12 +65,3 @@ def _keep_a_fold(folder: DataFolder) -> None:
         os._exit(_FAILED)
 
     threading.Thread(target=watch, name="fold-watch", daemon=True).start()
-
-
-def at_the_end_of(pipe: int, act: Callable[[], None]) -> None:
-    def wait() -> None:
-        while os.read(pipe, 4096):
-            pass
-        act()
-
-    threading.Thread(target=wait, daemon=True).start()

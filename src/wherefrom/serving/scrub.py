@@ -24,7 +24,7 @@ from typing import Final
 
 from wherefrom.app import DataFolder
 from wherefrom.errors import Corrupt, Error
-from wherefrom.serving.reader import at_the_end_of
+from wherefrom.serving.lifeline import at_the_end_of
 from wherefrom.upkeep import need_whole
 
 SMALL_BYTES_MAX: Final = 64 * 1024 * 1024

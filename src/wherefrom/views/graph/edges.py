@@ -63,6 +63,8 @@ class EdgeReads:
             found.extend(map(Step._make, rows))
             for segment in self.segments:
                 left = rows_max - len(found)
+                if left <= 0:
+                    break
                 seen = segment.steps(chunk, lens, up=up, only=only, never=never, rows_max=left)
                 found += self._in_time(seen, lens)
             if len(found) >= rows_max:
@@ -88,6 +90,8 @@ class EdgeReads:
         found = list(map(Step._make, rows))
         for segment in self.segments:
             left = rows_max - len(found)
+            if left <= 0:
+                break
             seen = segment.steps(numbers, lens, up=up, both=True, never=never, rows_max=left)
             found += self._in_time(seen, lens)
         return found[:rows_max]
@@ -154,6 +158,8 @@ class EdgeReads:
             ).get
             for segment in self.segments:
                 left = count_max - count
+                if left <= 0:
+                    break
                 seen = segment.steps([number], lens, up=up, only=relation, rows_max=left)
                 count += len(self._in_time(seen, lens)[:left])
             if count:

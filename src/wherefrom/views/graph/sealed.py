@@ -67,8 +67,7 @@ class Sealed:
     def set(self, key: EdgeKey, *, first: int, flags: int) -> None:
         """Amend an edge that some segment holds."""
         for segment in self._segments.values():
-            if segment.find(*key) is not None:
-                segment.set(*key, first=first, flags=flags)
+            segment.set(*key, first=first, flags=flags)
         if self._merging is not None:
             self._merging.amended[key] = None
 

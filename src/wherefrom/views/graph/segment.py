@@ -178,12 +178,12 @@ class Segment:
         return int(self.up.firsts[row]), int(self.up.marks[row]) >> FLAGS_SHIFT & 0b11
 
     def set(self, effect: int, relation: int, cause: int, *, first: int, flags: int) -> None:
-        """Amend an edge that is here."""
+        """Amend an edge, if it is here."""
         for side, _, row in self._places(effect, relation, cause):
             side.set(row, first, flags)
 
     def remove(self, effect: int, relation: int, cause: int) -> None:
-        """Take an edge out of the file."""
+        """Take an edge out of the file, if it is here."""
         for side, node, row in self._places(effect, relation, cause):
             side.blank(node, row)
 
