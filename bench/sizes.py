@@ -39,7 +39,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     edges: int
     questions: int
     commands: int
-    capacity_records: int = 60_000
+    capacity_records: int = 300_000
     soak_seconds: float = 600.0
     flood_seconds: float = 30.0
     grown_edges: tuple[int, ...] = (10**5, 10**6, 10**7, 10**8)
