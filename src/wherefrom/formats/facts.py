@@ -18,7 +18,8 @@ Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +29,7 @@ NAME_BYTES_MAX: Final = 1024
 PACKED_BYTES_MAX: Final = 64 * 1024
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 3
+FACTS_VERSION: Final = 4
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -200,6 +201,16 @@ class FactsBuilder:
             self._edges.setdefault(
                 (source, relation, target), Edge(source, relation, target, properties or None)
             )
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Keep all that is added inside, or, when an error leaves it, nothing."""
+        before = (self._nodes.copy(), self._edges.copy(), self._tags.copy())
+        try:
+            yield
+        except BaseException:
+            self._nodes, self._edges, self._tags = before
+            raise
 
     def names_of(self, nodes: Iterable[str]) -> set[str]:
         """``nodes``, and what one ``alternate`` edge said so far ties to them."""
