@@ -1,6 +1,6 @@
 """A document that a statement carries: what it says goes into the facts of the statement.
 
-    predicate ─┬───────────────────────────────┐   CycloneDX, SPDX   of the first subject
+    predicate ─┬───────────────────────────────┐   CycloneDX, SPDX   the parts of the subjects
                └ {"Data": …, "Timestamp": …} ──┼─► OpenVEX, CSAF     claims, of subjects or not
                           └ or its text ───────┘   SARIF, JUnit XML  counts, on the attestation
 
@@ -10,13 +10,17 @@ of predicate, since CSAF, SARIF and JUnit have no type that all agree on. A type
 format is a promise: then a broken document is refused. Under another type, or in a version that is
 not read, the attestation stands as it is and says why in ``predicate_unread``.
 
+An SBOM of several subjects that names one of them by digest or package URL is of that one, as it
+says itself; one that names none is of each of them.
+
+Sizes:  100,000 edges for the further subjects of an SBOM, or none (``contents_of_first_subject``)
 Source: sigstore/cosign, --type of attest; openvex/spec ATTESTING.md; in-toto spec, predicates/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import components as parts
@@ -35,6 +39,7 @@ from wherefrom.formats import (
 from wherefrom.formats.facts import FactsBuilder
 
 UNREAD_CHARS_MAX: Final = 200
+SHARED_EDGES_MAX: Final = 100_000
 WRAPPED: Final = "Data"
 _WRAPPER: Final = frozenset({WRAPPED, "Timestamp"})
 
@@ -135,19 +140,40 @@ def _text(to: _Place, text: str) -> slsa.Dated:
     return slsa.Dated(time, None)
 
 
-def _cyclonedx(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
-    cyclonedx.embed(to.builder, document, document_id=to.document_id, subject=to.subjects[0])
-    return slsa.Dated(None, None)
+class _EmbedSbom(Protocol):
+    """The ``embed`` of an SBOM's format."""
+
+    def __call__(
+        self,
+        builder: FactsBuilder,
+        document: Mapping[str, Any],
+        *,
+        document_id: str,
+        subject: str | None,
+    ) -> None: ...
 
 
-def _spdx3(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
-    spdx3.embed(to.builder, document, document_id=to.document_id, subject=to.subjects[0])
-    return slsa.Dated(None, None)
+def _sbom(embed: _EmbedSbom) -> Callable[[_Place, Mapping[str, Any]], slsa.Dated]:
+    def read(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
+        first, *others = to.subjects
+        if others and _names_a_subject(embed, to, document):
+            embed(to.builder, document, document_id=to.document_id, subject=None)
+            return slsa.Dated(None, None)
+        embed(to.builder, document, document_id=to.document_id, subject=first)
+        if others and not to.builder.also(first, others, edges_max=SHARED_EDGES_MAX):
+            alone = {"contents_of_first_subject": True}
+            to.builder.node(to.document_id, "attestation", properties=alone)
+        return slsa.Dated(None, None)
+
+    return read
 
 
-def _spdx(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
-    spdx.embed(to.builder, document, document_id=to.document_id, subject=to.subjects[0])
-    return slsa.Dated(None, None)
+def _names_a_subject(embed: _EmbedSbom, to: _Place, document: Mapping[str, Any]) -> bool:
+    """Whether what the SBOM itself says it describes is one of the subjects."""
+    alone = FactsBuilder(document=to.document_id)
+    embed(alone, document, document_id=to.document_id, subject=None)
+    own = alone.names_of(alone.described())
+    return not to.builder.names_of(to.subjects).isdisjoint(own)
 
 
 def _openvex(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
@@ -180,9 +206,9 @@ _READERS: Final[
         ...,
     ]
 ] = (
-    (lambda document: "bomFormat" in document, _cyclonedx),
-    (spdx3.recognises, _spdx3),
-    (lambda document: "spdxVersion" in document, _spdx),
+    (lambda document: "bomFormat" in document, _sbom(cyclonedx.embed)),
+    (spdx3.recognises, _sbom(spdx3.embed)),
+    (lambda document: "spdxVersion" in document, _sbom(spdx.embed)),
     (openvex.recognises, _openvex),
     (csaf.recognises, _csaf),
     (sarif.recognises, _sarif),

@@ -17,7 +17,7 @@ from tests.unit.formats.test_openvex import vex
 from tests.unit.formats.test_sarif import report
 from tests.unit.formats.test_statement import CYCLONEDX, SPDX
 from wherefrom.errors import LimitPassed, Malformed, Refused
-from wherefrom.formats import base64_strict, statement
+from wherefrom.formats import base64_strict, embedded, statement
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.recognise import facts_of
 
@@ -163,6 +163,58 @@ def test_an_sbom_is_read_for_the_subject_under_any_type(sbom: Any, wrap: Any) ->
         facts = read(wrap(sbom), kind)
         assert "pkg:npm/left@1" in {node.id for node in facts.nodes}
         assert (DOCUMENT, SUBJECT) in edges(facts, "describes")
+
+
+def test_an_sbom_of_several_subjects_that_names_none_of_them_is_of_each() -> None:
+    other = "sha256:" + "b" * 64
+    two = ({"digest": {"sha256": SHA256}}, {"digest": {"sha256": "b" * 64}})
+    left = CYCLONEDX["components"][0] | {"bom-ref": "left"}  # type: ignore[index]
+    said = {"id": "CVE-2024-0001", "affects": [{"ref": "app"}, {"ref": "left"}]}
+    main = {"type": "application", "name": "app", "bom-ref": "app"}
+    bom = CYCLONEDX | {
+        "metadata": {"component": main},
+        "components": [left],
+        "dependencies": [{"ref": "app", "dependsOn": ["left"]}],
+        "vulnerabilities": [said],
+    }
+    facts = read(bom, "https://cyclonedx.org/bom", *two)
+    for relation in ("contains", "depends_on"):
+        assert {(SUBJECT, "pkg:npm/left@1"), (other, "pkg:npm/left@1")} <= edges(facts, relation)
+    (claim,) = claims_of(facts)
+    assert {(claim, SUBJECT), (claim, other)} <= edges(facts, "describes")
+    within = [
+        (e.properties or {}).get("within") for e in facts.edges if "within" in (e.properties or {})
+    ]
+    assert within == [[SUBJECT, other]]
+    assert {(DOCUMENT, SUBJECT), (DOCUMENT, other)} <= edges(facts, "describes")
+
+
+@pytest.mark.parametrize("named", ["a", "b"])
+def test_an_sbom_of_several_subjects_that_names_one_is_of_that_one(named: str) -> None:
+    two = ({"digest": {"sha256": SHA256}}, {"digest": {"sha256": "b" * 64}})
+    hashes = [{"alg": "SHA-256", "content": named * 64}]
+    main = {"type": "application", "name": "app", "hashes": hashes}
+    facts = read(CYCLONEDX | {"metadata": {"component": main}}, "https://cyclonedx.org/bom", *two)
+    assert edges(facts, "contains") == {(f"sha256:{named * 64}", "pkg:npm/left@1")}
+    assert len(edges(facts, "describes")) == 2
+
+
+def test_a_subject_that_is_a_part_of_another_gets_no_parts_of_it() -> None:
+    two = ({"digest": {"sha256": SHA256}}, {"digest": {"sha256": "b" * 64}})
+    file = {"type": "file", "name": "f", "hashes": [{"alg": "SHA-256", "content": "b" * 64}]}
+    components = [*CYCLONEDX["components"], file]  # type: ignore[misc]
+    facts = read(CYCLONEDX | {"components": components}, OWN, *two)
+    assert {source for source, _ in edges(facts, "contains")} == {SUBJECT}
+
+
+def test_contents_that_are_too_many_for_every_subject_are_of_the_first_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedded, "SHARED_EDGES_MAX", 1)
+    listed = [{"name": n, "digest": {"sha256": n * 64}} for n in ("a", "b", "c")]
+    facts = read(CYCLONEDX, "https://cyclonedx.org/bom", *listed)
+    assert {source for source, _ in edges(facts, "contains")} == {SUBJECT}
+    assert properties(facts, DOCUMENT)["contents_of_first_subject"] is True
 
 
 def test_test_results_in_xml_are_counted_on_the_attestation_of_their_subject() -> None:
