@@ -16,9 +16,12 @@ INSTALLED_PEERS := .venv-peers/.installed
 GO := $(firstword $(shell sh -c 'command -v go') $(wildcard /usr/local/go/bin/go))
 # Programs of others that the tests point at a server, each in an environment of its own.
 INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed
+# Test suites of others, as their source distributions carry them.
+FETCHED_SUITES := $(VENV)/suites/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clients fuzz crash bench bench-growth bench-load bench-peers bench-quick floors clean
+.PHONY: help run test check clients suites fuzz crash bench bench-growth bench-load bench-peers
+.PHONY: bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -44,7 +47,15 @@ run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474
 
 clients: $(INSTALLED_CLIENTS) ## install dbt and Airflow for the tests, each in its own environment
 
-test: check clients ## install what tests need, check, and run every test
+$(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
+	rm -rf $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -c constraints.txt \
+	  --no-binary cyclonedx-python-lib --dest $(@D) cyclonedx-python-lib
+	@touch $@
+
+suites: $(FETCHED_SUITES) ## fetch the official CycloneDX documents for the tests
+
+test: check clients suites ## install what tests need, check, and run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code
