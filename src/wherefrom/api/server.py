@@ -93,6 +93,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
+            Route("/v1/keys/{id}", admin.get_key),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
