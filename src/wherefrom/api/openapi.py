@@ -273,7 +273,7 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/keys/{id}/lost": _ask(
             "lost", "What a key vouched for and no longer does, things that run first.",
-            _json("Lost"), _KEY, problems="400",
+            _json("Lost"), _KEY, problems="400 404",
         ),
         "/api/v1/lineage": _send(
             "lineage", "One OpenLineage event.", _fates("Item", several=False), _ANY_JSON
