@@ -38,6 +38,10 @@ _FILE = click.Path(path_type=Path)
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Serve HTTPS with this certificate.")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="The key of the certificate.")
 @click.option("--tls-client-ca", type=_FILE, metavar="FILE", help="Clients must show one of its.")
+@click.option(
+    "--audit-first", is_flag=True,
+    help="Read the whole log before the first answer, however large it is.",
+)  # fmt: skip
 @placed_locally
 def up(
     host: str,
@@ -48,6 +52,7 @@ def up(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
+    audit_first: bool,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -91,6 +96,8 @@ def up(
         port=port,
         tls=tls,
         extends=read_checkpoint(extends, folder) if extends is not None else None,
+        # What came from somewhere else is looked at as a whole before anything is said of it.
+        audit_first=audit_first or extends is not None,
         before=load_sample if sample else lambda folder: None,
         serving=serving,
     )

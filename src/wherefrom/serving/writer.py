@@ -43,13 +43,15 @@ def up(
     port: int,
     tls: Tls | None = None,
     extends: Checkpoint | None = None,
+    audit_first: bool = False,
     before: Callable[[DataFolder], None] = lambda folder: None,
     serving: Callable[[str, int], None] = lambda url, size: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
 
-    before   runs once the directory is there, before anything is served
-    serving  is told the address and the log's size once requests are answered
+    audit_first  reads the whole log before it signs anything, however large it is
+    before       runs once the directory is there, before anything is served
+    serving      is told the address and the log's size once requests are answered
     """
     folder.create()
     folder.ensure_admin_token()
@@ -59,7 +61,7 @@ def up(
         extends=extends,
         hands_over=True,
         on_stop=_say,
-        before_signing=lambda: need_whole_if_small(folder),
+        before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
     ) as recorder:
         reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
 
