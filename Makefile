@@ -15,12 +15,12 @@ INSTALLED_FUZZ := $(VENV)/.installed-fuzz
 INSTALLED_PEERS := .venv-peers/.installed
 GO := $(firstword $(shell sh -c 'command -v go') $(wildcard /usr/local/go/bin/go))
 # Programs of others that the tests point at a server, each in an environment of its own.
-INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed
+INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed .venv-moto/.installed
 # Test suites of others, as their source distributions carry them.
 FETCHED_SUITES := $(VENV)/suites/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clients suites fuzz crash bench bench-growth bench-load bench-peers
+.PHONY: help run test check clients suites tools fuzz crash bench bench-growth bench-load bench-peers
 .PHONY: bench-quick floors clean
 
 help: ## list what make can do
@@ -45,7 +45,11 @@ run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-clients: $(INSTALLED_CLIENTS) ## install dbt and Airflow for the tests, each in its own environment
+clients: $(INSTALLED_CLIENTS) ## install dbt, Airflow and Moto for the tests, each in its own environment
+
+# Programs of Debian that the tests run, by the package that brings each.
+tools: ## install what the tests run from Debian (softhsm2), where it is missing
+	@command -v softhsm2-util >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q softhsm2
 
 $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	rm -rf $(@D)
@@ -55,7 +59,7 @@ $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 
 suites: $(FETCHED_SUITES) ## fetch the official CycloneDX documents for the tests
 
-test: check clients suites ## install what tests need, check, and run every test
+test: check clients suites tools ## install what tests need, check, and run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code
@@ -105,4 +109,4 @@ bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
 	$(BIN)/python -m bench --quick
 
 clean: ## remove what make made (never data)
-	rm -rf $(VENV) .venv-dbt .venv-airflow .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-dbt .venv-airflow .venv-moto .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

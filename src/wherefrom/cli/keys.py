@@ -43,8 +43,12 @@ def keys() -> None:
     "-o", "--output", "folder", metavar="DIR", default=".", type=click.Path(path_type=Path),
     help="Where to write the two files.",
 )  # fmt: skip
+@click.option(
+    "--held", metavar="URI",
+    help="Make none: write the public half of a key that a KMS or token holds.",
+)  # fmt: skip
 @json_option
-def new(name: str, folder: Path, as_json: bool) -> int:
+def new(name: str, folder: Path, held: str | None, as_json: bool) -> int:
     """Make an Ed25519 key.
 
     NAME.key is the secret (mode 0600), NAME.pub the public key. Both are PEM, as openssl and
@@ -53,6 +57,8 @@ def new(name: str, folder: Path, as_json: bool) -> int:
     from wherefrom.keys.pem import new_key_pair
     from wherefrom.keys.public import PublicKey
 
+    if held is not None:
+        return _public_half(held, folder / f"{name}.pub", as_json)
     secret, public = new_key_pair()
     private_path, public_path = folder / f"{name}.key", folder / f"{name}.pub"
     for path in (private_path, public_path):
@@ -68,6 +74,19 @@ def new(name: str, folder: Path, as_json: bool) -> int:
     else:
         click.echo(f"{id}\nsecret: {private_path}  (keep it)\npublic: {public_path}")
         click.echo(f"Let its signatures count: wherefrom keys trust {public_path}")
+    return YES
+
+
+def _public_half(uri: str, path: Path, as_json: bool) -> int:
+    from wherefrom.keys.held import open_held
+
+    public = open_held(uri).public
+    _write_new(path, public.to_pem().encode(), mode=0o644)
+    if as_json:
+        write_json({"id": public.id, "private": uri, "public": str(path)})
+    else:
+        click.echo(f"{public.id}\nsecret: stays at {uri}\npublic: {path}")
+        click.echo(f"Let its signatures count: wherefrom keys trust {path}")
     return YES
 
 
@@ -258,20 +277,19 @@ def administrators(
 @keys.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--key", "secret", metavar="FILE", required=True, type=click.Path(path_type=Path),
-    help="Your secret key, PEM; as wherefrom keys new makes it.",
+    "--key", "secret", metavar="FILE|URI", required=True,
+    help="Your secret key: PEM, or where it is held (awskms:…, pkcs11:…).",
 )  # fmt: skip
 @json_option
-def approve(file: Path, secret: Path, as_json: bool) -> int:
+def approve(file: Path, secret: str, as_json: bool) -> int:
     """Sign the change of keys in FILE, after reading what it does."""
     from wherefrom.formats import strict_json
     from wherefrom.keys.changes import approve as signed
     from wherefrom.keys.changes import read_draft
-    from wherefrom.keys.pem import read_signing_key
+    from wherefrom.keys.held import open_signer
 
     before = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
-    key = read_signing_key(read_file(secret, bytes_max=_KEY_BYTES_MAX), where=str(secret))
-    written = signed(before, key)
+    written = signed(before, open_signer(secret))
     change, envelope = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
     _replace(file, written)
     signers = [signature.keyid for signature in envelope.signatures]

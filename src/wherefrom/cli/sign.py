@@ -1,7 +1,7 @@
 """``wherefrom sign``: a statement about files, in a signed envelope.
 
     FILE ──sha256──► subject ─┐
-    --subject FILE, …  ───────┼─► in-toto Statement v1 ──► DSSE, Ed25519 ──► -o
+    --subject FILE, …  ───────┼─► in-toto Statement v1 ──► DSSE ──► -o
     --predicate FILE  ────────┘
     FILE that is a statement already  ────────────────────►
 
@@ -22,7 +22,7 @@ from wherefrom.cli.targets import digest_of, read_file, unreadable
 from wherefrom.errors import Malformed
 
 if TYPE_CHECKING:
-    from wherefrom.keys.ed25519 import SigningKey
+    from wherefrom.keys.held import Signer
 
 # What `cosign attest-blob --type` calls them.
 TYPES: Final = {
@@ -40,7 +40,10 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("file", metavar="FILE", type=_FILE)
-@click.option("--key", type=_FILE, metavar="FILE", required=True, help="The secret key, PEM.")
+@click.option(
+    "--key", metavar="FILE|URI", required=True,
+    help="The secret key: PEM, or where one is held (awskms:…, pkcs11:…).",
+)  # fmt: skip
 @click.option("--predicate-type", "kind", metavar="T", help="What is said of FILE: a type URI.")
 @click.option("--predicate", type=_FILE, metavar="FILE", help="What is said, as JSON; else {}.")
 @click.option("--subject", "subjects", multiple=True, type=_FILE, metavar="FILE", help="And of it.")
@@ -48,7 +51,7 @@ _FILE = click.Path(path_type=Path)
 @json_option
 def sign(
     file: Path,
-    key: Path,
+    key: str,
     kind: str | None,
     predicate: Path | None,
     subjects: tuple[Path, ...],
@@ -64,7 +67,7 @@ def sign(
     """
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.pem import read_signing_key
+    from wherefrom.keys.held import open_signer
 
     if kind is None and (predicate is not None or subjects):
         raise click.UsageError("--predicate and --subject need --predicate-type")
@@ -72,7 +75,7 @@ def sign(
         raise click.UsageError(
             f"{kind} is no type URI, and none of the short types: {', '.join(TYPES)}"
         )
-    secret = read_signing_key(read_file(key, bytes_max=64 * 1024), where=str(key))
+    secret = open_signer(key)
     if kind is None:
         statement = _ready_statement(file)
     else:
@@ -85,7 +88,7 @@ def sign(
     return YES
 
 
-def _tell_written(output: Path, envelope: bytes, secret: SigningKey, as_json: bool) -> None:
+def _tell_written(output: Path, envelope: bytes, secret: Signer, as_json: bool) -> None:
     try:
         output.write_bytes(envelope + b"\n")
     except OSError as error:

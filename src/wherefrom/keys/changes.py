@@ -20,7 +20,7 @@ from wherefrom.errors import Malformed, SettingError
 from wherefrom.formats import base64_strict, dsse, own, strict_json, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.own import Administrators, KeyChange
-from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
 
@@ -124,7 +124,7 @@ def draft(change: KeyChange | Administrators) -> bytes:
     return dsse.to_bytes(Envelope(own.to_payload(change), own.media_type(change), ()))
 
 
-def approve(written: bytes, key: SigningKey) -> bytes:
+def approve(written: bytes, key: Signer) -> bytes:
     """``written`` with one more signature, or the same again. Raises Malformed, LimitPassed."""
     document = strict_json.as_object(strict_json.decode(written), where="")
     _, envelope = read_draft(document)

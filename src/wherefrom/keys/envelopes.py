@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
 from wherefrom.formats.dsse import Envelope, Signature, pae
-from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
 
@@ -21,9 +21,9 @@ SIGNATURES_TRIED_MAX = 8
 
 
 def sign_envelope(
-    payload_type: str, payload: bytes, key: SigningKey, others: Sequence[Signature] = ()
+    payload_type: str, payload: bytes, key: Signer, others: Sequence[Signature] = ()
 ) -> bytes:
-    """A DSSE envelope with an Ed25519 signature, ``keyid`` the key's id.
+    """A DSSE envelope signed by ``key``, ``keyid`` the key's id.
 
     others  signatures over the same that were made before
     """
