@@ -20,7 +20,7 @@ from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
 

@@ -18,7 +18,7 @@ from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
-    from wherefrom.verify.evidence_file import Report
+    from wherefrom.verify.steps import Report
 
 _EVIDENCE_BYTES_MAX: Final = 1024 * 1024 * 1024
 _STDOUT: Final = "-"

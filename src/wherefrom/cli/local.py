@@ -29,7 +29,7 @@ from wherefrom.log.recorder import Outcome, Recorder
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
 _LOOK_EVERY_SECONDS: Final = 0.02

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wherefrom.log.recorder import Outcome
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TraceOptions
-    from wherefrom.verify.evidence_file import Report
+    from wherefrom.verify.steps import Report
 
 
 class LogAt(NamedTuple):

@@ -27,7 +27,7 @@ from wherefrom.log.recorder import Outcome, refused
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TraceOptions
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0

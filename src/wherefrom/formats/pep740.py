@@ -43,7 +43,7 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
     Raises Unsupported for another version, Malformed for a broken object, LimitPassed.
     """
-    _check_version(document, where="")
+    check_version(document, where="")
     builder = FactsBuilder(document=document_id)
     if "attestation_bundles" in document:
         return _provenance(builder, document, document_id)
@@ -51,7 +51,8 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     return told.close(builder, kind="bundle")
 
 
-def _check_version(document: Mapping[str, Any], *, where: str) -> None:
+def check_version(document: Mapping[str, Any], *, where: str) -> None:
+    """Raises Malformed without a version, Unsupported for another than 1."""
     version, place = document.get("version"), f"{where}.version".lstrip(".")
     if version is None:
         raise Malformed("a required field is missing", where=place)
@@ -71,7 +72,7 @@ def _provenance(builder: FactsBuilder, document: Mapping[str, Any], document_id:
         builder.edge(document_id, "attributed_to", agent)
         producers[agent] = None
         for item, spot in _listed(bundle, "attestations", where=place):
-            _check_version(item, where=spot)
+            check_version(item, where=spot)
             # Several statements in one record: each needs a name of its own for its build.
             told = _attestation(
                 builder, item, document_id, statement_id=f"{document_id}#{count}", where=spot
