@@ -115,7 +115,8 @@ def _check_envelope(
             got=envelope.payload_type,
         )
     subjects = _subjects(inner, signed.claimed_type)
-    says = f"the key signed a statement, {inner['predicateType']}, of {_count(subjects)}"
+    kind = inner["predicateType"] or "of no type"
+    says = f"the key signed a statement, {kind}, of {_count(subjects)}"
     if isinstance(artifact, FolderArtifact):
         says += "; " + model_files.check_folder(inner, artifact)
     elif artifact is not None:
@@ -155,7 +156,10 @@ def _subjects(
             expected=" or ".join(STATEMENT_TYPES),
             got=kind,
         )
-    predicate_type = strict_json.need_string(statement, "predicateType", where=where)
+    # An empty one says nothing, and is signed all the same: drafts of some builders have it.
+    predicate_type = strict_json.as_string(
+        statement.get("predicateType"), where=f"{where}.predicateType"
+    )
     if claimed_type is not None and claimed_type != predicate_type:
         raise ProofError(
             "the document around the statement claims another predicate",

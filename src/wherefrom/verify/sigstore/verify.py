@@ -29,6 +29,7 @@ from cryptography.x509 import Certificate
 
 from wherefrom.errors import Error, Malformed, ProofError, SettingError
 from wherefrom.formats import sigstore_evidence
+from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.sigstore_evidence import Signed
 from wherefrom.keys.public import PublicKey
 from wherefrom.verify.sigstore import (
@@ -91,6 +92,7 @@ class _Proven:
         self.content: content.Content | None = None
         self.promised: list[datetime] = []
         self.times: list[datetime] = []
+        self.trees: dict[str, Checkpoint] = {}
         self.signer: Signer | None = None
 
 
@@ -100,10 +102,11 @@ def check_document(written: bytes, wanted: Wanted) -> Report:
     Of a file with several, a given key is for those without a certificate, and an identity for
     those with one; where there is one only, each must be of use.
     """
-    return report(_document_steps(written, wanted))
+    return report(document_steps(written, wanted))
 
 
-def _document_steps(written: bytes, wanted: Wanted) -> Iterator[str | Step]:
+def document_steps(written: bytes, wanted: Wanted) -> Iterator[str | Step]:
+    """The same as steps, for ``report``."""
     yield "bundle"
     found = sigstore_evidence.parse(written)
     kinds = {bool(signed.certificates) for signed in found}
@@ -114,7 +117,7 @@ def _document_steps(written: bytes, wanted: Wanted) -> Iterator[str | Step]:
         elif len(kinds) > 1:
             mine = wanted._replace(identity=None, issuer=None)
         for step in _steps(signed, mine, _Proven()):
-            if isinstance(step, Step) and signed.where:
+            if len(found) > 1 and isinstance(step, Step) and step.name == "bundle":
                 step = Step(step.name, step.ok, f"{signed.where}: {step.says}")
             yield step
 
@@ -283,6 +286,7 @@ def _checkpoint(signed: Signed, wanted: Wanted, proven: _Proven) -> str:
             # Rekor v2 dates nothing, so the time that is known must be one of the log's.
             _need_log_then(logs, proven.times, entry.where)
         tree = log_entries.check_checkpoint(entry.proof, logs, where=entry.where)
+        proven.trees[entry.where] = tree
         said.append(f"{tree.origin} had {tree.size:,} entries")
     return "; ".join(said) or "no log shows its tree"
 
@@ -298,11 +302,7 @@ def _inclusion(signed: Signed, wanted: Wanted, proven: _Proven) -> str:
     for entry in signed.entries:
         if entry.proof is None:
             continue
-        tree = None
-        if entry.proof.checkpoint is not None:
-            logs = log_entries.known_logs(entry, wanted.root)
-            tree = log_entries.check_checkpoint(entry.proof, logs, where=entry.where)
-        log_entries.check_included(entry, entry.proof, tree)
+        log_entries.check_included(entry, entry.proof, proven.trees.get(entry.where))
         said.append(f"it is entry {entry.proof.log_index:,}")
     if said:
         return " and ".join(said)
