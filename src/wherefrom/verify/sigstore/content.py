@@ -67,8 +67,9 @@ def _check_message(message: Message, key: PublicKey, artifact: Artifact | None) 
             return artifact.digest(algorithm)
         return message.digest if algorithm == message.algorithm else None
 
-    said, found = message.algorithm, digest(message.algorithm or "")
-    if said is not None and found is not None and message.digest != found:
+    said = message.algorithm
+    found = digest(said) if said is not None else None
+    if found is not None and message.digest != found:
         raise ProofError(
             "the bundle is for another file",
             where=f"{where}.messageDigest",

@@ -28,6 +28,8 @@ _PEM: Final = re.compile(
     rb"-----BEGIN (CERTIFICATE|PUBLIC KEY)-----\s(.*?)-----END \1-----\s*", re.DOTALL
 )
 
+_HASHES: Final = ("sha256", "sha384", "sha512")
+
 
 class Expected(NamedTuple):
     """What an entry must say.
@@ -136,6 +138,8 @@ _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any], Expected, str], None]]] 
 
 
 def _need_digest(expected: Expected, algorithm: str, said: bytes, where: str) -> None:
+    if algorithm not in _HASHES:
+        raise Unsupported("a hash that is not read here", where=where, got=algorithm)
     digest = expected.digest(algorithm)
     if digest is None:
         raise ProofError(
