@@ -97,7 +97,9 @@ def certificate(subject, key, issuer, issuer_key, *, start, end, extensions=(), 
         .not_valid_before(start)
         .not_valid_after(end)
     )
-    for value, critical in extensions:
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    for value, critical in [(own, False), (above, False), *extensions]:
         builder = builder.add_extension(value, critical)
     hash = None if isinstance(issuer_key, ed25519.Ed25519PrivateKey) else hashes.SHA384()
     return builder.sign(issuer_key, hash)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from wherefrom.errors import Error
+from wherefrom.errors import Error, StorageError
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -33,7 +33,8 @@ class Report(msgspec.Struct, frozen=True):
 def report(steps: Iterator[str | Step]) -> Report:
     """Run the steps in order; each gives its name before it starts, and a Step once it holds.
 
-    The first that raises is the last, and says why.
+    The first that raises is the last, and says why. Raises StorageError: where something cannot
+    be read, nothing was shown either way.
     """
     done: list[Step] = []
     name = "read"
@@ -43,6 +44,8 @@ def report(steps: Iterator[str | Step]) -> Report:
                 done.append(step)
             else:
                 name = step
+    except StorageError:
+        raise
     except Error as error:
         return Report("failed", [*done, Step(name, False, str(error))])
     return Report("proven", done)

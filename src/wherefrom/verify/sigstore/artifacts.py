@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from wherefrom.errors import LimitPassed, SettingError, StorageError
+from wherefrom.errors import LimitPassed, ProofError, SettingError, StorageError
 from wherefrom.formats.digests import STRONG
 
 FILES_MAX: Final = 1_000_000
@@ -122,8 +122,8 @@ class FolderArtifact:
     def files(self, ignored: Sequence[str]) -> list[str]:
         """Paths of its files relative to it, with ``/``, sorted; without what is ``ignored``.
 
-        Raises StorageError, LimitPassed, and SettingError for a link: what it leads to is no
-        part of what was signed.
+        Raises StorageError, LimitPassed, and ProofError for a link: what it leads to is no part
+        of what was signed.
         """
         left_out = {*ignored, *self.ignored}
         found: list[str] = []
@@ -140,7 +140,7 @@ class FolderArtifact:
                 if path in left_out:
                     continue
                 if entry.is_symlink():
-                    raise SettingError(
+                    raise ProofError(
                         "a symbolic link in a model", where=path, expected="files and folders",
                         do="Ignore it, or give the model without links",
                     )  # fmt: skip
