@@ -31,6 +31,7 @@ from bench import (
     loads,
     overhead,
     report,
+    sigstore,
     sustained,
 )
 from bench.machine import look
@@ -49,6 +50,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "graph": graph.measure,
     "sustained": sustained.measure,
     "evidence": evidence.measure,
+    "sigstore": sigstore.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

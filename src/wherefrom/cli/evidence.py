@@ -49,7 +49,7 @@ def verify(
     as_json: bool,
     **of_bundle: Any,
 ) -> int:
-    """Check evidence, a signature, or every record that speaks of a thing.
+    """Check evidence, a signature, or all records of a thing.
 
     TARGET is an evidence file from `wherefrom prove` (checked against the log's key, which never
     comes from the file itself), or an id, or a file of yours, which is hashed. With --bundle, a
