@@ -17,11 +17,14 @@ Source: PEP 740; the Integrity API in the documentation of PyPI
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import descriptors, dsse, sigstore_bundle, statement, strict_json
+from wherefrom.formats import dsse, sigstore_bundle, strict_json
 from wherefrom.formats.facts import Facts, FactsBuilder
+
+if TYPE_CHECKING:
+    from wherefrom.formats import statement
 
 PROVENANCE_TYPE: Final = "application/vnd.pypi.integrity.v1+json"
 LISTED_MAX: Final = 64
@@ -119,6 +122,8 @@ def _attestation(
     )
     inner = dsse.statement_of(signed, where=f"{place}.statement")
     assert inner is not None  # IN_TOTO_TYPE is an in-toto type
+    from wherefrom.formats import statement  # late, as in ``dsse``
+
     return statement.describe(
         builder,
         inner,
@@ -133,6 +138,8 @@ def _publisher(builder: FactsBuilder, bundle: Mapping[str, Any], *, where: str) 
 
     An e-mail address, as a Google publisher has, never becomes an id, a name or a property.
     """
+    from wherefrom.formats import descriptors
+
     publisher = strict_json.need_object(bundle, "publisher", where=where)
     place = f"{where}.publisher"
     kind = strict_json.need_string(publisher, "kind", where=place)

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import dsse, statement, strict_json, timestamps
+from wherefrom.formats import dsse, strict_json, timestamps
 from wherefrom.formats.digests import STRONG
 from wherefrom.formats.facts import Facts, FactsBuilder
 
@@ -105,6 +105,8 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     inner = dsse.statement_of(envelope, where=place)
     if inner is None:
         return builder.build(kind="bundle", type=media_type)
+    from wherefrom.formats import statement  # late, as in ``dsse``
+
     told = statement.describe(builder, inner, document_id=document_id, where=place)
     return told.close(builder, kind="bundle", type=media_type)
 

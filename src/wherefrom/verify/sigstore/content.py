@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 
 from wherefrom.errors import Malformed, ProofError, SignatureError, Unsupported
 from wherefrom.formats import dsse, strict_json
-from wherefrom.formats.dsse import Envelope
+from wherefrom.formats.dsse import STATEMENT_TYPES, Envelope
 from wherefrom.formats.sigstore_evidence import Message, Signed
-from wherefrom.formats.statement import STATEMENT_TYPES
 from wherefrom.keys.public import PublicKey
 from wherefrom.verify.sigstore import model_files
 from wherefrom.verify.sigstore.artifacts import HASHES, Artifact, FolderArtifact
