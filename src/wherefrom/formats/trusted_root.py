@@ -8,7 +8,7 @@
 Old instances stay in a root: what they signed in their time holds. One that cannot be read is left
 out and its reason kept in ``unusable``, for a key of a new kind must not take the others along.
 
-Sizes:  at most 64 instances of a kind, 16 certificates in a chain
+Sizes:  at most 4 MiB · 64 instances of a kind, 16 certificates in a chain
 Source: sigstore/protobuf-specs, sigstore_trustroot.proto
 """
 
@@ -22,6 +22,9 @@ from urllib.parse import urlsplit
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import sigstore_bundle, strict_json, timestamps
 
+# Where a data directory keeps its own.
+FILE_NAME: Final = "trusted-root.json"
+BYTES_MAX: Final = 4 * 1024 * 1024
 CERTIFICATES_MAX: Final = 16
 _MEDIA_TYPES: Final = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",

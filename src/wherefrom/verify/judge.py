@@ -3,16 +3,17 @@
     Collected ──► signatures under the keyring ──► signed · channel · refused ──► Verified
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
+``keyless``  a Sigstore bundle or PEP 740 attestation, proven under the log's trusted root
 ``channel``  nobody we know signed; an authenticated principal brought it
 ``self``     Wherefrom's own decision, under the service key
 
-A Sigstore bundle and a PEP 740 attestation are read for their facts and judged ``channel``: their
-certificates are not checked here.
+A log without a trusted root (``DIR/trusted-root.json``) judges no bundle: it stays ``channel``.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from wherefrom.collect.collected import Collected
 from wherefrom.collect.principals import producer_of
@@ -26,17 +27,26 @@ from wherefrom.keys.envelopes import sign_envelope, signers_of
 from wherefrom.keys.keyring import Keyring
 from wherefrom.verify.verified import Verified
 
+if TYPE_CHECKING:
+    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
+
 CHANNEL = Trust("channel")
 
 
-def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Verified:
+def judge(
+    collected: Collected,
+    *,
+    keyring: Keyring,
+    producer_key: bytes,
+    root: TrustedRoot | None = None,
+) -> Verified:
     """Judge one record. Raises BadSignature, or NotAllowed for a stranger's own record."""
     return Verified(
         content=collected.content,
         digest=collected.digest,
         kind=collected.facts.kind,
         type=collected.facts.type,
-        trust=_trust(collected, keyring),
+        trust=_trust(collected, keyring, root),
         producer=producer_of(collected.principal, key=producer_key),
         received=collected.received,
         occurred=collected.facts.occurred,
@@ -44,10 +54,10 @@ def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Ver
     )
 
 
-def _trust(collected: Collected, keyring: Keyring) -> Trust:
+def _trust(collected: Collected, keyring: Keyring, root: TrustedRoot | None) -> Trust:
     envelope = collected.envelope
     if envelope is None:
-        return CHANNEL
+        return _keyless(collected, root) or CHANNEL
     if envelope.payload_type.startswith(own.PREFIX):
         raise NotAllowed(
             "only Wherefrom itself writes records of this type",
@@ -56,6 +66,14 @@ def _trust(collected: Collected, keyring: Keyring) -> Trust:
         )
     signers = signers_of(envelope, keyring).known
     return Trust("signed", signers[:SIGNERS_MAX]) if signers else CHANNEL
+
+
+def _keyless(collected: Collected, root: TrustedRoot | None) -> Trust | None:
+    if root is None or collected.format not in ("sigstore_bundle", "pep740"):
+        return None
+    from wherefrom.verify import keyless  # late: most logs have no root
+
+    return keyless.trust_of(collected.content, root=root, received=collected.received)
 
 
 def decide(decision: Decision, *, service_key: SigningKey, received: str) -> Verified:

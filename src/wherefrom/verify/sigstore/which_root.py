@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from wherefrom.errors import ProofError, StorageError
+from wherefrom.formats.trusted_root import BYTES_MAX, FILE_NAME
 from wherefrom.verify.sigstore import trusted_root
 from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
-KEPT_NAME: Final = "trusted-root.json"
-_BYTES_MAX: Final = 4 * 1024 * 1024
 _SHIPPED: Final = re.compile(r"public-good-([0-9]{4}-[0-9]{2}-[0-9]{2})\.json")
 
 
@@ -58,7 +57,7 @@ def find(given: Path | None, kept: Path | None) -> Source:
     """
     if given is not None:
         return Source(f"the trusted root {given}", _read(given), None)
-    path = kept / KEPT_NAME if kept is not None else None
+    path = kept / FILE_NAME if kept is not None else None
     if path is not None and path.is_file():
         since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return Source(f"the trusted root {path}", _read(path), since)
@@ -91,10 +90,10 @@ def read(source: Source, now: datetime, *, refuse_days: int) -> TrustedRoot:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            written = file.read(_BYTES_MAX + 1)
+            written = file.read(BYTES_MAX + 1)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise StorageError("cannot use the file", where=str(path), got=why.lower()) from error
-    if len(written) > _BYTES_MAX:
-        raise StorageError("the file is too large", where=str(path), expected=f"{_BYTES_MAX} bytes")
+    if len(written) > BYTES_MAX:
+        raise StorageError("the file is too large", where=str(path), expected=f"{BYTES_MAX} bytes")
     return written

@@ -171,7 +171,7 @@ def test_the_root_that_ships_is_the_public_good_one_with_its_date():
 
 
 def test_the_root_of_the_data_directory_goes_before_the_one_that_ships(tmp_path):
-    path = tmp_path / which_root.KEPT_NAME
+    path = tmp_path / documents.FILE_NAME
     path.write_text(json.dumps(world().root()))
     os.utime(path, (T.timestamp(), T.timestamp()))
     source = which_root.find(None, tmp_path)
