@@ -4,7 +4,8 @@
     digest  ──► that one
     folder  ──► any digest of each file in it                          (``model_files`` compares)
 
-Sizes:  a file is read in pieces of 1 MiB, once for each algorithm · a folder has 1,000,000 files
+Sizes:  a file is read in pieces of 1 MiB, once for each algorithm, and whole only up to 1 GiB ·
+        a folder has 1,000,000 files at most
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from wherefrom.errors import LimitPassed, ProofError, SettingError, StorageError
 from wherefrom.formats.digests import STRONG
 
 FILES_MAX: Final = 1_000_000
+CONTENT_BYTES_MAX: Final = 1024 * 1024 * 1024
 _PIECE_BYTES: Final = 1024 * 1024
 _DIGEST: Final = re.compile(r"([a-z0-9_]+):([0-9A-Fa-f]+)")
 # Digests that the standard library makes; a subject's others are not compared.
@@ -78,7 +80,13 @@ class FileArtifact:
         return self._digests[algorithm]
 
     def content(self) -> bytes | None:
-        """All of the file."""
+        """All of the file. Raises LimitPassed over CONTENT_BYTES_MAX."""
+        if self.size() > CONTENT_BYTES_MAX:
+            raise LimitPassed(
+                "an Ed25519 key signs the file itself, and it is too large to hold",
+                where=self.name,
+                expected=f"{CONTENT_BYTES_MAX} bytes at most",
+            )
         return b"".join(self._pieces())
 
     def size(self) -> int:

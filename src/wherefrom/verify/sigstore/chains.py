@@ -52,6 +52,11 @@ def read_certificate(der: bytes, *, where: str) -> Certificate:
             for e in certificate.extensions
             if e.critical and e.oid not in _UNDERSTOOD
         ]
+        # Read when first asked for, so asked for here, where what is broken in them is caught.
+        _ = (
+            certificate.subject, certificate.issuer, certificate.serial_number,
+            certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+        )  # fmt: skip
     except _UNREADABLE as error:
         raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
     if unknown:
