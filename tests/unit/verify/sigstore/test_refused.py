@@ -651,16 +651,18 @@ def test_a_certificate_without_a_log_entry_is_refused():
 # -- 8. the entry
 
 
-@pytest.mark.parametrize("kind", [
-    "hashedrekord 0.0.1", "hashedrekord 0.0.2", "dsse 0.0.1", "dsse 0.0.2", "intoto 0.0.1",
-    "intoto 0.0.2",
+@pytest.mark.parametrize(("kind", "says"), [
+    ("hashedrekord 0.0.1", "signature"), ("hashedrekord 0.0.2", "signature"),
+    ("dsse 0.0.1", "signature"), ("dsse 0.0.2", "signature"), ("intoto 0.0.2", "signature"),
+    ("intoto 0.0.1", "written another way"),
 ])  # fmt: skip
-def test_an_entry_of_another_signing_by_the_same_key_is_refused(kind):
+def test_an_entry_of_another_signing_by_the_same_key_is_refused(kind, says):
     """ECDSA signs the same bytes differently each time: CVE-2022-36056 is the worst of these."""
-    made = Made(kind=kind, stamps=(lambda s: world().clock.token(s),))
+    made = Made(kind=kind, managed=True)
     one, two = made.document(), made.document()
     one[M]["tlogEntries"] = two[M]["tlogEntries"]
-    refused("entry", "", one)
+    one[M]["timestampVerificationData"] = None
+    refused("entry", f", {says}" if says == "signature" else says, one, made=made)
 
 
 @pytest.mark.parametrize("kind", ["hashedrekord 0.0.1", "dsse 0.0.1", "intoto 0.0.2"])
@@ -708,7 +710,7 @@ def test_an_entry_over_a_file_says_nothing_of_an_envelope():
 def with_body(made, change):
     """A bundle whose log did take a changed body."""
     document = made.document()
-    entry, log = entry_of(document), world().rekor1
+    entry, log = entry_of(document), world().rekor2 if made.is_v2 else world().rekor1
     body = json.loads(base64.b64decode(entry["canonicalizedBody"]))
     change(body)
     written = json.dumps(body).encode()
@@ -718,8 +720,17 @@ def with_body(made, change):
         "rootHash": b64(root), "hashes": [b64(h) for h in path],
         "checkpoint": {"envelope": log.checkpoint(size, root)},
     }  # fmt: skip
-    entry["inclusionPromise"] = {"signedEntryTimestamp": b64(promise(log, entry))}
+    if not made.is_v2:
+        entry["inclusionPromise"] = {"signedEntryTimestamp": b64(promise(log, entry))}
     return document
+
+
+ZEROS = "00" * 32
+V2 = ("hashedRekordV002", "dsseV002")
+
+
+def in_v2(body):
+    return next(body["spec"][key] for key in V2 if key in body["spec"])
 
 
 @pytest.mark.parametrize(
@@ -727,6 +738,22 @@ def with_body(made, change):
     [
         (Made(), lambda b: b.pop("spec"), "spec"),
         (Made(), lambda b: b["spec"].pop("payloadHash"), "payloadHash"),
+        (Made(), lambda b: b["spec"]["payloadHash"].update(value=ZEROS), "payloadHash"),
+        (Made(kind="intoto 0.0.1"),
+         lambda b: b["spec"]["content"]["payloadHash"].update(value=ZEROS), "payloadHash"),
+        (Made(kind="intoto 0.0.2"),
+         lambda b: b["spec"]["content"]["payloadHash"].update(value=ZEROS), "payloadHash"),
+        (Made(kind="dsse 0.0.2"),
+         lambda b: in_v2(b)["payloadHash"].update(digest=b64(bytes(32))), "payloadHash"),
+        (HASHEDREKORD, lambda b: b["spec"]["data"]["hash"].update(value=ZEROS), "data.hash"),
+        (Made(kind="hashedrekord 0.0.1"),
+         lambda b: b["spec"]["data"]["hash"].update(value=ZEROS), "data.hash"),
+        (MESSAGE_2, lambda b: in_v2(b)["data"].update(digest=b64(bytes(32))), "V002.data"),
+        (rekor_2(), lambda b: in_v2(b)["data"].update(digest=b64(bytes(32))), "V002.data"),
+        (MESSAGE_2, lambda b: in_v2(b)["data"].update(algorithm="SHA1"), "digest algorithm"),
+        (MESSAGE_2, lambda b: in_v2(b)["signature"]["verifier"].update(
+            x509Certificate={"rawBytes": "AAAA"}), "key"),
+        (MESSAGE_2, lambda b: in_v2(b)["signature"]["verifier"].pop("x509Certificate"), "exactly"),
         (Made(), lambda b: b["spec"]["payloadHash"].update(algorithm="sha1"), "not read here"),
         (Made(), lambda b: b["spec"]["payloadHash"].update(value="zz"), "not a digest in hex"),
         (Made(), lambda b: b["spec"].update(signatures=[]), "several signatures, or none"),
