@@ -12,6 +12,7 @@ Source: RFC 5280 §4.2.1.3, §4.2.1.9, §4.2.1.12 and §6.1
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
@@ -52,11 +53,7 @@ def read_certificate(der: bytes, *, where: str) -> Certificate:
             for e in certificate.extensions
             if e.critical and e.oid not in _UNDERSTOOD
         ]
-        # Read when first asked for, so asked for here, where what is broken in them is caught.
-        _ = (
-            certificate.subject, certificate.issuer, certificate.serial_number,
-            certificate.not_valid_before_utc, certificate.not_valid_after_utc,
-        )  # fmt: skip
+        _read_all(certificate)
     except _UNREADABLE as error:
         raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
     if unknown:
@@ -66,6 +63,17 @@ def read_certificate(der: bytes, *, where: str) -> Certificate:
             got=", ".join(unknown),
         )
     return certificate
+
+
+def _read_all(certificate: Certificate) -> None:
+    """Read now what is otherwise read, and found broken, when it is first asked for."""
+    with warnings.catch_warnings():
+        # Of names longer than X.520 has them, which no check here minds.
+        warnings.simplefilter("ignore", UserWarning)
+        _ = (
+            certificate.subject, certificate.issuer, certificate.serial_number,
+            certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+        )  # fmt: skip
 
 
 def extension(certificate: Certificate, kind: type[E]) -> E | None:

@@ -50,8 +50,8 @@ def check_promise(entry: LogEntry, logs: Sequence[Log], now: datetime) -> dateti
     if entry.promise is None:
         return None
     place = f"{entry.where}.inclusionPromise"
-    log = _signer(promised_bytes(entry), entry.promise, logs)
-    if log is None:
+    signers = _signers(promised_bytes(entry), [(log, entry.promise) for log in logs])
+    if not signers:
         raise ProofError(
             "the log did not sign this promise of an entry",
             where=place,
@@ -60,26 +60,16 @@ def check_promise(entry: LogEntry, logs: Sequence[Log], now: datetime) -> dateti
         )
     if not entry.integrated:
         return None
-    moment = _moment(entry.integrated, where=f"{entry.where}.integratedTime")
+    place = f"{entry.where}.integratedTime"
+    moment = _moment(entry.integrated, where=place)
     if moment > now + CLOCK_SKEW:
         raise ProofError(
             "the entry is from the future",
-            where=f"{entry.where}.integratedTime",
+            where=place,
             expected=f"{now:%Y-%m-%dT%H:%M:%SZ} at the latest",
             got=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         )
-    return need_trusted(logs, moment, where=f"{entry.where}.integratedTime")
-
-
-def need_trusted(logs: Sequence[Log], moment: datetime, *, where: str) -> datetime:
-    """``moment`` if a log was trusted then. Raises ProofError."""
-    if not any(log.window.holds(moment) for log in logs):
-        raise ProofError(
-            f"the log {logs[0].address} was not trusted then",
-            where=where,
-            expected=" or ".join(str(log.window) for log in logs),
-            got=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-        )
+    _need_trusted(signers, [moment], where=place)
     return moment
 
 
@@ -92,8 +82,13 @@ def promised_bytes(entry: LogEntry) -> bytes:
     ).encode("ascii")
 
 
-def check_checkpoint(proof: InclusionProof, logs: Sequence[Log], *, where: str) -> Checkpoint:
+def check_checkpoint(
+    proof: InclusionProof, logs: Sequence[Log], times: Sequence[datetime], *, where: str
+) -> Checkpoint:
     """The checkpoint that the log signed. Raises Malformed, ProofError.
+
+    times  when the entry may have been made, where the log itself did not say; one of them must
+           be one at which the log was trusted. None if it did, or nobody knows
 
     Of its lines the one counts that has the log's name and key; cosignatures by others are
     neither needed nor checked.
@@ -102,15 +97,14 @@ def check_checkpoint(proof: InclusionProof, logs: Sequence[Log], *, where: str) 
     if proof.checkpoint is None:
         raise ProofError("the inclusion proof has no checkpoint", where=place)
     signed = note.parse(proof.checkpoint, where=place)
-    by_log = [
+    claims = [
         (log, line.signature)
         for line in signed.signatures
         for log in logs
         if line.name == log.name and line.key_id == log.hint
     ]
-    text = signed.text.encode("utf-8")
-    found = next((log for log, signature in by_log if _signer(text, signature, [log])), None)
-    if found is None:
+    signers = _signers(signed.text.encode("utf-8"), claims)
+    if not signers:
         raise ProofError(
             "the log did not sign this checkpoint",
             where=place,
@@ -119,10 +113,13 @@ def check_checkpoint(proof: InclusionProof, logs: Sequence[Log], *, where: str) 
         )
     said = checkpoint.parse(signed.text, where=place)
     # Rekor v1 has a tree's number behind its name.
-    if said.origin != found.name and not said.origin.startswith(f"{found.name} - "):
+    name = signers[0].name
+    if said.origin != name and not said.origin.startswith(f"{name} - "):
         raise ProofError(
-            "the checkpoint is of another log", where=place, expected=found.name, got=said.origin
+            "the checkpoint is of another log", where=place, expected=name, got=said.origin
         )
+    if times:
+        _need_trusted(signers, times, where=where)
     return said
 
 
@@ -149,14 +146,27 @@ def check_included(entry: LogEntry, proof: InclusionProof, said: Checkpoint | No
     )
 
 
-def _signer(message: bytes, signature: bytes, logs: Sequence[Log]) -> Log | None:
-    for log in logs:
+def _signers(message: bytes, claims: Sequence[tuple[Log, bytes]]) -> list[Log]:
+    """The logs that made the signature which is claimed to be theirs."""
+    found = []
+    for log, signature in claims:
         try:
             log.check(message, signature)
         except SignatureError:
             continue
-        return log
-    return None
+        found.append(log)
+    return found
+
+
+def _need_trusted(signers: Sequence[Log], times: Sequence[datetime], *, where: str) -> None:
+    """Check that one of those that signed was trusted at one of ``times``. Raises ProofError."""
+    if not any(log.window.holds(moment) for log in signers for moment in times):
+        raise ProofError(
+            f"the log {signers[0].address} was not trusted then",
+            where=where,
+            expected=" or ".join(str(log.window) for log in signers),
+            got=f"{times[0]:%Y-%m-%dT%H:%M:%SZ}",
+        )
 
 
 def _moment(seconds: int, *, where: str) -> datetime:

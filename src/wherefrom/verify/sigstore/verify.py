@@ -20,7 +20,7 @@ Source: Sigstore client specification; sigstore/protobuf-specs; the ten steps st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ from wherefrom.verify.sigstore import (
     timestamps,
 )
 from wherefrom.verify.sigstore.artifacts import Artifact
-from wherefrom.verify.sigstore.trusted_root import Log, TrustedRoot
+from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 from wherefrom.verify.steps import Report, Step, report
 
 
@@ -282,18 +282,12 @@ def _checkpoint(signed: Signed, wanted: Wanted, proven: _Proven) -> str:
         if entry.proof is None or (entry.proof.checkpoint is None and signed.version == 1):
             continue
         logs = log_entries.known_logs(entry, wanted.root)
-        if entry.promise is None and proven.times:
-            # Rekor v2 dates nothing, so the time that is known must be one of the log's.
-            _need_log_then(logs, proven.times, entry.where)
-        tree = log_entries.check_checkpoint(entry.proof, logs, where=entry.where)
+        # Rekor v2 dates nothing, so a time that is known must be one of the log's.
+        times = proven.times if entry.promise is None else []
+        tree = log_entries.check_checkpoint(entry.proof, logs, times, where=entry.where)
         proven.trees[entry.where] = tree
         said.append(f"{tree.origin} had {tree.size:,} entries")
     return "; ".join(said) or "no log shows its tree"
-
-
-def _need_log_then(logs: Sequence[Log], times: Sequence[datetime], where: str) -> None:
-    if not any(log.window.holds(moment) for log in logs for moment in times):
-        log_entries.need_trusted(logs, times[0], where=where)
 
 
 def _inclusion(signed: Signed, wanted: Wanted, proven: _Proven) -> str:

@@ -375,6 +375,13 @@ def test_a_promise_outside_the_logs_window_is_refused(start, end):
     refused("promise", "was not trusted then", Made().document(), root=root)
 
 
+def test_a_window_of_another_key_under_the_same_id_is_not_lent():
+    root, log = world().root(), world().rekor1
+    other = Log(REKOR1, a_key("p256", "other rekor"), origin=log.origin, log_id=log.id)
+    root["tlogs"] = [log.instance(end=T - MINUTES), other.instance()]
+    refused("promise", "was not trusted then", Made().document(), root=root)
+
+
 def test_a_promise_from_the_future_is_refused():
     made = Made()
     refused("promise", "from the future", made.document(), now=T - timedelta(minutes=2))
