@@ -35,6 +35,7 @@ from bench import (
     peers_graph,
     peers_log,
     report,
+    sigstore,
     sustained,
 )
 from bench.machine import look
@@ -53,6 +54,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "graph": graph.measure,
     "sustained": sustained.measure,
     "evidence": evidence.measure,
+    "sigstore": sigstore.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

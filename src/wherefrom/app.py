@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
-from wherefrom.errors import Corrupt, Malformed, NotFound, SettingError, Unavailable
+from wherefrom.errors import Corrupt, Malformed, NotFound, Refused, SettingError, Unavailable
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps
+from wherefrom.formats import trusted_root as trusted_roots
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
@@ -209,6 +210,27 @@ class DataFolder:
             )
         return bytes.fromhex(found[1])
 
+    def trusted_root(self) -> bytes | None:
+        """Sigstore's trusted root, which bundles are judged under; None where none was put here.
+
+        Raises SettingError for one that is none.
+        """
+        path = self.path / trusted_roots.FILE_NAME
+        if not path.exists():
+            return None
+        from wherefrom.verify.sigstore.trusted_root import parse  # late: most have none
+
+        try:
+            with path.open("rb") as file:
+                written = file.read(trusted_roots.BYTES_MAX + 1)
+            parse(written)
+        except (OSError, Refused) as error:
+            raise SettingError(
+                "the trusted root cannot be used", where=str(path), got=str(error),
+                expected="a trusted_root.json of Sigstore", do="Put a right one there, or none",
+            ) from error  # fmt: skip
+        return written
+
     @property
     def tokens(self) -> TokenFile:
         """Who may use a server on this directory."""
@@ -341,6 +363,7 @@ def open_recorder(
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
+            trusted_root=folder.trusted_root(),
         )
         try:
             recorder.start(log_key=folder.log_vkey().to_text())

@@ -23,6 +23,7 @@ from tests.folders import BUILDER, STRANGER, envelope, public, statement
 from tests.journeys.test_every_input import input_paths
 from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, genesis, numbered, reader, writer
 from tests.paths import DATA
+from tests.sigstore_world import Made, world
 from wherefrom.collect.principals import local
 from wherefrom.errors import Error, Refused
 from wherefrom.formats import base64_strict, evidence_file, own, tiles, tlog_proof
@@ -220,6 +221,23 @@ def _evidence() -> Iterator[bytes]:
     yield from _proofs()
 
 
+def _signed() -> Iterator[bytes]:
+    for made in (
+        Made(), Made(version=1, kind="intoto 0.0.2"), Made(kind="hashedrekord 0.0.2"),
+        Made(content="message", kind="hashedrekord 0.0.1"),
+    ):  # fmt: skip
+        yield json.dumps(made.document()).encode()
+
+
+def _stamps() -> Iterator[bytes]:
+    yield world().clock.token(b"signature")
+    yield world().clock.token(b"signature", embed=True)
+
+
+def _roots() -> Iterator[bytes]:
+    yield json.dumps(world().root()).encode()
+
+
 def _own() -> Iterator[bytes]:
     for decision in (
         own.Genesis(origin=ORIGIN, log_key=VKEY.to_text(), service_key="AAAA"),
@@ -327,6 +345,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
     "tlog_proof": _proofs, "entry": _entries, "evidence": _evidence, "own": _own,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
+    "signed": _signed, "stamp": _stamps, "root": _roots,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,
     "base64": lambda: iter([b"AAAA", b"_-8=", b"AA=="]),
 }  # fmt: skip

@@ -26,6 +26,7 @@ from urllib.parse import unquote
 
 from tests.folders import BUILDER, envelope, made, public, statement
 from tests.logs import VKEY
+from tests.sigstore_world import NOW, world
 from wherefrom.api.reader import reader_app
 from wherefrom.app import fold_views, open_desk, open_log, open_recorder
 from wherefrom.collect.collected import collect
@@ -47,6 +48,7 @@ from wherefrom.formats import (
     own,
     pep740,
     purl,
+    rfc3161,
     sigstore_bundle,
     spdx,
     tiles,
@@ -69,6 +71,7 @@ from wherefrom.storage import frames
 from wherefrom.verify import evidence_file as evidence
 from wherefrom.verify import judging, pool
 from wherefrom.verify.judge import judge
+from wherefrom.verify.sigstore import trusted_root, verify
 
 DOCUMENT = "sha256:" + "0" * 64
 TIME = "2026-01-01T00:00:00.000000Z"
@@ -271,6 +274,23 @@ def evidence_checked(given: bytes) -> None:
     if evidence_file.is_evidence(given):
         parsed = evidence_file.parse(given)
         assert evidence_file.parse(evidence_file.to_bytes(parsed)) == parsed
+
+
+@cache
+def _signed_world() -> verify.Wanted:
+    return verify.Wanted(trusted_root.parse(json.dumps(world().root()).encode()), NOW)
+
+
+def signature_checked(given: bytes) -> None:
+    verify.check_document(given, _signed_world())
+
+
+def timestamp_read(given: bytes) -> None:
+    rfc3161.parse(given, where="x")
+
+
+def root_read(given: bytes) -> None:
+    trusted_root.parse(given)
 
 
 def public_key(given: bytes) -> None:
@@ -525,6 +545,9 @@ TARGETS: dict[str, Target] = {
     "entry": Target(entry_and_back, "entry"),
     "entry_size": Target(entry_size, "entry"),
     "evidence": Target(evidence_checked, "evidence"),
+    "sigstore": Target(signature_checked, "signed"),
+    "rfc3161": Target(timestamp_read, "stamp"),
+    "trusted_root": Target(root_read, "root"),
     "public_key": Target(public_key, "pem"),
     "private_key": Target(private_key, "pem"),
     "split": Target(pieces, "upload"),

@@ -68,4 +68,5 @@ def test_every_door_of_the_formats_folder_is_a_target():
             "spdx", "openlineage", "cloudevents", "purl", "digests", "note", "checkpoint",
             "tile_path", "bundle", "tlog_proof", "entry", "evidence", "split", "decompress",
             "public_key", "frames", "handed", "facts", "judge_frames", "judge_answers",
-            "question", "http_get"} <= TARGETS.keys()  # fmt: skip
+            "question", "http_get", "sigstore", "rfc3161",
+            "trusted_root"} <= TARGETS.keys()  # fmt: skip

@@ -99,3 +99,28 @@ def test_every_export_is_in_the_table_with_its_media_type(name):
     assert f"| `{name}` | `{exports.FORMATS[name].media_type}` |" in page("exports.md")
     assert f"`{name}`" in (REPOSITORY / "docs/commands.md").read_text()
     assert f"`{exports.FORMATS[name].media_type}`" in (REPOSITORY / "docs/http.md").read_text()
+
+
+def test_the_sigstore_example_is_proven_and_told_as_it_says(tmp_path):
+    import os
+    import textwrap
+
+    from tests.unit.cli.running import run
+
+    (bundle,) = blocks("sigstore.md", "json")
+    key, told = blocks("sigstore.md", "text")
+    (tmp_path / "b.json").write_text(bundle)
+    (tmp_path / "k.pem").write_text(key)
+    (tmp_path / "hello").write_bytes(CONTENT)
+    width = os.environ.pop("COLUMNS", None)
+    try:
+        ran = run("verify", "--bundle", tmp_path / "b.json", "--artifact", tmp_path / "hello",
+                  "--key", tmp_path / "k.pem", data=tmp_path)  # fmt: skip
+    finally:
+        os.environ |= {"COLUMNS": width} if width else {}
+    said = [textwrap.dedent(line) for line in ran.out.splitlines()]
+    page_lines = [textwrap.dedent(line) for line in told.splitlines()][1:]
+    # All but the age of the root, which grows.
+    assert " ".join(said[1:]) == " ".join(page_lines[1:])
+    assert said[0].partition(", of ")[0] == page_lines[0].partition(", of ")[0]
+    assert ran.code == 0

@@ -22,7 +22,7 @@ from wherefrom.log.recorder import KeyChanged
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus
 from wherefrom.query.lost import Lost
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
 

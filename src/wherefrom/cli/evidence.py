@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,7 +18,7 @@ from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
-    from wherefrom.verify.evidence_file import Report
+    from wherefrom.verify.steps import Report
 
 _EVIDENCE_BYTES_MAX: Final = 1024 * 1024 * 1024
 _STDOUT: Final = "-"
@@ -30,36 +30,71 @@ _SAID: Final = {
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", required=False)
 @click.option("--offline", is_flag=True, help="Ask nobody: TARGET is an evidence file.")
 @click.option("--log-key", metavar="VKEY|FILE", help="The log's verifier key, for evidence files.")
+@click.option("--bundle", metavar="FILE", help="A Sigstore bundle, attestation or DSSE envelope.")
+@click.option("--artifact", metavar="FILE|DIGEST|DIR", help="What the bundle must be about.")
+@click.option("--key", metavar="PEM", help="The signer's public key, for a bundle without one.")
+@click.option("--identity", metavar="NAME", help="Who must have signed: exactly as certified.")
+@click.option("--issuer", metavar="URL", help="Who must have vouched for the signer.")
+@click.option("--trusted-root", metavar="JSON", help="What to believe; else the root we ship.")
+@click.option("--ignore", metavar="PATH", multiple=True, help="No part of the model in DIR.")
 @placed
-def verify(target: str, offline: bool, log_key: str | None, where: Where, as_json: bool) -> int:
-    """Check evidence, or every record that speaks of a thing.
+def verify(
+    target: str | None,
+    offline: bool,
+    log_key: str | None,
+    where: Where,
+    as_json: bool,
+    **of_bundle: Any,
+) -> int:
+    """Check evidence, a signature, or all records of a thing.
 
     TARGET is an evidence file from `wherefrom prove` (checked against the log's key, which never
-    comes from the file itself), or an id, or a file of yours, which is hashed. Exits 0 only if it
-    is proven.
+    comes from the file itself), or an id, or a file of yours, which is hashed. With --bundle, a
+    signature in Sigstore's formats is checked instead, offline. Exits 0 only if it is proven.
     """
-    if offline and log_key is None:
-        raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
-    if offline or log_key is not None:
-        key, path = read_key(log_key or ""), path_of(target) or Path(target)
-        if not path.exists():
-            raise NotFound(
-                "no such evidence file",
-                got=target,
-                expected="a file that `wherefrom prove` wrote",
-                do="Make one with: wherefrom prove ID -o FILE",
-            )
-        report = _check_file(path, key)
+    if of_bundle["bundle"] is not None:
+        if target is not None or log_key is not None:
+            raise click.UsageError("--bundle is checked alone: no TARGET, no --log-key")
+        report = _check_bundle(where, **of_bundle)
+    elif any(of_bundle.values()):
+        named = ", ".join(f"--{k.replace('_', '-')}" for k, given in of_bundle.items() if given)
+        raise click.UsageError(f"{named} is for a --bundle")
+    elif target is None:
+        raise click.UsageError("give a TARGET, or a --bundle with its --artifact")
     else:
-        report = _verify_at(target, where)
+        report = _check_target(target, offline, log_key, where)
     if as_json:
         write_json(report)
     else:
         _tell(report)
     return YES if report.result == "proven" else NO
+
+
+def _check_bundle(where: Where, *, artifact: str | None, **rest: Any) -> Report:
+    from wherefrom.cli.bundles import Question, check
+
+    if artifact is None:
+        raise click.UsageError("--bundle needs --artifact: a signature is proven of something")
+    return check(Question(artifact=artifact, ignored=rest.pop("ignore"), **rest), where)
+
+
+def _check_target(target: str, offline: bool, log_key: str | None, where: Where) -> Report:
+    if offline and log_key is None:
+        raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
+    if not offline and log_key is None:
+        return _verify_at(target, where)
+    key, path = read_key(log_key or ""), path_of(target) or Path(target)
+    if not path.exists():
+        raise NotFound(
+            "no such evidence file",
+            got=target,
+            expected="a file that `wherefrom prove` wrote",
+            do="Make one with: wherefrom prove ID -o FILE",
+        )
+    return _check_file(path, key)
 
 
 def _verify_at(target: str, where: Where) -> Report:

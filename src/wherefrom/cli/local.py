@@ -31,7 +31,7 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
 from wherefrom.query.lost import Lost
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
 _LOOK_EVERY_SECONDS: Final = 0.02

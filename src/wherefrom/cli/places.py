@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TraceOptions
     from wherefrom.query.lost import Lost
-    from wherefrom.verify.evidence_file import Report
+    from wherefrom.verify.steps import Report
 
 
 class LogAt(NamedTuple):

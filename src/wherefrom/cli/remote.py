@@ -29,7 +29,7 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TraceOptions
 from wherefrom.query.lost import Lost
-from wherefrom.verify.evidence_file import Report
+from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0

@@ -3,7 +3,8 @@
     --data DIR | --server URL  ►  WHEREFROM_URL  ►  WHEREFROM_DATA  ►  WHEREFROM_CONFIG  ►  ./wherefrom-data
 
 ``WHEREFROM_CONFIG`` names a TOML file with the keys ``data``, ``server``, ``token`` and, for a
-server with certificates of its own, ``ca``, ``certificate`` and ``key`` (PEM files).
+server with certificates of its own, ``ca``, ``certificate`` and ``key`` (PEM files). How old a
+trusted root of Sigstore may be says ``trusted_root_warn_days``, ``trusted_root_refuse_days``.
 """  # noqa: E501 - the order reads best on one line
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from wherefrom.errors import SettingError
 
 DATA_DEFAULT: Final = "./wherefrom-data"
 _KEYS: Final = ("data", "server", "token", "ca", "certificate", "key")
+_DAYS: Final = {"trusted_root_warn_days": 180, "trusted_root_refuse_days": 730}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +35,8 @@ class Where(NamedTuple):
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    trusted_root_warn_days: int = _DAYS["trusted_root_warn_days"]
+    trusted_root_refuse_days: int = _DAYS["trusted_root_refuse_days"]
 
 
 def where(data: str | None, server: str | None, environment: Mapping[str, str]) -> Where:
@@ -57,6 +61,7 @@ def where(data: str | None, server: str | None, environment: Mapping[str, str]) 
         ca=_path(config.get("ca")),
         certificate=_path(config.get("certificate")),
         key=_path(config.get("key")),
+        **{name: int(config.get(name, days)) for name, days in _DAYS.items()},
     )
 
 
@@ -64,7 +69,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _read_config(name: str | None) -> dict[str, str]:
+def _read_config(name: str | None) -> dict[str, Any]:
     if not name:
         return {}
     import tomllib
@@ -76,9 +81,11 @@ def _read_config(name: str | None) -> dict[str, str]:
             "WHEREFROM_CONFIG cannot be read", where=name, expected="a TOML file", got=str(error)
         ) from error
     for key, value in read.items():
-        if key not in _KEYS or not isinstance(value, str):
+        is_days = key in _DAYS and type(value) is int and value >= 0
+        if not is_days and (key not in _KEYS or not isinstance(value, str)):
             raise SettingError(
-                "a setting that is none", where=name, expected=" ".join(_KEYS) + ", as text",
+                "a setting that is none", where=name,
+                expected=" ".join(_KEYS) + ", as text; " + " ".join(_DAYS) + ", as numbers",
                 got=f"{key} = {value!r}",
             )  # fmt: skip
     return read

@@ -118,7 +118,8 @@ def _new_statement(files: list[Path], kind: str, predicate: Path | None) -> byte
     """A statement about files. Raises StorageError, Malformed for a predicate that is none."""
     import msgspec
 
-    from wherefrom.formats import recognise, statement, strict_json
+    from wherefrom.formats import recognise, strict_json
+    from wherefrom.formats.dsse import STATEMENT_TYPES
 
     said: object = {}
     if predicate is not None:
@@ -131,7 +132,7 @@ def _new_statement(files: list[Path], kind: str, predicate: Path | None) -> byte
     ]
     written = msgspec.json.encode(
         {
-            "_type": statement.STATEMENT_TYPES[0],
+            "_type": STATEMENT_TYPES[0],
             "subject": subjects,
             "predicateType": kind,
             "predicate": said,

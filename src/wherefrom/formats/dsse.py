@@ -26,10 +26,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Refused
-from wherefrom.formats import base64_strict, in_toto_steps, statement, strict_json
+from wherefrom.formats import base64_strict, strict_json
+from wherefrom.formats.entry import check_type
 from wherefrom.formats.facts import Facts, FactsBuilder
 
 IN_TOTO_TYPE: Final = "application/vnd.in-toto+json"
+STATEMENT_TYPES: Final = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 SIGNATURES_MAX: Final = 64
 
 _IN_TOTO = re.compile(r"application/vnd\.in-toto(\.[^/;+\s]+)?\+json")
@@ -76,7 +78,7 @@ def parse(document: Mapping[str, Any], *, where: str = "") -> Envelope:
     """
     at = f"{where}." if where else ""
     payload_type = strict_json.need_string(document, "payloadType", where=where)
-    statement.check_type(payload_type, where=f"{at}payloadType")
+    check_type(payload_type, where=f"{at}payloadType")
     payload = document.get("payload")
     if payload is None:
         raise Malformed("a required field is missing", where=f"{at}payload")
@@ -157,6 +159,9 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
 def facts_of_envelope(envelope: Envelope, *, document_id: str) -> Facts:
     """``facts`` of what ``parse`` read."""
+    # Late: whoever only checks a signature needs none of the formats that a statement may hold.
+    from wherefrom.formats import in_toto_steps, statement
+
     builder = FactsBuilder(document=document_id)
     inner = statement_of(envelope)
     if inner is None:

@@ -167,3 +167,12 @@ def parse(written: bytes, *, where: str = "entry") -> Entry:
     if to_bytes(check(entry, where=where)) != written:
         raise Malformed("an entry not in its one spelling", where=where, expected="RFC 8785")
     return entry
+
+
+def check_type(type: str, *, where: str) -> str:
+    """``type`` if an entry can hold it. Raises LimitPassed over 256 bytes of UTF-8."""
+    if len(type) * 4 > TYPE_BYTES_MAX and len(type.encode()) > TYPE_BYTES_MAX:
+        raise LimitPassed(
+            "a type is too long", where=where, expected=f"{TYPE_BYTES_MAX} bytes", got=type
+        )
+    return type

@@ -17,11 +17,14 @@ Source: PEP 740; the Integrity API in the documentation of PyPI
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import descriptors, dsse, sigstore_bundle, statement, strict_json
+from wherefrom.formats import dsse, sigstore_bundle, strict_json
 from wherefrom.formats.facts import Facts, FactsBuilder
+
+if TYPE_CHECKING:
+    from wherefrom.formats import statement
 
 PROVENANCE_TYPE: Final = "application/vnd.pypi.integrity.v1+json"
 LISTED_MAX: Final = 64
@@ -43,7 +46,7 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
     Raises Unsupported for another version, Malformed for a broken object, LimitPassed.
     """
-    _check_version(document, where="")
+    check_version(document, where="")
     builder = FactsBuilder(document=document_id)
     if "attestation_bundles" in document:
         return _provenance(builder, document, document_id)
@@ -51,7 +54,8 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     return told.close(builder, kind="bundle")
 
 
-def _check_version(document: Mapping[str, Any], *, where: str) -> None:
+def check_version(document: Mapping[str, Any], *, where: str) -> None:
+    """Raises Malformed without a version, Unsupported for another than 1."""
     version, place = document.get("version"), f"{where}.version".lstrip(".")
     if version is None:
         raise Malformed("a required field is missing", where=place)
@@ -71,7 +75,7 @@ def _provenance(builder: FactsBuilder, document: Mapping[str, Any], document_id:
         builder.edge(document_id, "attributed_to", agent)
         producers[agent] = None
         for item, spot in _listed(bundle, "attestations", where=place):
-            _check_version(item, where=spot)
+            check_version(item, where=spot)
             # Several statements in one record: each needs a name of its own for its build.
             told = _attestation(
                 builder, item, document_id, statement_id=f"{document_id}#{count}", where=spot
@@ -118,6 +122,8 @@ def _attestation(
     )
     inner = dsse.statement_of(signed, where=f"{place}.statement")
     assert inner is not None  # IN_TOTO_TYPE is an in-toto type
+    from wherefrom.formats import statement  # late, as in ``dsse``
+
     return statement.describe(
         builder,
         inner,
@@ -132,6 +138,8 @@ def _publisher(builder: FactsBuilder, bundle: Mapping[str, Any], *, where: str) 
 
     An e-mail address, as a Google publisher has, never becomes an id, a name or a property.
     """
+    from wherefrom.formats import descriptors
+
     publisher = strict_json.need_object(bundle, "publisher", where=where)
     place = f"{where}.publisher"
     kind = strict_json.need_string(publisher, "kind", where=place)

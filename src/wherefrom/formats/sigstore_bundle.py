@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import dsse, statement, strict_json, timestamps
+from wherefrom.formats import dsse, strict_json, timestamps
 from wherefrom.formats.digests import STRONG
 from wherefrom.formats.facts import Facts, FactsBuilder
 
@@ -32,7 +32,7 @@ ENTRIES_MAX: Final = 64
 _INT64_MAX: Final = 2**63 - 1
 _PREFIX: Final = "application/vnd.dev.sigstore.bundle"
 _MEDIA_TYPE = re.compile(
-    re.escape(_PREFIX) + r"(?:\+json;\s?version=0\.[123]|\.v0\.[123](?:\.0)?\+json)"
+    re.escape(_PREFIX) + r"(?:\+json;\s?version=0\.([123])|\.v0\.([123])(?:\.0)?\+json)"
 )
 _KEYS: Final = ("certificate", "x509CertificateChain", "publicKey")
 _CONTENTS: Final = ("dsseEnvelope", "messageSignature")
@@ -62,6 +62,20 @@ def recognises(document: Mapping[str, Any]) -> bool:
     )
 
 
+def version_of(document: Mapping[str, Any]) -> int:
+    """1, 2 or 3, for version 0.1, 0.2 or 0.3. Raises Malformed, Unsupported for another."""
+    media_type = strict_json.need_string(document, "mediaType")
+    match = _MEDIA_TYPE.fullmatch(media_type)
+    if match is None:
+        raise Unsupported(
+            "not a version of the Sigstore bundle that is read here",
+            where="mediaType",
+            expected=f"{_PREFIX}.v0.3+json, or 0.1 or 0.2",
+            got=media_type,
+        )
+    return int(match[1] or match[2])
+
+
 def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     """The facts of a bundle: what its statement says, or the file that its signature is over.
 
@@ -69,19 +83,13 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
 
     Raises Unsupported for another version, Malformed for a broken bundle, LimitPassed.
     """
+    version_of(document)
     media_type = strict_json.need_string(document, "mediaType")
-    if not _MEDIA_TYPE.fullmatch(media_type):
-        raise Unsupported(
-            "not a version of the Sigstore bundle that is read here",
-            where="mediaType",
-            expected=f"{_PREFIX}.v0.3+json, or 0.1 or 0.2",
-            got=media_type,
-        )
     builder = FactsBuilder(document=document_id)
     material = strict_json.need_object(document, "verificationMaterial")
     properties = _material(material)
     builder.node(document_id, "attestation", properties=properties)
-    content = _only(document, _CONTENTS, where="")
+    content = only(document, _CONTENTS, where="")
     if content == "messageSignature":
         _message(builder, strict_json.need_object(document, content), document_id)
         return builder.build(kind="bundle", type=media_type)
@@ -97,11 +105,13 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     inner = dsse.statement_of(envelope, where=place)
     if inner is None:
         return builder.build(kind="bundle", type=media_type)
+    from wherefrom.formats import statement  # late, as in ``dsse``
+
     told = statement.describe(builder, inner, document_id=document_id, where=place)
     return told.close(builder, kind="bundle", type=media_type)
 
 
-def _only(parent: Mapping[str, Any], keys: tuple[str, ...], *, where: str) -> str:
+def only(parent: Mapping[str, Any], keys: tuple[str, ...], *, where: str) -> str:
     """The one of ``keys`` that is set. Raises Malformed for none or several."""
     present = [key for key in keys if parent.get(key) is not None]
     if len(present) != 1:
@@ -117,26 +127,26 @@ def _only(parent: Mapping[str, Any], keys: tuple[str, ...], *, where: str) -> st
 def _material(material: Mapping[str, Any]) -> dict[str, Any]:
     """Check ``verificationMaterial`` and return what it says of signer and log, as properties."""
     at = "verificationMaterial"
-    key = _only(material, _KEYS, where=at)
+    key = only(material, _KEYS, where=at)
     held, place = strict_json.need_object(material, key, where=at), f"{at}.{key}"
     properties: dict[str, Any] = {}
     if key == "publicKey":
         properties["keyHint"] = strict_json.get_string(held, "hint", where=place)
     elif key == "certificate":
-        leaf = _need_bytes(held, "rawBytes", where=place)
+        leaf = need_bytes(held, "rawBytes", where=place)
         properties |= certificate_properties(leaf, where=f"{place}.rawBytes")
     else:
         # Version 0.3 has no chain, but published model signatures have both; that judgement is
         # the verifier's.
-        chain = _each(held, "certificates", where=place)
-        raw = [_need_bytes(item, "rawBytes", where=spot) for item, spot in chain]
+        chain = each(held, "certificates", where=place)
+        raw = [need_bytes(item, "rawBytes", where=spot) for item, spot in chain]
         if not raw:
             raise Malformed("an empty certificate chain", where=f"{place}.certificates")
         properties |= certificate_properties(raw[0], where=f"{chain[0][1]}.rawBytes")
     properties |= log_properties(material, "tlogEntries", where=at)
     stamps = strict_json.get_object(material, "timestampVerificationData", where=at)
-    for item, spot in _each(stamps, "rfc3161Timestamps", where=f"{at}.timestampVerificationData"):
-        _need_bytes(item, "signedTimestamp", where=spot)
+    for item, spot in each(stamps, "rfc3161Timestamps", where=f"{at}.timestampVerificationData"):
+        need_bytes(item, "signedTimestamp", where=spot)
     return properties
 
 
@@ -146,17 +156,17 @@ def log_properties(parent: Mapping[str, Any], key: str, *, where: str) -> dict[s
     Raises Malformed for a negative or unreadable number and for broken base64, LimitPassed.
     """
     properties: dict[str, Any] = {}
-    for item, spot in _each(parent, key, where=where):
-        index = _number(item, "logIndex", where=spot)
-        moment = _number(item, "integratedTime", where=spot)
+    for item, spot in each(parent, key, where=where):
+        index = number(item, "logIndex", where=spot)
+        moment = number(item, "integratedTime", where=spot)
         for inner, name in (("logId", "keyId"), ("inclusionPromise", "signedEntryTimestamp")):
             _get_bytes(strict_json.get_object(item, inner, where=spot), name, f"{spot}.{inner}")
         _get_bytes(item, "canonicalizedBody", spot)
         proof, place = strict_json.get_object(item, "inclusionProof", where=spot), spot
         if proof:
             place = f"{spot}.inclusionProof"
-            _number(proof, "logIndex", where=place)
-            _number(proof, "treeSize", where=place)
+            number(proof, "logIndex", where=place)
+            number(proof, "treeSize", where=place)
             _get_bytes(proof, "rootHash", place)
             for position, text in enumerate(strict_json.get_array(proof, "hashes", where=place)):
                 dsse.base64_bytes(text, where=f"{place}.hashes[{position}]")
@@ -180,21 +190,13 @@ def _moment(seconds: int | None, *, where: str) -> str | None:
 def _message(builder: FactsBuilder, signature: Mapping[str, Any], document_id: str) -> None:
     """A signature over a file: the digest says which; without one only the record is known."""
     at = "messageSignature"
-    _need_bytes(signature, "signature", where=at)
+    need_bytes(signature, "signature", where=at)
     digest = strict_json.get_object(signature, "messageDigest", where=at)
     if not digest:
         return
     place = f"{at}.messageDigest"
-    spelling = strict_json.need_string(digest, "algorithm", where=place)
-    algorithm = _ALGORITHMS.get(spelling)
-    if algorithm is None:
-        raise Unsupported(
-            "a digest algorithm that is not read here",
-            where=f"{place}.algorithm",
-            expected=" ".join(_ALGORITHMS),
-            got=spelling,
-        )
-    value = _need_bytes(digest, "digest", where=place).hex()
+    algorithm = digest_algorithm(digest, where=place)
+    value = need_bytes(digest, "digest", where=place).hex()
     if len(value) != STRONG[algorithm]:
         raise Malformed(
             "a digest of the wrong length",
@@ -203,6 +205,20 @@ def _message(builder: FactsBuilder, signature: Mapping[str, Any], document_id: s
             got=f"{len(value) // 2} bytes",
         )
     builder.edge(document_id, "describes", builder.node(f"{algorithm}:{value}", "artifact"))
+
+
+def digest_algorithm(digest: Mapping[str, Any], *, where: str) -> str:
+    """The algorithm of a HashOutput, as ids spell it. Raises Malformed, Unsupported."""
+    spelling = strict_json.need_string(digest, "algorithm", where=where)
+    algorithm = _ALGORITHMS.get(spelling)
+    if algorithm is None:
+        raise Unsupported(
+            "a digest algorithm that is not read here",
+            where=f"{where}.algorithm",
+            expected=" ".join(_ALGORITHMS),
+            got=spelling,
+        )
+    return algorithm
 
 
 def certificate_properties(der: bytes, *, where: str) -> dict[str, Any]:
@@ -215,32 +231,48 @@ def certificate_properties(der: bytes, *, where: str) -> dict[str, Any]:
 
     try:
         extensions = x509.load_der_x509_certificate(der).extensions
-        identity, issuer, old = None, None, None
+    except (
+        ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+    ) as error:  # fmt: skip
+        raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
+    names, issuer = identity_of(extensions, where=where)
+    return {"identity": names[0] if names else None, "issuer": issuer}
+
+
+def identity_of(extensions: Any, *, where: str) -> tuple[list[str], str | None]:
+    """The names in the ``x509.Extensions`` of a certificate, and who vouched for them.
+
+    Raises Malformed for a name or issuer that cannot be read.
+    """
+    from cryptography import x509
+
+    names: list[str] = []
+    issuer = old = None
+    try:
         for extension in extensions:
             value = extension.value
             if isinstance(value, x509.SubjectAlternativeName):
-                identity = _first_name([*value])
+                names = _names([*value])
             elif isinstance(value, x509.UnrecognizedExtension):
                 if extension.oid.dotted_string == _ISSUER_OID:
                     issuer = _der_text(value.value)
                 elif extension.oid.dotted_string == _OLD_ISSUER_OID:
                     old = value.value.decode("utf-8")
-    except (
-        ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
-    ) as error:  # fmt: skip
+    except ValueError as error:
         raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
-    return {"identity": identity, "issuer": issuer or old}
+    return names, issuer or old
 
 
-def _first_name(names: list[Any]) -> str | None:
+def _names(general: list[Any]) -> list[str]:
     from cryptography import x509
 
-    for name in names:
+    found = []
+    for name in general:
         if isinstance(name, x509.OtherName):  # Fulcio's own user names
-            return _der_text(name.value)
-        if isinstance(name.value, str):
-            return name.value
-    return None
+            found.append(_der_text(name.value))
+        elif isinstance(name.value, str):
+            found.append(name.value)
+    return found
 
 
 def _der_text(der: bytes) -> str:
@@ -253,7 +285,8 @@ def _der_text(der: bytes) -> str:
     raise ValueError("not a DER UTF8String")
 
 
-def _each(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict[str, Any], str]]:
+def each(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict[str, Any], str]]:
+    """Each object of an optional array, with its place. Raises Malformed, LimitPassed over 64."""
     listed = strict_json.get_array(parent, key, where=where)
     if len(listed) > ENTRIES_MAX:
         raise LimitPassed(
@@ -266,7 +299,8 @@ def _each(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict
     return [(strict_json.as_object(i, where=s), s) for i, s in zip(listed, spots, strict=True)]
 
 
-def _need_bytes(parent: Mapping[str, Any], key: str, *, where: str) -> bytes:
+def need_bytes(parent: Mapping[str, Any], key: str, *, where: str) -> bytes:
+    """The bytes of a required field in base64. Raises Malformed."""
     text = strict_json.need_string(parent, key, where=where)
     return dsse.base64_bytes(text, where=f"{where}.{key}")
 
@@ -277,7 +311,7 @@ def _get_bytes(parent: Mapping[str, Any], key: str, where: str) -> None:
         dsse.base64_bytes(text, where=f"{where}.{key}")
 
 
-def _number(parent: Mapping[str, Any], key: str, *, where: str) -> int | None:
+def number(parent: Mapping[str, Any], key: str, *, where: str) -> int | None:
     """An int64 as protobuf-JSON writes it, text or number; not negative."""
     value = parent.get(key)
     if value is None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from wherefrom.errors import LimitPassed, Malformed, Unsupported
+from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
     embedded,
     in_toto_steps,
@@ -30,10 +30,9 @@ from wherefrom.formats import (
 )
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import expected
-from wherefrom.formats.entry import TYPE_BYTES_MAX
+from wherefrom.formats.dsse import STATEMENT_TYPES
+from wherefrom.formats.entry import check_type
 from wherefrom.formats.facts import Facts, FactsBuilder
-
-STATEMENT_TYPES: Final = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 
 _SPDX: Final = "https://spdx.dev/Document"
 
@@ -217,12 +216,3 @@ def _predicate(
         subjects=subjects,
         where=where,
     )
-
-
-def check_type(type: str, *, where: str) -> str:
-    """``type`` if an entry can hold it. Raises LimitPassed over 256 bytes of UTF-8."""
-    if len(type) * 4 > TYPE_BYTES_MAX and len(type.encode()) > TYPE_BYTES_MAX:
-        raise LimitPassed(
-            "a type is too long", where=where, expected=f"{TYPE_BYTES_MAX} bytes", got=type
-        )
-    return type

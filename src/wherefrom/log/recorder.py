@@ -40,7 +40,7 @@ from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge
-from wherefrom.verify.judging import Rules
+from wherefrom.verify.judging import Rules, root_of
 from wherefrom.verify.verified import Verified
 
 _REJUDGED_KINDS: Final = b'"kind":"attestation"'
@@ -90,7 +90,8 @@ def refused(error: Refused) -> Outcome:
 class Recorder:
     """Everything that may be written to one open log.
 
-    clock  gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
+    clock         gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
+    trusted_root  Sigstore's, as JSON: what bundles are judged under; None to judge none
     """
 
     def __init__(
@@ -102,7 +103,9 @@ class Recorder:
         producer_key: bytes,
         clock: Callable[[], str],
         content_bytes_max: int = CONTENT_BYTES_MAX,
+        trusted_root: bytes | None = None,
     ) -> None:
+        """Raises Malformed, Unsupported or LimitPassed for a trusted root that is none."""
         self.writer = writer
         # A server puts its queue here, so that a decision takes its turn like any record.
         self.commit: Callable[[Sequence[Verified]], list[Receipt]] = writer.commit
@@ -111,6 +114,7 @@ class Recorder:
         self._producer_key = producer_key
         self._clock = WatchedClock(clock)
         self._content_bytes_max = content_bytes_max
+        self._trusted_root, self._root = trusted_root, root_of(trusted_root)
         # Decisions are folded in the order they are logged, and one key changes at a time.
         self._deciding = threading.RLock()
         self._changing_key = threading.Lock()
@@ -144,7 +148,7 @@ class Recorder:
             content_bytes_max=self._content_bytes_max,
         )
         keyring = self.decisions.keyring
-        return judge(collected, keyring=keyring, producer_key=self._producer_key)
+        return judge(collected, keyring=keyring, producer_key=self._producer_key, root=self._root)
 
     def rules(self) -> Rules:
         """What a judgement depends on now, for a ``JudgePool``."""
@@ -156,6 +160,7 @@ class Recorder:
                 for entry, change in self.decisions.keyring.changes
                 if isinstance(change, KeyChange)
             ),
+            trusted_root=self._trusted_root,
         )
 
     def now(self) -> str:

@@ -34,7 +34,8 @@ from wherefrom.query.show import show
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
 from wherefrom.storage.contracts import Record
-from wherefrom.verify.evidence_file import Report, Step, check_parsed, report, says_trust
+from wherefrom.verify.evidence_file import check_parsed, says_trust
+from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.graph import GraphReader, Snapshot
 
 PROVEN_ENTRIES_MAX: Final = 100

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from wherefrom.formats import dsse
-from wherefrom.formats.dsse import Envelope, Signature
-from wherefrom.formats.statement import STATEMENT_TYPES
+from wherefrom.formats.dsse import STATEMENT_TYPES, Envelope, Signature
 from wherefrom.keys.ed25519 import SigningKey
 
 

@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
-from wherefrom.errors import Error, Malformed, ProofError, SignatureError
+from wherefrom.errors import Malformed, ProofError, SignatureError
 from wherefrom.formats import base64_strict, checkpoint, dsse, entry, note, own, strict_json
 from wherefrom.formats import evidence_file as files
 from wherefrom.formats import tlog_proof as proofs
@@ -32,41 +30,9 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.evidence_trace import check_trace, trace_of
+from wherefrom.verify.steps import Report, Step, report
 
 _ENTRIES_NAMED_MAX: Final = 4
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One check: its name, whether it held, and what that shows."""
-
-    name: str
-    ok: bool
-    says: str
-
-
-class Report(msgspec.Struct, frozen=True):
-    """``proven`` if every step held, ``failed`` if one did not, ``unproven`` if nothing decided."""
-
-    result: str
-    steps: list[Step]
-
-
-def report(steps: Iterator[str | Step]) -> Report:
-    """Run the steps in order; each gives its name before it starts, and a Step once it holds.
-
-    The first that raises is the last, and says why.
-    """
-    done: list[Step] = []
-    name = "read"
-    try:
-        for step in steps:
-            if isinstance(step, Step):
-                done.append(step)
-            else:
-                name = step
-    except Error as error:
-        return Report("failed", [*done, Step(name, False, str(error))])
-    return Report("proven", done)
 
 
 def check(written: bytes, *, log_key: VerifierKey) -> Report:

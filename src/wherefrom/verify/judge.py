@@ -4,17 +4,18 @@
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
              that counts for this record, at the time we heard it
+``keyless``  a Sigstore bundle or PEP 740 attestation, proven under the log's trusted root
 ``channel``  nobody we know signed; an authenticated principal brought it
 ``self``     Wherefrom's own decision, under the service key
 
-A Sigstore bundle and a PEP 740 attestation are read for their facts and judged ``channel``: their
-certificates are not checked here.
+A log without a trusted root (``DIR/trusted-root.json``) judges no bundle: it stays ``channel``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from wherefrom.collect.collected import Collected
 from wherefrom.collect.principals import producer_of
@@ -29,10 +30,19 @@ from wherefrom.keys.envelopes import sign_envelope, signers_of
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.verify.verified import Verified
 
+if TYPE_CHECKING:
+    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
+
 CHANNEL = Trust("channel")
 
 
-def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Verified:
+def judge(
+    collected: Collected,
+    *,
+    keyring: Keyring,
+    producer_key: bytes,
+    root: TrustedRoot | None = None,
+) -> Verified:
     """Judge one record. Raises BadSignature, also for a key that no longer counts; NotAllowed for
     a stranger's own record, and for a key that may not sign this."""
     return Verified(
@@ -40,7 +50,7 @@ def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Ver
         digest=collected.digest,
         kind=collected.facts.kind,
         type=collected.facts.type,
-        trust=_trust(collected, keyring),
+        trust=_trust(collected, keyring, root),
         producer=producer_of(collected.principal, key=producer_key),
         received=collected.received,
         occurred=collected.facts.occurred,
@@ -48,10 +58,10 @@ def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Ver
     )
 
 
-def _trust(collected: Collected, keyring: Keyring) -> Trust:
+def _trust(collected: Collected, keyring: Keyring, root: TrustedRoot | None) -> Trust:
     envelope = collected.envelope
     if envelope is None:
-        return CHANNEL
+        return _keyless(collected, root) or CHANNEL
     if envelope.payload_type.startswith(own.PREFIX):
         raise NotAllowed(
             "only Wherefrom itself writes records of this type",
@@ -62,6 +72,14 @@ def _trust(collected: Collected, keyring: Keyring) -> Trust:
     if signers.denied and not signers.known:
         raise signers.denied[0]
     return Trust("signed", signers.known[:SIGNERS_MAX]) if signers.known else CHANNEL
+
+
+def _keyless(collected: Collected, root: TrustedRoot | None) -> Trust | None:
+    if root is None or collected.format not in ("sigstore_bundle", "pep740"):
+        return None
+    from wherefrom.verify import keyless  # late: most logs have no root
+
+    return keyless.trust_of(collected.content, root=root, received=collected.received)
 
 
 def decide(

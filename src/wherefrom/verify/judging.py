@@ -20,7 +20,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -31,6 +31,9 @@ from wherefrom.formats.entry import Trust
 from wherefrom.formats.own import KeyChange
 from wherefrom.keys.keyring import Keyring
 from wherefrom.verify.judge import judge
+
+if TYPE_CHECKING:
+    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 LENGTH: Final = struct.Struct(">I")
 FRAME_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -46,6 +49,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     producer_key: bytes
     content_bytes_max: int
     key_changes: tuple[tuple[int, KeyChange], ...]
+    trusted_root: bytes | None = None
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -86,7 +90,9 @@ def framed(value: Any) -> bytes:
     return LENGTH.pack(len(body)) + body
 
 
-def judge_part(part: Part, *, rules: Rules, keyring: Keyring) -> list[Judged | Refusal]:
+def judge_part(
+    part: Part, *, rules: Rules, keyring: Keyring, root: TrustedRoot | None = None
+) -> list[Judged | Refusal]:
     """The judgement of each record, in order."""
     answers: list[Judged | Refusal] = []
     for content in part.contents:
@@ -98,7 +104,7 @@ def judge_part(part: Part, *, rules: Rules, keyring: Keyring) -> list[Judged | R
                 only=part.only,
                 content_bytes_max=rules.content_bytes_max,
             )
-            v = judge(heard, keyring=keyring, producer_key=rules.producer_key)
+            v = judge(heard, keyring=keyring, producer_key=rules.producer_key, root=root)
         except Refused as e:
             answers.append(Refusal(type(e).__name__, e.what, e.where, e.expected, e.got, e.do))
         else:
@@ -116,6 +122,15 @@ def keyring_of(rules: Rules) -> Keyring:
     return keyring
 
 
+def root_of(written: bytes | None) -> TrustedRoot | None:
+    """The trusted root of a log that has one. Raises Malformed, Unsupported, LimitPassed."""
+    if written is None:
+        return None
+    from wherefrom.verify.sigstore import trusted_root  # late: most logs have none
+
+    return trusted_root.parse(written)
+
+
 def main() -> None:
     """The process: judge what comes on standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the server decides
@@ -131,10 +146,10 @@ def serve(server: socket.socket) -> None:
     frames = _frames(server)
     with contextlib.suppress(StopIteration, ConnectionError, *UNREADABLE):  # nobody waits for it
         rules = msgspec.msgpack.decode(next(frames), type=Rules)
-        keyring = keyring_of(rules)
+        keyring, root = keyring_of(rules), root_of(rules.trusted_root)
         parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
         for frame in frames:
-            answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring)
+            answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring, root=root)
             server.sendall(framed(answers))
 
 

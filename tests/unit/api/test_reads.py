@@ -18,7 +18,8 @@ from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query import exports
 from wherefrom.query.desk import TraceOptions
-from wherefrom.verify.evidence_file import check_parsed, report
+from wherefrom.verify.evidence_file import check_parsed
+from wherefrom.verify.steps import report
 
 RECORDS = 300
 
