@@ -124,7 +124,7 @@ def _is_evidence(path: Path) -> bool:
     return head == tlog_proof.HEADER.encode() + b"\n" or evidence_file.is_evidence(head)
 
 
-def read_key(text: str) -> VerifierKey:
+def read_key(text: str, *, where: str = "--log-key") -> VerifierKey:
     """A verifier key as text, or the file that holds it. Raises SettingError."""
     from wherefrom.formats.note import parse_verifier_key
 
@@ -136,7 +136,7 @@ def read_key(text: str) -> VerifierKey:
     except Malformed as error:
         raise SettingError(
             "not a verifier key",
-            where="--log-key",
+            where=where,
             expected="NAME+8 hex digits+base64, as `wherefrom log status` shows it, or its file",
             got=text[:80],
         ) from error

@@ -16,7 +16,19 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import (
+    erase,
+    evidence,
+    keys,
+    logs,
+    record,
+    show,
+    sign,
+    tokens,
+    trace,
+    up,
+    witness,
+)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -57,6 +69,7 @@ for _command in (
     tokens.tokens,
     erase.erase,
     logs.views,
+    witness.witness,
 ):
     root.add_command(_command)
 
