@@ -18,6 +18,7 @@ from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
+    from wherefrom.formats.tlog_policy import Policy
     from wherefrom.verify.evidence_file import Report
 
 _EVIDENCE_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -33,18 +34,35 @@ _SAID: Final = {
 @click.argument("target")
 @click.option("--offline", is_flag=True, help="Ask nobody: TARGET is an evidence file.")
 @click.option("--log-key", metavar="VKEY|FILE", help="The log's verifier key, for evidence files.")
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Demand the quorum of witnesses of this policy, for evidence files.",
+)  # fmt: skip
 @placed
-def verify(target: str, offline: bool, log_key: str | None, where: Where, as_json: bool) -> int:
+def verify(
+    target: str,
+    offline: bool,
+    log_key: str | None,
+    policy_file: Path | None,
+    where: Where,
+    as_json: bool,
+) -> int:
     """Check evidence, or every record that speaks of a thing.
 
     TARGET is an evidence file from `wherefrom prove` (checked against the log's key, which never
     comes from the file itself), or an id, or a file of yours, which is hashed. Exits 0 only if it
     is proven.
     """
-    if offline and log_key is None:
-        raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
-    if offline or log_key is not None:
-        key, path = read_key(log_key or ""), path_of(target) or Path(target)
+    if offline and log_key is None and policy_file is None:
+        raise click.UsageError(
+            "--offline needs --log-key or --policy: the key in the evidence proves nothing"
+        )
+    if log_key is not None or policy_file is not None:
+        from wherefrom.cli.witness import read_policy
+
+        key = read_key(log_key) if log_key is not None else None
+        policy = read_policy(policy_file) if policy_file is not None else None
+        path = path_of(target) or Path(target)
         if not path.exists():
             raise NotFound(
                 "no such evidence file",
@@ -52,7 +70,7 @@ def verify(target: str, offline: bool, log_key: str | None, where: Where, as_jso
                 expected="a file that `wherefrom prove` wrote",
                 do="Make one with: wherefrom prove ID -o FILE",
             )
-        report = _check_file(path, key)
+        report = _check_file(path, key, policy)
     else:
         report = _verify_at(target, where)
     if as_json:
@@ -104,10 +122,11 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
     return _check_file(path, key)
 
 
-def _check_file(path: Path, key: VerifierKey) -> Report:
+def _check_file(path: Path, key: VerifierKey | None, policy: Policy | None = None) -> Report:
     from wherefrom.verify.evidence_file import check
 
-    return check(read_file(path, bytes_max=_EVIDENCE_BYTES_MAX), log_key=key)
+    written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
+    return check(written, log_key=key, policy=policy)
 
 
 def _is_evidence(path: Path) -> bool:

@@ -11,7 +11,7 @@ from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.settings import json_option
 from wherefrom.cli.targets import read_file
-from wherefrom.errors import Malformed, SettingError
+from wherefrom.errors import SettingError
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
@@ -119,12 +119,7 @@ def _logs(vkeys: tuple[str, ...], policy: Path | None) -> dict[str, list[Verifie
 
 def read_policy(path: Path) -> Policy:
     """The policy in a file. Raises SettingError, naming the line."""
-    from wherefrom.formats import tlog_policy
+    from wherefrom import app
+    from wherefrom.formats.tlog_policy import POLICY_BYTES_MAX
 
-    written = read_file(path, bytes_max=tlog_policy.POLICY_BYTES_MAX)
-    try:
-        return tlog_policy.parse(written, where=str(path))
-    except Malformed as error:
-        raise SettingError(
-            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
-        ) from error
+    return app.read_policy(read_file(path, bytes_max=POLICY_BYTES_MAX), where=str(path))
