@@ -8,7 +8,7 @@ import pytest
 
 from tests.logs import SERVICE_KEY
 from tests.paths import REPOSITORY
-from wherefrom.formats import add_checkpoint, dsse, own, tlog_policy
+from wherefrom.formats import add_checkpoint, dsse, own, tlog_policy, watch_list
 from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
 from wherefrom.keys.cosignatures import Cosigner, check_log_signature
@@ -117,3 +117,10 @@ def test_the_policy_on_its_page_needs_two_of_its_three_witnesses():
     assert policy.is_reached({"paris", "quito"})
     assert not policy.is_reached({"oslo"})
     assert policy.log_keys("example.com/log")
+
+
+def test_the_watch_list_on_its_page_is_read_and_its_digest_matches():
+    (block,) = blocks("monitor.md")
+    watched = watch_list.parse(block.encode())
+    assert len(watched.lines) == 5
+    assert [line.wanted[0][0] for line in watched.matches(b"four")] == ["sha256"]

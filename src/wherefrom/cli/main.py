@@ -21,6 +21,7 @@ from wherefrom.cli import (
     evidence,
     keys,
     logs,
+    monitor,
     record,
     show,
     sign,
@@ -70,6 +71,7 @@ for _command in (
     erase.erase,
     logs.views,
     witness.witness,
+    monitor.monitor,
 ):
     root.add_command(_command)
 
