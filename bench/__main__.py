@@ -32,6 +32,7 @@ from bench import (
     overhead,
     report,
     sustained,
+    witnesses,
 )
 from bench.machine import look
 from bench.place import Place
@@ -49,6 +50,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "graph": graph.measure,
     "sustained": sustained.measure,
     "evidence": evidence.measure,
+    "witness": witnesses.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

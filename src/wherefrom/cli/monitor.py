@@ -52,11 +52,11 @@ def monitor(
     every: float,
     as_json: bool,
 ) -> int:
-    """Follow a tlog-tiles log, and raise an alarm when it breaks its word.
+    """Follow a log, and raise an alarm when it breaks its word.
 
-    URL is the address above /checkpoint. Each new checkpoint must be signed by the log's key and
-    have grown from all that was seen before. A fork is printed with its proof and ends it. Exits 1
-    if there was any alarm.
+    URL is the address above /checkpoint of any tlog-tiles log. Each new checkpoint must be signed
+    by the log's key and have grown from all that was seen before. A fork is printed with its proof
+    and ends it. Exits 1 if there was any alarm.
     """
     from wherefrom.cli.evidence import read_key
     from wherefrom.log.monitor import Monitor

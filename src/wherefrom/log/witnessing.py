@@ -36,7 +36,7 @@ from wherefrom.log.witness_client import Answer
 
 DEADLINE_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
-# Between two rounds as long as the last one took: witnesses get half of the time, at most.
+# Under load, between two rounds as long as the last one took: witnesses get half of the time.
 PAUSE_SECONDS_MAX: Final = 0.1
 _TRIES: Final = 3
 
@@ -190,7 +190,7 @@ class Witnessing:
             if not await self._hold(round):
                 self._loop.call_later(RETRY_SECONDS, self._grown.set)
                 await asyncio.sleep(min(RETRY_SECONDS, self._deadline_s))
-            else:
+            elif self._grown.is_set():  # there is more than one round's worth of work
                 await asyncio.sleep(min(self._loop.time() - began, PAUSE_SECONDS_MAX))
 
     async def _hold(self, round: _Round) -> bool:
