@@ -81,7 +81,7 @@ def up(
         make(folder, origin=origin)
     elif origin is not None and origin != folder.origin:
         raise SettingError("the log has another origin", expected=origin, got=folder.origin)
-    if policy is not None:
+    if policy is not None and folder.served() is None:  # else this one will not start
         written = read_file(policy, bytes_max=1024 * 1024)
         folder.keep_policy(written, where=str(policy))
     if fail_open and folder.policy() is None:

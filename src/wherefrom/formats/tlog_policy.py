@@ -179,10 +179,10 @@ class _Reading:
             self._need_defined(member, "a member", where)
             if member in self._member_of:
                 raise Malformed(
-                    f"{member} is a member already",
+                    "a name is a member already",
                     where=where,
                     expected="each name in one group at most",
-                    got=f"a member of {self._member_of[member]}",
+                    got=f"{member}, a member of {self._member_of[member]}",
                 )
             self._member_of[member] = name
         threshold = {"any": 1, "all": len(members)}.get(said)
