@@ -11,11 +11,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_FUZZ := $(VENV)/.installed-fuzz
+# What the benchmark stands beside, some of it under the GPL: kept apart from all that is tested.
+INSTALLED_PEERS := .venv-peers/.installed
+GO := $(firstword $(shell sh -c 'command -v go') $(wildcard /usr/local/go/bin/go))
 # Programs of others that the tests point at a server, each in an environment of its own.
 INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed
+# Test suites of others, as their source distributions carry them.
+FETCHED_SUITES := $(VENV)/suites/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clients fuzz crash bench bench-growth bench-load bench-quick floors clean
+.PHONY: help run test check clients suites fuzz crash bench bench-growth bench-load bench-peers
+.PHONY: bench-quick floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -41,7 +47,15 @@ run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474
 
 clients: $(INSTALLED_CLIENTS) ## install dbt and Airflow for the tests, each in its own environment
 
-test: check clients ## install what tests need, check, and run every test
+$(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
+	rm -rf $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -c constraints.txt \
+	  --no-binary cyclonedx-python-lib --dest $(@D) cyclonedx-python-lib
+	@touch $@
+
+suites: $(FETCHED_SUITES) ## fetch the official CycloneDX documents for the tests
+
+test: check clients suites ## install what tests need, check, and run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code
@@ -77,8 +91,18 @@ bench-growth: $(INSTALLED_TEST) ## how they grow, to 10^7 records and 10^8 edges
 bench-load: $(INSTALLED_TEST) ## ten minutes at 80 % of what it can take, then five times that
 	$(BIN)/python -m bench load
 
+$(INSTALLED_PEERS): bench/peers.txt bench/tessera/main.go bench/tessera/go.sum pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r bench/peers.txt -e .
+	$(if $(GO),cd bench/tessera && $(GO) build -o ../../.venv-peers/bin/ . github.com/transparency-dev/tessera/cmd/fsck,\
+		@echo 'no go here: Tessera is left out, and its rows say so')
+	@touch $@
+
+bench-peers: $(INSTALLED_PEERS) ## logs and graphs of others beside ours, on the same data
+	.venv-peers/bin/python -m bench peers
+
 bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
 	$(BIN)/python -m bench --quick
 
 clean: ## remove what make made (never data)
-	rm -rf $(VENV) .venv-dbt .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-dbt .venv-airflow .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 goals    every number of the design (the default)
 growth   how they grow with the size of the log and of the graph: about half an hour
+peers    logs and graphs of others beside ours, on the same data: about five minutes
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from bench import (
     ingest,
     loads,
     overhead,
+    peers_audit,
+    peers_graph,
+    peers_log,
     report,
     sustained,
     witnesses,
@@ -55,13 +59,19 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}
 LOAD: Final = {"load": loads.measure}
-SUITES: Final = {"goals": GOALS, "growth": GROWTH, "load": LOAD}
+PEERS: Final = {
+    "peer-logs": peers_log.measure,
+    "peer-audits": peers_audit.measure,
+    "peer-graphs": peers_graph.measure,
+}
+SUITES: Final = {"goals": GOALS, "growth": GROWTH, "load": LOAD, "peers": PEERS}
 AREAS: Final = {area: measure for suite in SUITES.values() for area, measure in suite.items()}
 _REPOSITORY: Final = Path(__file__).parent.parent
 _RESULTS: Final = {
     "goals": "results.json",
     "growth": "results-growth.json",
     "load": "results-load.json",
+    "peers": "results-peers.json",
 }
 _PAGE: Final = _REPOSITORY / "docs" / "performance.md"
 

@@ -26,6 +26,7 @@ from bench.timing import spread
 from wherefrom.query.path import meet
 from wherefrom.query.walk import Bounds, Walk
 from wherefrom.views.graph import Snapshot, schema
+from wherefrom.views.graph.adjacency import Adjacency
 from wherefrom.views.graph.batch import integers
 from wherefrom.views.graph.lens import Lens
 from wherefrom.views.graph.merge import PART_ROWS, merge, seal
@@ -56,22 +57,15 @@ def measure(place: Place) -> Iterator[Row]:
 
 def _at_size(place: Place, edges: int) -> Iterator[Row]:
     area = f"graph of {edges:,} edges"
-    count = int(edges / _EDGES_EACH)
+    count = entries_of(edges)
     folder = place.folder / f"edges-{edges}"
     folder.mkdir()
     began, cpu = time.perf_counter(), time.process_time()
-    sources = [
-        _sealed(folder / f"{start}.edges", start, min(start + _step(), count), count)
-        for start in range(0, count, _step())
-    ]
+    sources = sealed(folder, count)
     made = time.perf_counter() - began
-    whole = folder / "whole.edges"
-    merge(whole, sources, go_on=lambda: True)
+    segment = merged(folder, sources)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    for source in sources:
-        source.path.unlink()
-    segment = Segment(whole)
-    size = whole.stat().st_size
+    size = segment.path.stat().st_size
     yield Row(
         area=area,
         what="sealed and merged into one segment, both directions",
@@ -85,16 +79,35 @@ def _at_size(place: Place, edges: int) -> Iterator[Row]:
             "process at most MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         },
     )
-    with closing(_empty(folder / "tail.db")) as db:
+    with closing(empty(folder / "tail.db")) as db:
         snapshot = Snapshot(db, origin="bench", size=count, root=None, segments=[segment])
         yield from _questions(area, snapshot, place.sizes.questions)
     if edges <= _SQLITE_EDGES_MAX:
         yield from _in_sqlite(area, folder / "peer.db", segment, count, place.sizes.questions)
-    whole.unlink()
+    segment.path.unlink()
 
 
-def _step() -> int:
-    return int(PART_ROWS / _EDGES_EACH)
+def entries_of(edges: int) -> int:
+    """How many entries state about so many edges."""
+    return int(edges / _EDGES_EACH)
+
+
+def sealed(folder: Path, count: int) -> list[Segment]:
+    """What ``count`` entries state, four million edges a segment."""
+    step = int(PART_ROWS / _EDGES_EACH)
+    return [
+        _sealed(folder / f"{start}.edges", start, min(start + step, count), count)
+        for start in range(0, count, step)
+    ]
+
+
+def merged(folder: Path, sources: Sequence[Segment]) -> Segment:
+    """``sources`` as one segment; their files go."""
+    whole = folder / "whole.edges"
+    merge(whole, sources, go_on=lambda: True)
+    for source in sources:
+        source.path.unlink()
+    return Segment(whole)
 
 
 def _sealed(path: Path, start: int, end: int, count: int) -> Segment:
@@ -122,29 +135,35 @@ def _distinct(edges: Any) -> Any:
     return edges[np.unique(keys, return_index=True)[1]]
 
 
-def _empty(path: Path) -> apsw.Connection:
+def empty(path: Path) -> apsw.Connection:
+    """The tables of the graph, with nothing in them."""
     db = schema.open_writer(path)
     schema.create(db, facts_version=0)
     return db
 
 
+def nodes_met(snapshot: Snapshot, lens: Lens, start: int, *, up: bool = True, **bounds: int) -> int:
+    """How many nodes a walk from ``start`` meets, itself among them."""
+    walk = Walk(snapshot, lens, [start], up=up, bounds=Bounds(**bounds))
+    walk.run()
+    return len(walk.depths)
+
+
 def _questions(area: str, snapshot: Snapshot, rounds: int) -> Iterator[Row]:
-    newest = _newest(snapshot.size, rounds)
+    starts = newest(snapshot.size, rounds)
     lens = snapshot.lens()
     week = _time(_DAYS - 7)
 
     def walked(start: int, lens: Lens, *, up: bool = True, **bounds: int) -> int:
-        walk = Walk(snapshot, lens, [start], up=up, bounds=Bounds(**bounds))
-        walk.run()
-        return len(walk.depths)
+        return nodes_met(snapshot, lens, start, up=up, **bounds)
 
     yield _asked(
-        area, f"trace up, depth {_DEPTH}", newest,
+        area, f"trace up, depth {_DEPTH}", starts,
         lambda n: walked(n, lens, depth_max=_DEPTH), goal=5.0,
     )  # fmt: skip
     yield _asked(
         area, f"the same as things stood 7 days before the end, from {week[:10]}",
-        [n for n in newest if n < 2 * snapshot.size * (_DAYS - 7) // _DAYS],
+        [n for n in starts if n < 2 * snapshot.size * (_DAYS - 7) // _DAYS],
         lambda n: walked(n, snapshot.lens(at=week), depth_max=_DEPTH),
     )  # fmt: skip
     roots = [2 * n + 1 for n in range(1, 1 + max(3, rounds // 100))]
@@ -152,7 +171,7 @@ def _questions(area: str, snapshot: Snapshot, rounds: int) -> Iterator[Row]:
         area, f"everything that came of an early artifact, up to {_CLOSURE:,} nodes", roots,
         lambda n: walked(n, lens, up=False, depth_max=1_000, nodes_max=_CLOSURE),
     )  # fmt: skip
-    pairs = [(a, *_ends(snapshot, a)) for a in newest[: max(3, rounds // 10)]]
+    pairs = [(a, *_ends(snapshot, a)) for a in starts[: max(3, rounds // 10)]]
     for what, place in (("that there is", 1), ("that there is not", 2)):
         yield _asked(
             area, f"a way from A to B {what}", list(pairs),
@@ -162,7 +181,8 @@ def _questions(area: str, snapshot: Snapshot, rounds: int) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _newest(count: int, rounds: int) -> list[int]:
+def newest(count: int, rounds: int) -> list[int]:
+    """Artifacts of the last fifth of ``count`` entries: where a trace begins."""
     chance = random.Random(5)
     return [2 * (count - 1 - chance.randrange(count // 5)) + 1 for _ in range(rounds)]
 
@@ -209,22 +229,13 @@ def _asked(
 def _in_sqlite(area: str, path: Path, segment: Segment, count: int, rounds: int) -> Iterator[Row]:
     """The same edges in the tables of the tail, walked by one recursive statement."""
     began = time.perf_counter()
-    with closing(_empty(path)) as db:
-        db.execute("BEGIN")
-        for table, side in (("causes", segment.up), ("effects", segment.down)):
-            insert = f"INSERT INTO {table} VALUES (?, ?, ?, ?, 0)"
-            nodes = np.repeat(side.nodes(), np.diff(side.offsets.astype(np.int64)))
-            columns = (nodes, side.marks, side.others, side.firsts)
-            for part in range(0, len(nodes), PART_ROWS // 64):
-                rows = (column[part : part + PART_ROWS // 64].tolist() for column in columns)
-                db.executemany(insert, zip(*rows, strict=True))
-        db.execute("COMMIT")
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    with closing(empty(path)) as db:
+        fill(db, segment)
         took = time.perf_counter() - began
-        newest = _newest(count, rounds)
+        starts = newest(count, rounds)
         row = _asked(
-            area, f"SQLite, one recursive statement, depth {_DEPTH}", newest,
-            lambda n: len(db.execute(_RECURSIVE, (integers([n]), _DEPTH)).fetchall()),
+            area, f"SQLite, one recursive statement, depth {_DEPTH}", starts,
+            lambda n: nodes_selected(db, n, _DEPTH),
         )  # fmt: skip
         more: dict[str, float | str] = {
             "on disk B/edge": path.stat().st_size / segment.edges,
@@ -234,3 +245,26 @@ def _in_sqlite(area: str, path: Path, segment: Segment, count: int, rounds: int)
             area=area, what=row.what, value=row.value, unit="ms", beside={**row.beside, **more}
         )
     path.unlink()
+
+
+def fill(db: apsw.Connection, segment: Segment) -> None:
+    """Put the edges of ``segment`` into the empty tables, in order, both directions."""
+    db.execute("BEGIN")
+    for table, side in (("causes", segment.up), ("effects", segment.down)):
+        insert = f"INSERT INTO {table} VALUES (?, ?, ?, ?, 0)"
+        columns = (nodes_of(side), side.marks, side.others, side.firsts)
+        for part in range(0, len(columns[0]), PART_ROWS // 64):
+            rows = (column[part : part + PART_ROWS // 64].tolist() for column in columns)
+            db.executemany(insert, zip(*rows, strict=True))
+    db.execute("COMMIT")
+    db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+
+def nodes_of(side: Adjacency) -> Any:
+    """Of each edge of ``side``, the node it is found by."""
+    return np.repeat(side.nodes(), np.diff(side.offsets.astype(np.int64)))
+
+
+def nodes_selected(db: apsw.Connection, start: int, depth: int) -> int:
+    """How many nodes one recursive statement finds up to ``depth`` above ``start``."""
+    return len(db.execute(_RECURSIVE, (integers([start]), depth)).fetchall())

@@ -1,7 +1,8 @@
 """A long load, and far too much of it: what holds over time, and what gives.
 
     capacity  as fast as the answers come, until the graph has caught up
-    soak      four fifths of that for ten minutes, with probes, finds and traces beside
+    soak      four fifths of that for ten minutes, with probes, finds and traces beside; how far
+              the graph was behind, and how much memory there was, is looked at all the while
     flood     five times that for half a minute, on a thousand connections
 
 After each, every record that was acknowledged is counted in the log, and the log is audited.
@@ -13,7 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import linear_regression
+from statistics import linear_regression, median
+from typing import NamedTuple
 
 import msgspec
 
@@ -120,7 +122,7 @@ def _under(
     memory the server took meanwhile. Raises if the log is damaged.
     """
     with serving(folder) as server:
-        beside, memory = Beside(server, seconds, trace, f"probe of {what}"), _Memory(server.pid)
+        beside, watch = Beside(server, seconds, trace, f"probe of {what}"), _Watch(server)
         job = _job(server, what, int(rate * seconds), connections=connections, rate=rate)
         with loading(job) as load:
             server.wait_for_graph()
@@ -128,10 +130,10 @@ def _under(
                 before = msgspec.json.decode(line.get("/v1/log")[1])["size"]
             load.begin()
             beside.begin()
-            memory.begin()
+            watch.begin()
             sent = load.result()
             beside.end()
-            memory.end()
+            watch.end()
     report = audit(log_at_rest(folder), dedup_folder=folder.path / "dedup")
     assert not report.problems, report.problems[:3]
     acknowledged = sent.recorded + sent.statuses.get("200", 0) + len(beside.waits)
@@ -147,17 +149,25 @@ def _under(
         sent,
         beside,
         held,
-        memory.row(f"{what}: memory of all its processes, their own, at most"),
+        watch.row(f"{what}: memory of all its processes, their own, at most"),
     )
 
 
-class _Memory:
-    """Proportional set size of a server's processes, looked at again and again."""
+class _Sample(NamedTuple):
+    """``seconds`` from the beginning; ``behind`` is how many records the graph lacks."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    seconds: float
+    mib: float
+    behind: int
+
+
+class _Watch:
+    """Memory of a server's processes, and how far its graph is behind, again and again."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._ended = threading.Event()
-        self._samples: list[tuple[float, float]] = []
+        self._samples: list[_Sample] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def begin(self) -> None:
@@ -169,26 +179,33 @@ class _Memory:
 
     def _run(self) -> None:
         began = time.monotonic()
-        while True:
-            self._samples.append((time.monotonic() - began, pss_mib(self._pid)))
-            if self._ended.wait(_SAMPLE_SECONDS):
-                return
+        with self._server.line() as line:
+            while True:
+                said = msgspec.json.decode(line.get("/v1/log")[1])
+                behind = said["size"] - said["views"]["graph"]
+                self._samples.append(
+                    _Sample(time.monotonic() - began, pss_mib(self._server.pid), behind)
+                )
+                if self._ended.wait(_SAMPLE_SECONDS):
+                    return
 
     def row(self, what: str) -> Row:
         settled = self._samples[len(self._samples) // 5 :]
         slope = 0.0
         if len(settled) > 1:
-            slope = linear_regression(*zip(*settled, strict=True)).slope * 60
+            slope = linear_regression([s.seconds for s in settled], [s.mib for s in settled]).slope
         return Row(
             area="load",
             what=what,
-            value=max(size for _, size in self._samples),
+            value=max(s.mib for s in self._samples),
             unit="MiB",
             beside={
-                "at first MiB": self._samples[0][1],
-                "after a fifth MiB": settled[0][1],
-                "at the end MiB": settled[-1][1],
-                "growth after the first fifth MiB/min": slope,
+                "at first MiB": self._samples[0].mib,
+                "after a fifth MiB": settled[0].mib,
+                "at the end MiB": settled[-1].mib,
+                "growth after the first fifth MiB/min": slope * 60,
+                "graph behind at most": f"{max(s.behind for s in self._samples):,} records",
+                "median": f"{int(median(s.behind for s in self._samples)):,} records",
             },
         )
 

@@ -56,7 +56,7 @@ def look(*, fsync_ms: float) -> Machine:
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3,
         system=f"{platform.system()} {platform.release().split('-')[0]}",
         python=platform.python_version(),
-        libraries={name: found for name in _LIBRARIES if (found := _version(name))},
+        libraries={name: found for name in _LIBRARIES if (found := version_of(name))},
         load=os.getloadavg()[0],
         fsync_ms=fsync_ms,
     )
@@ -72,7 +72,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Of a distribution, if it is installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -25,14 +25,15 @@ _WHAT, _VALUE, _GOAL = 58, 18, 16
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One figure, and what has to be known beside it.
 
-    value   the figure that the goal speaks of, in ``unit``
+    value   the figure that the goal speaks of, in ``unit``; None where it could not be taken, and
+            ``beside`` says why
     goal    what it should hold, or None; ``at_least`` says on which side
     beside  further figures; a key ends in its unit, such as ``p99 ms``, unless it is a word
     """
 
     area: str
     what: str
-    value: float
+    value: float | None
     unit: str
     goal: float | None = None
     at_least: bool = False
@@ -40,10 +41,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the goal is held; None without a goal."""
-        if self.goal is None:
+        """Whether the goal is held; None without a goal, or without a figure."""
+        if self.goal is None or self.value is None:
             return None
         return self.value >= self.goal if self.at_least else self.value <= self.goal
+
+    @property
+    def value_text(self) -> str:
+        """The figure with its unit."""
+        return "not measured" if self.value is None else f"{number(self.value)} {self.unit}"
 
     @property
     def goal_text(self) -> str:
@@ -51,6 +57,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.goal is None:
             return ""
         return f"{'≥' if self.at_least else '≤'} {number(self.goal)} {self.unit}"
+
+
+def not_here(area: str, what: str, missing: str) -> Row:
+    """The row of a program of others that is not installed: said, never left out."""
+    why = f"{missing} is not here: make bench-peers installs it"
+    return Row(area=area, what=what, value=None, unit="", beside={"": why})
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +104,7 @@ def to_text(results: Results) -> str:
             area = row.area
             lines += ["", area.upper()]
         met = {True: "yes", False: "NO", None: ""}[row.is_met]
-        value = f"{number(row.value)} {row.unit}"
+        value = row.value_text
         first, *more = textwrap.wrap(row.what, _WHAT)
         lines.append(f"{first:<{_WHAT}} {value:>{_VALUE}} {row.goal_text:>{_GOAL}} {met:>4}")
         lines += more
@@ -130,9 +142,7 @@ def to_markdown(results: Results) -> str:
             area = row.area
             lines.append(f"| **{area}** | | | | |")
         met = {True: "yes", False: "**no**", None: ""}[row.is_met]
-        cells = (
-            row.what, f"{number(row.value)} {row.unit}", row.goal_text, met, beside_text(row)
-        )  # fmt: skip
+        cells = (row.what, row.value_text, row.goal_text, met, beside_text(row))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,9 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     audited    contents of 4 KB that the audit of contents reads
     edges      about how many edge statements the graph holds
     overhead   (batch size, entries) of each log whose bytes are counted
+    peer_entries, peer_edges  how many the logs and graphs of others get; ``prov_edges`` of those
+               that build an object for each
+    peer_proofs, peer_seconds  what each of them is asked, and when that ends if it is slow
     grown_edges, grown_entries  sizes at which the growth of the graph and of the log is shown
     """
 
@@ -39,9 +42,14 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     edges: int
     questions: int
     commands: int
-    capacity_records: int = 60_000
+    capacity_records: int = 300_000
     soak_seconds: float = 600.0
     flood_seconds: float = 30.0
+    peer_entries: int = 1_000_000
+    peer_proofs: int = 1_000
+    peer_edges: int = 1_000_000
+    prov_edges: int = 100_000
+    peer_seconds: float = 20.0
     grown_edges: tuple[int, ...] = (10**5, 10**6, 10**7, 10**8)
     grown_entries: tuple[int, ...] = (10**4, 10**5, 10**6, 10**7)
 
@@ -84,6 +92,11 @@ QUICK: Final = Sizes(
     capacity_records=20_000,
     soak_seconds=30.0,
     flood_seconds=10.0,
+    peer_entries=51_200,
+    peer_proofs=300,
+    peer_edges=100_000,
+    prov_edges=10_000,
+    peer_seconds=2.0,
     grown_edges=(10**5, 10**6),
     grown_entries=(10**4, 10**5),
 )
@@ -109,6 +122,11 @@ TINY: Final = Sizes(
     capacity_records=100,
     soak_seconds=0.6,
     flood_seconds=0.3,
+    peer_entries=3_000,
+    peer_proofs=5,
+    peer_edges=600,
+    prov_edges=200,
+    peer_seconds=0.2,
     grown_edges=(200, 1_000),
     grown_entries=(50, 300),
 )

@@ -62,7 +62,7 @@ from wherefrom.formats.recognise import read
 from wherefrom.formats.strict_json import decode
 from wherefrom.keys import envelopes, pem
 from wherefrom.keys.ed25519 import SigningKey, check_note
-from wherefrom.keys.keyring import Keyring
+from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.logged import Logged, Position
@@ -142,7 +142,7 @@ def envelope_and_back(given: bytes) -> None:
     if isinstance(document, dict):
         parsed = dsse.parse(document)
         assert dsse.parse(decode(dsse.to_bytes(parsed))) == parsed
-        envelopes.signers_of(parsed, _keyring())
+        envelopes.signers_of(parsed, _keyring(), Signing("2026-01-01T00:00:00.000000Z"))
 
 
 def own_record(given: bytes) -> None:

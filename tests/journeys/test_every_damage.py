@@ -24,7 +24,7 @@ from wherefrom.errors import Error
 from wherefrom.formats import checkpoint, note
 from wherefrom.keys.public import PublicKey
 from wherefrom.log import dedup
-from wherefrom.serving.scrub import need_whole_if_small
+from wherefrom.serving.scrub import SMALL_BYTES_MAX, need_whole_if_small
 from wherefrom.upkeep import audit_folder
 
 ENTRIES = 2_200
@@ -214,6 +214,25 @@ def test_up_refuses_a_changed_old_entry_and_signs_nothing(tmp_path):
     assert "nothing is signed over what is damaged" in ran.stderr
     assert "entry 8" in ran.stderr
     assert (data / "head").read_bytes() == head
+
+
+def test_a_large_log_is_read_before_the_first_answer_if_its_operator_wants_so(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/large")
+    padded = [event_bytes(n)[:-1] + b',"padding":"' + b"x" * 1_000_000 + b'"}' for n in range(68)]
+    with open_recorder(folder) as recorder:
+        assert {o.status for o in recorder.record(padded, principal=local(0))} == {"recorded"}
+    (segment,) = (folder.path / "journal").glob("*.wfj")
+    assert segment.stat().st_size > SMALL_BYTES_MAX
+    with ServerProcess(folder.path, "--audit-first"):
+        pass  # a sound log is served
+    with open(segment, "r+b") as file:
+        file.seek(segment.read_bytes().index(b"raw/7"))
+        file.write(b"RAW")
+    ran = run_up(folder.path, "--port", "0", "--audit-first")
+    assert (ran.returncode, "nothing is signed over what is damaged" in ran.stderr) == (1, True)
+    with ServerProcess(folder.path):
+        pass  # left to the scrub
 
 
 SCRUBBED = """

@@ -23,7 +23,7 @@ from tests.paths import REPOSITORY
 from wherefrom import __version__
 
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "build", "dist", "*cache*", "__pycache__", "wherefrom-data", ".hypothesis"
+    ".git", ".venv*", "build", "dist", "*cache*", "__pycache__", "wherefrom-data", ".hypothesis"
 )
 PREDICATE = {
     "buildDefinition": {"buildType": "https://ci.example/v1", "externalParameters": {}},

@@ -4,8 +4,8 @@ import json
 
 import msgspec
 import pytest
-from bench import report
-from bench.__main__ import AREAS, run
+from bench import peers_graph, peers_log, report, tessera_programs
+from bench.__main__ import AREAS, GOALS, PEERS, run
 from bench.footprint import needed
 from bench.inputs import KEY, Layered, artifact, event, signed
 from bench.load import Job, prepare
@@ -14,7 +14,9 @@ from bench.place import Place
 from bench.report import Results, Row
 from bench.sizes import FULL, QUICK, TINY
 from bench.timing import each, spread, usage_of
+from bench.walkers import OF_OBJECTS, OURS, WALKERS, Walker, by_level
 
+from wherefrom.errors import ProofError
 from wherefrom.formats.recognise import facts_of
 
 MACHINE = msgspec.structs.replace(look(fsync_ms=0.25), load=0.1)
@@ -71,6 +73,16 @@ def test_no_line_of_the_table_is_wider_than_a_terminal():
     failed = {"graph": "RuntimeError: " + "why " * 60}
     text = report.to_text(results(ROW, wide, SLOW, failed=failed))
     assert max(map(len, text.splitlines())) <= report.COLUMNS
+
+
+def test_a_figure_that_could_not_be_taken_is_said_and_meets_no_goal():
+    row = msgspec.structs.replace(report.not_here("peers", "a graph", "igraph"), goal=1.0)
+    assert row.is_met is None
+    why = "igraph is not here: make bench-peers installs it"
+    assert f"a graph {'not measured':>69}" in report.to_text(results(row))
+    assert why in report.to_text(results(row))
+    assert f"| a graph | not measured | ≤ 1  |  | {why} |" in report.to_markdown(results(row))
+    assert report.parse(report.to_json(results(row))).rows == [row]
 
 
 def test_an_area_that_broke_is_told_in_the_table_and_in_the_page():
@@ -205,7 +217,9 @@ def whole_run(tmp_path_factory):
 def test_every_area_is_measured(whole_run):
     taken, said = whole_run
     assert taken.failed == {}, "\n".join(said)
-    assert all(row.value > 0 for row in taken.rows)
+    measured = [row for row in taken.rows if row.value is not None]
+    assert all(row.value > 0 for row in measured)
+    assert all("make bench-peers" in row.beside[""] for row in taken.rows if row not in measured)
     assert [line for line in said if line.startswith("measuring")] == [
         f"measuring: {area}" for area in AREAS
     ]
@@ -232,6 +246,108 @@ def test_the_memory_of_a_server_is_that_of_each_of_its_processes(whole_run):
     (row,) = [row for row in whole_run[0].rows if "at rest" in row.what]
     assert set(row.beside) == {"writer MB", "reader MB", "fold MB"}
     assert row.value == pytest.approx(sum(row.beside.values()))
+
+
+# -- those of others
+
+
+def named(run, name):
+    areas = ("logs:", "graphs of")
+    rows = [row for row in run[0].rows if row.area.startswith(areas)]
+    found = [row for row in rows if row.what.startswith(name)]
+    assert found, name
+    return found
+
+
+def test_every_graph_of_others_has_its_figures_or_says_that_it_is_not_here(whole_run):
+    for name, walker in (WALKERS | OF_OBJECTS).items():
+        rows = named(whole_run, name)
+        missing = walker.missing()
+        if missing is None:
+            assert {row.what.rpartition(":")[2] for row in rows} >= {" open"}
+            assert all(row.value is not None for row in rows)
+        else:
+            assert [(row.value, row.beside[""].split()[0]) for row in rows] == [(None, missing)]
+
+
+def test_graphs_that_are_installed_for_the_tests_are_measured(whole_run):
+    for name in (OURS, "SQLite, one recursive", "prov, its graph"):
+        asked = [row for row in named(whole_run, name) if "depth 10" in row.what]
+        assert all(row.beside["nodes each"] > 1 for row in asked)
+        assert all(row.beside["answers with"] for row in asked)
+
+
+def test_every_log_of_others_has_its_figures_or_says_that_it_is_not_here(whole_run):
+    assert all(row.value is not None for row in named(whole_run, "wherefrom"))
+    for name, log in peers_log.OTHERS.items():
+        appended, proved, kept = named(whole_run, name)
+        figures = [row.value is not None for row in (appended, proved, kept)]
+        assert figures == [log.missing() is None] * 3
+        assert "durable" in appended.beside or log.missing() in appended.beside[""]
+
+
+def test_goals_are_measured_without_what_others_made():
+    assert not set(GOALS) & set(PEERS)
+
+
+def test_a_graph_that_is_not_installed_is_a_row_that_says_so(tmp_path, monkeypatch):
+    absent = Walker(("no_such_graph.inside",), None, None)
+    monkeypatch.setattr(peers_graph, "WALKERS", {"a graph": absent})
+    monkeypatch.setattr(peers_graph, "OF_OBJECTS", {})
+    (row,) = peers_graph.measure(Place(tmp_path, TINY, lambda line: None))
+    assert row.value is None
+    assert row.beside[""] == "no_such_graph.inside is not here: make bench-peers installs it"
+
+
+def test_an_answer_that_differs_from_ours_stops_the_comparison():
+    peers_graph.need_same("a graph", [4, 7], [4, 7, 9])
+    with pytest.raises(RuntimeError, match="a graph answers question 1 with 8 nodes, ours with 7"):
+        peers_graph.need_same("a graph", [4, 8], [4, 7, 9])
+
+
+def test_levels_end_at_the_depth_that_is_asked_for():
+    assert by_level(lambda node: [node + 1, node + 1, node], 0) == 11
+    assert by_level({1: [2, 3], 2: [3], 3: []}.__getitem__, 1) == 3
+
+
+def test_a_root_or_a_proof_that_is_wrong_stops_the_comparison():
+    root = peers_log.root_of_entries(3)
+    peers_log.need_root("a log", root, root)
+    with pytest.raises(RuntimeError, match="a log has root 00"):
+        peers_log.need_root("a log", bytes(32), root)
+    two = [peers_log.root_of_entries(2)]
+    peers_log.need_proof(two, root, size=3)
+    with pytest.raises(ProofError, match="leaf 2 of 3"):
+        peers_log.need_proof([bytes(32)], root, size=3)
+
+
+@pytest.mark.parametrize(
+    ("said", "ok"),
+    [
+        ("I1 fsck.go:161] Successfully fsck'd log with size 7 and root AAA= (00ff)", True),
+        ("E1 main.go:92] fsck failed: calculated root 00, but checkpoint claims 01", False),
+        ("", False),
+    ],
+)
+def test_fsck_is_believed_by_what_it_says_for_it_always_exits_0(tmp_path, monkeypatch, said, ok):
+    program = tmp_path / "fsck"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(tessera_programs, "_BIN", tmp_path)
+    if ok:
+        assert tessera_programs.fsck(tmp_path, tmp_path / "vkey")[:2] == (7, "00ff")
+    else:
+        with pytest.raises(RuntimeError, match="fsck did not succeed"):
+            tessera_programs.fsck(tmp_path, tmp_path / "vkey")
+
+
+def test_tessera_is_missing_until_both_programs_are_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(tessera_programs, "_BIN", tmp_path)
+    (tmp_path / "fsck").touch()
+    assert "Go toolchain" in tessera_programs.missing()
+    (tmp_path / "tessera").touch()
+    assert tessera_programs.missing() is None
+    assert tessera_programs.version() == "1.0.4"
 
 
 def test_what_a_package_needs_is_found_to_the_end_and_once():

@@ -13,20 +13,20 @@ from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.reads import entry_index
 from wherefrom.api.records import Intake
-from wherefrom.errors import LimitPassed, Malformed, SettingError
-from wherefrom.keys.public import PublicKey
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.keys.changes import KeyWish
 
 _BODY_BYTES_MAX = 64 * 1024
 
 
-class KeyRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """``action`` is trust, retire or revoke; a key to trust comes as PEM, others by ``key`` id."""
+class KeyRequest(KeyWish, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What is to become of a key; or, alone, a change that others signed.
 
-    action: str
-    pem: str | None = None
-    key: str | None = None
-    names: tuple[str, ...] = ()
-    reason: str = ""
+    envelope  a DSSE envelope, as ``wherefrom keys approve`` makes it
+    """
+
+    action: str = ""
+    envelope: dict[str, Any] | None = None
 
 
 class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,41 +47,30 @@ async def _body(request: Request, shape: Any) -> Any:
         raise Malformed("the request is not as described", got=str(error)) from error
 
 
-def _read_key(pem: str) -> PublicKey:
-    """The key that a request brings: a bad one is the sender's fault. Raises Malformed."""
-    try:
-        return PublicKey.from_pem(pem.encode("utf-8", "replace"), where="pem")
-    except SettingError as error:
-        raise Malformed(
-            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
-        ) from error
-
-
 async def get_keys(request: Request) -> Response:
-    """``GET /v1/keys``: every key that a record has named, and its state."""
+    """``GET /v1/keys``: every key that a record has named, its state, and who may change it."""
     principal_of(request, "read")
     intake: Intake = request.app.state.intake
-    return json_response({"keys": intake.recorder.decisions.keyring.list()})
+    return json_response(intake.recorder.decisions.keyring.told())
+
+
+async def get_key(request: Request) -> Response:
+    """``GET /v1/keys/{id}``: a key, and every change that the log holds of it."""
+    principal_of(request, "read")
+    intake: Intake = request.app.state.intake
+    return json_response(intake.recorder.decisions.keyring.history(request.path_params["id"]))
 
 
 async def post_keys(request: Request) -> Response:
-    """``POST /v1/keys``: trust, retire or revoke."""
+    """``POST /v1/keys``: trust, retire or revoke a key, or say who may."""
     principal_of(request, "admin")
     wanted: KeyRequest = await _body(request, KeyRequest)
     recorder = request.app.state.intake.recorder
-    keyring = recorder.decisions.keyring
-    if wanted.pem is not None:
-        key = _read_key(wanted.pem)
+    if wanted.envelope is not None:
+        changed = await asyncio.to_thread(recorder.apply, wanted.envelope)
     else:
-        key = keyring.public_key(keyring.get(wanted.key or "").id)
-    known, judged = await asyncio.to_thread(
-        recorder.change_key,
-        key,
-        action=wanted.action,
-        names=wanted.names,
-        reason=wanted.reason,
-    )
-    return json_response({"key": known, "judged_again": judged}, 201)
+        changed = await asyncio.to_thread(recorder.wish, wanted)
+    return json_response(changed, 201)
 
 
 async def post_erase(request: Request) -> Response:

@@ -52,6 +52,7 @@ def _in_path(name: str, description: str, schema: Schema) -> Schema:
 
 _SIZE: Final = {"type": "integer", "minimum": 0}
 _INDEX: Final = _in_path("index", "The entry's index, from 0.", _SIZE)
+_KEY: Final = _in_path("id", "The id of a key.", {"type": "string", "minLength": 1})
 _ID: Final = _in_path(
     "id",
     "A digest, commit, package URL, `name:tag`, dataset, job, run, URI or `entry:N`, in any "
@@ -266,6 +267,14 @@ def _paths() -> dict[str, Schema]:
                 "changeKey", "Trust, retire or revoke a key.", changed, "KeyRequest"
             )
         },
+        "/v1/keys/{id}": _ask(
+            "getKey", "A key, and every change that the log holds of it.", _json("KeyHistory"),
+            _KEY, problems="404 409",
+        ),
+        "/v1/keys/{id}/lost": _ask(
+            "lost", "What a key vouched for and no longer does, things that run first.",
+            _json("Lost"), _KEY, problems="400 404",
+        ),
         "/api/v1/lineage": _send(
             "lineage", "One OpenLineage event.", _fates("Item", several=False), _ANY_JSON
         ),

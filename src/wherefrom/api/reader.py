@@ -39,6 +39,7 @@ READS = [
     ("/v1/records/{index}", reads.get_record),
     ("/v1/records/{index}/content", reads.get_content),
     ("/v1/receipts/{index}", reads.get_receipt),
+    ("/v1/keys/{id}/lost", reads.get_lost),
     ("/v1/find", reads.get_find),
     ("/v1/trace/{id:path}", reads.get_trace),
     ("/v1/show/{id:path}", reads.get_show),

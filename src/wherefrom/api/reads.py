@@ -96,6 +96,11 @@ def get_find(request: Request) -> Response:
     return json_response(desk.find(text, as_of=_number(request, "as_of")))
 
 
+def get_lost(request: Request) -> Response:
+    """``/v1/keys/{id}/lost``: what a key vouched for and no longer does, running things first."""
+    return json_response(_desk(request).lost(request.path_params["id"]))
+
+
 def get_record(request: Request) -> Response:
     """``/v1/records/{index}``: the entry, and whether its content is held."""
     return json_response(_desk(request).record(entry_index(request)))

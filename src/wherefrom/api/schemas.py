@@ -17,16 +17,18 @@ import msgspec
 from wherefrom.api.admin import EraseRequest, KeyRequest
 from wherefrom.api.fates import Item
 from wherefrom.formats.own import KEY_ACTIONS
-from wherefrom.keys.keyring import KnownKey
+from wherefrom.keys.keyring import KeyHistory, Keys
+from wherefrom.log.recorder import KeyChanged
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus
+from wherefrom.query.lost import Lost
 from wherefrom.verify.evidence_file import Report
 
 Schema = dict[str, Any]
 
 _STRUCTS: Final = (
-    Trace, Path, Shown, Found, LogRecord, LogStatus, Report, KnownKey, Item, KeyRequest,
-    EraseRequest,
+    Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
+    Item, KeyRequest, EraseRequest,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -54,12 +56,6 @@ def schemas() -> dict[str, Schema]:
         ),
         "Events": _closed("What became of each event, in order.", items=_list(ref("Item"))),
         "LineageSummary": _lineage_summary(),
-        "Keys": _closed("Every key that a record has named.", keys=_list(ref("KnownKey"))),
-        "KeyChanged": _closed(
-            "A key's new state, and how many entries got a verdict.",
-            key=ref("KnownKey"),
-            judged_again=_COUNT,
-        ),
         "Erased": _closed(
             "The entry whose content is gone, and the entry that says so.",
             erased=_COUNT,

@@ -113,6 +113,7 @@ def writer_app(
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
+            Route("/v1/keys/{id}", admin.get_key),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

@@ -1,9 +1,13 @@
-"""``wherefrom keys``: make keys, and say in the log whose signatures count."""
+"""``wherefrom keys``: make keys, and say in the log whose signatures count, since when, for what.
+
+trust · retire · revoke · administrators ──► at once, on the word of the service key
+                                         └─ --propose FILE ──► approve, by each ──► apply
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +17,19 @@ from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import read_file, unreadable
 from wherefrom.errors import AlreadyExists
 
+if TYPE_CHECKING:
+    from wherefrom.formats.own import Administrators, KeyChange
+    from wherefrom.keys.keyring import KnownKey
+    from wherefrom.log.recorder import KeyChanged
+    from wherefrom.query.lost import Lost
+
 _KEY_BYTES_MAX = 64 * 1024
 reason_option = click.option("--reason", default="", help="Why; kept in the log for ever.")
+propose_option = click.option(
+    "--propose", metavar="FILE", type=click.Path(path_type=Path),
+    help="Change nothing: write the change to FILE, for administrators to approve.",
+)  # fmt: skip
+_SHOWN_MAX = 20
 
 
 @click.group()
@@ -75,78 +90,343 @@ def list_keys(where: Where, as_json: bool) -> int:
     from wherefrom.cli.opening import reading
 
     with reading(where) as place:
-        known = place.keys()
+        told = place.keys()
     if as_json:
-        write_json({"keys": known})
-    elif not known:
+        write_json(told)
+        return YES
+    if not told.keys:
         click.echo("No key is known: signatures prove nothing yet. See: wherefrom keys trust")
-    else:
-        rows = [("id", "state", "algorithm", "entry", "names")]
-        rows += [(k.id, k.state, k.algorithm, f"#{k.entry}", ", ".join(k.names)) for k in known]
-        click.echo(table(rows))
+        return YES
+    rows = [("id", "state", "algorithm", "entry", "names")]
+    rows += [(k.id, k.state, k.algorithm, f"#{k.entry}", ", ".join(k.names)) for k in told.keys]
+    click.echo(table(rows))
+    if (agreed := told.administrators) is not None:
+        click.echo(f"A change needs {agreed.threshold} of: {' '.join(agreed.keys)}")
     return YES
+
+
+@keys.command()
+@click.argument("key", metavar="KEY")
+@placed
+def show(key: str, where: Where, as_json: bool) -> int:
+    """Show when a key counts, for what, and what became of it.
+
+    KEY is an id, a unique beginning of one, or a name.
+    """
+    from wherefrom.cli.opening import reading
+
+    with reading(where) as place:
+        history = place.key(key)
+    if as_json:
+        write_json(history)
+        return YES
+    known = history.key
+    click.echo(f"{known.id}  {known.algorithm}, {known.state}")
+    for line in _facts_of(known):
+        click.echo(f"  {line}")
+    rows = [("entry", "when", "what", "why")]
+    rows += [
+        (f"#{c.entry}", c.change.since or "", _does(c.change), c.change.reason)
+        for c in history.changes
+    ]
+    click.echo(table(rows))
+    return YES
+
+
+def _facts_of(known: KnownKey) -> list[str]:
+    told = {
+        "called": ", ".join(known.names),
+        "owner": known.owner,
+        "counts from": known.valid_from,
+        "counts until": known.valid_to,
+        "compromised since": known.compromised_since,
+        "may sign": ", ".join(known.kinds),
+        "may speak of": ", ".join(known.scopes),
+        "replaces": known.replaces,
+    }
+    return [f"{what}: {value}" for what, value in told.items() if value]
+
+
+def _does(change: KeyChange) -> str:
+    since = change.compromised_since
+    return f"{change.action}, compromised since {since}" if since else change.action
 
 
 @keys.command()
 @click.argument("file", metavar="FILE")
 @click.option("--name", "names", multiple=True, metavar="HINT", help="A keyid it signs under.")
+@click.option("--owner", default="", help="Whose it is: a team or service, not a person.")
+@click.option("--valid-from", metavar="TIME", help="What it signed before does not count.")
+@click.option("--valid-to", metavar="TIME", help="What it signs from then on does not count.")
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="KIND",
+    help="An entry kind or predicate type it may sign; without any, all.",
+)  # fmt: skip
+@click.option(
+    "--scope", "scopes", multiple=True, metavar="PATTERN",
+    help="What it may speak of, by id or name, such as 'pkg:npm/%40acme/*'; without any, all.",
+)  # fmt: skip
+@click.option("--replaces", metavar="KEY", help="The key before it, an id or a name.")
 @reason_option
+@propose_option
 @placed
-def trust(file: str, names: tuple[str, ...], reason: str, where: Where, as_json: bool) -> int:
+def trust(file: str, where: Where, as_json: bool, propose: Path | None, **said: Any) -> int:
     """Let the signatures of a public key count.
 
     FILE is a PEM public key or certificate: Ed25519, ECDSA P-256, P-384 or P-521, RSA. Records
-    that came before, signed by it, are judged again.
+    that came before, signed by it, are judged again, each at the time the log took it.
     """
     from wherefrom.keys.public import PublicKey
 
     pem = read_file(Path(file), bytes_max=_KEY_BYTES_MAX)
-    PublicKey.from_pem(pem, where=file)  # a wrong file is told of before anything is opened
-    return _change(where, as_json, action="trust", pem=pem, names=names, reason=reason)
+    # A wrong file is told of before anything is opened.
+    text = PublicKey.from_pem(pem, where=file).to_pem()
+    return _change(where, as_json, propose, action="trust", pem=text, **said)
 
 
 @keys.command()
 @click.argument("key", metavar="KEY")
+@click.option("--since", metavar="TIME", help="From when on it does not count; now, if not given.")
 @reason_option
+@propose_option
 @placed
-def retire(key: str, reason: str, where: Where, as_json: bool) -> int:
+def retire(key: str, where: Where, as_json: bool, propose: Path | None, **said: Any) -> int:
     """Stop new signatures of KEY from counting.
 
     KEY is an id or a name; what it signed stays valid.
     """
-    return _change(where, as_json, action="retire", key=key, reason=reason)
+    return _change(where, as_json, propose, action="retire", key=key, **said)
 
 
 @keys.command()
 @click.argument("key", metavar="KEY")
+@click.option(
+    "--compromised-since", metavar="TIME",
+    help="From when on it may have been in other hands: what came before stays valid.",
+)  # fmt: skip
 @reason_option
+@propose_option
 @placed
-def revoke(key: str, reason: str, where: Where, as_json: bool) -> int:
-    """Say that KEY, an id or a name, must not be believed."""
-    return _change(where, as_json, action="revoke", key=key, reason=reason)
+def revoke(key: str, where: Where, as_json: bool, propose: Path | None, **said: Any) -> int:
+    """Say that a key must not be believed; list what hung on it.
+
+    KEY is an id or a name. Every record that it vouched for is judged again, at the time the log
+    took it.
+    """
+    return _change(where, as_json, propose, action="revoke", key=key, **said)
 
 
-def _change(
+@keys.command()
+@click.argument("admins", metavar="KEY...", nargs=-1, required=True)
+@click.option(
+    "--threshold", type=click.IntRange(1), required=True, help="How many must sign a change."
+)
+@reason_option
+@propose_option
+@placed
+def administrators(
+    admins: tuple[str, ...],
+    threshold: int,
+    reason: str,
+    propose: Path | None,
     where: Where,
     as_json: bool,
-    *,
-    action: str,
-    pem: bytes | None = None,
-    key: str | None = None,
-    names: tuple[str, ...] = (),
-    reason: str,
 ) -> int:
-    from wherefrom.cli.opening import writing
+    """Say whose signatures a change of keys needs from now on.
 
-    with writing(where, create=action == "trust") as place:
-        changed: Any = place.change_key(action=action, pem=pem, key=key, names=names, reason=reason)
+    KEY is an id or a name of a key that is trusted already. Without --propose the change is
+    made at once, as long as no administrators are named yet.
+    """
+    from wherefrom.cli.opening import reading, writing
+    from wherefrom.formats.own import Administrators
+    from wherefrom.keys.changes import draft
+
+    with reading(where) as place:
+        told = place.keys()
+        ids = tuple(place.key(hint).key.id for hint in admins)
+    change = Administrators(
+        keys=ids, threshold=threshold, since=_now(), reason=reason, keyring=told.keyring
+    )
+    written = draft(change)
+    if propose is not None:
+        return _write_draft(propose, written, as_json)
+    with writing(where) as place:
+        changed = place.apply_key_change(written)
+    return _tell(changed, None, as_json, change)
+
+
+@keys.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--key", "secret", metavar="FILE", required=True, type=click.Path(path_type=Path),
+    help="Your secret key, PEM; as wherefrom keys new makes it.",
+)  # fmt: skip
+@json_option
+def approve(file: Path, secret: Path, as_json: bool) -> int:
+    """Sign the change of keys in FILE, after reading what it does."""
+    from wherefrom.formats import strict_json
+    from wherefrom.keys.changes import approve as signed
+    from wherefrom.keys.changes import read_draft
+    from wherefrom.keys.pem import read_signing_key
+
+    before = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
+    key = read_signing_key(read_file(secret, bytes_max=_KEY_BYTES_MAX), where=str(secret))
+    written = signed(before, key)
+    change, envelope = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
+    _replace(file, written)
+    signers = [signature.keyid for signature in envelope.signatures]
     if as_json:
-        write_json(changed._asdict())
+        write_json({"change": change, "signed_by": signers})
+    else:
+        click.echo(f"Signed: {_in_words(change)}")
+        click.echo(
+            f"{count(len(signers), 'signature')} in {file}. Then: wherefrom keys apply {file}"
+        )
+    return YES
+
+
+@keys.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@placed
+def apply(file: Path, where: Where, as_json: bool) -> int:
+    """Make a change of keys that those who must have signed."""
+    from wherefrom.cli.opening import reading, writing
+    from wherefrom.formats import strict_json
+    from wherefrom.keys.changes import read_draft
+
+    written = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
+    change, _ = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
+    with writing(where) as place:
+        changed = place.apply_key_change(written)
+    with reading(where) as place:
+        lost = place.lost(changed.key.id) if changed.key and _is_revoked(changed) else None
+    return _tell(changed, lost, as_json, change)
+
+
+@keys.command()
+@click.argument("key", metavar="KEY")
+@placed
+def lost(key: str, where: Where, as_json: bool) -> int:
+    """List what a key vouched for and no longer does.
+
+    What is deployed or runs comes first.
+    """
+    from wherefrom.cli.opening import reading
+
+    with reading(where) as place:
+        found = place.lost(place.key(key).key.id)
+    if as_json:
+        write_json(found)
+    else:
+        _tell_lost(found)
+    return YES
+
+
+def _change(where: Where, as_json: bool, propose: Path | None, **said: Any) -> int:
+    from wherefrom.cli.opening import reading, writing
+    from wherefrom.keys.changes import KeyWish, change_of, draft
+
+    wish = KeyWish(**said)
+    if propose is not None:
+        with reading(where) as place:
+            change = change_of(
+                wish,
+                find=lambda hint: place.key(hint).key,
+                now=_now(),
+                keyring=place.keys().keyring,
+            )
+        return _write_draft(propose, draft(change), as_json)
+    with writing(where, create=wish.action == "trust") as place:
+        changed = place.change_key(wish)
+    found = None
+    if _is_revoked(changed):
+        assert changed.key is not None
+        with reading(where) as asked:
+            found = asked.lost(changed.key.id)
+    return _tell(changed, found, as_json)
+
+
+def _is_revoked(changed: KeyChanged) -> bool:
+    return changed.key is not None and changed.key.state == "revoked"
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    from wherefrom.formats import timestamps
+
+    return timestamps.to_text(datetime.now(UTC))
+
+
+def _write_draft(path: Path, written: bytes, as_json: bool) -> int:
+    _write_new(path, written + b"\n", mode=0o644)
+    if as_json:
+        write_json({"proposed": str(path)})
+    else:
+        click.echo(
+            f"Written to {path}. Each who must agree: wherefrom keys approve {path} --key KEY"
+        )
+    return YES
+
+
+def _replace(path: Path, written: bytes) -> None:
+    import os
+
+    new = path.with_name(path.name + ".new")
+    try:
+        new.write_bytes(written + b"\n")
+        os.replace(new, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _in_words(change: KeyChange | Administrators) -> str:
+    from wherefrom.formats.own import KeyChange
+
+    if isinstance(change, KeyChange):
+        return f"{_does(change)} {change.key}"
+    return f"a change of keys needs {change.threshold} of {' '.join(change.keys)}"
+
+
+def _tell(
+    changed: KeyChanged,
+    lost: Lost | None,
+    as_json: bool,
+    change: KeyChange | Administrators | None = None,
+) -> int:
+    if as_json:
+        import msgspec
+
+        write_json(msgspec.to_builtins(changed) | ({"lost": lost} if lost else {}))
         return YES
     known = changed.key
+    if known is None:
+        assert change is not None
+        click.echo(f"Recorded in entry {changed.entry}: {_in_words(change)}")
+        return YES
     named = f" ({', '.join(known.names)})" if known.names else ""
-    click.echo(f"{known.id}{named} is {known.state}, by entry {known.entry}")
+    click.echo(f"{known.id}{named} is {known.state}, by entry {changed.entry}")
     if changed.judged_again:
         again = count(changed.judged_again, "earlier record")
-        click.echo(f"{again} signed by it: judged again, and signed now")
+        click.echo(f"{again} judged again at the time the log took it")
+    if lost is not None and lost.subjects:
+        _tell_lost(lost)
     return YES
+
+
+def _tell_lost(lost: Lost) -> None:
+    if not lost.subjects:
+        click.echo("Nothing that it vouched for was taken back.")
+        return
+    running = sum(1 for s in lost.subjects if s.runs)
+    click.echo(
+        f"{count(len(lost.subjects), 'thing')} it no longer vouches for; {running} of them run:"
+    )
+    rows = [("entry", "thing", "name", "trust now", "runs in")]
+    rows += [
+        (f"#{s.entry}", s.id, s.name or "", s.trust, ", ".join(s.runs[:2]))
+        for s in lost.subjects[:_SHOWN_MAX]
+    ]
+    click.echo(table(rows))
+    if len(lost.subjects) > _SHOWN_MAX or lost.truncated:
+        click.echo("All of them: wherefrom keys lost KEY --json")

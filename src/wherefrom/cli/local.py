@@ -18,17 +18,19 @@ from typing import Final
 
 from wherefrom.app import DataFolder, fold_views, known_keys, open_desk, open_log, open_recorder
 from wherefrom.cli.failures import warn
-from wherefrom.cli.places import KeyChanged, LogAt
+from wherefrom.cli.places import LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.collect.principals import local
 from wherefrom.errors import StorageError, Unavailable
-from wherefrom.keys.keyring import KnownKey
-from wherefrom.keys.public import PublicKey
+from wherefrom.formats import strict_json
+from wherefrom.keys.changes import KeyWish
+from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.reader import LogReader
-from wherefrom.log.recorder import Outcome, Recorder
+from wherefrom.log.recorder import KeyChanged, Outcome, Recorder
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
+from wherefrom.query.lost import Lost
 from wherefrom.verify.evidence_file import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -113,8 +115,14 @@ class LocalReading:
     def status(self) -> LogStatus:
         return self._desk.status()
 
-    def keys(self) -> Sequence[KnownKey]:
-        return known_keys(self._folder, self._log).list()
+    def keys(self) -> Keys:
+        return known_keys(self._folder, self._log).told()
+
+    def key(self, hint: str) -> KeyHistory:
+        return known_keys(self._folder, self._log).history(hint)
+
+    def lost(self, id: str) -> Lost:
+        return self._desk.lost(id)
 
 
 class LocalWriting:
@@ -127,22 +135,11 @@ class LocalWriting:
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]:
         return self._recorder.record(contents, principal=self._principal)
 
-    def change_key(
-        self,
-        *,
-        action: str,
-        pem: bytes | None,
-        key: str | None,
-        names: tuple[str, ...],
-        reason: str,
-    ) -> KeyChanged:
-        keyring = self._recorder.decisions.keyring
-        if pem is not None:
-            public = PublicKey.from_pem(pem)
-        else:
-            public = keyring.public_key(keyring.get(key or "").id)
-        changed = self._recorder.change_key(public, action=action, names=names, reason=reason)
-        return KeyChanged(*changed)
+    def change_key(self, wish: KeyWish) -> KeyChanged:
+        return self._recorder.wish(wish)
+
+    def apply_key_change(self, envelope: bytes) -> KeyChanged:
+        return self._recorder.apply(strict_json.as_object(strict_json.decode(envelope), where=""))
 
     def erase(self, index: int, *, reason: str) -> int:
         return self._recorder.erase(index, reason=reason, principal=self._principal)

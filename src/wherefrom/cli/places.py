@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from wherefrom.keys.keyring import KnownKey
-    from wherefrom.log.recorder import Outcome
+    from wherefrom.keys.changes import KeyWish
+    from wherefrom.keys.keyring import KeyHistory, Keys
+    from wherefrom.log.recorder import KeyChanged, Outcome
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TraceOptions
+    from wherefrom.query.lost import Lost
     from wherefrom.verify.evidence_file import Report
 
 
@@ -22,13 +24,6 @@ class LogAt(NamedTuple):
 
     size: int
     root: str
-
-
-class KeyChanged(NamedTuple):
-    """A key's new state, and how many entries were judged again for it."""
-
-    key: KnownKey
-    judged_again: int
 
 
 class Reading(Protocol):
@@ -48,7 +43,11 @@ class Reading(Protocol):
 
     def status(self) -> LogStatus: ...
 
-    def keys(self) -> Sequence[KnownKey]: ...
+    def keys(self) -> Keys: ...
+
+    def key(self, hint: str) -> KeyHistory: ...
+
+    def lost(self, id: str) -> Lost: ...
 
 
 class Writing(Protocol):
@@ -60,15 +59,9 @@ class Writing(Protocol):
 
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]: ...
 
-    def change_key(
-        self,
-        *,
-        action: str,
-        pem: bytes | None,
-        key: str | None,
-        names: tuple[str, ...],
-        reason: str,
-    ) -> KeyChanged: ...
+    def change_key(self, wish: KeyWish) -> KeyChanged: ...
+
+    def apply_key_change(self, envelope: bytes) -> KeyChanged: ...
 
     def erase(self, index: int, *, reason: str) -> int: ...
 

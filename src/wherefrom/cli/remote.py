@@ -18,15 +18,17 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from wherefrom.cli.places import KeyChanged, LogAt
+from wherefrom.cli.places import LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
-from wherefrom.formats import checkpoint, note, recognise
-from wherefrom.keys.keyring import KnownKey
-from wherefrom.log.recorder import Outcome, refused
+from wherefrom.formats import checkpoint, note, recognise, strict_json
+from wherefrom.keys.changes import KeyWish
+from wherefrom.keys.keyring import KeyHistory, Keys
+from wherefrom.log.recorder import KeyChanged, Outcome, refused
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TraceOptions
+from wherefrom.query.lost import Lost
 from wherefrom.verify.evidence_file import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -88,8 +90,14 @@ class Remote:
     def status(self) -> LogStatus:
         return _read(self._get("/v1/log"), LogStatus)
 
-    def keys(self) -> Sequence[KnownKey]:
-        return msgspec.convert(_json(self._get("/v1/keys"))["keys"], list[KnownKey])
+    def keys(self) -> Keys:
+        return _read(self._get("/v1/keys"), Keys)
+
+    def key(self, hint: str) -> KeyHistory:
+        return _read(self._get(f"/v1/keys/{quote(hint, safe='')}"), KeyHistory)
+
+    def lost(self, id: str) -> Lost:
+        return _read(self._get(f"/v1/keys/{quote(id, safe='')}/lost"), Lost)
 
     def _ask(self, kind: type[T], verb: str, text: str, query: dict[str, Any]) -> T:
         return _read(self._get(f"/v1/{verb}/{quote(text, safe='')}", query), kind)
@@ -127,20 +135,16 @@ class Remote:
         self._position = LogAt(said["log"]["size"], said["log"]["root"])
         return items
 
-    def change_key(
-        self,
-        *,
-        action: str,
-        pem: bytes | None,
-        key: str | None,
-        names: tuple[str, ...],
-        reason: str,
-    ) -> KeyChanged:
-        wanted: dict[str, Any] = {"action": action, "names": names, "reason": reason}
-        wanted |= {"pem": pem.decode("utf-8", "replace")} if pem is not None else {"key": key}
+    def change_key(self, wish: KeyWish) -> KeyChanged:
+        return self._changed(msgspec.to_builtins(wish))
+
+    def apply_key_change(self, envelope: bytes) -> KeyChanged:
+        document = strict_json.as_object(strict_json.decode(envelope), where="")
+        return self._changed({"envelope": document})
+
+    def _changed(self, wanted: dict[str, Any]) -> KeyChanged:
         answer = self._checked(self._request("POST", "/v1/keys", json=wanted))
-        said = _json(answer)
-        return KeyChanged(msgspec.convert(said["key"], KnownKey), said["judged_again"])
+        return _read(answer, KeyChanged)
 
     def erase(self, index: int, *, reason: str) -> int:
         answer = self._request("POST", f"/v1/records/{index}/erase", json={"reason": reason})

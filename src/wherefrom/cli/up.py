@@ -44,6 +44,10 @@ _FILE = click.Path(path_type=Path)
     type=click.FloatRange(0.01, 600), help="How long the quorum of its witnesses is waited for.",
 )  # fmt: skip
 @click.option("--fail-open", is_flag=True, help="Then publish a checkpoint without the quorum.")
+@click.option(
+    "--audit-first", is_flag=True,
+    help="Read the whole log before the first answer, however large it is.",
+)  # fmt: skip
 @placed_locally
 def up(
     host: str,
@@ -57,6 +61,7 @@ def up(
     policy: Path | None,
     witness_deadline: float,
     fail_open: bool,
+    audit_first: bool,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -107,6 +112,8 @@ def up(
         fail_open=fail_open,
         witness_deadline_s=witness_deadline,
         extends=read_checkpoint(extends, folder) if extends is not None else None,
+        # What came from somewhere else is looked at as a whole before anything is said of it.
+        audit_first=audit_first or extends is not None,
         before=load_sample if sample else lambda folder: None,
         serving=serving,
     )

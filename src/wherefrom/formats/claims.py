@@ -24,11 +24,10 @@ from typing import Any, Final
 
 from wherefrom.errors import LimitPassed
 from wherefrom.formats import components as parts
-from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.facts import WITHIN_MAX, FactsBuilder
 
 STATUSES: Final = ("not_affected", "affected", "fixed", "under_investigation")
 ALIASES_MAX: Final = 64
-WITHIN_MAX: Final = 64
 TIES_MAX: Final = 1_000_000
 
 _CVE = re.compile(r"cve-[0-9]{4}-[0-9]{4,19}", re.IGNORECASE)

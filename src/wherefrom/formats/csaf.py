@@ -6,8 +6,9 @@
 
 The product tree is in ``csaf_products``. A vulnerability gives one claim for each status that it
 lists; a flag or remediation stands on the edge to the product that it holds for. A product id that
-nothing defines is left out and counted (``dangling_references``). Not read: notes, references,
-acknowledgments, threats, people.
+nothing defines is left out and counted (``dangling_references``). Inside an in-toto statement, a
+claim whose products are none of the subjects has the property ``outside_subjects``, as in
+``openvex``. Not read: notes, references, acknowledgments, threats, people.
 
 Sizes:  versions 2.0 and 2.1 · 100,000 products · 20,000 vulnerabilities
 Source: CSAF 2.0 (OASIS Standard, 2022) §3; CSAF 2.1 (drafts of 2025) §3
@@ -16,8 +17,8 @@ Source: CSAF 2.0 (OASIS Standard, 2022) §3; CSAF 2.1 (drafts of 2025) §3
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import claims, names
@@ -58,10 +59,31 @@ _NUMBERS = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.(0|[1-9][0-9]{0,17})\.(0|[1-9][
 _URL = re.compile(r"https?://\S")
 
 
+class Published(NamedTuple):
+    """When a document was released, and by whom."""
+
+    occurred: str | None
+    publisher: str
+
+
 def recognises(document: Mapping[str, Any]) -> bool:
     """Whether this means to be CSAF, whole or broken."""
     inner = document.get("document")
     return isinstance(inner, dict) and "csaf_version" in inner
+
+
+def media_type(document: Mapping[str, Any], where: str = "") -> str:
+    """The type with the version of the document. Raises Malformed, Unsupported."""
+    about = need_object(document, "document", where=where)
+    version = need_string(about, "csaf_version", where=_at(where, "document"))
+    if version not in VERSIONS:
+        raise Unsupported(
+            "a CSAF version that is not read",
+            where=_at(where, "document.csaf_version"),
+            expected=" or ".join(VERSIONS),
+            got=version,
+        )
+    return f"{MEDIA_TYPE}; version={version}"
 
 
 def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -74,48 +96,66 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     other than 2.0 and 2.1; LimitPassed.
     """
     builder = FactsBuilder(document=document_id)
-    about = need_object(document, "document")
-    version = need_string(about, "csaf_version", where="document")
-    if version not in VERSIONS:
-        raise Unsupported(
-            "a CSAF version that is not read",
-            where="document.csaf_version",
-            expected=" or ".join(VERSIONS),
-            got=version,
-        )
-    occurred, publisher = _describe(builder, about, document_id)
+    occurred, publisher = embed(builder, document, document_id=document_id)
+    return builder.build(
+        kind="attestation",
+        type=media_type(document),
+        occurred=occurred,
+        producers=(publisher,),
+    )
+
+
+def embed(
+    builder: FactsBuilder,
+    document: Mapping[str, Any],
+    *,
+    document_id: str,
+    subjects: Sequence[str] = (),
+    where: str = "",
+) -> Published:
+    """Add the document's nodes and edges to ``builder``, as ``facts`` does.
+
+    subjects  the things that a statement attests the document for; none when it stands alone
+    where     path of the document in the record, for messages
+    """
+    media_type(document, where)
+    about = need_object(document, "document", where=where)
+    published = _describe(builder, about, document_id, _at(where, "document"))
     products = Products(builder, document_id)
-    products.read(get_object(document, "product_tree"))
-    listed = get_array(document, "vulnerabilities")
+    products.read(
+        get_object(document, "product_tree", where=where), where=_at(where, "product_tree")
+    )
+    listed = get_array(document, "vulnerabilities", where=where)
     if len(listed) > VULNERABILITIES_MAX:
         raise LimitPassed(
             "an advisory lists too many vulnerabilities",
             expected=f"{VULNERABILITIES_MAX} at most",
             got=len(listed),
         )
+    vouched = builder.names_of(subjects)
     for at, value in enumerate(listed):
-        where = f"vulnerabilities[{at}]"
-        _Vulnerability(builder, document_id, products, where).read(as_object(value, where=where))
+        place = _at(where, f"vulnerabilities[{at}]")
+        vulnerability = _Vulnerability(builder, document_id, products, vouched, place)
+        vulnerability.read(as_object(value, where=place))
     if products.dangling:
         left_out = {"dangling_references": products.dangling}
         builder.node(document_id, "attestation", properties=left_out)
-    return builder.build(
-        kind="attestation",
-        type=f"{MEDIA_TYPE}; version={version}",
-        occurred=occurred,
-        producers=(publisher,),
-    )
+    return published
+
+
+def _at(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
 
 
 def _describe(
-    builder: FactsBuilder, about: Mapping[str, Any], document_id: str
-) -> tuple[str | None, str]:
+    builder: FactsBuilder, about: Mapping[str, Any], document_id: str, place: str
+) -> Published:
     """Add the document, its versions and its publisher; returns its time and its publisher."""
-    where = "document.tracking"
-    tracking = need_object(about, "tracking", where="document")
-    publisher = need_object(about, "publisher", where="document")
-    name = need_string(publisher, "name", where="document.publisher")
-    author = public_id(need_string(publisher, "namespace", where="document.publisher"))
+    where = f"{place}.tracking"
+    tracking = need_object(about, "tracking", where=place)
+    publisher = need_object(about, "publisher", where=place)
+    name = need_string(publisher, "name", where=f"{place}.publisher")
+    author = public_id(need_string(publisher, "namespace", where=f"{place}.publisher"))
     status = need_string(tracking, "status", where=where)
     if status not in _TRACKING:
         raise Malformed(
@@ -130,11 +170,11 @@ def _describe(
     builder.node(
         document_id,
         "attestation",
-        parts.shown(need_string(about, "title", where="document")),
+        parts.shown(need_string(about, "title", where=place)),
         {
             "format": "CSAF",
             "specVersion": about["csaf_version"],
-            "category": parts.shown(need_string(about, "category", where="document")),
+            "category": parts.shown(need_string(about, "category", where=place)),
             "tracking_id": parts.shown(need_string(tracking, "id", where=where)),
             "version": parts.shown(version),
             "status": status,
@@ -145,7 +185,8 @@ def _describe(
     this = builder.node(parts.bounded(f"{general}:{names.encode(version)}"), "resource")
     builder.edge(document_id, "alternate", this)
     builder.edge(this, "specializes", builder.node(parts.bounded(general), "resource"))
-    before = _version_before(version, need_array(tracking, "revision_history", where=where))
+    history = need_array(tracking, "revision_history", where=where)
+    before = _version_before(version, history, f"{where}.revision_history")
     if before is not None:
         earlier = builder.node(parts.bounded(f"{general}:{names.encode(before)}"), "resource")
         builder.edge(this, "revises", earlier)
@@ -158,15 +199,15 @@ def _describe(
     if tool:
         its = get_string(engine, "version", where=f"{where}.generator.engine")
         parts.add_tool(builder, document_id, tool, its)
-    return occurred, author
+    return Published(occurred, author)
 
 
-def _version_before(version: str, history: list[Any]) -> str | None:
+def _version_before(version: str, history: list[Any], place: str) -> str | None:
     """The greatest number in the history that is less than ``version``, both of one scheme."""
     found: list[tuple[tuple[int, ...], str]] = []
     own = _numbers(version)
     for at, value in enumerate(history):
-        where = f"document.tracking.revision_history[{at}]"
+        where = f"{place}[{at}]"
         number = need_string(as_object(value, where=where), "number", where=where)
         numbers = _numbers(number)
         if own is not None and numbers is not None and len(numbers) == len(own) and numbers < own:
@@ -183,11 +224,17 @@ class _Vulnerability:
     """One vulnerability of a document; lists of products may name groups of them."""
 
     def __init__(
-        self, builder: FactsBuilder, document_id: str, products: Products, where: str
+        self,
+        builder: FactsBuilder,
+        document_id: str,
+        products: Products,
+        vouched: set[str],
+        where: str,
     ) -> None:
         self.builder = builder
         self.document_id = document_id
         self.products = products
+        self.vouched = vouched
         self.where = where
 
     def read(self, said: Mapping[str, Any]) -> None:
@@ -208,12 +255,16 @@ class _Vulnerability:
                 status=status,
                 properties={"state": state, "severity": severity},
             )
+            outside = bool(self.vouched)
             for at, ref in enumerate(listed):
                 key = as_string(ref, where=f"{place}[{at}]")
                 if key in self.products.nodes:
+                    outside = outside and self.vouched.isdisjoint(self.products.called(key))
                     self._tie(claim, key, state, per_product.get(key, {}))
                 else:
                     self.products.dangling += 1
+            if outside:
+                self.builder.node(claim, "claim", properties={"outside_subjects": True})
 
     def _tie(self, claim: str, ref: str, state: str, holds: Mapping[str, list[str]]) -> None:
         product = self.products.nodes[ref]

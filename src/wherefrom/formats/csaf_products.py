@@ -48,6 +48,7 @@ class Products:
     """The products of one document.
 
     nodes     product id → node
+    names     node → what names it in any document: purls, digests of its files
     inside    product id → the (component, platform) pairs that it was combined of
     dangling  how many references led nowhere
     """
@@ -56,14 +57,14 @@ class Products:
         self.builder = builder
         self.document_id = document_id
         self.nodes: dict[str, str] = {}
+        self.names: dict[str, set[str]] = {}
         self.inside: dict[str, list[tuple[str, str]]] = {}
         self.groups: dict[str, list[str]] = {}
         self.dangling = 0
         self.budget = claims.Budget()
 
-    def read(self, tree: Mapping[str, Any]) -> None:
-        """Read a whole product tree. Raises Malformed, LimitPassed."""
-        where = "product_tree"
+    def read(self, tree: Mapping[str, Any], *, where: str = "product_tree") -> None:
+        """Read a whole product tree, which stands at ``where``. Raises Malformed, LimitPassed."""
         self._branches(tree, where, version=None)
         for at, value in enumerate(get_array(tree, "full_product_names", where=where)):
             self._product(value, f"{where}.full_product_names[{at}]", version=None)
@@ -78,6 +79,11 @@ class Products:
             self.groups[need_string(group, "group_id", where=place)] = [
                 as_string(ref, where=f"{place}.product_ids[{n}]") for n, ref in enumerate(members)
             ]
+
+    def called(self, ref: str) -> set[str]:
+        """All that names the product ``ref``, or the component and platform it combines."""
+        nodes = {self.nodes[ref]}.union(*self.inside.get(ref, ()))
+        return nodes.union(*(self.names[node] for node in nodes))
 
     def listed(self, item: Mapping[str, Any], where: str) -> dict[str, None]:
         """The product ids that ``item`` lists, alone and by group; unknown groups are counted."""
@@ -118,7 +124,10 @@ class Products:
         parts.check_count(len(self.nodes) + 1)
         helper = get_object(product, "product_identification_helper", where=where)
         where = f"{where}.product_identification_helper"
-        purls = [as_string(p, where=f"{where}.purls") for p in get_array(helper, "purls")]
+        purls = [
+            as_string(purl, where=f"{where}.purls[{at}]")
+            for at, purl in enumerate(get_array(helper, "purls", where=where))
+        ]
         purl = get_string(helper, "purl", where=where)
         part = parts.Part(
             scoped=f"{self.document_id}#{ref}",
@@ -130,7 +139,8 @@ class Products:
         node = self.nodes[ref] = parts.add(self.builder, part)
         if node == part.scoped:
             self.builder.node(node, "component", properties={"identity": "asserted"})
-        self._files(helper, where, node)
+        names = self.names.setdefault(node, set())
+        names |= parts.identities(part) | self._files(helper, where, node)
         for at, url in enumerate(get_array(helper, "sbom_urls", where=where)):
             text = public_id(as_string(url, where=f"{where}.sbom_urls[{at}]"))
             if text:
@@ -138,7 +148,9 @@ class Products:
                 self.builder.edge(sbom, "describes", node)
         return ref
 
-    def _files(self, helper: Mapping[str, Any], where: str, node: str) -> None:
+    def _files(self, helper: Mapping[str, Any], where: str, node: str) -> set[str]:
+        """Add the files of a product; returns their digests."""
+        found: set[str] = set()
         for at, value in enumerate(get_array(helper, "hashes", where=where)):
             place = f"{where}.hashes[{at}]"
             file = as_object(value, where=place)
@@ -152,6 +164,8 @@ class Products:
             part = parts.Part(scoped=f"{self.document_id}#/{place}", name=name, hashes=hashes)
             if parts.has_identity(part):
                 self.builder.edge(node, "contains", parts.add(self.builder, part))
+                found |= parts.identities(part)
+        return found
 
     def _relationship(self, value: object, where: str) -> None:
         said = as_object(value, where=where)

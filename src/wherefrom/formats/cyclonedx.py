@@ -134,6 +134,7 @@ class _Reader:
         self.refs: dict[str, str] = {}
         self.said: dict[str, tuple[str, str | None, str | None]] = {}
         self.own: str | None = None
+        self.vouched: set[str] = set()
         self.count = 0
         self.dangling = 0
 
@@ -158,6 +159,7 @@ class _Reader:
             link = self.builder.node(bom_link, "resource")
             self.builder.edge(self.document_id, "alternate", link)
         root = self._subject(main, subject, bom_link) or self.document_id
+        self.vouched = self.builder.names_of((subject,)) if subject else set()
         for at, component in enumerate(get_array(self.document, "components")):
             self._component(component, f"components[{at}]", whole=root)
         for at, service in enumerate(get_array(self.document, "services")):
@@ -319,7 +321,9 @@ class _Reader:
 
     def _affected(self, claim: str, vulnerability: dict[str, Any], where: str, root: str) -> None:
         """Tie the claim to what it affects; a part is meant within what the document describes."""
-        for at, value in enumerate(get_array(vulnerability, "affects", where=where)):
+        outside = 0  # how many of other documents' things, when a statement vouches for one
+        listed = get_array(vulnerability, "affects", where=where)
+        for at, value in enumerate(listed):
             place = f"{where}.affects[{at}]"
             affects = as_object(value, where=place)
             ref = need_string(affects, "ref", where=place)
@@ -330,11 +334,14 @@ class _Reader:
                 continue
             versions = _versions(affects, place)
             said = {"versions": versions} if versions else {}
+            outside += ref not in self.refs and node not in self.vouched
             if node == root or root == self.document_id or ref not in self.refs:
                 self.builder.edge(claim, "describes", node, {"as": "product", **said})
             else:
                 self.builder.edge(claim, "describes", root, {"as": "product"})
                 claims.add_subcomponent(self.builder, claim, node, within=(root,), **said)
+        if self.vouched and listed and outside == len(listed):
+            self.builder.node(claim, "claim", properties={"outside_subjects": True})
 
     def _compositions(self) -> None:
         """How complete the lists of parts and of dependencies are, as the document says."""

@@ -18,7 +18,8 @@ Source: W3C PROV-DM §2; the relation table stands in INTERFACES, docs/formats/r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -26,9 +27,10 @@ import msgspec
 ID_BYTES_MAX: Final = 2048
 NAME_BYTES_MAX: Final = 1024
 PACKED_BYTES_MAX: Final = 64 * 1024
+WITHIN_MAX: Final = 64
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 3
+FACTS_VERSION: Final = 4
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -200,6 +202,54 @@ class FactsBuilder:
             self._edges.setdefault(
                 (source, relation, target), Edge(source, relation, target, properties or None)
             )
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Keep all that is added inside, or, when an error leaves it, nothing."""
+        before = (self._nodes.copy(), self._edges.copy(), self._tags.copy())
+        try:
+            yield
+        except BaseException:
+            self._nodes, self._edges, self._tags = before
+            raise
+
+    def described(self) -> set[str]:
+        """What the record itself was said to describe."""
+        return {
+            target
+            for source, relation, target in self._edges
+            if source == self.document and relation == "describes"
+        }
+
+    def also(self, node: str, others: Iterable[str], *, edges_max: int) -> bool:
+        """Say of ``others`` what was said of ``node``: its parts, what it needs, claims about it.
+
+        One of ``others`` that is itself a part of something stays what it is. Returns False, and
+        says nothing, when that would be more than ``edges_max`` edges.
+        """
+        whole = ("contains", "depends_on")
+        parts = {edge.target for edge in self._edges.values() if edge.relation in whole}
+        more = [other for other in others if other not in parts and other != node]
+        of_node = [
+            edge
+            for edge in self._edges.values()
+            if (edge.source == node and edge.relation in whole)
+            or (edge.target == node and edge.relation == "describes")
+        ]
+        if len(of_node) * len(more) > edges_max:
+            return False
+        for ends, edge in self._edges.items():
+            if edge.properties and edge.properties.get("within") == [node]:
+                within = {"within": [node, *more][:WITHIN_MAX]}
+                self._edges[ends] = msgspec.structs.replace(
+                    edge, properties={**edge.properties, **within}
+                )
+        for edge in of_node:
+            for other in more:
+                source, target = edge.source, edge.target
+                source, target = (other, target) if source == node else (source, other)
+                self.edge(source, edge.relation, target, edge.properties)
+        return True
 
     def names_of(self, nodes: Iterable[str]) -> set[str]:
         """``nodes``, and what one ``alternate`` edge said so far ties to them."""

@@ -55,13 +55,24 @@ def facts(content: bytes, *, document_id: str) -> Facts:
     Raises Malformed for what is no XML, declares a document type, has another root or a count
     that is no number; LimitPassed.
     """
+    builder = FactsBuilder(document=document_id)
+    occurred = embed(builder, content, document_id=document_id)
+    return builder.build(kind="observation", type=MEDIA_TYPE, occurred=occurred)
+
+
+def embed(
+    builder: FactsBuilder, content: bytes, *, document_id: str, kind: str = "report"
+) -> str | None:
+    """Add what the report says to ``builder``, as ``facts`` does; returns when it was made.
+
+    kind  of the document's node: ``attestation`` inside a statement
+    """
     report = _Report()
     xml_strict.walk(content, start=report.start, end=report.end)
-    builder = FactsBuilder(document=document_id)
     occurred, unread = parts.occurred(report.timestamp)
     builder.node(
         document_id,
-        "report",
+        kind,
         parts.shown(report.name),
         {
             "format": "JUnit",
@@ -77,7 +88,7 @@ def facts(content: bytes, *, document_id: str) -> Facts:
     )
     for commit in dict.fromkeys(report.commits):
         builder.edge(document_id, "describes", builder.node(commit, "commit"))
-    return builder.build(kind="observation", type=MEDIA_TYPE, occurred=occurred)
+    return occurred
 
 
 class _Report:

@@ -38,7 +38,7 @@ from wherefrom.formats.strict_json import (
 )
 
 MEDIA_TYPE: Final = "application/vnd.openvex+json"
-PREDICATE_TYPES: Final = ("https://openvex.dev/ns", "text/vex")
+PREDICATE_TYPE: Final = "https://openvex.dev/ns"
 STATEMENTS_MAX: Final = 20_000
 JUSTIFICATIONS: Final = (
     "component_not_present",

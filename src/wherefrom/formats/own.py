@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats import timestamps
 from wherefrom.formats.entry import LEVELS, Trust
 
 PREFIX: Final = "application/vnd.wherefrom."
@@ -37,14 +38,24 @@ class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     format: int = 1
 
 
-class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class KeyChange(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """A key becomes trusted, retired (its past stays valid) or revoked.
 
-    action  ``trust``, ``retire`` or ``revoke``
-    key     ``k:`` + 32 hex of SHA-256(SPKI DER)
-    spki    base64 SubjectPublicKeyInfo (DER)
-    names   other spellings that envelopes use as ``keyid`` for it
-    since   from when it holds, as the entry's times are written, or None for now
+    action   ``trust``, ``retire`` or ``revoke``
+    key      ``k:`` + 32 hex of SHA-256(SPKI DER)
+    spki     base64 SubjectPublicKeyInfo (DER)
+    names    other spellings that envelopes use as ``keyid`` for it
+    since    when this was said, as the entry's times are written; a retired key stops counting then
+    keyring  what the keyring was when others signed this (``Keyring.digest``), or empty
+
+    Of a key that is trusted: ``valid_from`` and ``valid_to`` (the first moment it no longer
+    counts), ``owner``, ``kinds`` (entry kinds or types it may sign; none: every one), ``scopes``
+    (patterns with ``*`` that every subject must match) and ``replaces``, the key before it.
+
+    Of one that is revoked: ``compromised_since``, from when it may have been in other hands; None
+    if nothing it ever signed is believed.
     """
 
     action: str
@@ -53,18 +64,49 @@ class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     names: tuple[str, ...] = ()
     since: str | None = None
     reason: str = ""
+    valid_from: str | None = None
+    valid_to: str | None = None
+    owner: str = ""
+    kinds: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    replaces: str | None = None
+    compromised_since: str | None = None
+    keyring: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Administrators(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From here on a key changes only if ``threshold`` of ``keys`` sign the change.
+
+    keys     ids of keys that are trusted now
+    since    when this was said
+    keyring  as in ``KeyChange``
+    """
+
+    keys: tuple[str, ...]
+    threshold: int
+    since: str | None = None
+    reason: str = ""
+    keyring: str = ""
+
+
+class Verdict(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """A later judgement of an entry; the latest below N is the effective trust at size N.
 
-    ``at`` is when, so that the same judgement made again is a record of its own.
+    content   the salted commitment that the entry makes, so that a verdict stands by itself
+    at        when, so that the same judgement made again is a record of its own
+    verifier  who judged, such as ``wherefrom/0.3.0``
+    keyring   under which keys: ``Keyring.digest``
     """
 
     entry: int
     trust: Trust
     reason: str
     at: str = ""
+    content: str = ""
+    verifier: str = ""
+    keyring: str = ""
 
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,12 +134,13 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     counts: dict[str, int]
 
 
-Decision = Genesis | KeyChange | Verdict | Tombstone | Gap | Refusals
+Decision = Genesis | KeyChange | Administrators | Verdict | Tombstone | Gap | Refusals
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
     Genesis: (PREFIX + "genesis.v1+json", "genesis"),
     KeyChange: (PREFIX + "key.v1+json", "key"),
+    Administrators: (PREFIX + "administrators.v1+json", "key"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
     Gap: (PREFIX + "gap.v1+json", "gap"),
@@ -154,7 +197,38 @@ def _check(decision: Decision) -> None:
     reason = getattr(decision, "reason", "")
     if len(reason.encode("utf-8", "surrogatepass")) > REASON_BYTES_MAX:
         raise LimitPassed("a reason is too long", expected=f"{REASON_BYTES_MAX} bytes at most")
-    if isinstance(decision, KeyChange) and decision.action not in KEY_ACTIONS:
-        raise Malformed("not a key action", expected=" ".join(KEY_ACTIONS), got=decision.action)
+    if isinstance(decision, KeyChange):
+        _check_key_change(decision)
+    if isinstance(decision, Administrators) and not (
+        1 <= decision.threshold <= len(set(decision.keys)) == len(decision.keys)
+    ):
+        raise Malformed(
+            "not a number of administrators that can agree",
+            where="threshold",
+            expected=f"1 to {len(set(decision.keys))}, and no key twice",
+            got=decision.threshold,
+        )
     if isinstance(decision, Verdict) and decision.trust.level not in LEVELS:
         raise Malformed("not a level", expected=" ".join(LEVELS), got=decision.trust.level)
+
+
+def _check_key_change(change: KeyChange) -> None:
+    if change.action not in KEY_ACTIONS:
+        raise Malformed("not a key action", expected=" ".join(KEY_ACTIONS), got=change.action)
+    for name in ("valid_from", "valid_to", "compromised_since"):
+        time = getattr(change, name)
+        # Times are compared as text, so they have one spelling.
+        if time is not None and timestamps.canonical(time, where=name) != time:
+            raise Malformed(
+                "not the spelling of a time that records keep",
+                where=name,
+                expected=timestamps.canonical(time, where=name),
+                got=time,
+            )
+    if change.valid_from and change.valid_to and change.valid_from >= change.valid_to:
+        raise Malformed(
+            "a key that is never valid",
+            where="valid_to",
+            expected=f"a time after valid_from, {change.valid_from}",
+            got=change.valid_to,
+        )

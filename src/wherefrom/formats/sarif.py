@@ -52,12 +52,19 @@ def recognises(document: Mapping[str, Any]) -> bool:
 
 def media_type(document: Mapping[str, Any]) -> str:
     """The type with the version of the document. Raises Malformed, Unsupported."""
-    version = need_string(document, "version")
+    return f"{MEDIA_TYPE}; version={_check_version(document)}"
+
+
+def _check_version(document: Mapping[str, Any], where: str = "") -> str:
+    version = need_string(document, "version", where=where)
     if version != VERSION:
         raise Unsupported(
-            "a SARIF version that is not read", where="version", expected=VERSION, got=version
+            "a SARIF version that is not read",
+            where=f"{where}.version" if where else "version",
+            expected=VERSION,
+            got=version,
         )
-    return f"{MEDIA_TYPE}; version={version}"
+    return version
 
 
 def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -87,7 +94,7 @@ def embed(
     kind   of the document's node: ``attestation`` inside a statement
     where  path of the report in the record, for messages
     """
-    media_type(document)
+    _check_version(document, where)
     runs = need_array(document, "runs", where=where)
     if len(runs) > RUNS_MAX:
         raise LimitPassed(
@@ -164,15 +171,15 @@ class _Run:
         return levels
 
     def _results(self, driver: Mapping[str, Any]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-        usual, ids = _usual_levels(driver, f"{self.where}.tool.driver")
+        rules_of = _Rules(driver, self.run["tool"], f"{self.where}.tool")
         levels: Counter[str] = Counter()
         rules: Counter[tuple[str, str]] = Counter()
         for at, value in enumerate(get_array(self.run, "results", where=self.where)):
             where = f"{self.where}.results[{at}]"
             result = as_object(value, where=where)
-            rule = _rule_of(result, ids, where)
-            level = _level(result, usual.get(rule, "warning"), where)
-            if result.get("suppressions"):
+            rule, usual = rules_of.rule_of(result, where)
+            level = _level(result, usual, where)
+            if _is_suppressed(result, where):
                 levels["suppressed"] += 1
             elif result.get("baselineState") == "absent":
                 levels["absent"] += 1
@@ -234,28 +241,66 @@ class _Run:
                 self.builder.edge(self.document_id, "describes", node)
 
 
-def _usual_levels(driver: Mapping[str, Any], where: str) -> tuple[dict[str, str], list[str]]:
-    """The level that each rule has when a result gives none, and the rules' ids in order."""
-    usual: dict[str, str] = {}
-    ids: list[str] = []
-    for at, value in enumerate(get_array(driver, "rules", where=where)):
-        place = f"{where}.rules[{at}]"
-        rule = as_object(value, where=place)
-        id_ = need_string(rule, "id", where=place)
-        ids.append(id_)
-        level = get_object(rule, "defaultConfiguration", where=place).get("level")
-        if level in LEVELS:
-            usual[id_] = level
-    return usual, ids
+class _Rules:
+    """The rules of a tool: of its driver, and of the extensions that it ran (CodeQL's packs)."""
+
+    def __init__(self, driver: Mapping[str, Any], tool: Mapping[str, Any], where: str) -> None:
+        listed = [(driver, f"{where}.driver")]
+        for at, value in enumerate(get_array(tool, "extensions", where=where)):
+            place = f"{where}.extensions[{at}]"
+            listed.append((as_object(value, where=place), place))
+        # The ids in order, the driver's first; and the level of each id that gives one.
+        self.ids: list[list[str]] = []
+        self.levels: list[dict[str, str]] = []
+        for component, place in listed:
+            self._read(component, place)
+
+    def _read(self, component: Mapping[str, Any], where: str) -> None:
+        ids: list[str] = []
+        levels: dict[str, str] = {}
+        for at, value in enumerate(get_array(component, "rules", where=where)):
+            place = f"{where}.rules[{at}]"
+            rule = as_object(value, where=place)
+            ids.append(need_string(rule, "id", where=place))
+            level = get_object(rule, "defaultConfiguration", where=place).get("level")
+            if level in LEVELS:
+                levels[ids[-1]] = level
+        self.ids.append(ids)
+        self.levels.append(levels)
+
+    def rule_of(self, result: Mapping[str, Any], where: str) -> tuple[str, str]:
+        """The rule of a result, and the level it has when the result gives none."""
+        said = get_object(result, "rule", where=where)
+        extension = _index(
+            get_object(said, "toolComponent", where=f"{where}.rule").get("index"),
+            len(self.ids) - 1,
+        )
+        of = 0 if extension is None else extension + 1
+        index = _index(result.get("ruleIndex", said.get("index")), len(self.ids[of]))
+        listed = None if index is None else self.ids[of][index]
+        rule = get_string(result, "ruleId", where=where) or get_string(said, "id", where=where)
+        # CA1000/1 is the first of the things that the rule CA1000 looks for.
+        for name in (listed, rule, (rule or "").rpartition("/")[0]):
+            if name and name in self.levels[of]:
+                return rule or name, self.levels[of][name]
+        return rule or listed or "no rule", "warning"
 
 
-def _rule_of(result: Mapping[str, Any], ids: list[str], where: str) -> str:
-    said = get_object(result, "rule", where=where)
-    rule = get_string(result, "ruleId", where=where) or get_string(said, "id", where=where)
-    index = result.get("ruleIndex", said.get("index"))
-    if rule is None and isinstance(index, int) and 0 <= index < len(ids):
-        rule = ids[index]
-    return rule or "no rule"
+def _index(value: object, size: int) -> int | None:
+    """``value`` if it is a place in a list of ``size``; -1 and anything else is none."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < size:
+        return value
+    return None
+
+
+def _is_suppressed(result: Mapping[str, Any], where: str) -> bool:
+    """Whether somebody set it aside; a suppression under review, or rejected, does not."""
+    listed = get_array(result, "suppressions", where=where)
+    states = [
+        get_string(as_object(item, where=f"{where}.suppressions[{at}]"), "status", where=where)
+        for at, item in enumerate(listed)
+    ]
+    return bool(states) and not {"underReview", "rejected"} & set(states)
 
 
 def _level(result: Mapping[str, Any], usual: str, where: str) -> str:

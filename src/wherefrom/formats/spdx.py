@@ -386,6 +386,7 @@ def _external(package: dict[str, Any], where: str) -> tuple[list[str], str | Non
         reference = as_object(value, where=f"{where}.externalRefs[{at}]")
         kind = get_string(reference, "referenceType", where=f"{where}.externalRefs[{at}]")
         locator = get_string(reference, "referenceLocator", where=f"{where}.externalRefs[{at}]")
+        kind = (kind or "").rpartition("/")[2]  # or http://spdx.org/rdf/references/purl
         if kind == "purl" and locator and locator not in purls:
             purls.append(locator)
         elif kind in ("cpe23Type", "cpe22Type") and locator and cpe is None:

@@ -1,8 +1,9 @@
 """in-toto statements: which things are spoken of, and under which ids they are known.
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
-named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``, ``witness``
-or, for an embedded SBOM, in ``spdx`` and ``cyclonedx``. The envelope around it is ``dsse``.
+named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
+``witness``, ``test_result``, ``vulns`` or, where it is a document of another format, in
+``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -19,15 +20,12 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
-    cyclonedx,
+    embedded,
     in_toto_steps,
-    openvex,
-    sarif,
     slsa,
-    spdx,
-    spdx3,
     strict_json,
     test_result,
+    vulns,
     witness,
 )
 from wherefrom.formats.descriptors import resource
@@ -37,7 +35,7 @@ from wherefrom.formats.facts import Facts, FactsBuilder
 
 STATEMENT_TYPES: Final = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 
-_SBOM_TYPES: Final = ("https://spdx.dev/Document", "https://cyclonedx.org/bom")
+_SPDX: Final = "https://spdx.dev/Document"
 
 
 class Told(NamedTuple):
@@ -104,7 +102,7 @@ def describe(
         )
     predicate_type = strict_json.need_string(statement, "predicateType", where=where)
     check_type(predicate_type, where=_at(where, "predicateType"))
-    predicate = strict_json.get_object(statement, "predicate", where=where)
+    predicate = _predicate_of(statement, predicate_type, where)
     builder.node(
         document_id,
         "attestation",
@@ -153,6 +151,17 @@ def _check_digest(subject: Mapping[str, Any], *, where: str) -> None:
             )
 
 
+def _predicate_of(
+    statement: Mapping[str, Any], predicate_type: str, where: str
+) -> Mapping[str, Any]:
+    """The predicate. ``cosign attest --type spdx`` writes the file's text for an object; that is
+    wrapped as its other texts are."""
+    text = statement.get("predicate")
+    if isinstance(text, str) and predicate_type.startswith(_SPDX):
+        return {embedded.WRAPPED: text}
+    return strict_json.get_object(statement, "predicate", where=where)
+
+
 def _predicate(
     builder: FactsBuilder,
     predicate: Mapping[str, Any],
@@ -193,35 +202,21 @@ def _predicate(
             activity=f"activity:{statement_id}",
             where=where,
         )
-    if predicate_type.startswith(_SBOM_TYPES):
-        _embedded_sbom(builder, predicate, document_id=document_id, subject=subjects[0])
-    elif predicate_type.startswith(openvex.PREDICATE_TYPES) and "statements" in predicate:
-        openvex.embed(builder, predicate, document_id=document_id, subjects=subjects, where=where)
-        return slsa.Dated(openvex.occurred(predicate), None)
-    elif test_result.is_test_result(predicate_type):
+    if test_result.is_test_result(predicate_type):
         test_result.add(builder, predicate, document_id=document_id, where=where)
-    elif sarif.recognises(predicate):
-        time = sarif.embed(
-            builder, predicate, document_id=document_id, kind="attestation", where=where
+        return slsa.Dated(None, None)
+    if vulns.is_scan(predicate_type):
+        return vulns.add(
+            builder, predicate, document_id=document_id, subjects=subjects, where=where
         )
-        return slsa.Dated(time, None)
-    return slsa.Dated(None, None)
-
-
-def _embedded_sbom(
-    builder: FactsBuilder, predicate: Mapping[str, Any], *, document_id: str, subject: str
-) -> None:
-    """Read an SBOM that is attested for ``subject``; one of an unread version, or in a form of
-    its producer's own, leaves the attestation as it is. Raises Malformed for a broken one."""
-    try:
-        if "bomFormat" in predicate:
-            cyclonedx.embed(builder, predicate, document_id=document_id, subject=subject)
-        elif spdx3.recognises(predicate):
-            spdx3.embed(builder, predicate, document_id=document_id, subject=subject)
-        elif "spdxVersion" in predicate:
-            spdx.embed(builder, predicate, document_id=document_id, subject=subject)
-    except Unsupported as error:
-        builder.node(document_id, "attestation", properties={"predicate_unread": str(error)[:200]})
+    return embedded.embed(
+        builder,
+        predicate,
+        predicate_type=predicate_type,
+        document_id=document_id,
+        subjects=subjects,
+        where=where,
+    )
 
 
 def check_type(type: str, *, where: str) -> str:

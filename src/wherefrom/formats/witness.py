@@ -76,8 +76,9 @@ def collection_facts(
     builder.edge(document_id, "describes", activity)
     kinds: dict[str, None] = {}
     times: list[str] = []
-    # Files first: an SBOM or a summary is about the products.
-    for item, place in sorted(found, key=lambda pair: not _is_file_list(pair[0])):
+    # Files first, and what was there before them all: the same bytes are then no product, and an
+    # SBOM or a summary is about the products.
+    for item, place in sorted(found, key=lambda pair: _rank(pair[0])):
         kind = strict_json.need_string(item, "type", where=place)
         kinds[name_of(kind)] = None
         times += _times(item)
@@ -92,8 +93,9 @@ def collection_facts(
     return slsa.Dated(finished, step.agent)
 
 
-def _is_file_list(item: Mapping[str, Any]) -> bool:
-    return str(item.get("type")).endswith(("/material/v0.1", "/product/v0.1"))
+def _rank(item: Mapping[str, Any]) -> int:
+    name = name_of(str(item.get("type")))
+    return {"material": 0, "product": 1}.get(name, 2)
 
 
 def _times(item: Mapping[str, Any]) -> list[str]:

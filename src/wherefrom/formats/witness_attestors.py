@@ -22,6 +22,7 @@ from wherefrom.errors import Refused, Unsupported
 from wherefrom.formats import (
     cyclonedx,
     digests,
+    embedded,
     in_toto_steps,
     names,
     purl,
@@ -311,10 +312,24 @@ def _docker(step: Step, attestation: dict[str, Any], where: str) -> None:
 
 
 def _report(step: Step, attestation: dict[str, Any], where: str) -> None:
-    """The file that a scanner wrote: SARIF, VEX."""
+    """The file that a scanner wrote, and what it says: SARIF, VEX."""
     name = _text(attestation, "reportFileName") or _text(attestation, "reportfilename")
     digest = attestation.get("reportDigestSet")
-    step.made(_file(step, digest, name, f"{where}.reportDigestSet"))
+    file = _file(step, digest, name, f"{where}.reportDigestSet")
+    step.made(file)
+    about = [node for node in step.products if node != file] or step.subjects
+    for key in ("report", "vexDocument"):
+        document = attestation.get(key)
+        if isinstance(document, dict):
+            # What it says comes on top of what the step did, so a broken one takes nothing along.
+            embedded.embed(
+                step.builder,
+                document,
+                predicate_type="",
+                document_id=step.document_id,
+                subjects=about,
+                where=f"{where}.{key}",
+            )
 
 
 def _maven(step: Step, attestation: dict[str, Any], where: str) -> None:

@@ -9,25 +9,32 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from wherefrom.errors import BadSignature, SignatureError
+from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
-from wherefrom.formats.dsse import Signature, pae
+from wherefrom.formats.dsse import Envelope, Signature, pae
 from wherefrom.keys.ed25519 import SigningKey
-from wherefrom.keys.keyring import Keyring
+from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
 
 # Of signatures that name no key we know: each is tried under every trusted key.
 SIGNATURES_TRIED_MAX = 8
 
 
-def sign_envelope(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
-    """A DSSE envelope with one Ed25519 signature, ``keyid`` the key's id."""
+def sign_envelope(
+    payload_type: str, payload: bytes, key: SigningKey, others: Sequence[Signature] = ()
+) -> bytes:
+    """A DSSE envelope with an Ed25519 signature, ``keyid`` the key's id.
+
+    others  signatures over the same that were made before
+    """
+    signed = [(key.id, key.sign(pae(payload_type, payload))), *others]
     return json.dumps(
         {
             "payload": base64_strict.encode(payload),
             "payloadType": payload_type,
             "signatures": [
-                {"keyid": key.id, "sig": base64_strict.encode(key.sign(pae(payload_type, payload)))}
+                {"keyid": hint, "sig": base64_strict.encode(signature)}
+                for hint, signature in signed
             ],
         },
         separators=(",", ":"),
@@ -35,10 +42,14 @@ def sign_envelope(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
 
 
 class Signers(NamedTuple):
-    """Ids of the known keys that signed, sorted; and how many signatures nobody we know made."""
+    """Ids of the known keys that signed, sorted; and how many signatures nobody we know made.
+
+    denied  why known keys that signed do not count: not then, or not for this
+    """
 
     known: tuple[str, ...]
     unknown: int
+    denied: tuple[Refused, ...] = ()
 
 
 class Signed(Protocol):
@@ -52,48 +63,52 @@ class Signed(Protocol):
         """The bytes that every one of them is over."""
 
 
-def signers_of(envelope: Signed, keyring: Keyring) -> Signers:
-    """Which trusted keys signed ``envelope``: each signature under some key, each key once.
+def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
+    """Which known keys signed ``envelope`` and count for it: each key once.
 
-    A ``keyid`` that names a key we know must verify under that key, or the envelope lies.
-    Raises BadSignature then, and for a signature by a revoked or retired key that is named. Of
-    the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are tried.
+    A ``keyid`` that names a key we know must verify under that key, or the envelope lies: raises
+    BadSignature. Of the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are
+    tried under each.
     """
     message = envelope.message()
     known: set[str] = set()
+    denied: list[Refused] = []
     unknown = tried = 0
     for number, (hint, signature) in enumerate(envelope.signatures):
-        named = keyring.named(hint)
-        if named:
+        if named := keyring.named(hint):
             id = _first_that_checks(named, message, signature)
-            _need_trusted(keyring, id, named=named, hint=hint, where=f"signatures[{number}]")
+            if id is None:
+                raise _a_lie(named, hint, where=f"signatures[{number}]")
         else:
             tried += 1
             may_try = tried <= SIGNATURES_TRIED_MAX
             id = _first_that_checks(keyring.candidates(), message, signature) if may_try else None
-        unknown += id is None
-        known |= {id} if id else set()
-    return Signers(tuple(sorted(known)), unknown)
+        if id is None:
+            unknown += 1
+        elif (why := keyring.why_not(id, signing)) is not None:
+            denied.append(why)
+        else:
+            known.add(id)
+    return Signers(tuple(sorted(known)), unknown, tuple(denied))
 
 
-def _need_trusted(
-    keyring: Keyring, id: str | None, *, named: Sequence[PublicKey], hint: str | None, where: str
-) -> None:
-    if id is None:
-        raise BadSignature(
-            f"the signature fails under the key it names, {' or '.join(k.id for k in named)}",
-            where=where,
-            got=f"keyid {hint}",
-            do="The payload was changed, or the envelope was signed by another key",
-        )
-    state = keyring.state(id)
-    if state != "trusted":
-        raise BadSignature(
-            f"the key {id} is {state}",
-            where=where,
-            expected="a trusted key",
-            do="Sign with a key that is trusted now: wherefrom keys list",
-        )
+def signers_over(envelope: Envelope, keyring: Keyring) -> frozenset[str]:
+    """Ids of all keys of the ring that signed ``envelope``, whether they count or not."""
+    message = envelope.message()
+    found = (
+        _first_that_checks(keyring.named(hint), message, signature)
+        for hint, signature in envelope.signatures
+    )
+    return frozenset(id for id in found if id is not None)
+
+
+def _a_lie(named: Sequence[PublicKey], hint: str | None, *, where: str) -> BadSignature:
+    return BadSignature(
+        f"the signature fails under the key it names, {' or '.join(k.id for k in named)}",
+        where=where,
+        got=f"keyid {hint}",
+        do="The payload was changed, or the envelope was signed by another key",
+    )
 
 
 def _first_that_checks(keys: Sequence[PublicKey], message: bytes, signature: bytes) -> str | None:

@@ -1,36 +1,92 @@
 """Which keys we know, since when, and what became of them: a fold over key records.
 
-    KeyChange, KeyChange, … ──► Keyring ──► candidates(keyid) ──► PublicKey.check
+    KeyChange, KeyChange, … ──► Keyring ──► why_not(key, Signing) ──► None: its signature counts
 
-A key stays in the ring for ever: retiring it stops new signatures from counting and leaves the
-past valid; revoking it says it must not be believed. A ``keyid`` in an envelope is a hint that
-orders the candidates; it never decides. An id is one key's; a name may be given to several, such
-as the key before and after a rotation.
+A key stays in the ring for ever, and a signature is judged at the time that is proven for it, never
+now: retiring a key ends its window and leaves the past valid; revoking it says that nothing it
+signed is believed, or nothing from some moment on. A ``keyid`` in an envelope is a hint that orders
+the candidates; it never decides. An id is one key's; a name may be given to several, such as the
+key before and after a rotation.
+
+Source: docs/formats/own-records.md, docs/decisions/0013-key-history.md
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
+from typing import Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Ambiguous, NotFound
-from wherefrom.formats import base64_strict
-from wherefrom.formats.own import KeyChange
+from wherefrom.errors import Ambiguous, BadSignature, NotAllowed, NotFound, Refused
+from wherefrom.formats import base64_strict, own
+from wherefrom.formats.facts import Facts
+from wherefrom.formats.own import Administrators, KeyChange
 from wherefrom.keys.public import PublicKey
+
+STATES: Final = {"trust": "active", "retire": "retired", "revoke": "revoked"}
 
 
 class KnownKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key and its state now: ``trusted``, ``retired`` or ``revoked``, since entry ``entry``."""
+    """A key and its state now: ``active``, ``retired`` or ``revoked``, since entry ``entry``.
+
+    spki                  base64 SubjectPublicKeyInfo (DER)
+    valid_from, valid_to  the first moment it counts, and the first at which it no longer does
+    compromised_since     of a revoked key; None if nothing it ever signed is believed
+    kinds, scopes         what it may sign; empty for everything
+    replaces              id of the key before it
+    """
 
     id: str
     algorithm: str
+    spki: str
     state: str
     names: tuple[str, ...]
     entry: int
     since: str | None
     reason: str
+    owner: str = ""
+    valid_from: str | None = None
+    valid_to: str | None = None
+    compromised_since: str | None = None
+    kinds: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    replaces: str | None = None
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keyring as it is told to people.
+
+    keyring         its digest, which a change names that others are to sign
+    administrators  who must agree to a change; None while the service key alone decides
+    """
+
+    keys: list[KnownKey]
+    keyring: str
+    administrators: Administrators | None
+
+
+class KeyHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """A key, and every change that the log holds of it, oldest first."""
+
+    key: KnownKey
+    changes: list[Changed]
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a key, and the entry that says it."""
+
+    entry: int
+    change: KeyChange
+
+
+class Signing(NamedTuple):
+    """What a signature is judged by: the time that is proven for it, and what it is over."""
+
+    at: str
+    facts: Facts | None = None
 
 
 class Keyring:
@@ -41,29 +97,48 @@ class Keyring:
         self._known: dict[str, KnownKey] = {}
         self._ids: dict[str, str] = {}
         self._names: dict[str, tuple[str, ...]] = {}
-        self.changes: list[tuple[int, KeyChange]] = []
+        self.changes: list[tuple[int, KeyChange | Administrators]] = []
+        self.administrators: Administrators | None = None
+        self.digest = ""
 
-    def fold(self, entry: int, change: KeyChange) -> None:
+    def fold(self, entry: int, change: KeyChange | Administrators) -> None:
         """Take the change that was logged at index ``entry``."""
+        if isinstance(change, Administrators):
+            self.administrators = change
+        else:
+            self._fold_key(entry, change)
+        self.changes.append((entry, change))
+        written = f"{self.digest} {entry} ".encode() + own.to_payload(change)
+        self.digest = hashlib.sha256(written).hexdigest()
+
+    def _fold_key(self, entry: int, change: KeyChange) -> None:
         key = PublicKey(base64_strict.decode(change.spki, where="spki"), where="key record")
-        state = {"trust": "trusted", "retire": "retired", "revoke": "revoked"}[change.action]
         before = self._known.get(key.id)
         names = tuple(dict.fromkeys([*(before.names if before else ()), *change.names]))
         self._keys[key.id] = key
-        self._known[key.id] = KnownKey(
+        said = KnownKey(
             id=key.id,
             algorithm=key.algorithm,
-            state=state,
+            spki=change.spki,
+            state=STATES[change.action],
             names=names,
             entry=entry,
             since=change.since,
             reason=change.reason,
+            owner=change.owner,
+            valid_from=change.valid_from,
+            valid_to=change.valid_to,
+            kinds=change.kinds,
+            scopes=change.scopes,
+            replaces=change.replaces,
         )
-        for own in (key.id, hashlib.sha256(key.spki).hexdigest()):
-            self._ids[own] = key.id
+        if change.action != "trust":
+            said = _ended(said, before, change)
+        self._known[key.id] = said
+        for own_id in (key.id, hashlib.sha256(key.spki).hexdigest()):
+            self._ids[own_id] = key.id
         for name in names:
             self._names[name] = tuple(dict.fromkeys([*self._names.get(name, ()), key.id]))
-        self.changes.append((entry, change))
 
     def named(self, hint: str | None) -> Sequence[PublicKey]:
         """The keys a ``keyid`` may mean: by our id or the SHA-256 (hex) of its SPKI one key, by a
@@ -75,12 +150,84 @@ class Keyring:
         return [self._keys[i] for i in ((id,) if id else self._names.get(hint, ()))]
 
     def candidates(self) -> Sequence[PublicKey]:
-        """Keys whose new signatures count."""
+        """Keys that may count at some time: all but those of which nothing is believed."""
         # Copied first: another thread may fold a change meanwhile.
-        return [self._keys[k.id] for k in tuple(self._known.values()) if k.state == "trusted"]
+        return [
+            self._keys[k.id]
+            for k in tuple(self._known.values())
+            if k.state != "revoked" or k.compromised_since
+        ]
+
+    def why_not(self, id: str, signing: Signing) -> Refused | None:
+        """Why a signature by the key ``id`` does not count, as an error; None if it does."""
+        known = self._known[id]
+        if (why := _not_at(known, signing.at)) is not None:
+            return BadSignature(
+                why,
+                where="signatures",
+                got=f"a signature that is known to exist since {signing.at}",
+                do="Sign with a key that counts now: wherefrom keys list",
+            )
+        if (known.kinds or known.scopes) and (why := _not_over(known, signing.facts)) is not None:
+            return NotAllowed(
+                why, where="signatures", do=f"See what it may sign: wherefrom keys show {id}"
+            )
+        return None
+
+    # -- who may change a key
+
+    def need_may_change(
+        self, change: KeyChange | Administrators, signers: Collection[str], *, at: str
+    ) -> None:
+        """Return if ``signers``, keys that signed ``change``, may decide it.
+
+        Until administrators are named, the service key alone may. Then ``threshold`` of them must
+        sign, or the key that is spoken of: to retire or revoke itself, or to name the one that
+        replaces it and may do no more. Raises NotAllowed, also if the ring is another than the one
+        the change was signed for.
+        """
+        # Signed once, a change could otherwise be brought again after it was taken back.
+        if (signers or change.keyring) and change.keyring != self.digest:
+            raise NotAllowed(
+                "the keys have changed since this was signed",
+                where="keyring",
+                expected=self.digest or "empty: no key was named yet",
+                got=change.keyring or "none",
+                do="Make the change anew, and let it be signed again",
+            )
+        if self.administrators is None:
+            return
+        active = {id for id in signers if id in self._known and not _not_at(self._known[id], at)}
+        agreed = active & set(self.administrators.keys)
+        if len(agreed) >= self.administrators.threshold:
+            return
+        if isinstance(change, KeyChange) and self._by_its_own(change, active):
+            return
+        raise NotAllowed(
+            "too few administrators signed this change of keys",
+            expected=f"{self.administrators.threshold} of {' '.join(self.administrators.keys)}",
+            got=" ".join(sorted(agreed)) or "none of them",
+            do="Write it with --propose FILE; each signs: wherefrom keys approve FILE --key KEY",
+        )
+
+    def _by_its_own(self, change: KeyChange, active: Collection[str]) -> bool:
+        assert self.administrators is not None
+        if change.action != "trust":
+            return change.key in active
+        if change.replaces not in active or change.key in self._known:
+            return False
+        assert change.replaces is not None
+        before = self._known[change.replaces]
+        return (
+            change.replaces not in self.administrators.keys
+            and change.owner == before.owner
+            and (change.kinds, change.scopes) == (before.kinds, before.scopes)
+        )
+
+    # -- questions
 
     def state(self, id: str) -> str:
-        """``trusted``, ``retired`` or ``revoked``. Raises NotFound."""
+        """``active``, ``retired`` or ``revoked``. Raises NotFound."""
         return self.get(id).state
 
     def get(self, hint: str) -> KnownKey:
@@ -107,3 +254,72 @@ class Keyring:
     def list(self) -> Sequence[KnownKey]:
         """Every key, in the order they were first named."""
         return list(self._known.values())
+
+    def told(self) -> Keys:
+        """All of it, for people."""
+        return Keys(
+            keys=[*self._known.values()], keyring=self.digest, administrators=self.administrators
+        )
+
+    def history(self, hint: str) -> KeyHistory:
+        """What became of a key. Raises NotFound, Ambiguous."""
+        known = self.get(hint)
+        return KeyHistory(
+            key=known,
+            changes=[
+                Changed(entry=entry, change=change)
+                for entry, change in self.changes
+                if isinstance(change, KeyChange) and change.key == known.id
+            ],
+        )
+
+
+def _ended(said: KnownKey, before: KnownKey | None, change: KeyChange) -> KnownKey:
+    """A key that is retired or revoked: what it could do before, up to a moment."""
+    ends = change.since if change.action == "retire" else change.compromised_since
+    if before is None:
+        return msgspec.structs.replace(said, compromised_since=change.compromised_since)
+    return msgspec.structs.replace(
+        said,
+        owner=before.owner,
+        kinds=before.kinds,
+        scopes=before.scopes,
+        replaces=before.replaces,
+        valid_from=before.valid_from,
+        valid_to=min(filter(None, (ends, before.valid_to)), default=None),
+        compromised_since=change.compromised_since,
+    )
+
+
+def _not_at(known: KnownKey, at: str) -> str | None:
+    if known.state == "revoked" and known.compromised_since is None:
+        return f"the key {known.id} is revoked"
+    if known.valid_from is not None and at < known.valid_from:
+        return f"the key {known.id} is valid from {known.valid_from} on"
+    if known.valid_to is not None and at >= known.valid_to:
+        how = {"active": "was valid", "retired": "is retired: it was valid"}.get(
+            known.state, "is revoked: it is believed"
+        )
+        return f"the key {known.id} {how} until {known.valid_to}"
+    if known.valid_to is None and known.state == "retired":
+        return f"the key {known.id} is retired"
+    return None
+
+
+def _not_over(known: KnownKey, facts: Facts | None) -> str | None:
+    kind, type = (facts.kind, facts.type) if facts else ("", "")
+    if known.kinds and kind not in known.kinds and type not in known.kinds:
+        return f"the key {known.id} may sign {' or '.join(known.kinds)}, not {type or 'this'}"
+    for spellings in _subjects(facts) if known.scopes else ():
+        if not any(fnmatchcase(s, scope) for s in spellings for scope in known.scopes):
+            return f"the key {known.id} may not speak of {spellings[-1]}"
+    return None
+
+
+def _subjects(facts: Facts | None) -> Sequence[tuple[str, ...]]:
+    """How each thing that a record describes can be called; nothing in particular is one too."""
+    if facts is None:
+        return [("",)]
+    named = {node.id: node.name for node in facts.nodes}
+    described = [e.target for e in facts.edges if e.relation == "describes"]
+    return [(id, *filter(None, (named.get(id),))) for id in described] or [("",)]

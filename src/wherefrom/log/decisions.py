@@ -22,7 +22,8 @@ from wherefrom import __version__
 from wherefrom.errors import Corrupt, Error
 from wherefrom.formats import dsse, entry, own, strict_json
 from wherefrom.formats.entry import LEVELS, Trust
-from wherefrom.formats.own import Decision, KeyChange, Tombstone, Verdict
+from wherefrom.formats.own import Administrators, Decision, KeyChange, Tombstone, Verdict
+from wherefrom.keys.envelopes import signers_over
 from wherefrom.keys.keyring import Keyring
 from wherefrom.storage.contracts import Record
 
@@ -87,7 +88,7 @@ class Decisions:
         """
         if self._records and index <= self._records[-1][0]:
             return
-        if isinstance(decision, KeyChange):
+        if isinstance(decision, KeyChange | Administrators):
             self.keyring.fold(index, decision)
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
@@ -114,7 +115,12 @@ class Decisions:
         try:
             document = strict_json.as_object(strict_json.decode(record.content), where="")
             envelope = dsse.parse(document)
-            self.fold(index, own.parse_payload(envelope.payload_type, envelope.payload))
+            decision = own.parse_payload(envelope.payload_type, envelope.payload)
+            if isinstance(decision, KeyChange | Administrators):
+                # Whoever holds the service key alone decides no more than that key may.
+                signers = signers_over(envelope, self.keyring)
+                self.keyring.need_may_change(decision, signers, at=logged.received)
+            self.fold(index, decision)
         except Error:
             return  # a record of a later version; what we cannot read decides nothing
 

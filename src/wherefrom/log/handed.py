@@ -13,7 +13,7 @@ it has read; a writer begins and ends with none, and drops all of them when a co
     body  = MessagePack: [[commitment, facts or nil] …]
 
 Sizes:  a frame is a batch, 16 MiB at most: a larger one is not handed over · a file ends past
-        16 MiB · 8 files: then the oldest goes
+        16 MiB · 64 files: then the oldest goes
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from wherefrom.log.logged import Logged, LogSource, Position
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
-FILES_MAX: Final = 8
+# A gigabyte: a fold that has fallen minutes behind must not also have to read what it missed.
+FILES_MAX: Final = 64
 _HEAD: Final = struct.Struct(">QIII")
 _NONE: Final = (0, 0, 0, 0)
 _SUFFIX: Final = ".facts"

@@ -11,19 +11,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from wherefrom import __version__
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, producer_of
-from wherefrom.errors import NotFound, ReadOnly, Refused
+from wherefrom.errors import BadSignature, NotAllowed, NotFound, ReadOnly, Refused
 from wherefrom.formats import base64_strict, entry, recognise
+from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
-from wherefrom.formats.own import Decision, Genesis, KeyChange, Refusals, Tombstone, Verdict
+from wherefrom.formats.own import (
+    Administrators,
+    Decision,
+    Genesis,
+    KeyChange,
+    Refusals,
+    Tombstone,
+    Verdict,
+)
+from wherefrom.keys.changes import KeyWish, change_of, read_draft
 from wherefrom.keys.ed25519 import SigningKey, spki_der
-from wherefrom.keys.envelopes import signers_of
-from wherefrom.keys.keyring import KnownKey
+from wherefrom.keys.envelopes import signers_of, signers_over
+from wherefrom.keys.keyring import Keyring, KnownKey, Signing
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, stronger
@@ -48,6 +59,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     content: str | None = None
     code: str | None = None
     reason: str | None = None
+
+
+class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of keys did.
+
+    entry         where the log says it
+    key           the key and its new state; None if it was about administrators
+    judged_again  how many entries got a verdict; ``entries`` are which
+    """
+
+    entry: int
+    key: KnownKey | None
+    judged_again: int
+    entries: list[int]
 
 
 class ClockNotes(NamedTuple):
@@ -126,7 +151,11 @@ class Recorder:
         return Rules(
             producer_key=self._producer_key,
             content_bytes_max=self._content_bytes_max,
-            key_changes=tuple(self.decisions.keyring.changes),
+            key_changes=tuple(
+                (entry, change)
+                for entry, change in self.decisions.keyring.changes
+                if isinstance(change, KeyChange)
+            ),
         )
 
     def now(self) -> str:
@@ -162,63 +191,97 @@ class Recorder:
     def change_key(
         self, key: PublicKey, *, action: str, names: tuple[str, ...] = (), reason: str = ""
     ) -> tuple[KnownKey, int]:
-        """Trust, retire or revoke a key, as a record; then judge again what it may have signed.
+        """Trust, retire or revoke a key from now on: its new state, and how many entries got a
+        verdict. As ``wish``."""
+        wish = KeyWish(action=action, pem=key.to_pem(), names=names, reason=reason)
+        changed = self.wish(wish)
+        assert changed.key is not None
+        return changed.key, len(changed.entries)
 
-        Trusting it vouches for what it signed before it was known; revoking it takes back what it
-        vouched for; retiring it leaves the past as it is. Returns the key's new state and how
-        many entries got a verdict. Raises Malformed for another action.
+    def wish(self, wish: KeyWish) -> KeyChanged:
+        """Do with a key what is wished, on the word of the service key. As ``apply``."""
+        find = self.decisions.keyring.get
+        return self._change(change_of(wish, find=find, now=self._clock()))
+
+    def apply(self, document: dict[str, Any]) -> KeyChanged:
+        """Take a change of keys that others signed as a record; then judge again.
+
+        document  a DSSE envelope, as ``keys.changes.approve`` makes it
+
+        A key that becomes trusted vouches for what it signed before, as far as it counted then;
+        one that is revoked takes back what came since it was compromised, or everything; one that
+        is retired leaves the past as it is. Raises Malformed for anything else, NotAllowed,
+        BadSignature for a signature that fails or is by a stranger.
         """
-        change = KeyChange(
-            action=action,
-            key=key.id,
-            spki=base64_strict.encode(key.spki),
-            names=names,
-            since=self._clock(),
-            reason=reason,
-        )
+        return self._change(*read_draft(document))
+
+    def _change(
+        self, change: KeyChange | Administrators, envelope: Envelope | None = None
+    ) -> KeyChanged:
         with self._changing_key:
-            self._decide(change)
+            keyring = self.decisions.keyring
+            signers = signers_over(envelope, keyring) if envelope else frozenset()
+            if envelope and len(signers) < len(envelope.signatures):
+                raise BadSignature(
+                    "a signature that is by no key of this log, or fails",
+                    where="signatures",
+                    expected=f"{len(envelope.signatures)} of keys that the log has named",
+                    got=" ".join(sorted(signers)) or "none",
+                )
+            keyring.need_may_change(change, signers, at=self._clock())
+            if isinstance(change, Administrators):
+                _need_active(change, keyring)
+            others = envelope.signatures if envelope else ()
+            entry_of_it = self._decide(change, others=others).index
             # What was judged just before and still waits for the log must be in it to be found.
             self.commit([])
-            judged = 0
-            if action == "trust":
-                judged = sum(1 for _ in self._vouch(key.id))
-            elif action == "revoke":
-                judged = sum(1 for _ in self._take_back(key.id))
-            return self.decisions.keyring.get(key.id), judged
+            entries: list[int] = []
+            if isinstance(change, KeyChange) and change.action != "retire":
+                again = self._vouch if change.action == "trust" else self._take_back
+                entries = list(again(change.key))
+            known = keyring.get(change.key) if isinstance(change, KeyChange) else None
+            return KeyChanged(
+                entry=entry_of_it, key=known, judged_again=len(entries), entries=entries
+            )
 
     def _vouch(self, id: str) -> Iterator[int]:
-        """Give a verdict to each attestation that the key ``id`` signed and was not known for."""
-        for index, before in self._judged():
-            if id in before.signers or (content := self.writer.record(index).content) is None:
+        """Give a verdict to each attestation that the key ``id`` signed and vouches for now, or
+        no longer: its window or what it may sign can have changed."""
+        for index, before, received in self._judged():
+            if (content := self.writer.record(index).content) is None:
                 continue
-            signers = self._signers(content)
-            if id in signers:
-                now = Trust("signed", signers[:SIGNERS_MAX])
-                self._judge_entry(index, now, f"{id} became known")
+            signers = self._signers(content, received)
+            if (id in signers) != (id in before.signers):
+                now = Trust("signed", signers[:SIGNERS_MAX]) if signers else CHANNEL
+                why = f"{id} became known" if id in signers else f"{id} does not count for this"
+                self._judge_entry(index, now, why)
                 yield index
 
     def _take_back(self, id: str) -> Iterator[int]:
-        """Give a verdict to each attestation that the key ``id`` vouches for."""
-        for index, before in self._judged():
-            if id in before.signers:
+        """Give a verdict to each attestation that the key ``id`` vouches for and should not."""
+        for index, before, received in self._judged():
+            if id in before.signers and self.decisions.keyring.why_not(id, Signing(received)):
                 others = tuple(s for s in before.signers if s != id)
                 now = Trust(before.level, others) if others else CHANNEL
                 self._judge_entry(index, now, f"{id} was revoked")
                 yield index
 
-    def _judged(self) -> Iterator[tuple[int, Trust]]:
-        """Every attestation there is now, with its effective trust."""
+    def _judged(self) -> Iterator[tuple[int, Trust, str]]:
+        """Every attestation there is now, with its effective trust and when it was heard."""
         for index, written in enumerate(self.writer.entries(0, self.writer.size)):
             if _REJUDGED_KINDS in written:
-                yield index, self.decisions.trust_of(index, written)
+                heard = entry.parse(written)
+                yield index, self.decisions.verdicts.get(index) or heard.trust, heard.received
 
-    def _signers(self, content: bytes) -> tuple[str, ...]:
+    def _signers(self, content: bytes, received: str) -> tuple[str, ...]:
         try:
             # As at the door: what another format read its facts from is not vouched for by an
             # envelope's signature, even if it has an envelope's fields too.
-            envelope = recognise.read(content).envelope
-            return signers_of(envelope, self.decisions.keyring).known if envelope else ()
+            read = recognise.read(content)
+            if read.envelope is None:
+                return ()
+            signing = Signing(received, read.facts)
+            return signers_of(read.envelope, self.decisions.keyring, signing).known
         except Refused:
             return ()  # recorded before its key was known, and not by that key after all
 
@@ -272,14 +335,36 @@ class Recorder:
             raise
 
     def _judge_entry(self, index: int, trust: Trust, reason: str) -> None:
-        self._decide(Verdict(entry=index, trust=trust, reason=reason, at=self._clock()))
+        self._decide(
+            Verdict(
+                entry=index,
+                trust=trust,
+                reason=reason,
+                at=self._clock(),
+                content=entry.parse(self.writer.entry(index)).content,
+                verifier=f"wherefrom/{__version__}",
+                keyring=self.decisions.keyring.digest,
+            )
+        )
 
-    def _decide(self, decision: Decision) -> Receipt:
-        verified = decide(decision, service_key=self._service_key, received=self._clock())
+    def _decide(self, decision: Decision, *, others: Sequence[Signature] = ()) -> Receipt:
+        verified = decide(
+            decision, service_key=self._service_key, received=self._clock(), others=others
+        )
         with self._deciding:
             receipt = self._commit([verified])[0]
             self.decisions.fold(receipt.index, decision)
         return receipt
+
+
+def _need_active(change: Administrators, keyring: Keyring) -> None:
+    for id in change.keys:
+        if keyring.state(id) != "active":
+            raise NotAllowed(
+                "only a key that is trusted can be an administrator's",
+                where="keys",
+                got=f"{id}, {keyring.state(id)}",
+            )
 
 
 def outcome_of(receipt: Receipt) -> Outcome:

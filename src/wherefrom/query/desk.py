@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import NotFound, Unavailable
+from wherefrom.errors import Malformed, NotFound, Unavailable
 from wherefrom.formats import base64_strict, entry, evidence_file, note, tlog_proof
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.entry import LEVELS, Entry
@@ -28,6 +28,7 @@ from wherefrom.keys import quorum
 from wherefrom.log.reader import LogReader
 from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
+from wherefrom.query.lost import Lost, lost
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
@@ -41,6 +42,7 @@ PROVEN_ENTRIES_MAX: Final = 100
 _VIEW_WAIT_SECONDS: Final = 5.0
 # Longer, and questions that wait in vain would keep others from being asked.
 _WITNESS_WAIT_SECONDS: Final = 1.0
+_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _ENTRY: Final = re.compile(r"(?:entry:)?(0|[1-9][0-9]{0,15})")
 
 
@@ -144,6 +146,20 @@ class Desk:
         """What a text may mean."""
         with self._snapshot(as_of) as snapshot:
             return find(snapshot, text, as_of=as_of)
+
+    def lost(self, key: str) -> Lost:
+        """What a key vouched for and no longer does, things that run first.
+
+        key  its whole id. Raises Malformed for anything else
+        """
+        if not _KEY.fullmatch(key):
+            raise Malformed(
+                "not the id of a key", expected="k: and 32 hex digits", got=key,
+                do="See: wherefrom keys list",
+            )  # fmt: skip
+        self._wait_for_graph()
+        with self._graph.snapshot() as snapshot:
+            return lost(snapshot, key)
 
     @contextlib.contextmanager
     def _snapshot(self, as_of: int | None) -> Iterator[Snapshot]:

@@ -1,6 +1,7 @@
 """Nothing is signed over damage, however old the entry that rots.
 
-    before the first signature   a small log is audited whole, at once
+    before the first signature   a small log is audited whole, at once; any log, if it was restored
+                                 or its operator wants so
     while it serves              a process reads everything, gives way to all others, and
                                  goes; again a day later ──► damage: the writer stops, and says so
 
@@ -36,10 +37,13 @@ _DAMAGED: Final = 4
 _COMMAND: Final = "import sys; from wherefrom.serving.scrub import run; run(sys.argv[1])"
 
 
-def need_whole_if_small(folder: DataFolder) -> None:
-    """Raises Corrupt if a small log is damaged; a large one is left to the scrub."""
+def need_whole_if_small(folder: DataFolder, *, any_size: bool = False) -> None:
+    """Raises Corrupt if a small log is damaged; a large one is left to the scrub.
+
+    any_size  however large it is: some two seconds a gigabyte
+    """
     segments = (folder.path / "journal").glob("*.wfj")
-    if sum(path.stat().st_size for path in segments) <= SMALL_BYTES_MAX:
+    if any_size or sum(path.stat().st_size for path in segments) <= SMALL_BYTES_MAX:
         need_whole(folder)
 
 

@@ -47,14 +47,16 @@ def up(
     fail_open: bool = False,
     witness_deadline_s: float = DEADLINE_SECONDS,
     extends: Checkpoint | None = None,
+    audit_first: bool = False,
     before: Callable[[DataFolder], None] = lambda folder: None,
     serving: Callable[[str, int], None] = lambda url, size: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
 
-    fail_open  publish a checkpoint at the deadline without the quorum of its witnesses
-    before   runs once the directory is there, before anything is served
-    serving  is told the address and the log's size once requests are answered
+    fail_open    publish a checkpoint at the deadline without the quorum of its witnesses
+    audit_first  reads the whole log before it signs anything, however large it is
+    before       runs once the directory is there, before anything is served
+    serving      is told the address and the log's size once requests are answered
     """
     folder.create()
     folder.ensure_admin_token()
@@ -64,7 +66,7 @@ def up(
         extends=extends,
         hands_over=True,
         on_stop=_say,
-        before_signing=lambda: need_whole_if_small(folder),
+        before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
     ) as recorder:
         reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
 

@@ -3,6 +3,7 @@
     Collected ──► signatures under the keyring ──► signed · channel · refused ──► Verified
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
+             that counts for this record, at the time we heard it
 ``channel``  nobody we know signed; an authenticated principal brought it
 ``self``     Wherefrom's own decision, under the service key
 
@@ -13,24 +14,27 @@ certificates are not checked here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from wherefrom.collect.collected import Collected
 from wherefrom.collect.principals import producer_of
 from wherefrom.errors import NotAllowed
 from wherefrom.formats import own
+from wherefrom.formats.dsse import Signature
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.facts import packed
 from wherefrom.formats.own import Decision
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.envelopes import sign_envelope, signers_of
-from wherefrom.keys.keyring import Keyring
+from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.verify.verified import Verified
 
 CHANNEL = Trust("channel")
 
 
 def judge(collected: Collected, *, keyring: Keyring, producer_key: bytes) -> Verified:
-    """Judge one record. Raises BadSignature, or NotAllowed for a stranger's own record."""
+    """Judge one record. Raises BadSignature, also for a key that no longer counts; NotAllowed for
+    a stranger's own record, and for a key that may not sign this."""
     return Verified(
         content=collected.content,
         digest=collected.digest,
@@ -54,13 +58,21 @@ def _trust(collected: Collected, keyring: Keyring) -> Trust:
             where="payloadType",
             got=envelope.payload_type,
         )
-    signers = signers_of(envelope, keyring).known
-    return Trust("signed", signers[:SIGNERS_MAX]) if signers else CHANNEL
+    signers = signers_of(envelope, keyring, Signing(collected.received, collected.facts))
+    if signers.denied and not signers.known:
+        raise signers.denied[0]
+    return Trust("signed", signers.known[:SIGNERS_MAX]) if signers.known else CHANNEL
 
 
-def decide(decision: Decision, *, service_key: SigningKey, received: str) -> Verified:
-    """Wherefrom's own decision as a record, signed by the service key."""
-    content = sign_envelope(own.media_type(decision), own.to_payload(decision), service_key)
+def decide(
+    decision: Decision,
+    *,
+    service_key: SigningKey,
+    received: str,
+    others: Sequence[Signature] = (),
+) -> Verified:
+    """Wherefrom's own decision as a record, signed by the service key, and by ``others`` before."""
+    content = sign_envelope(own.media_type(decision), own.to_payload(decision), service_key, others)
     return Verified(
         content=content,
         digest=hashlib.sha256(content).digest(),

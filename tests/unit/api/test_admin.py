@@ -38,7 +38,7 @@ def test_a_key_is_trusted_retired_and_revoked_and_listed_with_its_state(client):
     said = client.post("/v1/keys", json={"action": "trust", "pem": pem, "names": ["ci"]})
     assert said.status_code == 201
     assert said.json()["key"]["id"] == key.id
-    for action, state in (("retire", "retired"), ("trust", "trusted"), ("revoke", "revoked")):
+    for action, state in (("retire", "retired"), ("trust", "active"), ("revoke", "revoked")):
         said = client.post("/v1/keys", json={"action": action, "key": key.id[:12]})
         assert (said.status_code, said.json()["key"]["state"]) == (201, state)
     listed = {k["id"]: k["state"] for k in client.get("/v1/keys").json()["keys"]}

@@ -134,6 +134,10 @@ def requests_of_all_kinds():
     for body in ({"action": "trust", "pem": pem, "names": ["a"]}, {"action": "x", "pem": pem}, {}):
         yield "POST", "/v1/keys", "/v1/keys", json.dumps(body).encode()
     yield "POST", "/v1/keys", "/v1/keys", b'{"action": "trust", "key": "k:none"}'
+    yield "GET", "/v1/keys/{id}", "/v1/keys/k:none", None
+    yield "GET", "/v1/keys/{id}", "/v1/keys/a", None
+    yield "GET", "/v1/keys/{id}/lost", "/v1/keys/k:" + "0" * 32 + "/lost", None
+    yield "GET", "/v1/keys/{id}/lost", "/v1/keys/a/lost", None
     for index in ("1", "0", "99999", "x"):
         path = "/v1/records/{index}/erase"
         yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'

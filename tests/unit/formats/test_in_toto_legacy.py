@@ -19,6 +19,7 @@ from wherefrom.errors import BadSignature, LimitPassed, Malformed, Refused
 from wherefrom.formats import in_toto_legacy
 from wherefrom.formats.recognise import read
 from wherefrom.keys.envelopes import signers_of
+from wherefrom.keys.keyring import Signing
 from wherefrom.query.desk import TraceOptions
 
 ID = "sha256:" + "0" * 64
@@ -223,14 +224,14 @@ def known(*keys, **fields):
 
 
 def signed_by(content, keyring):
-    return signers_of(read(content).envelope, keyring)
+    return signers_of(read(content).envelope, keyring, Signing("2026-01-01T00:00:00.000000Z"))
 
 
 def test_a_signature_by_a_known_key_is_found_whatever_in_toto_calls_the_key():
     content = wrapped(link(), BUILDER, STRANGER)
-    assert signed_by(content, known(REVIEWER, BUILDER)) == ((public(BUILDER).id,), 1)
-    assert signed_by(content, known(REVIEWER)) == ((), 2)
-    assert signed_by(wrapped(link()), known(BUILDER)) == ((), 0)
+    assert signed_by(content, known(REVIEWER, BUILDER))[:2] == ((public(BUILDER).id,), 1)
+    assert signed_by(content, known(REVIEWER))[:2] == ((), 2)
+    assert signed_by(wrapped(link()), known(BUILDER))[:2] == ((), 0)
 
 
 def test_a_signature_that_names_a_known_key_must_be_by_it():
@@ -250,7 +251,7 @@ def test_white_space_and_the_order_of_keys_are_not_signed():
 def test_what_has_no_canonical_form_is_recorded_and_not_judged():
     document = json.loads(wrapped(link(), BUILDER))
     document["signed"]["byproducts"]["seconds"] = 1.5
-    assert signed_by(json.dumps(document).encode(), known(BUILDER)) == ((), 0)
+    assert signed_by(json.dumps(document).encode(), known(BUILDER))[:2] == ((), 0)
 
 
 def test_a_signature_of_gpg_is_recorded_and_not_judged():
@@ -258,7 +259,7 @@ def test_a_signature_of_gpg_is_recorded_and_not_judged():
     for key in ("sig", "signature"):
         signature = {"keyid": "gpg", key: "00" * 64, "other_headers": "04000108"}
         content = json.dumps({"signed": link(), "signatures": [signature]}).encode()
-        assert signed_by(content, keyring) == ((), 0)
+        assert signed_by(content, keyring)[:2] == ((), 0)
 
 
 def test_a_signed_link_enters_the_log_as_signed_and_its_product_is_traced(tmp_path):

@@ -87,6 +87,40 @@ def test_a_level_is_the_results_own_then_its_rules_then_a_warning() -> None:
     assert "password" not in repr(facts)
 
 
+def test_a_suppression_that_nobody_accepted_leaves_the_result_open() -> None:
+    states = (None, "accepted", "underReview", "rejected")
+    facts = read(
+        report(
+            *(
+                {"ruleId": "R1", "suppressions": [{"kind": "external", "status": s}]}
+                for s in states
+            ),
+            {"ruleId": "R1", "suppressions": [{"status": "accepted"}, {"status": "rejected"}]},
+            {"ruleId": "R1", "suppressions": []},
+        )
+    )
+    said = properties(facts, DOCUMENT)
+    assert (said["error"], said["suppressed"]) == (4, 2)
+
+
+def test_a_rule_of_an_extension_has_its_own_level_and_its_own_index() -> None:
+    document = report(
+        {"ruleId": "E1", "rule": {"id": "E1", "index": 0, "toolComponent": {"index": 0}}},
+        {"rule": {"index": 1, "toolComponent": {"index": 0}}},
+        {"ruleId": "R1/2"},
+        {"ruleId": "own", "ruleIndex": 0},
+        {"rule": {"index": 7, "toolComponent": {"index": 7}}},
+        {"ruleId": "E1", "rule": {"toolComponent": {"index": True}}},
+    )
+    levels = [{"id": "E1", "defaultConfiguration": {"level": "note"}}, {"id": "E2"}]
+    document["runs"][0]["tool"]["extensions"] = [{"name": "pack", "rules": levels}]
+    rules = properties(read(document), RUN)["rules"]
+    assert sorted(rules) == [
+        "E1 note 1", "E1 warning 1", "E2 warning 1", "R1/2 error 1", "no rule warning 1",
+        "own error 1",
+    ]  # fmt: skip
+
+
 def test_nothing_found_is_said_too() -> None:
     said = properties(read(report()), DOCUMENT)
     assert {level: said[level] for level in ("results", *sarif.LEVELS)} == {

@@ -274,3 +274,15 @@ def test_a_document_changed_anywhere_gives_whole_facts_or_a_refusal(data: st.Dat
 def test_any_fields_give_whole_facts_or_a_refusal(fields: dict[str, Any]) -> None:
     with contextlib.suppress(Refused):
         assert_whole(read({**document(), **fields}))
+
+
+@pytest.mark.parametrize("kind", ["purl", "http://spdx.org/rdf/references/purl"])
+def test_a_purl_is_one_by_its_short_type_and_by_its_iri(kind: str) -> None:
+    reference = {"referenceCategory": "PACKAGE-MANAGER", "referenceType": kind}
+    package = {
+        "SPDXID": "SPDXRef-a",
+        "name": "a",
+        "externalRefs": [{**reference, "referenceLocator": "pkg:npm/a@1"}],
+    }
+    facts = spdx.facts(document(packages=[package]), document_id=DOCUMENT)
+    assert "pkg:npm/a@1" in {node.id for node in facts.nodes}

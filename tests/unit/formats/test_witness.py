@@ -258,6 +258,59 @@ def test_a_docker_build_made_the_image_of_its_bases():
     assert Tag("ghcr.io/o/app:1", f"sha256:{B}") in found.tags
 
 
+def test_what_was_there_before_is_no_product_in_whichever_order_it_is_told():
+    before = attestor("material", {"same": {"sha256": B}})
+    after = attestor(
+        "product", {"same": {"digest": {"sha256": B}}, "new": {"digest": {"sha256": C}}}
+    )
+    for listed in ((before, after), (after, before)):
+        found = edges(facts(*listed))
+        assert (STEP, "used", f"sha256:{B}") in found
+        assert (f"sha256:{B}", "generated_by", STEP) not in found
+        assert (f"sha256:{C}", "generated_by", STEP) in found
+
+
+def test_a_report_says_what_it_says_beside_its_file():
+    report = {
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": {"name": "semgrep"}}, "results": [{"level": "error"}]}],
+    }
+    file = {"reportFileName": "a.sarif", "reportDigestSet": {"sha256": B}}
+    found = facts(attestor("sarif", {"report": report, **file}))
+    assert (f"sha256:{B}", "generated_by", STEP) in edges(found)
+    assert node(found, ID).properties["error"] == 1
+    run = f"{ID}#/predicate.attestations[0].attestation.report.runs[0]"
+    assert (run, "associated_with", "software:semgrep") in edges(found)
+
+
+def test_a_vex_claims_of_what_the_step_made_and_of_the_subjects_when_it_made_nothing():
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://e.com/v", "author": "a",
+        "timestamp": "2024-01-02T03:04:05Z", "version": 1,
+        "statements": [{"vulnerability": {"name": "CVE-2024-0001"}, "status": "fixed"}],
+    }  # fmt: skip
+    file = {"reportFileName": "vex.json", "reportDigestSet": {"sha256": B}}
+    wrote = attestor("vex", {"vexDocument": document, **file})
+    made = attestor(
+        "product", {"app": {"digest": {"sha256": C}}, "vex.json": {"digest": {"sha256": B}}}
+    )
+    for listed, about in (((wrote, made), C), ((wrote,), A)):
+        found = facts(*listed)
+        (claim,) = [n.id for n in found.nodes if n.kind == "claim"]
+        products = {t for s, _, t in edges(found) if s == claim and t.startswith("sha256:")}
+        assert products == {f"sha256:{about}"}
+
+
+@pytest.mark.parametrize("broken", [{"version": "2.1.0", "runs": [{}]}, {"@context": "openvex"}])
+def test_a_broken_report_takes_nothing_of_the_step_along(broken):
+    key = "report" if "runs" in broken else "vexDocument"
+    name = "sarif" if key == "report" else "vex"
+    found = facts(attestor("material", {"a": {"sha256": C}}), attestor(name, {key: broken}))
+    assert (STEP, "used", f"sha256:{C}") in edges(found)
+    assert node(found, ID).properties["predicate_unread"]
+    assert not any(n.kind == "run" for n in found.nodes)
+
+
 @pytest.mark.parametrize("name", ["sarif", "vex"])
 def test_a_report_is_the_file_it_was_written_to(name):
     report = {

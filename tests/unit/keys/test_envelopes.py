@@ -12,8 +12,9 @@ from tests.paths import DATA
 from tests.unit.keys.test_keyring import change, ring
 from wherefrom.errors import BadSignature, Refused
 from wherefrom.formats import dsse, strict_json
-from wherefrom.keys.envelopes import SIGNATURES_TRIED_MAX, sign_envelope, signers_of
-from wherefrom.keys.keyring import Keyring
+from wherefrom.keys import envelopes
+from wherefrom.keys.envelopes import SIGNATURES_TRIED_MAX, sign_envelope
+from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
 
 SUPPLY = DATA / "supply"
@@ -33,6 +34,13 @@ REAL = {
         GCB / "materials/global-pae-provenanceSigner_1.key",
     ),
 }  # fmt: skip
+
+
+NOW = "2026-01-01T00:00:00.000000Z"
+
+
+def signers_of(envelope, keyring, at=NOW):
+    return envelopes.signers_of(envelope, keyring, Signing(at))
 
 
 def read(written):
@@ -55,7 +63,7 @@ def known(*keys, **fields):
 @pytest.mark.parametrize("hint", [None, "a stranger's name for it"])
 def test_a_known_key_is_found_without_its_hint(hint):
     signed = read(envelope(statement(), BUILDER, hints=[hint]))
-    assert signers_of(signed, known(REVIEWER, BUILDER)) == ((public(BUILDER).id,), 0)
+    assert signers_of(signed, known(REVIEWER, BUILDER))[:2] == ((public(BUILDER).id,), 0)
 
 
 @pytest.mark.parametrize("hint", [public(BUILDER).id, "builder"])
@@ -66,21 +74,21 @@ def test_a_hint_leads_to_its_key(hint):
 
 def test_nobody_known_signed_is_an_answer_and_no_error():
     signed = read(envelope(statement(), STRANGER, hints=[None]))
-    assert signers_of(signed, known(BUILDER)) == ((), 1)
-    assert signers_of(signed, Keyring()) == ((), 1)
+    assert signers_of(signed, known(BUILDER))[:2] == ((), 1)
+    assert signers_of(signed, Keyring())[:2] == ((), 1)
 
 
 def test_each_known_key_counts_once_however_often_it_signs():
     signed = read(envelope(statement(), BUILDER, REVIEWER, BUILDER, STRANGER, BUILDER))
     both = tuple(sorted(public(k).id for k in (BUILDER, REVIEWER)))
-    assert signers_of(signed, known(BUILDER, REVIEWER)) == (both, 1)
+    assert signers_of(signed, known(BUILDER, REVIEWER))[:2] == (both, 1)
 
 
 def test_a_hint_of_a_known_key_over_another_keys_signature_is_a_lie():
     signed = read(envelope(statement(), STRANGER, hints=[BUILDER.id]))
     with pytest.raises(BadSignature, match=f"fails under the key it names, {BUILDER.id}"):
         signers_of(signed, known(BUILDER))
-    assert signers_of(signed, Keyring()) == ((), 1)
+    assert signers_of(signed, Keyring())[:2] == ((), 1)
 
 
 @pytest.mark.parametrize("place", [0, 1, 12])
@@ -95,7 +103,7 @@ def test_one_bad_signature_under_a_known_key_refuses_the_envelope_wherever_it_st
 def test_a_known_key_that_names_itself_counts_after_any_number_of_strangers():
     keys = [STRANGER] * 40 + [BUILDER]
     signed = read(envelope(statement(), *keys))
-    assert signers_of(signed, known(BUILDER)) == ((BUILDER.id,), 40)
+    assert signers_of(signed, known(BUILDER))[:2] == ((BUILDER.id,), 40)
 
 
 def test_signatures_that_name_no_known_key_are_tried_to_a_limit():
@@ -118,15 +126,15 @@ def test_a_name_of_two_keys_accepts_either_and_nobody_else():
 @pytest.mark.parametrize(("action", "state"), [("retire", "retired"), ("revoke", "revoked")])
 def test_a_retired_or_revoked_key_signs_nothing_new(action, state):
     made = ring(change(public(BUILDER)), change(public(BUILDER), action))
-    with pytest.raises(BadSignature, match=f"the key {BUILDER.id} is {state}"):
-        signers_of(read(envelope(statement(), BUILDER)), made)
-    assert signers_of(read(envelope(statement(), BUILDER, hints=[None])), made) == ((), 1)
+    signers = signers_of(read(envelope(statement(), BUILDER)), made)
+    assert signers.known == ()
+    assert f"the key {BUILDER.id} is {state}" in str(signers.denied[0])
 
 
 def test_what_we_sign_is_read_back_with_its_signer():
     signed = read(sign_envelope("text/plain", b"hello", BUILDER))
     assert (signed.payload, signed.payload_type) == (b"hello", "text/plain")
-    assert signers_of(signed, known(BUILDER)) == ((BUILDER.id,), 0)
+    assert signers_of(signed, known(BUILDER))[:2] == ((BUILDER.id,), 0)
 
 
 def test_the_type_is_signed_together_with_the_payload():
@@ -143,7 +151,7 @@ def test_a_real_envelope_is_signed_by_its_real_key_and_by_nobody_after_one_byte_
     signed = dsse.parse(document)
     assert signers_of(signed, trusted).known == (key.id,)
     assert signers_of(signed, ring(change(key))).known == (key.id,)
-    assert signers_of(signed, known(BUILDER)) == ((), len(signed.signatures))
+    assert signers_of(signed, known(BUILDER))[:2] == ((), len(signed.signatures))
     for at in (0, len(signed.payload) // 2, len(signed.payload) - 1):
         payload = bytearray(signed.payload)
         payload[at] ^= 1

@@ -13,7 +13,7 @@ from wherefrom.formats.own import KEY_ACTIONS, KeyChange
 from wherefrom.keys.keyring import Keyring
 
 KEYS = [public(k) for k in (BUILDER, REVIEWER, STRANGER)]
-STATES = {"trust": "trusted", "retire": "retired", "revoke": "revoked"}
+STATES = {"trust": "active", "retire": "retired", "revoke": "revoked"}
 
 
 def change(key, action="trust", **fields):
@@ -73,15 +73,15 @@ def test_a_unique_prefix_of_an_id_is_enough_for_a_person_but_six_characters_at_l
             made.get(short)
 
 
-def test_only_trusted_keys_are_candidates_and_all_of_them_stay_listed():
+def test_a_key_of_which_nothing_is_believed_is_no_candidate_and_all_of_them_stay_listed():
     first, second, third = KEYS
     made = ring(
         change(first), change(second), change(third), change(second, "retire"),
         change(third, "revoke", reason="stolen"),
     )  # fmt: skip
-    assert ids(made.candidates()) == [first.id]
+    assert ids(made.candidates()) == [first.id, second.id]
     assert [(k.id, k.state) for k in made.list()] == [
-        (first.id, "trusted"), (second.id, "retired"), (third.id, "revoked"),
+        (first.id, "active"), (second.id, "retired"), (third.id, "revoked"),
     ]  # fmt: skip
     assert (made.get(third.id).reason, made.get(third.id).entry) == ("stolen", 5)
     assert made.public_key(third.id).id == third.id

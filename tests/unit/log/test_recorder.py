@@ -20,6 +20,7 @@ from tests.folders import (
     statement,
 )  # fmt: skip
 from tests.paths import DATA
+from wherefrom import __version__
 from wherefrom.app import open_log, open_recorder
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import LimitPassed, Malformed, NotFound, ReadOnly
@@ -120,10 +121,12 @@ def test_trusting_a_key_vouches_by_a_verdict_for_what_it_signed_before(recorder)
     index = one(recorder, SIGNED).index
     other = one(recorder, envelope(statement("b"), STRANGER)).index
     known, judged = recorder.change_key(public(BUILDER), action="trust")
-    assert (known.state, judged) == ("trusted", 1)
+    assert (known.state, judged) == ("active", 1)
     assert decision(recorder, 4) == Verdict(
         entry=index, trust=Trust("signed", (BUILDER.id,)),
         reason=f"{BUILDER.id} became known", at=decision(recorder, 4).at,
+        content=logged(recorder, index).content, verifier=f"wherefrom/{__version__}",
+        keyring=recorder.decisions.keyring.digest,
     )  # fmt: skip
     assert trust_of(recorder, index) == Trust("signed", (BUILDER.id,))
     assert logged(recorder, index).trust == Trust("channel")
@@ -172,8 +175,10 @@ def test_a_signature_says_nothing_of_what_another_format_read_in_the_same_bytes(
     index = one(recorder, chimera).index
     assert recorder.change_key(public(BUILDER), action="trust")[1] == 0
     assert trust_of(recorder, index) == Trust("channel")
-    assert recorder._signers(chimera) == ()
-    assert recorder._signers(envelope(statement(), BUILDER)) == (BUILDER.id,)
+    assert recorder._signers(chimera, "2026-01-01T00:00:00.000000Z") == ()
+    assert recorder._signers(envelope(statement(), BUILDER), "2026-01-01T00:00:00.000000Z") == (
+        BUILDER.id,
+    )
     assert one(recorder, chimera).index == index
     assert trust_of(recorder, index) == Trust("channel")
 
@@ -207,7 +212,7 @@ def test_keys_that_change_at_the_same_time_end_as_the_log_says(folder):
             thread.join()
         state = recorder.decisions.keyring.state(BUILDER.id)
         verdicts = dict(recorder.decisions.verdicts)
-        level = {"trusted": "signed", "revoked": "channel"}[state]
+        level = {"active": "signed", "revoked": "channel"}[state]
         assert {trust_of(recorder, n).level for n in range(1, 6)} == {level}
     (folder.path / "decisions.json").unlink()
     with open_recorder(folder) as again:

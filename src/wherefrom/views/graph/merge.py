@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -35,11 +35,10 @@ from wherefrom.views.graph.segment import (
     Footer,
     Section,
     Segment,
-    microseconds,
 )
 
-PART_ROWS: Final = 1 << 22
-_READ_ROWS: Final = 1 << 16
+PART_ROWS: Final = 1 << 20
+_READ_TIMES: Final = 1 << 16
 _PART_NODES: Final = 1 << 26
 _WORD: Final = 64
 
@@ -72,46 +71,53 @@ class Stopped(Exception):
 def seal(path: Path, edges: Numbers, *, entry_start: int, times: Numbers) -> None:
     """Write the tail.
 
-    edges  rows of (effect, relation, cause, first, flags), int64, in any order
+    edges  rows of (effect, relation, cause, first, flags), integers, in any order
     times  of each entry from ``entry_start`` on, in microseconds
     """
-    effects, relations, causes, firsts, flags = edges.T
-    marks = (relations | flags << FLAGS_SHIFT).astype(np.uint8)
+    relations = edges[:, 1]
+    effects, causes, firsts = (edges[:, column].astype(np.uint32) for column in (0, 2, 3))
+    marks = (relations | edges[:, 4] << FLAGS_SHIFT).astype(np.uint8)
     turn = (relations == ALTERNATE) & (effects != causes)
-    turned = marks[turn] | REVERSED
-    up, down = (
-        _Unsorted(
-            np.concatenate((here, there[turn])),
-            np.concatenate((there, here[turn])),
-            np.concatenate((firsts, firsts[turn])),
-            np.concatenate((marks, turned)),
-        )
-        for here, there in ((effects, causes), (causes, effects))
+
+    def side(here: Numbers, there: Numbers) -> list[_Unsorted]:
+        return [
+            _Unsorted(
+                np.concatenate((here, there[turn])),
+                np.concatenate((there, here[turn])),
+                np.concatenate((firsts, firsts[turn])),
+                np.concatenate((marks, marks[turn] | REVERSED)),
+            )
+        ]
+
+    _write(
+        path,
+        lambda: side(effects, causes),
+        lambda: side(causes, effects),
+        entries=(entry_start, entry_start + len(times)),
+        times=[times],
     )
-    _write(path, [up], [down], entries=(entry_start, entry_start + len(times)), times=[times])
 
 
-def read_edges(rows: Iterable[Sequence[Any]]) -> Numbers:
+def read_edges(rows: Iterable[Sequence[int]]) -> Numbers:
     """Rows of five numbers as an array, which takes a tenth of what so many tuples take."""
-    read = iter(rows)
-    parts = [np.zeros((0, 5), np.int64)]
-    while part := list(islice(read, _READ_ROWS)):
-        parts.append(np.array(part, np.int64))
-    return np.concatenate(parts)
+    return np.fromiter(chain.from_iterable(rows), np.uint32).reshape(-1, 5)
 
 
 def read_times(times: Iterable[str]) -> Numbers:
     """Times as entries write them, in microseconds."""
-    return np.fromiter(map(microseconds, times), np.int64)
+    read = (time.removesuffix("Z") for time in times)
+    parts = [np.zeros(0, np.int64)]
+    while part := list(islice(read, _READ_TIMES)):
+        parts.append(np.array(part, "datetime64[us]").astype(np.int64))
+    return np.concatenate(parts)
 
 
 def merge(path: Path, segments: Sequence[Segment], *, go_on: Callable[[], bool]) -> None:
     """Write neighbours as one; the oldest first. Raises Stopped once ``go_on`` says no."""
-    up, down = ([_Sealed(getattr(s, d)) for s in segments] for d in DIRECTIONS)
     _write(
         path,
-        up,
-        down,
+        lambda: [_Sealed(s.up) for s in segments],
+        lambda: [_Sealed(s.down) for s in segments],
         entries=(segments[0].entry_start, segments[-1].entry_end),
         times=[s.times for s in segments],
         go_on=go_on,
@@ -127,7 +133,8 @@ class _Unsorted:
         self.node_end = int(nodes.max()) + 1 if len(nodes) else 0
 
     def _range(self, start: int, end: int) -> slice:
-        return slice(*np.searchsorted(self._rows.nodes, (start, end)).tolist())
+        ends = np.minimum((start, end), NEVER).astype(np.uint32)
+        return slice(*np.searchsorted(self._rows.nodes, ends).tolist())
 
     def count(self, start: int, end: int) -> int:
         found = self._range(start, end)
@@ -164,8 +171,8 @@ class _Sealed:
 
 def _write(
     path: Path,
-    up: Sequence[Source],
-    down: Sequence[Source],
+    up: Callable[[], Sequence[Source]],
+    down: Callable[[], Sequence[Source]],
     *,
     entries: tuple[int, int],
     times: Sequence[Numbers],
@@ -174,8 +181,9 @@ def _write(
     sections: dict[str, Section] = {}
     edges = 0
     with path.open("w+b") as file:
+        # One after the other: rows that are sorted in memory are there for one direction only.
         for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
-            written, edges = _write_direction(file, sources, go_on)
+            written, edges = _write_direction(file, sources(), go_on)
             for name, section in written.items():
                 sections[f"{direction}.{name}"] = section
         sections["times"] = _write_array(file, times, np.int64)

@@ -164,6 +164,23 @@ class Snapshot(EdgeReads):
                 )
         return found
 
+    def lost_signer(self, key: str, lens: Lens, rows_max: int) -> list[int]:
+        """Entries that the key ``key`` vouched for, at the door or later, and no longer does."""
+        return [
+            judged
+            for (judged,) in self.db.execute(
+                """SELECT v.judged FROM verdicts AS v
+                JOIN entries AS e ON e.entry = v.judged JOIN stamps AS s ON s.stamp = e.stamp
+                WHERE v.entry = (SELECT max(l.entry) FROM verdicts AS l
+                    WHERE l.judged = v.judged AND l.entry < ?2)
+                AND instr(v.signers, ?1) = 0
+                AND (instr(s.signers, ?1) > 0 OR EXISTS (SELECT 1 FROM verdicts AS w
+                    WHERE w.judged = v.judged AND w.entry < v.entry AND instr(w.signers, ?1) > 0))
+                ORDER BY v.judged LIMIT ?3""",
+                (key, lens.as_of, rows_max),
+            )
+        ]
+
     def document(self, entry: int) -> int | None:
         """The node of the record in ``entry``; None if it is erased, a gap or not there."""
         found: int | None = self.db.execute(
