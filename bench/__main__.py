@@ -37,6 +37,7 @@ from bench import (
     report,
     sigstore,
     sustained,
+    witnesses,
 )
 from bench.machine import look
 from bench.place import Place
@@ -55,6 +56,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "sustained": sustained.measure,
     "evidence": evidence.measure,
     "sigstore": sigstore.measure,
+    "witness": witnesses.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

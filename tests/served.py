@@ -155,6 +155,8 @@ class Inside:
 class ServerProcess:
     """``wherefrom up``; leaving the block ends it, and asserts that nothing of it is left."""
 
+    verb = "up"
+
     def __init__(self, data, *options, env=None, program=(WHEREFROM,), preexec=None):
         self._preexec = preexec
         self.data = Path(data)
@@ -176,7 +178,7 @@ class ServerProcess:
         self.errors_path = self.data.with_name(self.data.name + ".stderr")
         with open(self.errors_path, "ab") as errors:
             self.process = subprocess.Popen(
-                [*self._program, "up", "--data", self.data, *self._options],
+                [*self._program, self.verb, "--data", self.data, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -192,8 +194,10 @@ class ServerProcess:
             self._close()
             raise AssertionError(f"it did not start: {self.errors()}")
         self.pid = self.process.pid
-        self.url = self.line.split()[2]
-        self.token = (self.data / "token").read_text().strip()
+        said = self.line
+        self.url = json.loads(said)["url"] if said.startswith("{") else said.split()[2]
+        token = self.data / "token"
+        self.token = token.read_text().strip() if token.exists() else None
         return self
 
     def client(self, **options):
@@ -236,6 +240,15 @@ class ServerProcess:
 
     def _close(self):
         self.process.stdout.close()
+
+
+class WitnessProcess(ServerProcess):
+    """``wherefrom witness``, in the same way."""
+
+    verb = "witness"
+
+    def vkeys(self):
+        return (self.data / "vkeys").read_text().split()
 
 
 def run_up(data, *options):

@@ -4,6 +4,7 @@ DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets,
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/handed/                  facts on their way to the fold of a server
+DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
 
 Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
 """
@@ -26,22 +27,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
-from wherefrom.errors import Corrupt, Malformed, NotFound, Refused, SettingError, Unavailable
+from wherefrom.errors import (
+    Corrupt,
+    LimitPassed,
+    Malformed,
+    NotFound,
+    Refused,
+    SettingError,
+    Unavailable,
+)
 from wherefrom.formats import note as notes
-from wherefrom.formats import timestamps
+from wherefrom.formats import timestamps, tlog_policy
 from wherefrom.formats import trusted_root as trusted_roots
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
+from wherefrom.formats.tlog_policy import Policy
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.handed import Handed, HandingOver
+from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
 from wherefrom.query.desk import Desk
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
+from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.graph import GraphReader, GraphView
 
 if TYPE_CHECKING:
@@ -62,6 +74,16 @@ def _check_of(secret: str) -> str:
 def now() -> str:
     """Now, as the entry writes times."""
     return timestamps.to_text(datetime.now(UTC))
+
+
+def read_policy(written: bytes, *, where: str) -> Policy:
+    """A trust policy. Raises SettingError, naming the line."""
+    try:
+        return tlog_policy.parse(written, where=where)
+    except (Malformed, LimitPassed) as error:
+        raise SettingError(
+            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
+        ) from error
 
 
 class Served(NamedTuple):
@@ -244,6 +266,45 @@ class DataFolder:
             write_secret(path, text + "\n")
         return path
 
+    # -- its witnesses
+
+    @property
+    def policy_path(self) -> Path:
+        """Where the policy of a log with witnesses lies."""
+        return self.path / "witness.policy"
+
+    def policy(self) -> Policy | None:
+        """Which witnesses this log has; None without a policy. Raises SettingError."""
+        try:
+            written = self.policy_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return read_policy(written, where=str(self.policy_path))
+
+    def keep_policy(self, written: bytes, *, where: str) -> None:
+        """From now on this log has the witnesses of a policy. Raises SettingError."""
+        policy = read_policy(written, where=where)
+        origins = [log.key.name for log in policy.logs]
+        if origins and self.log_vkey() not in [log.key for log in policy.logs]:
+            raise SettingError(
+                "the policy is of other logs", where=where, expected=self.log_vkey().to_text(),
+                got=" ".join(origins),
+            )  # fmt: skip
+        if not policy.is_reached([w.name for w in policy.witnesses.values() if w.url]):
+            raise SettingError(
+                "a log cannot reach the quorum of a policy whose witnesses have no address",
+                where=where,
+                expected="witness <name> <vkey> <url>, for enough of them",
+            )
+        replace_whole(self.policy_path, written)
+
+    def published(self) -> PublishedFile | None:
+        """What a log with witnesses shows; None for a log without."""
+        policy = self.policy()
+        if policy is None:
+            return None
+        return PublishedFile(self.path / "published", policy=policy, log_key=self.log_vkey())
+
     @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
@@ -384,6 +445,7 @@ def log_at_rest(folder: DataFolder) -> LogReader:
         journal=FileJournal(folder.path / "journal"),
         blobs=FileBlobs(folder.path),
         head=FileHead(folder.path),
+        published=folder.published(),
     )
 
 

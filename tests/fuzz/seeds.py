@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from tests.folders import BUILDER, STRANGER, envelope, public, statement
 from tests.journeys.test_every_input import input_paths
 from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, genesis, numbered, reader, writer
-from tests.paths import DATA
+from tests.paths import DATA, REPOSITORY
 from tests.sigstore_world import Made, world
 from wherefrom.collect.principals import local
 from wherefrom.errors import Error, Refused
@@ -156,6 +156,23 @@ def _notes() -> Iterator[bytes]:
 def _checkpoints() -> Iterator[bytes]:
     for note in _notes():
         yield note.partition(b"\n\n")[0] + b"\n"
+
+
+def _requests() -> Iterator[bytes]:
+    given = json.loads((DATA / "tlog/generated/witness_add_checkpoint.json").read_text())
+    for exchange in given["exchanges"]:
+        yield exchange["Request"].encode()
+
+
+def _policies() -> Iterator[bytes]:
+    page = (REPOSITORY / "docs/formats/tlog-policy.md").read_bytes()
+    yield page.split(b"```")[1].lstrip(b"\n")
+    yield b"# nobody\n\nquorum none\n"
+
+
+def _watch_lists() -> Iterator[bytes]:
+    page = (REPOSITORY / "docs/formats/monitor.md").read_bytes()
+    yield page.split(b"```")[1].lstrip(b"\n")
 
 
 def _keys() -> Iterator[bytes]:
@@ -343,7 +360,9 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "json": _json, "cloudevents": _cloudevents, "dsse": _dsse, "statement": _statements,
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
-    "tlog_proof": _proofs, "entry": _entries, "evidence": _evidence, "own": _own,
+    "tlog_proof": _proofs, "add_checkpoint": _requests,
+    "tlog_policy": _policies, "watch_list": _watch_lists, "entry": _entries,
+    "evidence": _evidence, "own": _own,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "signed": _signed, "stamp": _stamps, "root": _roots,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,

@@ -35,6 +35,7 @@ from wherefrom.collect.principals import Principal, local
 from wherefrom.collect.split import split
 from wherefrom.errors import Error
 from wherefrom.formats import (
+    add_checkpoint,
     base64_strict,
     checkpoint,
     cloudevents,
@@ -53,7 +54,9 @@ from wherefrom.formats import (
     spdx,
     tiles,
     timestamps,
+    tlog_policy,
     tlog_proof,
+    watch_list,
 )
 from wherefrom.formats import facts as packing
 from wherefrom.formats import statement as statements
@@ -257,6 +260,20 @@ def bundle(given: bytes) -> None:
 
 def proof_and_back(given: bytes) -> None:
     assert tlog_proof.to_bytes(tlog_proof.parse(given)) == given
+
+
+def request_and_back(given: bytes) -> None:
+    assert add_checkpoint.to_bytes(add_checkpoint.parse(given)) == given
+
+
+def policy_counted(given: bytes) -> None:
+    policy = tlog_policy.parse(given)
+    assert policy.is_reached(policy.witnesses)
+    policy.says_quorum()
+
+
+def watched(given: bytes) -> None:
+    watch_list.parse(given).matches(given)
 
 
 def entry_and_back(given: bytes) -> None:
@@ -542,6 +559,9 @@ TARGETS: dict[str, Target] = {
     "tile_path": Target(tile_path, "tile_path"),
     "bundle": Target(bundle, "bundle"),
     "tlog_proof": Target(proof_and_back, "tlog_proof"),
+    "add_checkpoint": Target(request_and_back, "add_checkpoint"),
+    "tlog_policy": Target(policy_counted, "tlog_policy"),
+    "watch_list": Target(watched, "watch_list"),
     "entry": Target(entry_and_back, "entry"),
     "entry_size": Target(entry_size, "entry"),
     "evidence": Target(evidence_checked, "evidence"),

@@ -66,7 +66,8 @@ def test_a_refusal_that_cannot_be_shown_is_a_bug(said):
 def test_every_door_of_the_formats_folder_is_a_target():
     assert {"strict_json", "dsse", "statement", "slsa", "sigstore_bundle", "pep740", "cyclonedx",
             "spdx", "openlineage", "cloudevents", "purl", "digests", "note", "checkpoint",
-            "tile_path", "bundle", "tlog_proof", "entry", "evidence", "split", "decompress",
+            "tile_path", "bundle", "tlog_proof", "add_checkpoint", "tlog_policy",
+            "watch_list", "entry", "evidence", "split", "decompress",
             "public_key", "frames", "handed", "facts", "judge_frames", "judge_answers",
             "question", "http_get", "sigstore", "rfc3161",
             "trusted_root"} <= TARGETS.keys()  # fmt: skip

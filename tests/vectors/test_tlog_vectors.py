@@ -13,7 +13,8 @@ import pytest
 from tests.paths import DATA
 from wherefrom.errors import ProofError, SignatureError
 from wherefrom.formats import checkpoint, note, tiles, tlog_proof
-from wherefrom.keys.ed25519 import check_cosignature, check_note
+from wherefrom.keys.cosignatures import check_cosignature
+from wherefrom.keys.ed25519 import check_note
 from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaf, hash_leaves
 from wherefrom.merkle.proofs import verify_consistency, verify_inclusion
 from wherefrom.merkle.tree import Frontier, TileHashes, consistency_path, hash_tile, inclusion_path

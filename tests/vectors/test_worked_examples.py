@@ -8,10 +8,11 @@ import pytest
 
 from tests.logs import SERVICE_KEY
 from tests.paths import REPOSITORY
-from wherefrom.formats import dsse, own
+from wherefrom.formats import add_checkpoint, dsse, own, tlog_policy, watch_list
 from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
-from wherefrom.keys.ed25519 import check
+from wherefrom.keys.cosignatures import Cosigner, check_log_signature
+from wherefrom.keys.ed25519 import SigningKey, check
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.query import Trace, exports
 from wherefrom.storage.contracts import EMPTY, Record, Tail
@@ -124,3 +125,27 @@ def test_the_sigstore_example_is_proven_and_told_as_it_says(tmp_path):
     assert " ".join(said[1:]) == " ".join(page_lines[1:])
     assert said[0].partition(", of ")[0] == page_lines[0].partition(", of ")[0]
     assert ran.code == 0
+
+
+def test_the_request_to_a_witness_is_read_and_its_cosignature_made_again():
+    request, answer = blocks("tlog-witness.md")
+    signed = add_checkpoint.parse(request.encode()).signed
+    check_log_signature(signed, [SigningKey(bytes(32)).verifier_key("example.com/log")])
+    witness = Cosigner("w.example/p", 0x04, bytes([1]) * 32)
+    made = witness.cosign(signed.text, time_s=1795242042)
+    assert add_checkpoint.signature_lines((made,)) == answer.encode()
+
+
+def test_the_policy_on_its_page_needs_two_of_its_three_witnesses():
+    (block,) = blocks("tlog-policy.md")
+    policy = tlog_policy.parse(block.encode())
+    assert policy.is_reached({"paris", "quito"})
+    assert not policy.is_reached({"oslo"})
+    assert policy.log_keys("example.com/log")
+
+
+def test_the_watch_list_on_its_page_is_read_and_its_digest_matches():
+    (block,) = blocks("monitor.md")
+    watched = watch_list.parse(block.encode())
+    assert len(watched.lines) == 5
+    assert [line.wanted[0][0] for line in watched.matches(b"four")] == ["sha256"]

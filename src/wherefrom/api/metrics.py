@@ -28,6 +28,11 @@ class WriterMetrics:
             registry=self.registry,
         )
         self.log_size = Gauge("wherefrom_log_size", "Entries in the log", registry=self.registry)
+        self.published = Gauge(
+            "wherefrom_published_size",
+            "Entries in the checkpoint that witnesses cosigned last; 0 without witnesses",
+            registry=self.registry,
+        )
         self.waiting = Gauge(
             "wherefrom_waiting_records",
             "Records taken that are not answered yet",

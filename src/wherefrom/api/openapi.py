@@ -287,7 +287,10 @@ def _paths() -> dict[str, Schema]:
             {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
             | _ANY_JSON | {"*/*": {}},
         ),
-        "/checkpoint": _public("getCheckpoint", "The newest signed checkpoint.", text),
+        "/checkpoint": _public(
+            "getCheckpoint", "The newest signed checkpoint; of a log with witnesses, the last that "
+            "they cosigned.", text,
+        ),
         "/tile/{path}": _public(
             "getTile", "A tile, `0/x001/x234/067`, or an entry bundle, `entries/273.p/112`.",
             octets, _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),

@@ -36,6 +36,7 @@ from wherefrom.formats.cloudevents_binary import is_binary, structured
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.log.group import Committed, GroupCommit
 from wherefrom.log.recorder import Outcome, Recorder, refused
+from wherefrom.log.witnessing import Witnessing
 from wherefrom.verify.pool import BATCH_MIN, JudgePool
 from wherefrom.verify.verified import Verified
 
@@ -51,6 +52,8 @@ class Intake:
         self.pool = JudgePool(recorder.rules)
         # The server counts outcomes; nobody else has to.
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
+        # Of a log with witnesses: a proof leads to a checkpoint that they cosigned.
+        self.witnessing: Witnessing | None = None
         self.under_way = 0
         self._refused: dict[Principal, Counter[str]] = {}
         self._refused_since = recorder.now()
@@ -130,6 +133,14 @@ class Intake:
         count = len(notes.records)
         paths = None if done.paths is None else done.paths[count:]
         return Committed(done.receipts[count:], done.checkpoint, paths)
+
+    async def prove(self, committed: Committed) -> Committed:
+        """With proofs under the published checkpoint. Raises Unavailable if it comes too late."""
+        assert self.witnessing is not None
+        indexes = [receipt.index for receipt in committed.receipts]
+        shown = await self.witnessing.covering(max(indexes) + 1)
+        paths = self.recorder.writer.paths_at(indexes, shown.tree.size)
+        return Committed(committed.receipts, shown.note, paths)
 
     def count(self, principal: Principal, fates: Fates) -> None:
         """Count what became of a principal's records; refusals are summed for the log."""
@@ -238,7 +249,10 @@ async def _take_pieces(
         outcomes, verified = await intake.judge(pieces, principal, only)
         if not verified:
             return _items(outcomes, None)
-        committed = await intake.commit(verified, prove=prove)
+        waits = prove and intake.witnessing is not None
+        committed = await intake.commit(verified, prove=prove and not waits)
+    if waits:  # outside: those that wait for witnesses are not in the way of those that do not
+        committed = await intake.prove(committed)
     if intake.needs_verdicts(verified, committed):
         await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
     return _items(outcomes, committed)

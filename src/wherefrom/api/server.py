@@ -26,13 +26,23 @@ from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
+from wherefrom.log.witnessing import Witnessing
 
 Handler = Callable[[Request], Awaitable[Response]]
 REFUSALS_EVERY_SECONDS: Final = 60.0
 
 
-def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> Starlette:
-    """The application on the port. Its queue lives from start-up to shutdown of the loop."""
+def writer_app(
+    *,
+    recorder: Recorder,
+    tokens: TokenFile,
+    proxy: ReaderProxy,
+    witnessing: Callable[[], Witnessing] | None = None,
+) -> Starlette:
+    """The application on the port. Its queue lives from start-up to shutdown of the loop.
+
+    witnessing  makes the rounds of a log with witnesses, once the loop is there
+    """
     metrics = WriterMetrics()
 
     def counted(handler: Handler) -> Handler:
@@ -57,7 +67,10 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
 
     async def get_metrics(_: Request) -> Response:
         metrics.log_size.set(recorder.writer.size)
-        metrics.waiting.set(app.state.intake.under_way)
+        intake: Intake = app.state.intake
+        metrics.waiting.set(intake.under_way)
+        if intake.witnessing is not None and intake.witnessing.newest is not None:
+            metrics.published.set(intake.witnessing.newest.tree.size)
         try:
             beside = (await proxy.get("/metrics")).content
         except Unavailable:
@@ -76,10 +89,17 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
             n
         )
         noting = asyncio.create_task(_note_refusals(intake))
+        if witnessing is not None:
+            intake.witnessing = witnessing()
+            recorder.writer.on_signed = intake.witnessing.grown
+            intake.witnessing.start()
         yield
         noting.cancel()
         await intake.log_refusals()
         await group.close()
+        if intake.witnessing is not None:
+            recorder.writer.on_signed = lambda: None
+            await intake.witnessing.close()
         intake.pool.close()
         recorder.commit = recorder.writer.commit
         await proxy.close()

@@ -18,6 +18,7 @@ from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
+    from wherefrom.formats.tlog_policy import Policy
     from wherefrom.verify.steps import Report
 
 _EVIDENCE_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -40,11 +41,16 @@ _SAID: Final = {
 @click.option("--issuer", metavar="URL", help="Who must have vouched for the signer.")
 @click.option("--trusted-root", metavar="JSON", help="What to believe; else the root we ship.")
 @click.option("--ignore", metavar="PATH", multiple=True, help="No part of the model in DIR.")
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Demand the quorum of witnesses of this policy, for evidence files.",
+)  # fmt: skip
 @placed
 def verify(
     target: str | None,
     offline: bool,
     log_key: str | None,
+    policy_file: Path | None,
     where: Where,
     as_json: bool,
     **of_bundle: Any,
@@ -56,8 +62,8 @@ def verify(
     signature in Sigstore's formats is checked instead, offline. Exits 0 only if it is proven.
     """
     if of_bundle["bundle"] is not None:
-        if target is not None or log_key is not None:
-            raise click.UsageError("--bundle is checked alone: no TARGET, no --log-key")
+        if target is not None or log_key is not None or policy_file is not None:
+            raise click.UsageError("--bundle is checked alone: no TARGET, --log-key or --policy")
         report = _check_bundle(where, **of_bundle)
     elif any(of_bundle.values()):
         named = ", ".join(f"--{k.replace('_', '-')}" for k, given in of_bundle.items() if given)
@@ -65,7 +71,7 @@ def verify(
     elif target is None:
         raise click.UsageError("give a TARGET, or a --bundle with its --artifact")
     else:
-        report = _check_target(target, offline, log_key, where)
+        report = _check_target(target, offline, log_key, policy_file, where)
     if as_json:
         write_json(report)
     else:
@@ -81,12 +87,20 @@ def _check_bundle(where: Where, *, artifact: str | None, **rest: Any) -> Report:
     return check(Question(artifact=artifact, ignored=rest.pop("ignore"), **rest), where)
 
 
-def _check_target(target: str, offline: bool, log_key: str | None, where: Where) -> Report:
-    if offline and log_key is None:
-        raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
-    if not offline and log_key is None:
+def _check_target(
+    target: str, offline: bool, log_key: str | None, policy_file: Path | None, where: Where
+) -> Report:
+    if offline and log_key is None and policy_file is None:
+        raise click.UsageError(
+            "--offline needs --log-key or --policy: the key in the evidence proves nothing"
+        )
+    if log_key is None and policy_file is None:
         return _verify_at(target, where)
-    key, path = read_key(log_key or ""), path_of(target) or Path(target)
+    from wherefrom.cli.witness import read_policy
+
+    key = read_key(log_key) if log_key is not None else None
+    policy = read_policy(policy_file) if policy_file is not None else None
+    path = path_of(target) or Path(target)
     if not path.exists():
         raise NotFound(
             "no such evidence file",
@@ -94,7 +108,7 @@ def _check_target(target: str, offline: bool, log_key: str | None, where: Where)
             expected="a file that `wherefrom prove` wrote",
             do="Make one with: wherefrom prove ID -o FILE",
         )
-    return _check_file(path, key)
+    return _check_file(path, key, policy)
 
 
 def _verify_at(target: str, where: Where) -> Report:
@@ -139,10 +153,11 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
     return _check_file(path, key)
 
 
-def _check_file(path: Path, key: VerifierKey) -> Report:
+def _check_file(path: Path, key: VerifierKey | None, policy: Policy | None = None) -> Report:
     from wherefrom.verify.evidence_file import check
 
-    return check(read_file(path, bytes_max=_EVIDENCE_BYTES_MAX), log_key=key)
+    written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
+    return check(written, log_key=key, policy=policy)
 
 
 def _is_evidence(path: Path) -> bool:
@@ -159,7 +174,7 @@ def _is_evidence(path: Path) -> bool:
     return head == tlog_proof.HEADER.encode() + b"\n" or evidence_file.is_evidence(head)
 
 
-def read_key(text: str) -> VerifierKey:
+def read_key(text: str, *, where: str = "--log-key") -> VerifierKey:
     """A verifier key as text, or the file that holds it. Raises SettingError."""
     from wherefrom.formats.note import parse_verifier_key
 
@@ -171,7 +186,7 @@ def read_key(text: str) -> VerifierKey:
     except Malformed as error:
         raise SettingError(
             "not a verifier key",
-            where="--log-key",
+            where=where,
             expected="NAME+8 hex digits+base64, as `wherefrom log status` shows it, or its file",
             got=text[:80],
         ) from error

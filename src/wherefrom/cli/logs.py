@@ -46,6 +46,11 @@ def status(where: Where, as_json: bool) -> int:
         behind = answer.size - size
         said = "up to date" if not behind else f"{count(behind, 'entry', 'entries')} behind"
         rows.append((f"{view} view", f"{size:,} ({said})"))
+    if answer.witnessed is not None:
+        seen = answer.witnessed
+        by = f" ({', '.join(seen.by)})" if seen.by else ""
+        rows.append(("witnessed", f"{len(seen.by)} of {seen.of}{by} at size {seen.size:,}"))
+        rows.append(("quorum", f"{seen.quorum} ({'reached' if seen.reached else 'not reached'})"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:  # in full, whatever the width: keys and roots are to be copied
         click.echo(f"{name:<{width}}  {value}")

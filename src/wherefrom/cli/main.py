@@ -16,7 +16,20 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import (
+    erase,
+    evidence,
+    keys,
+    logs,
+    monitor,
+    record,
+    show,
+    sign,
+    tokens,
+    trace,
+    up,
+    witness,
+)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -57,6 +70,8 @@ for _command in (
     tokens.tokens,
     erase.erase,
     logs.views,
+    witness.witness,
+    monitor.monitor,
 ):
     root.add_command(_command)
 

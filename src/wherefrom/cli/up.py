@@ -38,6 +38,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Serve HTTPS with this certificate.")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="The key of the certificate.")
 @click.option("--tls-client-ca", type=_FILE, metavar="FILE", help="Clients must show one of its.")
+@click.option("--policy", type=_FILE, metavar="FILE", help="Have the witnesses of this policy.")
+@click.option(
+    "--witness-deadline", default=3.0, show_default=True, metavar="SECONDS",
+    type=click.FloatRange(0.01, 600), help="How long the quorum of its witnesses is waited for.",
+)  # fmt: skip
+@click.option("--fail-open", is_flag=True, help="Then publish a checkpoint without the quorum.")
 @click.option(
     "--audit-first", is_flag=True,
     help="Read the whole log before the first answer, however large it is.",
@@ -52,6 +58,9 @@ def up(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
+    policy: Path | None,
+    witness_deadline: float,
+    fail_open: bool,
     audit_first: bool,
     where: Where,
     as_json: bool,
@@ -77,6 +86,11 @@ def up(
         make(folder, origin=origin)
     elif origin is not None and origin != folder.origin:
         raise SettingError("the log has another origin", expected=origin, got=folder.origin)
+    if policy is not None and folder.served() is None:  # else this one will not start
+        written = read_file(policy, bytes_max=1024 * 1024)
+        folder.keep_policy(written, where=str(policy))
+    if fail_open and folder.policy() is None:
+        raise click.UsageError("--fail-open is for a log with witnesses: give --policy too")
     if not (folder.path / "token").exists():
         warn(f"writing the administrator's token to {folder.ensure_admin_token()}")
 
@@ -95,6 +109,8 @@ def up(
         host=host,
         port=port,
         tls=tls,
+        fail_open=fail_open,
+        witness_deadline_s=witness_deadline,
         extends=read_checkpoint(extends, folder) if extends is not None else None,
         # What came from somewhere else is looked at as a whole before anything is said of it.
         audit_first=audit_first or extends is not None,

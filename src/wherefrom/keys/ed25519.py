@@ -12,7 +12,6 @@ Source: RFC 8032, RFC 8410 §4; C2SP signed-note and tlog-cosignature
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from hashlib import sha256
@@ -21,17 +20,18 @@ from typing import Final
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
 
-from wherefrom.errors import Malformed, SettingError, SignatureError
-from wherefrom.formats import base64_strict, note
+from wherefrom.errors import SignatureError
+from wherefrom.formats import note
 from wherefrom.formats.note import Note, Signature, VerifierKey
+from wherefrom.keys import skeys
+from wherefrom.keys.skeys import Skey
 
-SEED_BYTES: Final = 32
+SEED_BYTES: Final = skeys.SEED_BYTES
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
 # SEQUENCE { SEQUENCE { 1.3.101.112 } BIT STRING }, then the key (RFC 8410 §4).
 _SPKI_PREFIX: Final = bytes.fromhex("302a300506032b6570032100")
-_SKEY_PREFIX: Final = "PRIVATE+KEY+"
 
 
 class SigningKey:
@@ -67,32 +67,16 @@ class SigningKey:
 
     def to_skey_text(self, name: str) -> str:
         """The secret, in the form Go's note package keeps: ``PRIVATE+KEY+<name>+<8 hex>+…``."""
-        encoded = base64_strict.encode(bytes([note.ED25519]) + self._secret[:SEED_BYTES])
-        return f"{_SKEY_PREFIX}{name}+{self.verifier_key(name).key_id.hex()}+{encoded}"
+        chosen = self.verifier_key(name).key_id
+        return skeys.to_text(Skey(name, chosen, note.ED25519, self._secret[:SEED_BYTES]))
 
     @classmethod
     def from_skey_text(cls, text: str, *, where: str = "signer key") -> tuple[str, SigningKey]:
         """The name and key that ``to_skey_text`` wrote. Raises SettingError, never showing it."""
-        fields = text.removeprefix(_SKEY_PREFIX).split("+", 2)
-        expected = f"{_SKEY_PREFIX}name+8 hex digits+base64 of a type byte 01 and 32 bytes"
-        if not text.startswith(_SKEY_PREFIX) or len(fields) != 3:
-            raise SettingError("not a signer key", where=where, expected=expected)
-        name, _, encoded = fields
-        decoded = b""
-        with contextlib.suppress(Malformed):  # what it says would quote the secret
-            note.check_name(name, where=where)
-            decoded = base64_strict.decode(encoded, where=where)
-        if len(decoded) != 1 + SEED_BYTES or decoded[0] != note.ED25519:
-            raise SettingError("not an Ed25519 signer key", where=where, expected=expected)
-        key = cls(decoded[1:])
-        if key.to_skey_text(name) != text:
-            raise SettingError(
-                "the key id is not that of the name and key",
-                where=where,
-                expected=key.verifier_key(name).key_id.hex(),
-                do="Copy the whole line again; one character was changed",
-            )
-        return name, key
+        skey = skeys.parse(text, algorithms=(note.ED25519,), where=where)
+        key = cls(skey.seed)
+        skeys.need_key_id(skey, text, key.verifier_key(skey.name).key_id, where=where)
+        return skey.name, key
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.id}>"
@@ -156,7 +140,7 @@ def check_note(signed: Note, verifier_keys: Sequence[VerifierKey]) -> str:
 
     A signature by no key of ours is passed over: that is how keys rotate and witnesses cosign.
     A wrong one by a key of ours refuses the whole note. Only keys of type 0x01 count here; a
-    cosignature says something else (*this was the newest tree I saw*): ``check_cosignature``.
+    cosignature says something else (*this was the newest tree I saw*): ``cosignatures``.
 
     Raises SignatureError. Raises ValueError if two keys share a name and key id.
     """
@@ -178,22 +162,6 @@ def check_note(signed: Note, verifier_keys: Sequence[VerifierKey]) -> str:
             got=signers,
         )
     return signed.text
-
-
-def check_cosignature(signed: Note, cosigner: VerifierKey) -> int:
-    """The POSIX time, in seconds, at which a witness cosigned this checkpoint (type 0x04).
-
-    Raises SignatureError if it did not, or if its first cosignature is wrong.
-    """
-    if cosigner.algorithm != note.ED25519_COSIGNATURE:
-        raise ValueError(f"not a key of type 0x04: {cosigner.name}, type {cosigner.algorithm:#04x}")
-    for name, chosen, signature in signed.signatures:
-        if (name, chosen) == (cosigner.name, cosigner.key_id):
-            time_s = int.from_bytes(signature[:8], "big")
-            message = f"cosignature/v1\ntime {time_s}\n{signed.text}".encode()
-            _check_as(cosigner, message, signature[8:])
-            return time_s
-    raise SignatureError("a witness did not cosign the note", expected=cosigner.name)
 
 
 def _check_as(key: VerifierKey, message: bytes, signature: bytes) -> None:

@@ -14,7 +14,6 @@ Source: C2SP tlog-tiles
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,7 +33,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.log.tree import TILE_WIDTH, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import HASH_BYTES, hash_leaves
 from wherefrom.storage.file_blobs import FileBlobs
-from wherefrom.storage.file_head import sync_folder
+from wherefrom.storage.whole_file import replace_whole
 
 Progress = Callable[[int, int], None]
 
@@ -44,7 +43,7 @@ _PROGRESS_EVERY = 64 * TILE_WIDTH
 def export(
     reader: LogReader, folder: Path, *, contents: bool = False, progress: Progress | None = None
 ) -> Position:
-    """Export the log at its newest checkpoint; returns the position exported.
+    """Export the log at the checkpoint it shows; returns the position exported.
 
     folder    new, empty, or an earlier export of the same log, which is extended
     contents  also what the entries commit to, so that the log can be made again from the export;
@@ -54,7 +53,8 @@ def export(
     Raises AlreadyExists if ``folder`` holds another log or a longer one, Corrupt if what is
     stored does not lead to the signed root, StorageError.
     """
-    position, signed = _snapshot(reader)
+    reader.refresh()
+    signed, position = reader.shown()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # 1. What is there already, and is it the beginning of this log?
@@ -73,20 +73,12 @@ def export(
             _write_contents(reader, folder, before, position.size)
         blobs.sync()
         # 3. Commit: the only step that changes what readers of the folder see.
-        _move_checkpoint(folder, signed)
+        replace_whole(folder / "checkpoint", signed)
         # 4. Partial tiles whose full tile is there now; clients fall back to that one.
         _remove_partials(folder, before, position.size)
     except OSError as error:
         raise StorageError("cannot export", where=str(folder), got=error) from error
     return position
-
-
-def _snapshot(reader: LogReader) -> tuple[Position, bytes]:
-    """A position and the checkpoint that says so, while a writer may move both."""
-    reader.refresh()
-    signed = reader.checkpoint
-    checkpoint = _read(reader, signed)
-    return Position(checkpoint.size, checkpoint.root), signed
 
 
 def _read(reader: LogReader, signed: bytes) -> Checkpoint:
@@ -178,16 +170,6 @@ def _partials(size: int) -> Iterator[tuple[int, int, int]]:
         if hashes % TILE_WIDTH:
             yield level, hashes // TILE_WIDTH, hashes % TILE_WIDTH
         level += 1
-
-
-def _move_checkpoint(folder: Path, signed: bytes) -> None:
-    new = folder / "checkpoint.new"
-    with open(new, "wb") as file:
-        file.write(signed)
-        file.flush()
-        os.fdatasync(file.fileno())
-    os.rename(new, folder / "checkpoint")
-    sync_folder(folder)
 
 
 def _remove_partials(folder: Path, before: int, size: int) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from wherefrom.errors import Corrupt, NotFound, ProofError
+from wherefrom.errors import Corrupt, NotFound, ProofError, Unavailable
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import entry as entries
 from wherefrom.formats import note as notes
@@ -23,6 +23,7 @@ from wherefrom.formats.tiles import encode_bundle
 from wherefrom.keys.ed25519 import check_note
 from wherefrom.log import state as states
 from wherefrom.log.logged import Logged, Position
+from wherefrom.log.published import PublishedFile
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaf, hash_leaves
@@ -49,13 +50,23 @@ class Stored(NamedTuple):
 class LogReader:
     """A ``LogSource`` over stored bytes; safe for several threads.
 
-    log_key  the key every checkpoint must be signed by, named after the origin
+    log_key    the key every checkpoint must be signed by, named after the origin
+    published  of a log with witnesses: the checkpoint that the world is shown, and with which
+               everything is proven; without it that is the newest one
     """
 
     def __init__(
-        self, *, origin: str, log_key: VerifierKey, journal: Journal, blobs: Blobs, head: Head
+        self,
+        *,
+        origin: str,
+        log_key: VerifierKey,
+        journal: Journal,
+        blobs: Blobs,
+        head: Head,
+        published: PublishedFile | None = None,
     ) -> None:
         self.origin = origin
+        self.published = published
         self._log_key = log_key
         self._journal = journal
         self._blobs = blobs
@@ -99,6 +110,26 @@ class LogReader:
         """The signed note as of the last ``refresh``."""
         with self._lock:
             return self._state.checkpoint.encode() if self._state else b""
+
+    def shown(self) -> tuple[bytes, Position]:
+        """The checkpoint that the world is shown, as of the last ``refresh``, and where it stands.
+
+        Raises Unavailable for a log with witnesses that have cosigned none yet.
+        """
+        if self.published is None:
+            with self._lock:
+                signed = self._state.checkpoint.encode() if self._state else b""
+                return signed, Position(self._signed.size, self._signed.root)
+        found = self.published.read()
+        if found is None:
+            raise Unavailable(
+                "the witnesses of this log have cosigned no checkpoint yet",
+                do="Ask again in a moment; wherefrom log status says how many there are",
+            )
+        # The file may be newer than the head that was seen last.
+        if found.tree.size > self.size and found.tree.size > self.refresh().size:
+            raise Corrupt("the published checkpoint is longer than the log", got=found.tree.size)
+        return found.note, Position(found.tree.size, found.tree.root)
 
     @property
     def stored(self) -> Stored:
@@ -146,21 +177,27 @@ class LogReader:
             return root_of(size, self._hashes) if size else EMPTY_ROOT
 
     def prove(self, indexes: Sequence[int]) -> tuple[bytes, list[list[bytes]]]:
-        """The checkpoint, and each entry's path to its root. Raises NotFound, Corrupt.
+        """The checkpoint shown, and each entry's path to its root.
 
         Every path is checked first: a tile that was changed must not become somebody's proof.
+
+        Raises NotFound, Corrupt; Unavailable for an entry that no witnessed checkpoint covers yet.
         """
-        with self._lock:
-            size, root = self._signed.size, self._signed.root
-            checkpoint = self._state.checkpoint if self._state else ""
+        checkpoint, (size, root) = self.shown()
         for index in indexes:
-            if not 0 <= index < size:
+            if not 0 <= index < max(size, self.size):
                 raise NotFound(f"no entry {index}", expected=f"an index below {size}")
+            if index >= size:
+                raise Unavailable(
+                    f"not enough witnesses have cosigned a checkpoint with entry {index} yet",
+                    expected=f"an index below {size}",
+                    do="Ask again in a moment; a running server asks its witnesses",
+                )
         with self._hashes_lock:
             paths = [inclusion_path(i, size, self._hashes) for i in indexes]
         for index, path in zip(indexes, paths, strict=True):
             self._check(index, size, path, root)
-        return checkpoint.encode(), paths
+        return checkpoint, paths
 
     def _check(self, index: int, size: int, path: list[bytes], root: bytes) -> None:
         leaf_hash = hash_leaf(next(self.entries(index, index + 1)))

@@ -21,7 +21,7 @@ from wherefrom.errors import AlreadyExists, Corrupt, NotFound, StorageError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.note import Note, VerifierKey
 from wherefrom.formats.tiles import decode_bundle, entries_path, tile_path
 from wherefrom.keys.ed25519 import check_note
 from wherefrom.log import state as states
@@ -99,11 +99,13 @@ def restore(
 
 
 def _read_checkpoint(export: Path, log_key: VerifierKey) -> tuple[Checkpoint, bytes]:
-    note = _read(export / "checkpoint")
-    signed = checkpoints.parse(check_note(notes.parse(note), [log_key]))
+    read = notes.parse(_read(export / "checkpoint"))
+    signed = checkpoints.parse(check_note(read, [log_key]))
     if signed.origin != log_key.name:
         raise Corrupt("an export of another log", expected=log_key.name, got=signed.origin)
-    return signed, note
+    # What witnesses added is no part of the head; the log asks them again.
+    own = next(s for s in read.signatures if (s.name, s.key_id) == (log_key.name, log_key.key_id))
+    return signed, notes.to_bytes(Note(read.text, (own,)))
 
 
 def _read_bundle(export: Path, n: int, width: int) -> list[bytes]:

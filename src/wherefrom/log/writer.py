@@ -106,6 +106,8 @@ class LogWriter:
         self._lock = threading.Lock()
         self._stopped: str | None = None
         self._on_stop = on_stop
+        # A server whose witnesses follow the head puts its question here; told on any thread.
+        self.on_signed: Callable[[], None] = lambda: None
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
         self._generation = 0
         self._state = HeadState(
@@ -400,6 +402,7 @@ class LogWriter:
         self._generation = self._head.swap(expected=self._generation, value=value, durable=durable)
         # Shown only now: a writer that lost the head has signed what is not the log.
         self._checkpoint, self._signed = signed, Position(self._tree.size, root)
+        self.on_signed()
 
     def _publish(self, tiles: Sequence[FullTile], *, replace: bool) -> None:
         put = self._blobs.replace if replace else self._blobs.put
@@ -503,6 +506,16 @@ class LogWriter:
         with self._lock:
             size = self._signed.size
             return self._checkpoint, [self._tree.inclusion(i, size) for i in indexes]
+
+    # On the thread that commits, between two batches: a lock would wait for the disk there.
+
+    def path_between(self, size1: int, size2: int) -> list[bytes]:
+        """The path that shows that the tree of ``size2`` begins with that of ``size1``."""
+        return self._tree.consistency(size1, size2)
+
+    def paths_at(self, indexes: Sequence[int], size: int) -> list[list[bytes]]:
+        """Each entry's path to the root at an earlier size."""
+        return [self._tree.inclusion(i, size) for i in indexes]
 
     def _holds(self, index: int, digest: bytes) -> bool:
         if index >= self._tail.size:

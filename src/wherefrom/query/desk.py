@@ -24,6 +24,7 @@ from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys import quorum
 from wherefrom.log.reader import LogReader
 from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
@@ -40,6 +41,8 @@ from wherefrom.views.graph import GraphReader, Snapshot
 
 PROVEN_ENTRIES_MAX: Final = 100
 _VIEW_WAIT_SECONDS: Final = 5.0
+# Longer, and questions that wait in vain would keep others from being asked.
+_WITNESS_WAIT_SECONDS: Final = 1.0
 _KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _ENTRY: Final = re.compile(r"(?:entry:)?(0|[1-9][0-9]{0,15})")
 
@@ -63,8 +66,26 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     log: LogPosition
 
 
-class LogStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The log and how far each view has followed it."""
+class WitnessedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the witnesses of a log have cosigned: ``size`` entries, 0 before the first time.
+
+    by, of   names of those who did, and how many there are
+    quorum   what the policy asks for; ``reached`` whether they are enough
+    """
+
+    size: int
+    by: list[str]
+    of: int
+    quorum: str
+    reached: bool
+
+
+class LogStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The log and how far each view has followed it.
+
+    checkpoint  the one that the world is shown; empty while its witnesses have cosigned none
+    witnessed   only of a log with witnesses
+    """
 
     origin: str
     size: int
@@ -72,6 +93,7 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True):
     vkey: str
     checkpoint: str
     views: dict[str, int]
+    witnessed: WitnessedStatus | None = None
 
 
 class Proof(NamedTuple):
@@ -178,28 +200,44 @@ class Desk:
 
     def receipt(self, index: int) -> bytes:
         """A tlog-proof of one entry, with the entry inside. Raises NotFound."""
-        self._log.refresh()
+        self._wait_for_witnesses(index + 1)
         checkpoint, (steps,) = self._log.prove([index])
         proof = TlogProof(index, tuple(steps), checkpoint, self._log.record(index).entry)
         return tlog_proof.to_bytes(proof)
 
     def status(self) -> LogStatus:
-        """Origin, size, root, key, checkpoint, views."""
+        """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        written, _ = self._log.prove(())
         try:
             with self._graph.snapshot() as snapshot:
                 graph = snapshot.size
         except Unavailable:
             graph = 0
-        position = self._signed(written)
+        # One call, so that both speak of one moment; with witnesses they need not be of one size.
+        written, position = b"", self._log.position()
+        with contextlib.suppress(Unavailable):
+            written, shown = self._log.shown()
+            position = shown if self._log.published is None else self._log.position()
         return LogStatus(
-            origin=position.origin,
+            origin=self._log.origin,
             size=position.size,
-            root=position.root or "",
+            root=position.root.hex(),
             vkey=self._log_key.to_text(),
             checkpoint=written.decode(),
             views={"graph": graph},
+            witnessed=self._witnessed(),
+        )
+
+    def _witnessed(self) -> WitnessedStatus | None:
+        published = self._log.published
+        if published is None:
+            return None
+        found = published.read()
+        size, said = 0, quorum.none_of(published.policy)
+        if found is not None:
+            size, said = found.tree.size, found.witnessed
+        return WitnessedStatus(
+            size=size, by=said.by, of=said.of, quorum=said.quorum, reached=said.reached
         )
 
     def consistency(self, size1: int, size2: int) -> list[str]:
@@ -236,7 +274,9 @@ class Desk:
         """
         indexes = self._entries_of(text)
         evidence = self._evidence(text, indexes)
-        checked = report(check_parsed(evidence, self._log_key))
+        published = self._log.published
+        policy = published.policy if published is not None else None
+        checked = report(check_parsed(evidence, self._log_key, policy))
         if checked.result != "proven":
             return checked
         levels = self._levels(indexes)
@@ -287,7 +327,7 @@ class Desk:
         self, text: str, indexes: Iterable[int], answer: Trace | None = None
     ) -> EvidenceFile:
         records = self._records({0, *indexes})
-        self._log.refresh()
+        self._wait_for_witnesses(max(*records, answer.log.size - 1 if answer else 0) + 1)
         # Another thread may refresh meanwhile: all that follows speaks of this one checkpoint.
         checkpoint, paths = self._log.prove(list(records))
         position = self._signed(checkpoint)
@@ -302,6 +342,13 @@ class Desk:
             )
         consistency: tuple[str, ...] = ()
         if answer is not None:
+            if answer.log.size > position.size:
+                raise Unavailable(
+                    "not enough witnesses have cosigned a checkpoint with all of this answer yet",
+                    expected=f"size {answer.log.size}",
+                    got=position.size,
+                    do="Ask again in a moment",
+                )
             hashes = self._log.consistency(answer.log.size, position.size)
             consistency = tuple(base64_strict.encode(h) for h in hashes)
         manifest = Manifest(
@@ -353,6 +400,16 @@ class Desk:
                     do="Ask again in a moment",
                 )
             time.sleep(0.005)
+
+    def _wait_for_witnesses(self, size: int) -> None:
+        """Let the published checkpoint reach ``size``, for a moment; proving says what is wrong."""
+        self._log.refresh()
+        until = time.monotonic() + _WITNESS_WAIT_SECONDS
+        while (published := self._log.published) is not None and time.monotonic() < until:
+            found = published.read()
+            if found is not None and found.tree.size >= min(size, self._log.size):
+                return
+            time.sleep(0.01)
 
 
 def _ids(snapshot: Snapshot, text: str, options: TraceOptions) -> list[str]:

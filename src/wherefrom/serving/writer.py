@@ -28,6 +28,8 @@ from wherefrom.api.server import writer_app
 from wherefrom.app import DataFolder, Served, open_recorder
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.log.witness_client import WitnessClient
+from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 
@@ -42,6 +44,8 @@ def up(
     host: str,
     port: int,
     tls: Tls | None = None,
+    fail_open: bool = False,
+    witness_deadline_s: float = DEADLINE_SECONDS,
     extends: Checkpoint | None = None,
     audit_first: bool = False,
     before: Callable[[DataFolder], None] = lambda folder: None,
@@ -49,6 +53,7 @@ def up(
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
 
+    fail_open    publish a checkpoint at the deadline without the quorum of its witnesses
     audit_first  reads the whole log before it signs anything, however large it is
     before       runs once the directory is there, before anything is served
     serving      is told the address and the log's size once requests are answered
@@ -78,11 +83,25 @@ def up(
                 file=sys.stderr,
             )
 
+        published = folder.published()
+
+        def witnessing() -> Witnessing:
+            assert published is not None
+            return Witnessing(
+                writer=recorder.writer,
+                published=published,
+                client=WitnessClient(),
+                deadline_s=witness_deadline_s,
+                is_open=fail_open,
+                on_trouble=_say_trouble,
+            )
+
         def application() -> Starlette:
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
                 proxy=ReaderProxy(folder.path / "reader.sock"),
+                witnessing=witnessing if published is not None else None,
             )
 
         try:
@@ -99,6 +118,10 @@ def _say(why: str) -> None:
     # The one line that says why every write is answered 503 from now on.
     line = f"wherefrom: the log takes nothing more until a restart: {why}"
     print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _say_trouble(says: str) -> None:
+    print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _ReaderProcess:

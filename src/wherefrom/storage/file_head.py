@@ -32,7 +32,8 @@ SLOT_BYTES: Final = 8 * 1024
 SLOTS: Final = 3
 _HEADER: Final = struct.Struct(">8sQI32s")
 _MAGIC: Final = b"WFHEAD1\n"
-VALUE_BYTES_MAX: Final = SLOT_BYTES - _HEADER.size
+HEADER_BYTES: Final = _HEADER.size
+VALUE_BYTES_MAX: Final = SLOT_BYTES - HEADER_BYTES
 _DURABLE_SLOT: Final = 2
 _READ_AGAIN: Final = 20
 _PAUSE_S: Final = 0.002
@@ -41,8 +42,14 @@ _PAUSE_S: Final = 0.002
 class FileHead:
     """The contract ``Head`` in ``folder``/head; safe for several threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, slot_bytes: int = SLOT_BYTES, always_durable: bool = False
+    ) -> None:
+        """``always_durable``: no swap is ever made that a power cut may undo."""
         self._path = folder / "head"
+        self._slot_bytes = slot_bytes
+        self._always_durable = always_durable
+        self._named = False  # the file's name survives a power cut, if always_durable
         self._file: int | None = None  # for reading; only a swap needs more
         self._opening = threading.Lock()
         self._swapping = threading.Lock()
@@ -67,7 +74,7 @@ class FileHead:
             slots = self._slots()
             if not newest and not any(slot.strip(b"\0") for slot in slots):
                 return None
-            found = _newest_of(slots)
+            found = self._newest_of(slots)
             if found is not None and found[0] >= newest:
                 self._newest = max(self._newest, found[0])
                 return found
@@ -85,21 +92,29 @@ class FileHead:
             with self._opening:
                 if self._file is None:
                     self._file = os.open(self._path, os.O_RDONLY)
-            return _split(os.pread(self._file, SLOTS * SLOT_BYTES, 0))
+            return self._read_slots(self._file)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise StorageError("cannot read the head", where=str(self._path), got=error) from error
 
+    def _read_slots(self, file: int) -> list[bytes]:
+        width = self._slot_bytes
+        written = os.pread(file, SLOTS * width, 0)
+        return [written[n * width : (n + 1) * width] for n in range(SLOTS)]
+
     def swap(self, *, expected: int, value: bytes, durable: bool) -> int:
-        if len(value) > VALUE_BYTES_MAX:
-            raise ValueError(f"a head holds {VALUE_BYTES_MAX} bytes, not {len(value)}")
+        if len(value) > self._slot_bytes - HEADER_BYTES:
+            held = self._slot_bytes - HEADER_BYTES
+            raise ValueError(f"a head holds {held} bytes, not {len(value)}")
+        if self._always_durable and not durable:
+            raise ValueError("every swap of this head is durable")
         generation = expected + 1
-        written = _slot(generation, value)
+        written = _slot(generation, value).ljust(self._slot_bytes, b"\0")
         try:
             with self._swapping, self._locked(may_create=expected == 0) as file:
                 # From this very file: the one that is open for reading may be gone by now.
-                found = _newest_of(_split(os.pread(file, SLOTS * SLOT_BYTES, 0)))
+                found = self._newest_of(self._read_slots(file))
                 if (found[0] if found else 0) != expected:
                     raise Fenced(
                         "another writer moved the head",
@@ -107,13 +122,7 @@ class FileHead:
                         expected=f"generation {expected}",
                         got=found[0] if found else "no head",
                     )
-                for slot in (generation % 2, _DURABLE_SLOT) if durable else (generation % 2,):
-                    if os.pwrite(file, written, slot * SLOT_BYTES) != len(written):
-                        raise OSError(errno.ENOSPC, "half a slot was written")
-                    if durable:
-                        os.fdatasync(file)
-                if durable:  # an earlier process may have made the file and died before this
-                    sync_folder(self._path.parent)
+                self._write(file, written, generation % 2, durable=durable)
         except FileNotFoundError as error:
             raise Fenced(
                 "another writer moved the head",
@@ -126,6 +135,17 @@ class FileHead:
         self._newest = max(self._newest, generation)
         return generation
 
+    def _write(self, file: int, written: bytes, slot: int, *, durable: bool) -> None:
+        for place in (slot, _DURABLE_SLOT) if durable else (slot,):
+            if os.pwrite(file, written, place * self._slot_bytes) != len(written):
+                raise OSError(errno.ENOSPC, "half a slot was written")
+            if durable and not (self._always_durable and place == slot):
+                os.fdatasync(file)
+        # An earlier process may have made the file and died before this.
+        if durable and not self._named:
+            sync_folder(self._path.parent)
+            self._named = self._always_durable
+
     def damaged_slots(self) -> list[int]:
         """Slots that are cut, or hold something which is not whole; none while one is written."""
         damaged: list[int] = []
@@ -134,7 +154,8 @@ class FileHead:
             damaged = [
                 n
                 for n, s in enumerate(slots)
-                if (any(slots) and len(s) < SLOT_BYTES) or (s.strip(b"\0") and not _parse_slot(s))
+                if (any(slots) and len(s) < self._slot_bytes)
+                or (s.strip(b"\0") and not self._parse_slot(s))
             ]
             if not damaged:
                 break
@@ -152,10 +173,25 @@ class FileHead:
             raise Corrupt(
                 "the head was cut or changed, and its newest state may be gone",
                 where=str(self._path),
-                expected=f"{SLOTS} slots of {SLOT_BYTES} bytes",
+                expected=f"{SLOTS} slots of {self._slot_bytes} bytes",
                 got=f"slots {' and '.join(map(str, damaged))} are not whole",
                 do="Restore the file from a copy; the journal then shows what came after it",
             )
+
+    def _newest_of(self, slots: list[bytes]) -> tuple[int, bytes] | None:
+        return max((s for s in map(self._parse_slot, slots) if s is not None), default=None)
+
+    def _parse_slot(self, written: bytes) -> tuple[int, bytes] | None:
+        if len(written) < self._slot_bytes:
+            return None
+        magic, generation, length, digest = _HEADER.unpack_from(written)
+        value = written[HEADER_BYTES : HEADER_BYTES + length]
+        rest = written[HEADER_BYTES + length :]
+        if magic != _MAGIC or len(value) != length or rest.strip(b"\0"):
+            return None
+        if digest != _sum(generation, value):
+            return None
+        return generation, value
 
     @contextmanager
     def _locked(self, *, may_create: bool) -> Iterator[int]:
@@ -169,29 +205,7 @@ class FileHead:
 
 
 def _slot(generation: int, value: bytes) -> bytes:
-    written = _HEADER.pack(_MAGIC, generation, len(value), _sum(generation, value)) + value
-    return written.ljust(SLOT_BYTES, b"\0")
-
-
-def _split(written: bytes) -> list[bytes]:
-    return [written[n * SLOT_BYTES : (n + 1) * SLOT_BYTES] for n in range(SLOTS)]
-
-
-def _newest_of(slots: list[bytes]) -> tuple[int, bytes] | None:
-    return max((s for s in map(_parse_slot, slots) if s is not None), default=None)
-
-
-def _parse_slot(written: bytes) -> tuple[int, bytes] | None:
-    if len(written) < SLOT_BYTES:
-        return None
-    magic, generation, length, digest = _HEADER.unpack_from(written)
-    value = written[_HEADER.size : _HEADER.size + length]
-    rest = written[_HEADER.size + length :]
-    if magic != _MAGIC or len(value) != length or rest.strip(b"\0"):
-        return None
-    if digest != _sum(generation, value):
-        return None
-    return generation, value
+    return _HEADER.pack(_MAGIC, generation, len(value), _sum(generation, value)) + value
 
 
 def _sum(generation: int, value: bytes) -> bytes:

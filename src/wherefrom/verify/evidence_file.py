@@ -13,7 +13,7 @@ Source: docs/formats/evidence.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.errors import Malformed, ProofError, SignatureError
@@ -25,8 +25,11 @@ from wherefrom.formats.entry import Entry
 from wherefrom.formats.evidence_file import EvidenceFile
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.own import Genesis, Tombstone
+from wherefrom.formats.tlog_policy import Policy
+from wherefrom.keys.cosignatures import check_log_signature
 from wherefrom.keys.ed25519 import check_note
 from wherefrom.keys.public import PublicKey
+from wherefrom.keys.quorum import need_quorum
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.evidence_trace import check_trace, trace_of
@@ -35,14 +38,30 @@ from wherefrom.verify.steps import Report, Step, report
 _ENTRIES_NAMED_MAX: Final = 4
 
 
-def check(written: bytes, *, log_key: VerifierKey) -> Report:
-    """Check a tlog-proof or an evidence file against the log's key."""
+def check(
+    written: bytes, *, log_key: VerifierKey | None = None, policy: Policy | None = None
+) -> Report:
+    """Check a tlog-proof or an evidence file against the log's key.
+
+    log_key  whose log it must be; without it, one of the policy's
+    policy   whose quorum of witnesses must have cosigned the checkpoint
+
+    Raises ValueError without either.
+    """
+    if log_key is not None:
+        log_keys = [log_key]
+    elif policy is not None:
+        log_keys = [log.key for log in policy.logs]
+    else:
+        raise ValueError("evidence is checked against a key or a policy")
     if files.is_evidence(written):
-        return report(_check_file(written, log_key))
-    return report(_check_proof(written, log_key))
+        return report(_check_file(written, log_keys, policy))
+    return report(_check_proof(written, log_keys, policy))
 
 
-def _check_proof(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
+def _check_proof(
+    written: bytes, log_keys: Sequence[VerifierKey], policy: Policy | None
+) -> Iterator[str | Step]:
     if not written.startswith(proofs.HEADER.encode()):
         raise Malformed(
             "not an evidence file",
@@ -51,8 +70,10 @@ def _check_proof(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
         )
     proof = proofs.parse(written)
     yield "checkpoint"
-    signed = _signed_checkpoint(proof.checkpoint, log_key)
+    signed = _signed_checkpoint(proof.checkpoint, log_keys)
     yield _says_checkpoint(signed)
+    if policy is not None:
+        yield from _check_witnesses(proof.checkpoint, policy)
     yield "entry"
     if proof.extra is None:
         raise ProofError(
@@ -65,17 +86,35 @@ def _check_proof(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
     yield Step("inclusion", True, f"it is entry {proof.index} of {signed.size}")
 
 
-def _check_file(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
-    yield from check_parsed(files.parse(written), log_key)
+def _check_file(
+    written: bytes, log_keys: Sequence[VerifierKey], policy: Policy | None
+) -> Iterator[str | Step]:
+    yield from _check_parsed(files.parse(written), log_keys, policy)
 
 
-def check_parsed(evidence: EvidenceFile, log_key: VerifierKey) -> Iterator[str | Step]:
+def _check_witnesses(checkpoint: bytes, policy: Policy) -> Iterator[str | Step]:
+    yield "witnesses"
+    found = need_quorum(note.parse(checkpoint), policy)
+    yield Step("witnesses", True, "cosigned by " + found.says())
+
+
+def check_parsed(
+    evidence: EvidenceFile, log_key: VerifierKey, policy: Policy | None = None
+) -> Iterator[str | Step]:
     """The steps for evidence that was read already. Raises the error of the step that fails."""
-    # 1. The checkpoint is the log's.
+    return _check_parsed(evidence, [log_key], policy)
+
+
+def _check_parsed(
+    evidence: EvidenceFile, log_keys: Sequence[VerifierKey], policy: Policy | None
+) -> Iterator[str | Step]:
+    # 1. The checkpoint is the log's, and enough witnesses saw it.
     yield "checkpoint"
-    signed = _signed_checkpoint(evidence.checkpoint, log_key)
+    signed = _signed_checkpoint(evidence.checkpoint, log_keys)
     _need_position(evidence.manifest.log, signed)
     yield _says_checkpoint(signed)
+    if policy is not None:
+        yield from _check_witnesses(evidence.checkpoint, policy)
     # 2. Every entry is in the tree under that checkpoint, and no other.
     yield "inclusion"
     entries = _checked_entries(evidence, signed)
@@ -109,13 +148,18 @@ def check_parsed(evidence: EvidenceFile, log_key: VerifierKey) -> Iterator[str |
         yield Step("trace", True, edges + " said by those contents")
 
 
-def _signed_checkpoint(written: bytes, log_key: VerifierKey) -> Checkpoint:
-    signed = checkpoint.parse(check_note(note.parse(written), [log_key]))
-    if signed.origin != log_key.name:
+def _signed_checkpoint(written: bytes, log_keys: Sequence[VerifierKey]) -> Checkpoint:
+    read = note.parse(written)
+    signed = checkpoint.parse(read.text)
+    if log_keys and signed.origin not in {key.name for key in log_keys}:
+        # By a key of ours all the same? Then it is not forged, but of another log.
+        check_note(read, [key for key in log_keys if key.algorithm == note.ED25519])
         raise ProofError(
-            "the checkpoint is of another log", expected=log_key.name, got=signed.origin
+            "the checkpoint is of another log",
+            expected=" or ".join(key.name for key in log_keys),
+            got=signed.origin,
         )
-    return signed
+    return check_log_signature(read, log_keys)
 
 
 def _says_checkpoint(signed: Checkpoint) -> Step:

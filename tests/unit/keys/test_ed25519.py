@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.formats.test_note import texts
 from wherefrom.errors import Malformed, SettingError, SignatureError
 from wherefrom.formats import note
-from wherefrom.formats.note import Note, Signature
+from wherefrom.formats.note import Note
 from wherefrom.keys import ed25519
 from wherefrom.keys.ed25519 import SigningKey, check, check_note, sign_note
 
@@ -231,43 +231,6 @@ def test_text_that_cannot_be_a_note_is_not_signed():
             sign_note(text, name="log", key=KEY)
     with pytest.raises(Malformed, match="not a key name"):
         sign_note("text\n", name="two words", key=KEY)
-
-
-def cosigned(*, time_s=1_700_000_000, signed_time_s=None, text="text\n"):
-    """A note by KEY that OTHER cosigned as a witness, and the witness's key."""
-    key = note.VerifierKey(
-        "w", note.key_id("w", 0x04, OTHER.public_key), note.ED25519_COSIGNATURE, OTHER.public_key
-    )
-    signed = note_by(KEY)
-    message = f"cosignature/v1\ntime {signed_time_s or time_s}\n{text}".encode()
-    signature = Signature("w", key.key_id, time_s.to_bytes(8, "big") + OTHER.sign(message))
-    return signed._replace(signatures=(*signed.signatures, signature)), key
-
-
-def test_a_cosignature_says_when_a_witness_saw_the_tree():
-    signed, witness = cosigned()
-    assert ed25519.check_cosignature(signed, witness) == 1_700_000_000
-
-
-def test_a_cosignature_over_another_time_or_text_or_none_is_refused():
-    for wrong in ({"signed_time_s": 1_700_000_001}, {"text": "other\n"}):
-        signed, witness = cosigned(**wrong)
-        with pytest.raises(SignatureError, match="w did not sign this note"):
-            ed25519.check_cosignature(signed, witness)
-    with pytest.raises(SignatureError, match="a witness did not cosign the note: expected w"):
-        ed25519.check_cosignature(note_by(KEY), witness)
-    short = Note("text\n", (Signature("w", witness.key_id, b"\x01"),))
-    with pytest.raises(SignatureError, match="w did not sign this note"):
-        ed25519.check_cosignature(short, witness)
-    with pytest.raises(ValueError, match="not a key of type 0x04: log, type 0x01"):
-        ed25519.check_cosignature(signed, KEY.verifier_key("log"))
-
-
-def test_a_cosignature_is_no_signature_of_the_log():
-    signed, witness = cosigned()
-    assert check_note(signed, [KEY.verifier_key("log"), witness]) == "text\n"
-    with pytest.raises(SignatureError, match="no known key signed the note"):
-        check_note(signed, [witness])
 
 
 def test_the_seed_in_a_signer_key_is_the_seed_given():

@@ -136,3 +136,49 @@ def test_a_head_can_be_read_where_it_cannot_be_written(tmp_path, monkeypatch):
 def test_a_value_that_is_too_long_for_a_slot_is_refused(tmp_path):
     with pytest.raises(ValueError, match="a head holds 8140 bytes, not 9000"):
         FileHead(tmp_path).swap(expected=0, value=bytes(9000), durable=False)
+
+
+def always_durable(folder):
+    return FileHead(folder, slot_bytes=16 * 1024, always_durable=True)
+
+
+def test_a_head_that_is_always_durable_writes_both_copies_with_one_sync(tmp_path, monkeypatch):
+    head = always_durable(tmp_path)
+    assert head.swap(expected=0, value=b"a" * 9000, durable=True) == 1
+    happened = []
+    for name in ("pwrite", "fdatasync", "fsync"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *given, real=real, name=name: happened.append(name) or real(*given)
+        )
+    assert head.swap(expected=1, value=b"b" * 9000, durable=True) == 2
+    assert happened == ["pwrite", "pwrite", "fdatasync"]
+    assert always_durable(tmp_path).read() == (2, b"b" * 9000)
+
+
+def test_such_a_head_survives_one_copy_that_rots_and_a_cut_that_tears_both(tmp_path):
+    head = always_durable(tmp_path)
+    for generation, value in enumerate((b"one" * 99, b"two" * 99, b"three" * 99)):
+        head.swap(expected=generation, value=value, durable=True)
+    path = tmp_path / "head"
+    whole = path.read_bytes()
+    assert len(whole) == 3 * 16 * 1024
+    for torn, expected in (
+        ((1,), (3, b"three" * 99)),
+        ((2,), (3, b"three" * 99)),
+        ((1, 2), (2, b"two" * 99)),
+    ):
+        changed = bytearray(whole)
+        for slot in torn:
+            changed[slot * 16 * 1024 + 60] ^= 1
+        path.write_bytes(changed)
+        assert always_durable(tmp_path).read() == expected
+
+
+def test_such_a_head_refuses_a_swap_that_is_not_durable_and_a_value_too_large(tmp_path):
+    head = always_durable(tmp_path)
+    with pytest.raises(ValueError, match="every swap of this head is durable"):
+        head.swap(expected=0, value=b"", durable=False)
+    with pytest.raises(ValueError, match="a head holds 16332 bytes, not 16333"):
+        head.swap(expected=0, value=bytes(16_333), durable=True)
+    assert head.swap(expected=0, value=bytes(16_332), durable=True) == 1
