@@ -31,6 +31,7 @@ from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys.batches import sign_batch
 from wherefrom.storage import frames
 from wherefrom.verify import judging
 
@@ -97,6 +98,12 @@ def _dsse() -> Iterator[bytes]:
     yield from _real().get("dsse", [])
     yield envelope(statement("app"), BUILDER)
     yield envelope(statement("lib"), STRANGER, hints=[BUILDER.id])
+
+
+def _batched() -> Iterator[bytes]:
+    records = [statement("app"), envelope(statement("lib"), STRANGER), b"{}"]
+    yield from sign_batch(records, BUILDER)
+    yield from sign_batch(records[:1], STRANGER)
 
 
 def _statements() -> Iterator[bytes]:
@@ -326,6 +333,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
     "tlog_proof": _proofs, "entry": _entries, "evidence": _evidence, "own": _own,
+    "batched": _batched,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,
     "base64": lambda: iter([b"AAAA", b"_-8=", b"AA=="]),

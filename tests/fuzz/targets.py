@@ -35,6 +35,7 @@ from wherefrom.collect.split import split
 from wherefrom.errors import Error
 from wherefrom.formats import (
     base64_strict,
+    batch,
     checkpoint,
     cloudevents,
     cyclonedx,
@@ -58,6 +59,7 @@ from wherefrom.formats import statement as statements
 from wherefrom.formats.recognise import read
 from wherefrom.formats.strict_json import decode
 from wherefrom.keys import envelopes, pem
+from wherefrom.keys.batches import check_path
 from wherefrom.keys.ed25519 import SigningKey, check_note
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
@@ -140,6 +142,15 @@ def envelope_and_back(given: bytes) -> None:
         parsed = dsse.parse(document)
         assert dsse.parse(decode(dsse.to_bytes(parsed))) == parsed
         envelopes.signers_of(parsed, _keyring(), Signing("2026-01-01T00:00:00.000000Z"))
+
+
+def batched_and_back(given: bytes) -> None:
+    """A record of a batch: what is read has no other spelling, and its path decides."""
+    parsed = batch.parse(given)
+    assert batch.to_bytes(parsed) == given.strip(b" \t\r\n")
+    with suppress(Error):
+        check_path(parsed)
+        record(given)
 
 
 def own_record(given: bytes) -> None:
@@ -501,6 +512,7 @@ TARGETS: dict[str, Target] = {
     "strict_json": Target(strict_json, "json"),
     "record": Target(record, "json"),
     "dsse": Target(envelope_and_back, "dsse"),
+    "batched": Target(batched_and_back, "batched"),
     "statement": Target(partial(format_facts, statements.facts), "statement"),
     "slsa": Target(record, "statement"),
     "sigstore_bundle": Target(partial(format_facts, sigstore_bundle.facts), "sigstore_bundle"),

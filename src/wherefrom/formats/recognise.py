@@ -135,6 +135,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         if content.startswith(_BOM):
             raise Malformed("a byte order mark before the JSON", do="Save it as UTF-8 without")
         raise looks.not_json(content)
+    if batch.is_batched(content):
+        return _read_batched(content)
     document = strict_json.decode(content)
     if not isinstance(document, dict):
         raise Unsupported(
@@ -143,8 +145,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
             got=f"an array of {len(document)}",
             do="Send its elements",
         )
-    if batch.recognises(document):
-        return _read_batched(batch.parse(document, content))
+    if batch.means_to_be(document):
+        return _read_batched(content)  # in another spelling: it says how it is written
     format = _format_of(document, FORMATS)
     if format is None:
         raise looks.not_read(document)
@@ -155,7 +157,7 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     if format.name == "dsse":
         signed = envelope = dsse.parse(document)
         of_envelope = (
-            batch.facts_of_root if envelope.payload_type == BATCH_TYPE else dsse.facts_of_envelope
+            batch.facts_of_batch if envelope.payload_type == BATCH_TYPE else dsse.facts_of_envelope
         )
         facts = of_envelope(envelope, document_id=document_id)
     elif format.name == "in_toto_legacy":
@@ -166,8 +168,9 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     return Recognised(format.name, _within_limits(facts), signed)
 
 
-def _read_batched(batched: Batched) -> Recognised:
+def _read_batched(content: bytes) -> Recognised:
     """What the record inside says. Raises as ``read``."""
+    batched = batch.parse(content)
     if batch.is_batched(batched.record):
         raise Unsupported(
             "a record of a batch within another",

@@ -1,6 +1,6 @@
 """Many records under one signature: made by their producer, and each checked alone.
 
-    records ──► tree ──► root ──► sign_envelope, once ──► a ``Batched`` for each, with its path
+    records ──► tree ──► root ──► one envelope ──► a ``Batched`` for each, with its path
     Batched ──► check_path ──► the root that the envelope signs holds this record
 
 The signature itself is checked as any envelope's, by ``envelopes``: the same for every record of
@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wherefrom.errors import BadSignature, ProofError
-from wherefrom.formats import batch, dsse, strict_json
+from wherefrom.formats import batch, dsse
 from wherefrom.formats.batch import BATCH_TYPE, Batched
+from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.keys.ed25519 import SigningKey
-from wherefrom.keys.envelopes import sign_envelope
 from wherefrom.merkle.hashing import HASH_BYTES, hash_leaf, hash_leaves, hash_row
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.merkle.tree import HashReader, inclusion_path, root_of
@@ -35,24 +35,22 @@ def sign_batch(records: Sequence[bytes], key: SigningKey) -> Iterator[bytes]:
         raise ValueError("a batch of no records signs nothing")
     size, read = len(records), _subtrees(records)
     payload = batch.to_payload(root_of(size, read), size=size)
-    written = sign_envelope(BATCH_TYPE, payload, key)
-    envelope = dsse.parse(strict_json.as_object(strict_json.decode(written), where=""))
+    signature = Signature(key.id, key.sign(dsse.pae(BATCH_TYPE, payload)))
+    envelope = dsse.to_bytes(Envelope(payload, BATCH_TYPE, (signature,)))
     for index, record in enumerate(records):
         path = tuple(inclusion_path(index, size, read))
-        yield batch.to_bytes(Batched(record, index, path, envelope))
+        yield batch.written(record, index, path, envelope)
 
 
 def check_path(batched: Batched) -> None:
-    """Check that the record is in the tree whose root its envelope signs. Raises BadSignature,
-    Malformed for an envelope that is no batch's."""
-    root, size = batch.root_of(batched.envelope)
+    """Check that the record is in the tree whose root its envelope signs. Raises BadSignature."""
     try:
         verify_inclusion(
             leaf_hash=hash_leaf(batched.record),
             index=batched.index,
-            tree_size=size,
+            tree_size=batched.batch.size,
             path=batched.path,
-            root=root,
+            root=batched.batch.root,
         )
     except ProofError as error:
         raise BadSignature(

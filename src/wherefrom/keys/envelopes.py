@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
+from wherefrom.formats.batch import BATCHES_REMEMBERED
 from wherefrom.formats.dsse import Envelope, Signature, pae
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring, Signing
@@ -19,8 +20,6 @@ from wherefrom.keys.public import PublicKey
 
 # Of signatures that name no key we know: each is tried under every trusted key.
 SIGNATURES_TRIED_MAX = 8
-# Records of a batch come together: this many producers may send theirs at once.
-BATCHES_REMEMBERED = 64
 
 
 def sign_envelope(

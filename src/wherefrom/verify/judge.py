@@ -55,7 +55,7 @@ def trust_of(record: Collected | Recognised, keyring: Keyring, *, at: str) -> Tr
     """How far a record is believed that is known to exist since ``at``, and who signed it.
 
     The record's own signatures come first: a batch that carries it to us vouches for less. Raises
-    BadSignature, NotAllowed, as ``judge``, and Malformed for a batch that is none.
+    BadSignature, NotAllowed, as ``judge``.
     """
     if record.batched is not None:
         check_path(record.batched)
@@ -63,7 +63,7 @@ def trust_of(record: Collected | Recognised, keyring: Keyring, *, at: str) -> Tr
     trust = _signed(record.envelope, keyring, signing) if record.envelope else CHANNEL
     if record.batched is None or trust.level == "signed":
         return trust
-    return _vouched("batch", signers_of_batch(record.batched.envelope, keyring, signing))
+    return _vouched("batch", signers_of_batch(record.batched.batch.envelope, keyring, signing))
 
 
 def _signed(envelope: Signed, keyring: Keyring, signing: Signing) -> Trust:
