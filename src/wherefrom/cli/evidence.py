@@ -58,7 +58,7 @@ def verify(target: str, offline: bool, log_key: str | None, where: Where, as_jso
     if as_json:
         write_json(report)
     else:
-        _tell(report)
+        tell(report)
     return YES if report.result == "proven" else NO
 
 
@@ -142,7 +142,8 @@ def read_key(text: str) -> VerifierKey:
         ) from error
 
 
-def _tell(report: Report) -> None:
+def tell(report: Report, *, proven: str = _SAID["proven"]) -> None:
+    """Show the steps of a check, and what they come to; ``proven`` if all of them held."""
     import textwrap
 
     for number, step in enumerate(report.steps, start=1):
@@ -150,7 +151,7 @@ def _tell(report: Report) -> None:
         click.echo(textwrap.fill(
             lead + step.says, columns(), subsequent_indent="     ", break_on_hyphens=False
         ))  # fmt: skip
-    click.echo(_SAID[report.result])
+    click.echo(proven if report.result == "proven" else _SAID[report.result])
 
 
 @click.command()

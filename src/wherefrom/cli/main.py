@@ -16,7 +16,19 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import (
+    erase,
+    evidence,
+    keys,
+    logs,
+    proof_tokens,
+    record,
+    show,
+    sign,
+    tokens,
+    trace,
+    up,
+)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -51,6 +63,7 @@ for _command in (
     show.find,
     evidence.verify,
     evidence.prove,
+    proof_tokens.proof_token,
     logs.log,
     keys.keys,
     sign.sign,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,8 +23,13 @@ from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.proof_token import NEVER, ProofToken
+from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.log.reader import LogReader
+from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
@@ -73,6 +78,18 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True):
     views: dict[str, int]
 
 
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof token, and what it says: times are RFC 3339, ``expires`` None for never."""
+
+    token: str
+    origin: str
+    entry: int
+    size: int
+    of: str
+    issued: str
+    expires: str | None
+
+
 class Proof(NamedTuple):
     """Evidence as a file: what to call it, its bytes, and the entries it holds."""
 
@@ -84,10 +101,19 @@ class Proof(NamedTuple):
 class Desk:
     """Answers over one log and its graph; safe for several threads."""
 
-    def __init__(self, log: LogReader, graph: GraphReader, *, log_key: VerifierKey) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        graph: GraphReader,
+        *,
+        log_key: VerifierKey,
+        signing_key: Callable[[], SigningKey],
+    ) -> None:
+        """``signing_key`` reads the log's secret key, once somebody asks for a proof token."""
         self._log = log
         self._graph = graph
         self._log_key = log_key
+        self._signing_key = signing_key
 
     # -- questions about things
 
@@ -248,6 +274,48 @@ class Desk:
             says += ". Nobody we know signed any of it: see wherefrom keys trust"
         steps = [Step("trust", vouched, says) if s.name == "trust" else s for s in checked.steps]
         return Report("proven" if vouched else "unproven", steps)
+
+    def proof_token(self, text: str, *, expires: str | None = None) -> TokenMade:
+        """A short signed reference to a thing, by the entry that is best vouched for, or to an
+        entry.
+
+        expires  a duration from now (``30d``) or a time; None for never
+
+        Raises NotFound, Ambiguous, Malformed for a bad ``expires``, LimitPassed for a long id.
+        """
+        now = int(time.time())
+        ends = NEVER
+        if expires is not None:
+            ends = moment_or_duration(expires, now=now, where="expires")
+        index = self._best(self._entries_of(text))
+        of = "" if _ENTRY.fullmatch(text) else self._id_in(text, index)
+        written, _ = self._log.prove([index])
+        signed = checkpoints.parse(note.parse(written).text)
+        token = ProofToken(
+            origin=signed.origin,
+            index=index,
+            size=signed.size,
+            leaf=hash_leaf(self._log.record(index).entry),
+            root=signed.root,
+            of=of,
+            issued=now,
+            expires=ends,
+        )
+        return TokenMade(
+            token=sign_token(token, self._signing_key()),
+            origin=signed.origin,
+            entry=index,
+            size=signed.size,
+            of=of,
+            issued=of_posix(now),
+            expires=None if ends == NEVER else of_posix(ends),
+        )
+
+    def _id_in(self, text: str, index: int) -> str:
+        """The id of what ``text`` means, as entry ``index`` calls it."""
+        with self._graph.snapshot() as snapshot:
+            matches = show(snapshot, _ids(snapshot, text, TraceOptions())).matches
+        return next(m.id for m in matches if index in {r.entry for r in m.records})
 
     def _entries_of(self, text: str) -> list[int]:
         match = _ENTRY.fullmatch(text)
