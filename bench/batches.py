@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -41,18 +42,22 @@ def measure(place: Place) -> Iterator[Row]:
     count, rounds = place.sizes.burst_signed, place.sizes.rounds
     made: dict[str, list[float]] = {}
     judged: dict[str, list[float]] = {}
+    took: dict[str, list[float]] = {}
     held: dict[str, float] = {}
     with open_recorder(place.fresh("batches")) as recorder:
         recorder.change_key(PRODUCER, action="trust", reason="the benchmark's producer")
         for number in range(rounds):
             for what, contents, seconds in _made(count, f"round {number}"):
                 made.setdefault(what, []).append(seconds)
+                began = time.process_time()
                 judged.setdefault(what, []).append(rate(count, partial(_judge, recorder, contents)))
+                took.setdefault(what, []).append((time.process_time() - began) / count * 1e6)
                 held[what] = sum(map(len, contents)) / count
     for what in (_ALONE, _TOGETHER):
         yield _row(f"made: {count:,} records, {what}", made[what])
     for what, rates in judged.items():
-        yield _row(f"judged on one core: {what}", rates, {"bytes a record": held[what]})
+        beside = {"CPU µs": statistics.median(took[what]), "bytes": held[what]}
+        yield _row(f"judged on one core: {what}", rates, beside)
     with serving(place.fresh("batches-http")) as server:
         server.trust_producer()
         found: dict[str, list[float]] = {}
@@ -98,6 +103,6 @@ def _burst(server: Server, kind: str, count: int, run: str) -> float:
     return sent.rate
 
 
-def _row(what: str, rates: list[float], beside: dict[str, float | str] | None = None) -> Row:
+def _row(what: str, rates: list[float], beside: Mapping[str, float | str] | None = None) -> Row:
     said: dict[str, float | str] = {"lowest /s": min(rates), **(beside or {})}
     return Row(area=_AREA, what=what, value=statistics.median(rates), unit="/s", beside=said)

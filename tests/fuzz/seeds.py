@@ -29,9 +29,11 @@ from wherefrom.formats import base64_strict, evidence_file, own, tiles, tlog_pro
 from wherefrom.formats import facts as packing
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
+from wherefrom.formats.proof_token import ProofToken
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys.batches import sign_batch
+from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.storage import frames
 from wherefrom.verify import judging
 
@@ -104,6 +106,15 @@ def _batched() -> Iterator[bytes]:
     records = [statement("app"), envelope(statement("lib"), STRANGER), b"{}"]
     yield from sign_batch(records, BUILDER)
     yield from sign_batch(records[:1], STRANGER)
+
+
+def _proof_tokens() -> Iterator[bytes]:
+    for of, expires in (("", 0), ("sha256:" + "ab" * 32, 2**40), ("é" * 50, 1)):
+        token = ProofToken(
+            origin=ORIGIN, index=7, size=9, leaf=bytes(32), root=bytes([255] * 32), of=of,
+            issued=0, expires=expires,
+        )  # fmt: skip
+        yield sign_token(token, LOG_KEY).encode()
 
 
 def _statements() -> Iterator[bytes]:
@@ -333,7 +344,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
     "tlog_proof": _proofs, "entry": _entries, "evidence": _evidence, "own": _own,
-    "batched": _batched,
+    "batched": _batched, "proof_token": _proof_tokens,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,
     "base64": lambda: iter([b"AAAA", b"_-8=", b"AA=="]),

@@ -36,7 +36,7 @@ def proof_token() -> None:
 @click.option("--expires", metavar="DURATION|TIME", help="90m, 12h, 30d, or a time; else never.")
 @placed
 def make(id: str, expires: str | None, where: Where, as_json: bool) -> int:
-    """Make a proof token for ID: a thing, by its best record, or entry:N.
+    """Make a proof token for a thing, by its best record, or entry:N.
 
     It is one line of 512 characters at most, which anybody with the log's key can check. It says
     where in the log that record stands, and opens nothing.
@@ -62,7 +62,7 @@ def make(id: str, expires: str | None, where: Where, as_json: bool) -> int:
 @click.option("--offline", is_flag=True, help="Ask nobody: the log's word, without the proof.")
 @placed
 def check(token: str, log_key: str | None, offline: bool, where: Where, as_json: bool) -> int:
-    """Check a proof token: its signature and expiry, and the log itself.
+    """Check a proof token: its signature, expiry and log.
 
     With --offline, what is shown is that the log said so. Without, the log is asked for the entry,
     its inclusion proof, and whether it still begins with the log that the token speaks of.
