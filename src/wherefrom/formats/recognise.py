@@ -1,9 +1,9 @@
 """Which format a record is in: by what it says, never by its file's name.
 
     content ──► strict JSON ──► the first of FORMATS that recognises it ──► Facts
-       │              ├ a record of a batch: the record in it, read as if it had come alone
        │              │                      └ none: Unsupported, naming what it looks like
        │              └ starts as JSON, is none: Malformed
+       ├ a record of a batch ──► the record in it, as if it had come alone
        ├ starts as JUnit's XML ──► Facts
        └ starts otherwise: Unsupported, by a look at the first bytes
 

@@ -273,19 +273,21 @@ class Recorder:
     def _take_back(self, id: str) -> Iterator[int]:
         """Give a verdict to each record that the key ``id`` vouches for and should not."""
         keyring = self.decisions.keyring
-        for heard in self._judged():
+        for heard in self._judged(signer=id):
             if id in heard.trust.signers and keyring.why_not(id, Signing(heard.received)):
                 others = tuple(s for s in heard.trust.signers if s != id)
                 now = Trust(heard.trust.level, others) if others else CHANNEL
                 self._judge_entry(heard.index, now, f"{id} was revoked")
                 yield heard.index
 
-    def _judged(self) -> Iterator[_Heard]:
-        """Every record of others there is now, with its effective trust."""
+    def _judged(self, *, signer: str = "") -> Iterator[_Heard]:
+        """Every record of others there is now, with its effective trust; only those that
+        ``signer`` vouches for, or may, if it is given."""
+        named, verdicts = signer.encode(), self.decisions.verdicts
         for index, written in enumerate(self.writer.entries(0, self.writer.size)):
-            if _OWN not in written:
+            if _OWN not in written and (named in written or index in verdicts):
                 heard = entry.parse(written)
-                trust = self.decisions.verdicts.get(index) or heard.trust
+                trust = verdicts.get(index) or heard.trust
                 yield _Heard(index, heard.kind, trust, heard.received)
 
     def _trust_now(self, content: bytes, received: str) -> Trust:

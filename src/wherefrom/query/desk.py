@@ -30,7 +30,7 @@ from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
-from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
+from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.path import PATH_LENGTH_MAX, path
@@ -287,8 +287,9 @@ class Desk:
         ends = NEVER
         if expires is not None:
             ends = moment_or_duration(expires, now=now, where="expires")
-        index = self._best(self._entries_of(text))
-        of = "" if _ENTRY.fullmatch(text) else self._id_in(text, index)
+        entries, matches = self._spoken_of(text)
+        index = self._best(entries)
+        of = next((m.id for m in matches if any(r.entry == index for r in m.records)), "")
         written, _ = self._log.prove([index])
         signed = checkpoints.parse(note.parse(written).text)
         token = ProofToken(
@@ -311,16 +312,14 @@ class Desk:
             expires=None if ends == NEVER else of_posix(ends),
         )
 
-    def _id_in(self, text: str, index: int) -> str:
-        """The id of what ``text`` means, as entry ``index`` calls it."""
-        with self._graph.snapshot() as snapshot:
-            matches = show(snapshot, _ids(snapshot, text, TraceOptions())).matches
-        return next(m.id for m in matches if index in {r.entry for r in m.records})
-
     def _entries_of(self, text: str) -> list[int]:
+        return self._spoken_of(text)[0]
+
+    def _spoken_of(self, text: str) -> tuple[list[int], list[Detail]]:
+        """The entries that speak of what ``text`` means, and what that is: nothing for an entry."""
         match = _ENTRY.fullmatch(text)
         if match is not None and int(match[1]) < self._log.refresh().size:
-            return [int(match[1])]
+            return [int(match[1])], []
         self._wait_for_graph()
         with self._graph.snapshot() as snapshot:
             ids = _ids(snapshot, text, TraceOptions())
@@ -328,7 +327,7 @@ class Desk:
             found = sorted({r.entry for m in shown.matches for r in m.records})
         if not found:
             raise NotFound("no record speaks of this any more", got=text)
-        return found[:PROVEN_ENTRIES_MAX]
+        return found[:PROVEN_ENTRIES_MAX], shown.matches
 
     def _levels(self, indexes: Sequence[int]) -> dict[int, str]:
         self._wait_for_graph()
