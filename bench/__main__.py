@@ -21,6 +21,7 @@ from typing import Final
 from bench import (
     adds,
     audits,
+    batches,
     bursts,
     edges,
     evidence,
@@ -50,6 +51,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "adds": adds.measure,
     "ingest": ingest.measure,
     "bursts": bursts.measure,
+    "batches": batches.measure,
     "overhead": overhead.measure,
     "audit": audits.measure,
     "graph": graph.measure,

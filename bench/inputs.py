@@ -2,6 +2,7 @@
 
     event     an OpenLineage run event, about 450 bytes
     signed    SLSA provenance of one artifact in a DSSE envelope, about 1.2 KB
+    batched   the same provenance, all of it under one signature, about 2.1 KB
     verified  a judged record of any size, for the log below the door
     Layered   provenance of services on top of services, for a graph with depth
 
@@ -20,6 +21,7 @@ import msgspec
 
 from wherefrom.formats import dsse
 from wherefrom.formats.entry import Trust
+from wherefrom.keys.batches import sign_batch
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.envelopes import sign_envelope
 from wherefrom.verify.verified import Verified
@@ -58,16 +60,26 @@ def artifact(number: int, run: str) -> str:
 
 
 def signed(number: int, run: str) -> bytes:
-    """Provenance of ``artifact(number, run)``, built from one of a hundred commits."""
+    """``provenance``, signed alone."""
+    return sign_envelope(dsse.IN_TOTO_TYPE, provenance(number, run), KEY)
+
+
+def batched(numbers: range, run: str) -> list[bytes]:
+    """``provenance`` of each of ``numbers``, signed together."""
+    return list(sign_batch([provenance(number, run) for number in numbers], KEY))
+
+
+def provenance(number: int, run: str) -> bytes:
+    """A statement on ``artifact(number, run)``, built from one of a hundred commits."""
     commit = {
         "uri": "git+https://git.example/bench/app@refs/heads/main",
         "digest": {"gitCommit": sha256(f"commit {number % 100}")[:40]},
     }
     subject = {"name": f"app-{number}", "digest": {"sha256": artifact(number, run)}}
-    return _provenance([subject], [commit], f"{run}-{number}", "https://ci.example/builder@v1")
+    return _statement([subject], [commit], f"{run}-{number}", "https://ci.example/builder@v1")
 
 
-def _provenance(
+def _statement(
     subjects: Sequence[dict[str, Any]],
     dependencies: Sequence[dict[str, Any]],
     invocation: str,
@@ -86,7 +98,7 @@ def _provenance(
             "runDetails": {"builder": {"id": builder}, "metadata": {"invocationId": invocation}},
         },
     }
-    return sign_envelope(dsse.IN_TOTO_TYPE, msgspec.json.encode(statement), KEY)
+    return msgspec.json.encode(statement)
 
 
 def verified(number: int, run: str, size: int) -> Verified:
@@ -160,7 +172,8 @@ class Layered:
             dependencies += [{"uri": purl} for purl in self.purls(number)]
         subject = {"name": self.name(number), "digest": {"sha256": artifact(number, "layered")}}
         builder = f"https://ci.example/builders/{number % self.BUILDERS}@v1"
-        return _provenance([subject], dependencies, f"layered-{number}", builder)
+        statement = _statement([subject], dependencies, f"layered-{number}", builder)
+        return sign_envelope(dsse.IN_TOTO_TYPE, statement, KEY)
 
     @classmethod
     def purls(cls, number: int) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from bench.inputs import event, signed
+from bench.inputs import batched, event, signed
 from bench.server import content_length, request
 from bench.timing import spread
 
@@ -34,7 +34,7 @@ _STEADY_BATCHES: Final = (10, 50)
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What to send.
 
-    kind    ``event``, ``signed``, or ``mixed``: both, in turn
+    kind    ``event``, ``signed``, ``mixed``: both, in turn; ``batched``: all under one signature
     batch   records a request; 0 for 10 to 50, at random
     rate    records a second for a steady load; 0 for a burst
     prove   wait for the proof
@@ -159,11 +159,13 @@ def prepare(job: Job) -> list[_Request]:
     """Every request, and when it is due in seconds from the start (0 in a burst)."""
     chance = random.Random(job.run)
     path = "/v1/records?wait=proof" if job.prove else "/v1/records"
+    together = batched(range(job.records), job.run) if job.kind == "batched" else None
     prepared = []
     number = 0
     while number < job.records:
         size = min(job.batch or chance.randint(*_STEADY_BATCHES), job.records - number)
-        items = [_record(job, n) for n in range(number, number + size)]
+        numbers = range(number, number + size)
+        items = [together[n] if together else _record(job, n) for n in numbers]
         body = items[0] if job.batch == 1 else b"[" + b",".join(items) + b"]"
         due = number / job.rate if job.rate else 0.0
         prepared.append(_Request(request(b"POST", path, job.token.encode(), body), size, due))

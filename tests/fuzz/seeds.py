@@ -30,8 +30,11 @@ from wherefrom.formats import base64_strict, evidence_file, own, tiles, tlog_pro
 from wherefrom.formats import facts as packing
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
+from wherefrom.formats.proof_token import ProofToken
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys.batches import sign_batch
+from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.storage import frames
 from wherefrom.verify import judging
 
@@ -98,6 +101,21 @@ def _dsse() -> Iterator[bytes]:
     yield from _real().get("dsse", [])
     yield envelope(statement("app"), BUILDER)
     yield envelope(statement("lib"), STRANGER, hints=[BUILDER.id])
+
+
+def _batched() -> Iterator[bytes]:
+    records = [statement("app"), envelope(statement("lib"), STRANGER), b"{}"]
+    yield from sign_batch(records, BUILDER)
+    yield from sign_batch(records[:1], STRANGER)
+
+
+def _proof_tokens() -> Iterator[bytes]:
+    for of, expires in (("", 0), ("sha256:" + "ab" * 32, 2**40), ("é" * 50, 1)):
+        token = ProofToken(
+            origin=ORIGIN, index=7, size=9, leaf=bytes(32), root=bytes([255] * 32), of=of,
+            issued=0, expires=expires,
+        )  # fmt: skip
+        yield sign_token(token, LOG_KEY).encode()
 
 
 def _statements() -> Iterator[bytes]:
@@ -363,6 +381,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "tlog_proof": _proofs, "add_checkpoint": _requests,
     "tlog_policy": _policies, "watch_list": _watch_lists, "entry": _entries,
     "evidence": _evidence, "own": _own,
+    "batched": _batched, "proof_token": _proof_tokens,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "signed": _signed, "stamp": _stamps, "root": _roots,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tests.folders import BUILDER, envelope, made, public, statement
+from tests.fuzz.seeds import seeds_of
 from tests.logs import VKEY
 from tests.sigstore_world import NOW, world
 from wherefrom.api.reader import reader_app
@@ -33,10 +34,11 @@ from wherefrom.collect.collected import collect
 from wherefrom.collect.decompress import open_plain, plain
 from wherefrom.collect.principals import Principal, local
 from wherefrom.collect.split import split
-from wherefrom.errors import Error
+from wherefrom.errors import Error, SignatureError
 from wherefrom.formats import (
     add_checkpoint,
     base64_strict,
+    batch,
     checkpoint,
     cloudevents,
     cyclonedx,
@@ -48,6 +50,7 @@ from wherefrom.formats import (
     openlineage,
     own,
     pep740,
+    proof_token,
     purl,
     rfc3161,
     sigstore_bundle,
@@ -63,8 +66,10 @@ from wherefrom.formats import statement as statements
 from wherefrom.formats.recognise import read
 from wherefrom.formats.strict_json import decode
 from wherefrom.keys import envelopes, pem
+from wherefrom.keys.batches import check_path
 from wherefrom.keys.ed25519 import SigningKey, check_note
 from wherefrom.keys.keyring import Keyring, Signing
+from wherefrom.keys.proof_tokens import check_token
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.logged import Logged, Position
@@ -146,6 +151,25 @@ def envelope_and_back(given: bytes) -> None:
         parsed = dsse.parse(document)
         assert dsse.parse(decode(dsse.to_bytes(parsed))) == parsed
         envelopes.signers_of(parsed, _keyring(), Signing("2026-01-01T00:00:00.000000Z"))
+
+
+def batched_and_back(given: bytes) -> None:
+    """A record of a batch: what is read has no other spelling, and its path decides."""
+    parsed = batch.parse(given)
+    assert batch.to_bytes(parsed) == given.strip(b" \t\r\n")
+    with suppress(Error):
+        check_path(parsed)
+        record(given)
+
+
+def token_and_back(given: bytes) -> None:
+    """A proof token: one spelling, and no change of one is signed."""
+    text = given.decode("latin-1")
+    parsed = proof_token.parse(text)
+    assert proof_token.to_text(parsed) == text
+    with suppress(SignatureError):
+        assert check_token(parsed, VKEY) == parsed.token
+        assert text in {seed.decode() for seed in seeds_of("proof_token")}
 
 
 def own_record(given: bytes) -> None:
@@ -538,6 +562,8 @@ TARGETS: dict[str, Target] = {
     "strict_json": Target(strict_json, "json"),
     "record": Target(record, "json"),
     "dsse": Target(envelope_and_back, "dsse"),
+    "batched": Target(batched_and_back, "batched"),
+    "proof_token": Target(token_and_back, "proof_token"),
     "statement": Target(partial(format_facts, statements.facts), "statement"),
     "slsa": Target(record, "statement"),
     "sigstore_bundle": Target(partial(format_facts, sigstore_bundle.facts), "sigstore_bundle"),

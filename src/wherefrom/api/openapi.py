@@ -250,6 +250,12 @@ def _paths() -> dict[str, Schema]:
             _query("trace", "With all that its trace rests on: a zip.", _FLAG),
             problems="400 404 409",
         ),
+        "/v1/proof-token/{id}": _ask(
+            "makeProofToken", "A short reference to a thing or an entry, signed by the log.",
+            _json("TokenMade"), _ID,
+            _query("expires", "So long from now, `90m`, `30d`, or a time; else never.", _TEXT),
+            problems="400 404 409 413",
+        ),
         "/v1/verify/{id}": _ask(
             "verify", "Check every record that speaks of a thing.", _json("Report"), _ID,
             problems="400 404 409",

@@ -44,6 +44,7 @@ READS = [
     ("/v1/trace/{id:path}", reads.get_trace),
     ("/v1/show/{id:path}", reads.get_show),
     ("/v1/prove/{id:path}", reads.get_proof),
+    ("/v1/proof-token/{id:path}", reads.get_proof_token),
     ("/v1/verify/{id:path}", reads.get_verify),
 ]
 

@@ -136,6 +136,12 @@ def get_proof(request: Request) -> Response:
     return Response(proof.written, media_type=kind, headers=headers)
 
 
+def get_proof_token(request: Request) -> Response:
+    """``/v1/proof-token/{id}?expires=``: a short signed reference to a thing or an entry."""
+    desk, expires = _desk(request), request.query_params.get("expires")
+    return json_response(desk.proof_token(request.path_params["id"], expires=expires))
+
+
 def get_verify(request: Request) -> Response:
     """``/v1/verify/{id}``: the steps that hold, for every record that speaks of a thing."""
     return json_response(_desk(request).verify(request.path_params["id"]))

@@ -20,7 +20,7 @@ from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.recorder import KeyChanged
 from wherefrom.query.answers import Found, Path, Shown, Trace
-from wherefrom.query.desk import LogRecord, LogStatus
+from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
 from wherefrom.verify.steps import Report
 
@@ -28,7 +28,7 @@ Schema = dict[str, Any]
 
 _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
-    Item, KeyRequest, EraseRequest,
+    TokenMade, Item, KeyRequest, EraseRequest,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

@@ -75,7 +75,7 @@ def verify(
     if as_json:
         write_json(report)
     else:
-        _tell(report)
+        tell(report)
     return YES if report.result == "proven" else NO
 
 
@@ -192,7 +192,8 @@ def read_key(text: str, *, where: str = "--log-key") -> VerifierKey:
         ) from error
 
 
-def _tell(report: Report) -> None:
+def tell(report: Report, *, proven: str = _SAID["proven"]) -> None:
+    """Show the steps of a check, and what they come to; ``proven`` if all of them held."""
     import textwrap
 
     for number, step in enumerate(report.steps, start=1):
@@ -200,7 +201,7 @@ def _tell(report: Report) -> None:
         click.echo(textwrap.fill(
             lead + step.says, columns(), subsequent_indent="     ", break_on_hyphens=False
         ))  # fmt: skip
-    click.echo(_SAID[report.result])
+    click.echo(proven if report.result == "proven" else _SAID[report.result])
 
 
 @click.command()

@@ -29,7 +29,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import KeyChanged, Outcome, Recorder
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
-from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
+from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.verify.steps import Report
 
@@ -111,6 +111,12 @@ class LocalReading:
 
     def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof:
         return self._desk.prove(text, whole_trace=whole_trace, content=content)
+
+    def proof_token(self, text: str, *, expires: str | None) -> TokenMade:
+        return self._desk.proof_token(text, expires=expires)
+
+    def consistency(self, size1: int, size2: int) -> list[str]:
+        return self._desk.consistency(size1, size2)
 
     def status(self) -> LogStatus:
         return self._desk.status()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wherefrom.keys.keyring import KeyHistory, Keys
     from wherefrom.log.recorder import KeyChanged, Outcome
     from wherefrom.query.answers import Found, Path, Shown, Trace
-    from wherefrom.query.desk import LogStatus, Proof, TraceOptions
+    from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.verify.steps import Report
 
@@ -40,6 +40,10 @@ class Reading(Protocol):
     def verify(self, text: str) -> Report: ...
 
     def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof: ...
+
+    def proof_token(self, text: str, *, expires: str | None) -> TokenMade: ...
+
+    def consistency(self, size1: int, size2: int) -> list[str]: ...
 
     def status(self) -> LogStatus: ...
 

@@ -27,7 +27,7 @@ from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.recorder import KeyChanged, Outcome, refused
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
-from wherefrom.query.desk import LogStatus, Proof, TraceOptions
+from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.verify.steps import Report
 
@@ -86,6 +86,13 @@ class Remote:
         name = named.partition('filename="')[2].rstrip('"')
         entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
         return Proof(name, answer.content, entries)
+
+    def proof_token(self, text: str, *, expires: str | None) -> TokenMade:
+        query = {} if expires is None else {"expires": expires}
+        return self._ask(TokenMade, "proof-token", text, query)
+
+    def consistency(self, size1: int, size2: int) -> list[str]:
+        return _read(self._get("/v1/log/consistency", {"from": size1, "to": size2}), list[str])
 
     def status(self) -> LogStatus:
         return _read(self._get("/v1/log"), LogStatus)

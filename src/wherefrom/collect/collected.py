@@ -15,6 +15,7 @@ import msgspec
 
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import LimitPassed, Unsupported
+from wherefrom.formats.batch import Batched
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.recognise import Signed, read
 
@@ -28,6 +29,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     format    the name of the format that knew it
     facts     what it says
     envelope  what was parsed, if the record itself carries signatures that are judged
+    batched   the wrapper it came in, if it was signed with others; ``content`` is the wrapper's
     received  when we heard, 27-byte UTC text
     """
 
@@ -38,6 +40,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     received: str
     envelope: Signed | None = None
+    batched: Batched | None = None
 
 
 def collect(
@@ -73,4 +76,5 @@ def collect(
         principal=principal,
         received=received,
         envelope=recognised.envelope,
+        batched=recognised.batched,
     )

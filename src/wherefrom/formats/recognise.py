@@ -3,6 +3,7 @@
     content ──► strict JSON ──► the first of FORMATS that recognises it ──► Facts
        │              │                      └ none: Unsupported, naming what it looks like
        │              └ starts as JSON, is none: Malformed
+       ├ a record of a batch ──► the record in it, as if it had come alone
        ├ starts as JUnit's XML ──► Facts
        └ starts otherwise: Unsupported, by a look at the first bytes
 
@@ -23,6 +24,7 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
+    batch,
     cloudevents,
     csaf,
     cyclonedx,
@@ -40,6 +42,7 @@ from wherefrom.formats import (
     statement,
     strict_json,
 )
+from wherefrom.formats.batch import BATCH_TYPE, Batched
 from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
 from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
 
@@ -72,11 +75,13 @@ class Recognised(msgspec.Struct, frozen=True):
 
     envelope  what was parsed, if the record itself carries signatures that are judged: DSSE, or
               in-toto's own wrapper
+    batched   the wrapper it came in, if it was signed with others: the rest is of the record in it
     """
 
     format: str
     facts: Facts
     envelope: Signed | None = None
+    batched: Batched | None = None
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
@@ -130,6 +135,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         if content.startswith(_BOM):
             raise Malformed("a byte order mark before the JSON", do="Save it as UTF-8 without")
         raise looks.not_json(content)
+    if batch.is_batched(content):
+        return _read_batched(content)
     document = strict_json.decode(content)
     if not isinstance(document, dict):
         raise Unsupported(
@@ -138,6 +145,8 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
             got=f"an array of {len(document)}",
             do="Send its elements",
         )
+    if batch.means_to_be(document):
+        return _read_batched(content)  # in another spelling: it says how it is written
     format = _format_of(document, FORMATS)
     if format is None:
         raise looks.not_read(document)
@@ -147,13 +156,29 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     signed: Signed | None = None
     if format.name == "dsse":
         signed = envelope = dsse.parse(document)
-        facts = dsse.facts_of_envelope(envelope, document_id=document_id)
+        of_envelope = (
+            batch.facts_of_batch if envelope.payload_type == BATCH_TYPE else dsse.facts_of_envelope
+        )
+        facts = of_envelope(envelope, document_id=document_id)
     elif format.name == "in_toto_legacy":
         signed = metablock = in_toto_legacy.parse(document)
         facts = in_toto_legacy.facts_of(metablock, document, document_id=document_id)
     else:
         facts = format.facts(document, document_id=document_id)
     return Recognised(format.name, _within_limits(facts), signed)
+
+
+def _read_batched(content: bytes) -> Recognised:
+    """What the record inside says. Raises as ``read``."""
+    batched = batch.parse(content)
+    if batch.is_batched(batched.record):
+        raise Unsupported(
+            "a record of a batch within another",
+            where="record",
+            do="Sign the records themselves, or send the inner ones as they are",
+        )
+    inner = read(batched.record)
+    return msgspec.structs.replace(inner, batched=batched)
 
 
 def _format_of(document: Mapping[str, Any], formats: tuple[Format, ...]) -> Format | None:

@@ -25,6 +25,8 @@ _RFC3339 = re.compile(
 _PLAIN = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?Z"
 )
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def to_text(moment: datetime) -> str:
@@ -73,3 +75,33 @@ def parse(text: str, *, where: str) -> datetime:
 def canonical(text: str, *, where: str) -> str:
     """``parse`` then ``to_text``."""
     return to_text(parse(text, where=where))
+
+
+def of_posix(seconds: int) -> str:
+    """Seconds since 1970 as UTC, ``2026-01-01T00:00:00Z``; the number itself past the year 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
+
+
+def moment_or_duration(text: str, *, now: int, where: str) -> int:
+    """Seconds since 1970 of an RFC 3339 time, or of so long after ``now``: ``90m``, ``30d``.
+
+    Raises Malformed for anything else, and for a moment that is not after ``now``.
+    """
+    duration = _DURATION.fullmatch(text)
+    if duration is not None:
+        return now + int(duration[1]) * _UNITS[duration[2]]
+    try:
+        moment = int(parse(text, where=where).timestamp())
+    except Malformed as error:
+        raise Malformed(
+            "neither a duration nor a time",
+            where=where,
+            expected="90m, 12h, 30d, or a time such as 2026-01-01T00:00:00Z",
+            got=text,
+        ) from error
+    if moment <= now:
+        raise Malformed("a time that is past", where=where, expected="a later one", got=text)
+    return moment

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
+from wherefrom.formats.batch import BATCHES_REMEMBERED
 from wherefrom.formats.dsse import Envelope, Signature, pae
 from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import Keyring, Signing
@@ -70,10 +72,40 @@ def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
     BadSignature. Of the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are
     tried under each.
     """
-    message = envelope.message()
+    return _counted(_signed_by(envelope, keyring), keyring, signing)
+
+
+def signers_of_batch(envelope: Envelope, keyring: Keyring, signing: Signing) -> Signers:
+    """``signers_of`` an envelope that many records share, which is checked for the first of them;
+    whether its keys count is asked for each."""
+    return _counted(_signed_by_batch(envelope, keyring, keyring.digest), keyring, signing)
+
+
+def _counted(signed_by: Sequence[str | None], keyring: Keyring, signing: Signing) -> Signers:
     known: set[str] = set()
     denied: list[Refused] = []
-    unknown = tried = 0
+    for id in signed_by:
+        if id is None:
+            continue
+        why = keyring.why_not(id, signing)
+        if why is None:
+            known.add(id)
+        else:
+            denied.append(why)
+    return Signers(tuple(sorted(known)), signed_by.count(None), tuple(denied))
+
+
+@lru_cache(maxsize=BATCHES_REMEMBERED)
+def _signed_by_batch(envelope: Envelope, keyring: Keyring, digest: str) -> tuple[str | None, ...]:
+    # By the ring's digest too: another key in the same ring can make another answer.
+    return _signed_by(envelope, keyring)
+
+
+def _signed_by(envelope: Signed, keyring: Keyring) -> tuple[str | None, ...]:
+    """The key behind each signature, whether it counts or not; None for nobody we know."""
+    message = envelope.message()
+    tried = 0
+    found: list[str | None] = []
     for number, (hint, signature) in enumerate(envelope.signatures):
         if named := keyring.named(hint):
             id = _first_that_checks(named, message, signature)
@@ -83,13 +115,8 @@ def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
             tried += 1
             may_try = tried <= SIGNATURES_TRIED_MAX
             id = _first_that_checks(keyring.candidates(), message, signature) if may_try else None
-        if id is None:
-            unknown += 1
-        elif (why := keyring.why_not(id, signing)) is not None:
-            denied.append(why)
-        else:
-            known.add(id)
-    return Signers(tuple(sorted(known)), unknown, tuple(denied))
+        found.append(id)
+    return tuple(found)
 
 
 def signers_over(envelope: Envelope, keyring: Keyring) -> frozenset[str]:

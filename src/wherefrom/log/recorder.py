@@ -20,8 +20,9 @@ from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import BadSignature, NotAllowed, NotFound, ReadOnly, Refused
 from wherefrom.formats import base64_strict, entry, recognise
+from wherefrom.formats.batch import is_batched
 from wherefrom.formats.dsse import Envelope, Signature
-from wherefrom.formats.entry import SIGNERS_MAX, Trust
+from wherefrom.formats.entry import Trust
 from wherefrom.formats.own import (
     Administrators,
     Decision,
@@ -33,17 +34,19 @@ from wherefrom.formats.own import (
 )
 from wherefrom.keys.changes import KeyWish, change_of, read_draft
 from wherefrom.keys.ed25519 import SigningKey, spki_der
-from wherefrom.keys.envelopes import signers_of, signers_over
+from wherefrom.keys.envelopes import signers_over
 from wherefrom.keys.keyring import Keyring, KnownKey, Signing
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, stronger
 from wherefrom.log.writer import LogWriter, Receipt
-from wherefrom.verify.judge import CHANNEL, decide, judge
+from wherefrom.verify.judge import CHANNEL, decide, judge, trust_of
 from wherefrom.verify.judging import Rules, root_of
 from wherefrom.verify.verified import Verified
 
-_REJUDGED_KINDS: Final = b'"kind":"attestation"'
+# In an entry, whose type cannot hold a bare quotation mark: a decision of Wherefrom's own.
+_OWN: Final = b'"level":"self"'
+_SIGNED_KINDS: Final = frozenset({"attestation", "batch"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -73,6 +76,15 @@ class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
     key: KnownKey | None
     judged_again: int
     entries: list[int]
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    """A record in the log: its effective trust, and when it was heard."""
+
+    index: int
+    kind: str
+    trust: Trust
+    received: str
 
 
 class ClockNotes(NamedTuple):
@@ -250,45 +262,46 @@ class Recorder:
             )
 
     def _vouch(self, id: str) -> Iterator[int]:
-        """Give a verdict to each attestation that the key ``id`` signed and vouches for now, or
-        no longer: its window or what it may sign can have changed."""
-        for index, before, received in self._judged():
-            if (content := self.writer.record(index).content) is None:
+        """Give a verdict to each record that the key ``id`` signed and vouches for now, or no
+        longer: its window or what it may sign can have changed."""
+        for heard in self._judged():
+            content = self.writer.record(heard.index).content
+            # Of the kinds that carry no signature only what was signed in a batch has one.
+            if content is None or not (heard.kind in _SIGNED_KINDS or is_batched(content)):
                 continue
-            signers = self._signers(content, received)
-            if (id in signers) != (id in before.signers):
-                now = Trust("signed", signers[:SIGNERS_MAX]) if signers else CHANNEL
-                why = f"{id} became known" if id in signers else f"{id} does not count for this"
-                self._judge_entry(index, now, why)
-                yield index
+            now = self._trust_now(content, heard.received)
+            if (id in now.signers) != (id in heard.trust.signers):
+                why = f"{id} became known" if id in now.signers else f"{id} does not count for this"
+                self._judge_entry(heard.index, now, why)
+                yield heard.index
 
     def _take_back(self, id: str) -> Iterator[int]:
-        """Give a verdict to each attestation that the key ``id`` vouches for and should not."""
-        for index, before, received in self._judged():
-            if id in before.signers and self.decisions.keyring.why_not(id, Signing(received)):
-                others = tuple(s for s in before.signers if s != id)
-                now = Trust(before.level, others) if others else CHANNEL
-                self._judge_entry(index, now, f"{id} was revoked")
-                yield index
+        """Give a verdict to each record that the key ``id`` vouches for and should not."""
+        keyring = self.decisions.keyring
+        for heard in self._judged(signer=id):
+            if id in heard.trust.signers and keyring.why_not(id, Signing(heard.received)):
+                others = tuple(s for s in heard.trust.signers if s != id)
+                now = Trust(heard.trust.level, others) if others else CHANNEL
+                self._judge_entry(heard.index, now, f"{id} was revoked")
+                yield heard.index
 
-    def _judged(self) -> Iterator[tuple[int, Trust, str]]:
-        """Every attestation there is now, with its effective trust and when it was heard."""
+    def _judged(self, *, signer: str = "") -> Iterator[_Heard]:
+        """Every record of others there is now, with its effective trust; only those that
+        ``signer`` vouches for, or may, if it is given."""
+        named, verdicts = signer.encode(), self.decisions.verdicts
         for index, written in enumerate(self.writer.entries(0, self.writer.size)):
-            if _REJUDGED_KINDS in written:
+            if _OWN not in written and (named in written or index in verdicts):
                 heard = entry.parse(written)
-                yield index, self.decisions.verdicts.get(index) or heard.trust, heard.received
+                trust = verdicts.get(index) or heard.trust
+                yield _Heard(index, heard.kind, trust, heard.received)
 
-    def _signers(self, content: bytes, received: str) -> tuple[str, ...]:
+    def _trust_now(self, content: bytes, received: str) -> Trust:
         try:
             # As at the door: what another format read its facts from is not vouched for by an
             # envelope's signature, even if it has an envelope's fields too.
-            read = recognise.read(content)
-            if read.envelope is None:
-                return ()
-            signing = Signing(received, read.facts)
-            return signers_of(read.envelope, self.decisions.keyring, signing).known
+            return trust_of(recognise.read(content), self.decisions.keyring, at=received)
         except Refused:
-            return ()  # recorded before its key was known, and not by that key after all
+            return CHANNEL  # recorded before its key was known, and not by that key after all
 
     def erase(self, index: int, *, reason: str, principal: Principal) -> int:
         """Log a tombstone, then remove content and nonce; returns the tombstone's index.

@@ -129,7 +129,9 @@ def _need_path(path: Sequence[bytes], length: int, where: str) -> None:
             expected=f"exactly {length}",
             do=_OTHER_LOG,
         )
-    _need_hashes(where, **{f"path[{place}]": value for place, value in enumerate(path)})
+    for place, value in enumerate(path):
+        if len(value) != HASH_BYTES:
+            _need_hashes(where, **{f"path[{place}]": value})
 
 
 def _need_root(where: str, reached: bytes, root: bytes, do: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,10 +23,15 @@ from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.proof_token import NEVER, ProofToken
+from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
+from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.log.reader import LogReader
-from wherefrom.query.answers import Found, LogPosition, Path, Shown, Trace
+from wherefrom.merkle.hashing import hash_leaf
+from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.path import PATH_LENGTH_MAX, path
@@ -96,6 +101,18 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     witnessed: WitnessedStatus | None = None
 
 
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof token, and what it says: times are RFC 3339, ``expires`` None for never."""
+
+    token: str
+    origin: str
+    entry: int
+    size: int
+    of: str
+    issued: str
+    expires: str | None
+
+
 class Proof(NamedTuple):
     """Evidence as a file: what to call it, its bytes, and the entries it holds."""
 
@@ -107,10 +124,19 @@ class Proof(NamedTuple):
 class Desk:
     """Answers over one log and its graph; safe for several threads."""
 
-    def __init__(self, log: LogReader, graph: GraphReader, *, log_key: VerifierKey) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        graph: GraphReader,
+        *,
+        log_key: VerifierKey,
+        signing_key: Callable[[], SigningKey],
+    ) -> None:
+        """``signing_key`` reads the log's secret key, once somebody asks for a proof token."""
         self._log = log
         self._graph = graph
         self._log_key = log_key
+        self._signing_key = signing_key
 
     # -- questions about things
 
@@ -290,10 +316,51 @@ class Desk:
         steps = [Step("trust", vouched, says) if s.name == "trust" else s for s in checked.steps]
         return Report("proven" if vouched else "unproven", steps)
 
+    def proof_token(self, text: str, *, expires: str | None = None) -> TokenMade:
+        """A short signed reference to a thing, by the entry that is best vouched for, or to an
+        entry.
+
+        expires  a duration from now (``30d``) or a time; None for never
+
+        Raises NotFound, Ambiguous, Malformed for a bad ``expires``, LimitPassed for a long id.
+        """
+        now = int(time.time())
+        ends = NEVER
+        if expires is not None:
+            ends = moment_or_duration(expires, now=now, where="expires")
+        entries, matches = self._spoken_of(text)
+        index = self._best(entries)
+        of = next((m.id for m in matches if any(r.entry == index for r in m.records)), "")
+        written, _ = self._log.prove([index])
+        signed = checkpoints.parse(note.parse(written).text)
+        token = ProofToken(
+            origin=signed.origin,
+            index=index,
+            size=signed.size,
+            leaf=hash_leaf(self._log.record(index).entry),
+            root=signed.root,
+            of=of,
+            issued=now,
+            expires=ends,
+        )
+        return TokenMade(
+            token=sign_token(token, self._signing_key()),
+            origin=signed.origin,
+            entry=index,
+            size=signed.size,
+            of=of,
+            issued=of_posix(now),
+            expires=None if ends == NEVER else of_posix(ends),
+        )
+
     def _entries_of(self, text: str) -> list[int]:
+        return self._spoken_of(text)[0]
+
+    def _spoken_of(self, text: str) -> tuple[list[int], list[Detail]]:
+        """The entries that speak of what ``text`` means, and what that is: nothing for an entry."""
         match = _ENTRY.fullmatch(text)
         if match is not None and int(match[1]) < self._log.refresh().size:
-            return [int(match[1])]
+            return [int(match[1])], []
         self._wait_for_graph()
         with self._graph.snapshot() as snapshot:
             ids = _ids(snapshot, text, TraceOptions())
@@ -301,7 +368,7 @@ class Desk:
             found = sorted({r.entry for m in shown.matches for r in m.records})
         if not found:
             raise NotFound("no record speaks of this any more", got=text)
-        return found[:PROVEN_ENTRIES_MAX]
+        return found[:PROVEN_ENTRIES_MAX], shown.matches
 
     def _levels(self, indexes: Sequence[int]) -> dict[int, str]:
         self._wait_for_graph()

@@ -17,7 +17,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.errors import Malformed, ProofError, SignatureError
-from wherefrom.formats import base64_strict, checkpoint, dsse, entry, note, own, strict_json
+from wherefrom.formats import (
+    base64_strict,
+    batch,
+    checkpoint,
+    dsse,
+    entry,
+    note,
+    own,
+    strict_json,
+)
 from wherefrom.formats import evidence_file as files
 from wherefrom.formats import tlog_proof as proofs
 from wherefrom.formats.checkpoint import Checkpoint
@@ -26,6 +35,7 @@ from wherefrom.formats.evidence_file import EvidenceFile
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.own import Genesis, Tombstone
 from wherefrom.formats.tlog_policy import Policy
+from wherefrom.keys.batches import check_path
 from wherefrom.keys.cosignatures import check_log_signature
 from wherefrom.keys.ed25519 import check_note
 from wherefrom.keys.public import PublicKey
@@ -127,19 +137,25 @@ def _check_parsed(
         True,
         _count(len(contents), "content matches its commitment", "contents match their commitments"),
     )
-    # 4. Wherefrom's own records are signed by the service key that entry 0 names.
+    # 4. What came in a batch is in the batch that was signed.
+    batched = [i for i, content in contents.items() if batch.is_batched(content)]
+    if batched:
+        yield "batches"
+        roots = {_checked_batch(contents[i]) for i in batched}
+        yield Step("batches", True, _says_batches(len(batched), len(roots)))
+    # 5. Wherefrom's own records are signed by the service key that entry 0 names.
     yield "decisions"
     decisions = _checked_decisions(entries, contents, signed)
     yield Step("decisions", True, _says_decisions(decisions))
-    # 5. How far the log believes them: what is in it is proven to be there, not to be true.
+    # 6. How far the log believes them: what is in it is proven to be there, not to be true.
     yield "trust"
     yield Step("trust", True, says_trust(_judged(entries, decisions)))
-    # 6. No content is missing, but for those that the log says were erased.
+    # 7. No content is missing, but for those that the log says were erased.
     yield "erased"
     erased = _checked_erased(entries, contents, decisions)
     if erased:
         yield Step("erased", True, _says_erased(erased))
-    # 7. The answer rests on those contents, edge by edge.
+    # 8. The answer rests on those contents, edge by edge.
     if evidence.manifest.trace is not None:
         yield "trace"
         claim = trace_of(evidence, signed)
@@ -225,6 +241,18 @@ def _checked_contents(evidence: EvidenceFile, entries: Mapping[int, Entry]) -> d
             )
         contents[index] = claimed.content
     return contents
+
+
+def _checked_batch(content: bytes) -> bytes:
+    """The root that a record's batch signs, once its path leads there."""
+    read = batch.parse(content)
+    check_path(read)
+    return read.batch.root
+
+
+def _says_batches(records: int, batches: int) -> str:
+    count = _count(records, "record leads to the root", "records lead to the roots")
+    return f"{count} of {_count(batches, 'signed batch', 'signed batches')}"
 
 
 def _checked_decisions(

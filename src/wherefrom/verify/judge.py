@@ -1,10 +1,11 @@
 """The judgement at the door: how far a record's word is taken.
 
-    Collected ──► signatures under the keyring ──► signed · channel · refused ──► Verified
+    Collected ──► signatures under the keyring ──► signed · batch · channel · refused ──► Verified
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
              that counts for this record, at the time we heard it
 ``keyless``  a Sigstore bundle or PEP 740 attestation, proven under the log's trusted root
+``batch``    the same for the signature over a batch that the record is in, by its path
 ``channel``  nobody we know signed; an authenticated principal brought it
 ``self``     Wherefrom's own decision, under the service key
 
@@ -25,8 +26,10 @@ from wherefrom.formats.dsse import Signature
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.facts import packed
 from wherefrom.formats.own import Decision
+from wherefrom.formats.recognise import Recognised, Signed
+from wherefrom.keys.batches import check_path
 from wherefrom.keys.ed25519 import SigningKey
-from wherefrom.keys.envelopes import sign_envelope, signers_of
+from wherefrom.keys.envelopes import Signers, sign_envelope, signers_of, signers_of_batch
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.verify.verified import Verified
 
@@ -50,7 +53,7 @@ def judge(
         digest=collected.digest,
         kind=collected.facts.kind,
         type=collected.facts.type,
-        trust=_trust(collected, keyring, root),
+        trust=_keyless(collected, root) or trust_of(collected, keyring, at=collected.received),
         producer=producer_of(collected.principal, key=producer_key),
         received=collected.received,
         occurred=collected.facts.occurred,
@@ -58,25 +61,42 @@ def judge(
     )
 
 
-def _trust(collected: Collected, keyring: Keyring, root: TrustedRoot | None) -> Trust:
-    envelope = collected.envelope
-    if envelope is None:
-        return _keyless(collected, root) or CHANNEL
+def trust_of(record: Collected | Recognised, keyring: Keyring, *, at: str) -> Trust:
+    """How far a record is believed that is known to exist since ``at``, and who signed it.
+
+    The record's own signatures come first: a batch that carries it to us vouches for less. Raises
+    BadSignature, NotAllowed, as ``judge``.
+    """
+    if record.batched is not None:
+        check_path(record.batched)
+    signing = Signing(at, record.facts)
+    trust = _signed(record.envelope, keyring, signing) if record.envelope else CHANNEL
+    if record.batched is None or trust.level == "signed":
+        return trust
+    return _vouched("batch", signers_of_batch(record.batched.batch.envelope, keyring, signing))
+
+
+def _signed(envelope: Signed, keyring: Keyring, signing: Signing) -> Trust:
     if envelope.payload_type.startswith(own.PREFIX):
         raise NotAllowed(
             "only Wherefrom itself writes records of this type",
             where="payloadType",
             got=envelope.payload_type,
         )
-    signers = signers_of(envelope, keyring, Signing(collected.received, collected.facts))
+    return _vouched("signed", signers_of(envelope, keyring, signing))
+
+
+def _vouched(level: str, signers: Signers) -> Trust:
     if signers.denied and not signers.known:
         raise signers.denied[0]
-    return Trust("signed", signers.known[:SIGNERS_MAX]) if signers.known else CHANNEL
+    return Trust(level, signers.known[:SIGNERS_MAX]) if signers.known else CHANNEL
 
 
 def _keyless(collected: Collected, root: TrustedRoot | None) -> Trust | None:
     if root is None or collected.format not in ("sigstore_bundle", "pep740"):
         return None
+    if collected.batched is not None:
+        return None  # its bytes are inside: the batch's signature is what is judged
     from wherefrom.verify import keyless  # late: most logs have no root
 
     return keyless.trust_of(collected.content, root=root, received=collected.received)

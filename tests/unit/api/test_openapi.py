@@ -127,6 +127,8 @@ def requests_of_all_kinds():
         yield "GET", "/v1/trace/{id}", "/v1/trace/s3://bucket/clean/1" + query, None
     for query in ("?content=1", "?trace=1"):
         yield "GET", "/v1/prove/{id}", "/v1/prove/entry:1" + query, None
+    for query in ("", "?expires=30d", "?expires=soon"):
+        yield "GET", "/v1/proof-token/{id}", "/v1/proof-token/entry:1" + query, None
     for query in ("?q=raw", "?q=", "?as_of=x", "?q=raw&as_of=99999"):
         yield "GET", "/v1/find", "/v1/find" + query, None
     for query in ("?from=1&to=2", "?from=2", "?from=2&to=99999"):

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.unit.cli.running import run, statement
+from tests.unit.cli.running import event, run, statement
 from wherefrom.errors import SettingError
 from wherefrom.keys.pem import new_key_pair, read_signing_key
 from wherefrom.keys.public import PublicKey
@@ -183,3 +183,52 @@ def test_a_token_is_shown_once_and_stored_as_a_hash(tmp_path):
     assert run("tokens", "revoke", said["id"], data=data).code == 1
     assert run("tokens", "list", data=data).out.startswith("No tokens")
     assert run("tokens", "new", "x", "--role", "king", data=data).code == 2
+
+
+def test_a_batch_of_files_is_signed_once_and_each_line_is_recorded_alone(key, tmp_path):
+    files = [tmp_path / "one.json", tmp_path / "many.ndjson"]
+    files[0].write_text(json.dumps(event(0)))
+    files[1].write_text("".join(json.dumps(event(n)) + "\n" for n in range(1, 5)))
+    signed = run("sign", "--batch", *files, "--key", tmp_path / "alice.key", "-o",
+                 tmp_path / "out.ndjson", "--json")  # fmt: skip
+    assert (signed.code, signed.json["signed"], signed.json["signer"]) == (0, 5, key["id"])
+    lines = (tmp_path / "out.ndjson").read_bytes().splitlines()
+    signatures = {json.dumps(json.loads(line)["batch"]) for line in lines}
+    assert (len(lines), len(signatures)) == (5, 1)
+    data = tmp_path / "data"
+    run("keys", "trust", tmp_path / "alice.pub", data=data)
+    (tmp_path / "third.json").write_bytes(lines[3])
+    assert run("record", tmp_path / "third.json", "--json", data=data).json["recorded"] == 1
+    again = run("record", tmp_path / "out.ndjson", "--json", data=data)
+    assert (again.json["recorded"], again.json["known"]) == (4, 1)
+    shown = run("sign", "--batch", *files, "--key", tmp_path / "alice.key")
+    assert shown.written.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (b'{"a": 1}\n{"b": 2}\n', 1, "many.ndjson, line 1"),
+        (b"", 1, "cannot be recorded"),
+        (None, 3, "many.ndjson"),
+    ],
+)
+def test_a_batch_is_signed_whole_or_not_at_all(key, tmp_path, content, code, says):
+    path, out = tmp_path / "many.ndjson", tmp_path / "out.ndjson"
+    if content is not None:
+        path.write_bytes(content)
+    ran = run("sign", "--batch", path, "--key", tmp_path / "alice.key", "-o", out)
+    assert (ran.code, says in ran.err, out.exists()) == (code, True, False), ran.err
+
+
+def test_a_batch_says_nothing_of_files_and_signs_nothing_twice(key, tmp_path):
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps(event(0)))
+    secret = ("--key", tmp_path / "alice.key")
+    for words in (["--batch", one, "--predicate-type", "link"], [one, one]):
+        ran = run("sign", *words, *secret)
+        assert (ran.code, "--batch" in ran.err) == (2, True)
+    out = tmp_path / "out.ndjson"
+    assert run("sign", "--batch", one, *secret, "-o", out).code == 0
+    again = run("sign", "--batch", out, *secret)
+    assert (again.code, "signed in a batch already" in again.err) == (1, True)

@@ -175,10 +175,9 @@ def test_a_signature_says_nothing_of_what_another_format_read_in_the_same_bytes(
     index = one(recorder, chimera).index
     assert recorder.change_key(public(BUILDER), action="trust")[1] == 0
     assert trust_of(recorder, index) == Trust("channel")
-    assert recorder._signers(chimera, "2026-01-01T00:00:00.000000Z") == ()
-    assert recorder._signers(envelope(statement(), BUILDER), "2026-01-01T00:00:00.000000Z") == (
-        BUILDER.id,
-    )
+    at = "2026-01-01T00:00:00.000000Z"
+    assert recorder._trust_now(chimera, at) == Trust("channel")
+    assert recorder._trust_now(SIGNED, at) == Trust("signed", (BUILDER.id,))
     assert one(recorder, chimera).index == index
     assert trust_of(recorder, index) == Trust("channel")
 
