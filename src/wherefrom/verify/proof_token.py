@@ -21,7 +21,8 @@ from wherefrom.formats.timestamps import of_posix
 from wherefrom.keys.proof_tokens import check_token
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.verify.steps import Report, Step, check_parsed, report
+from wherefrom.verify.evidence_file import check_parsed
+from wherefrom.verify.steps import Report, Step, report
 
 
 class AskedLog(msgspec.Struct, frozen=True):
