@@ -385,7 +385,12 @@ def known_keys(folder: DataFolder, log: LogReader) -> Keyring:
 
 def open_desk(folder: DataFolder, log: LogReader) -> Desk:
     """Questions over a directory's log and graph."""
-    return Desk(log, GraphReader(folder.graph_path), log_key=folder.log_vkey())
+    return Desk(
+        log,
+        GraphReader(folder.graph_path),
+        log_key=folder.log_vkey(),
+        signing_key=folder.log_key,
+    )
 
 
 def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> int:

@@ -199,8 +199,14 @@ _TRACE: Final[Schema] = {
 }
 _PROOF: Final = {
     "text/plain": {"schema": _TEXT},
+    "application/cose": {},
     "application/zip": {},
 }
+_PROOF_FORMAT: Final = _query(
+    "format",
+    "What proves one entry: a tlog-proof, or a COSE receipt (RFC 9942).",
+    {"enum": ["tlog-proof", "cose"], "default": "tlog-proof"},
+)
 
 
 def _paths() -> dict[str, Schema]:
@@ -225,7 +231,8 @@ def _paths() -> dict[str, Schema]:
             )
         },
         "/v1/receipts/{index}": _ask(
-            "getReceipt", "A tlog-proof of one entry, the entry inside.", text, _INDEX
+            "getReceipt", "A proof of one entry, the entry inside.",
+            text | {"application/cose": {}}, _INDEX, _PROOF_FORMAT,
         ),
         "/v1/trace/{id}": _ask(
             "trace", "Where a thing came from, or what came of it.",
@@ -248,6 +255,7 @@ def _paths() -> dict[str, Schema]:
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),
             _query("trace", "With all that its trace rests on: a zip.", _FLAG),
+            _PROOF_FORMAT,
             problems="400 404 409",
         ),
         "/v1/verify/{id}": _ask(
@@ -259,8 +267,13 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/log/consistency": _ask(
             "getConsistency", "Hashes that show that a tree begins with an older one.",
-            _json("Hashes"), _query("from", "The older size.", _SIZE, required=True),
-            _query("to", "The newer size.", _SIZE, required=True),
+            _json("Hashes") | {"application/cose": {}},
+            _query("from", "The older size.", _SIZE, required=True),
+            _query("to", "The newer size; of a receipt, the log's size now.", _SIZE),
+            _query(
+                "format", "Base64 hashes, or a COSE receipt (RFC 9942).",
+                {"enum": ["json", "cose"], "default": "json"},
+            ),
         ),
         "/v1/keys": keys | {
             "post": _change(

@@ -33,13 +33,25 @@ _SAID: Final = {
 @click.argument("target")
 @click.option("--offline", is_flag=True, help="Ask nobody: TARGET is an evidence file.")
 @click.option("--log-key", metavar="VKEY|FILE", help="The log's verifier key, for evidence files.")
+@click.option("--entry", metavar="FILE", help="Of a COSE receipt without one: the entry's bytes.")
+@click.option(
+    "--checkpoint", metavar="FILE", help="Of a COSE receipt of consistency: the older checkpoint."
+)
 @placed
-def verify(target: str, offline: bool, log_key: str | None, where: Where, as_json: bool) -> int:
+def verify(
+    target: str,
+    offline: bool,
+    log_key: str | None,
+    entry: str | None,
+    checkpoint: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
     """Check evidence, or every record that speaks of a thing.
 
     TARGET is an evidence file from `wherefrom prove` (checked against the log's key, which never
-    comes from the file itself), or an id, or a file of yours, which is hashed. Exits 0 only if it
-    is proven.
+    comes from the file itself), a COSE receipt, or an id, or a file of yours, which is hashed.
+    Exits 0 only if it is proven.
     """
     if offline and log_key is None:
         raise click.UsageError("--offline needs --log-key: the key in the evidence proves nothing")
@@ -52,7 +64,9 @@ def verify(target: str, offline: bool, log_key: str | None, where: Where, as_jso
                 expected="a file that `wherefrom prove` wrote",
                 do="Make one with: wherefrom prove ID -o FILE",
             )
-        report = _check_file(path, key)
+        report = _check_file(path, key, entry=entry, checkpoint=checkpoint)
+    elif entry is not None or checkpoint is not None:
+        raise click.UsageError("--entry and --checkpoint need --log-key, and a COSE receipt")
     else:
         report = _verify_at(target, where)
     if as_json:
@@ -104,15 +118,33 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
     return _check_file(path, key)
 
 
-def _check_file(path: Path, key: VerifierKey) -> Report:
+def _check_file(
+    path: Path, key: VerifierKey, *, entry: str | None = None, checkpoint: str | None = None
+) -> Report:
+    from wherefrom.formats import cose
+    from wherefrom.verify import cose_receipt
     from wherefrom.verify.evidence_file import check
 
-    return check(read_file(path, bytes_max=_EVIDENCE_BYTES_MAX), log_key=key)
+    written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
+    if cose.looks_like(written):
+        return cose_receipt.check(
+            written,
+            log_key=key,
+            entry=None if entry is None else _read_beside(entry),
+            older=None if checkpoint is None else _read_beside(checkpoint),
+        )
+    if entry is not None or checkpoint is not None:
+        raise click.UsageError("--entry and --checkpoint go with a COSE receipt")
+    return check(written, log_key=key)
+
+
+def _read_beside(name: str) -> bytes:
+    return read_file(path_of(name) or Path(name), bytes_max=1024 * 1024)
 
 
 def _is_evidence(path: Path) -> bool:
-    """Whether a file begins as a tlog-proof or an evidence file does."""
-    from wherefrom.formats import evidence_file, tlog_proof
+    """Whether a file begins as a tlog-proof, an evidence file or a COSE receipt does."""
+    from wherefrom.formats import cose, evidence_file, tlog_proof
 
     if not path.is_file():
         return False
@@ -121,7 +153,8 @@ def _is_evidence(path: Path) -> bool:
             head = file.read(len(tlog_proof.HEADER) + 1)
     except OSError as error:
         raise unreadable(path, error) from error
-    return head == tlog_proof.HEADER.encode() + b"\n" or evidence_file.is_evidence(head)
+    is_proof = head == tlog_proof.HEADER.encode() + b"\n"
+    return is_proof or evidence_file.is_evidence(head) or cose.looks_like(head)
 
 
 def read_key(text: str) -> VerifierKey:
@@ -157,16 +190,28 @@ def _tell(report: Report) -> None:
 @click.argument("id")
 @click.option("--trace", "whole_trace", is_flag=True, help="Every record its trace rests on.")
 @click.option("--content", is_flag=True, help="The records themselves, not only their entries.")
+@click.option(
+    "--format",
+    "chosen_format",
+    type=click.Choice(["tlog-proof", "cose"]),
+    help="How one entry is proved: a tlog-proof (the default), or a COSE receipt.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; - for standard output.")
 @placed
 def prove(
-    id: str, whole_trace: bool, content: bool, output: str | None, where: Where, as_json: bool
+    id: str,
+    whole_trace: bool,
+    content: bool,
+    chosen_format: str | None,
+    output: str | None,
+    where: Where,
+    as_json: bool,
 ) -> int:
     """Write evidence that anybody can check offline.
 
-    The log's key is all they need. One entry becomes a .tlog-proof: of the records that speak of
-    the thing, the one that is best vouched for. With --content or --trace it becomes a .zip.
-    Without -o it is written to the current folder.
+    The log's key is all they need. One entry becomes a .tlog-proof or a COSE receipt: of the
+    records that speak of the thing, the one that is best vouched for. With --content or --trace it
+    becomes a .zip. Without -o it is written to the current folder.
     """
     from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
@@ -175,8 +220,13 @@ def prove(
         content = True
     if output is not None and output.endswith(".tlog-proof") and (content or whole_trace):
         raise click.UsageError("--content and --trace make a .zip, not a .tlog-proof")
+    if chosen_format is not None and (content or whole_trace):
+        raise click.UsageError("--format is of one entry; --content and --trace make a .zip")
+    format = chosen_format or "tlog-proof"
     with reading(where) as place:
-        proof = ask(id, lambda t: place.prove(t, whole_trace=whole_trace, content=content))
+        proof = ask(
+            id, lambda t: place.prove(t, whole_trace=whole_trace, content=content, format=format)
+        )
     if output == _STDOUT:
         sys.stdout.buffer.write(proof.written)
         sys.stdout.buffer.flush()
