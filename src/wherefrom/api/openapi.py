@@ -148,6 +148,16 @@ def _public(name: str, summary: str, content: Schema, *parameters: Schema) -> Sc
     }
 
 
+def _rekor(name: str, summary: str, content: Schema, *parameters: Schema) -> Schema:
+    """As ``_public``; errors are Rekor's."""
+    asked = _public(name, summary, content, *parameters)
+    for status in ("404", "503"):
+        if status in asked["get"]["responses"]:
+            told = _answer(_PROBLEMS[status], _json("RekorError"))
+            asked["get"]["responses"][status] = told
+    return asked
+
+
 def _send(
     name: str, summary: str, answers: dict[str, Schema], body: Schema, *parameters: Schema
 ) -> Schema:
@@ -299,6 +309,21 @@ def _paths() -> dict[str, Schema]:
             "attributes in `ce-` headers, its data the body, of any type.", _fates("Events"),
             {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
             | _ANY_JSON | {"*/*": {}},
+        ),
+        "/api/v2/log/entries": {"post": _operation(
+            "rekorEntry", "Log a signature as in a Rekor v2 log; a token may be a password.",
+            {"201": _answer("It is new.", _json("LogEntry")),
+             "200": _answer("It was known.", _json("LogEntry")),
+             **{status: _answer(_PROBLEMS[status], _json("RekorError"))
+                for status in ("400", "401", "403", "503")}},
+            body=_json("RekorRequest"), role="record",
+        )},
+        "/api/v2/checkpoint": _rekor(
+            "rekorCheckpoint", "The newest signed checkpoint of the Rekor tree.", text
+        ),
+        "/api/v2/tile/{path}": _rekor(
+            "rekorTile", "A tile of the Rekor tree, or a bundle of its bodies.", octets,
+            _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),
         ),
         "/checkpoint": _public("getCheckpoint", "The newest signed checkpoint.", text),
         "/tile/{path}": _public(

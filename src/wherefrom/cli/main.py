@@ -16,7 +16,19 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import (
+    erase,
+    evidence,
+    keys,
+    logs,
+    record,
+    show,
+    sign,
+    tokens,
+    trace,
+    trusted_root,
+    up,
+)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -59,6 +71,7 @@ for _command in (
     logs.views,
 ):
     root.add_command(_command)
+logs.log.add_command(trusted_root.trusted_root)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,6 +27,7 @@ from wherefrom.formats import (
     csaf,
     cyclonedx,
     dsse,
+    hashedrekord,
     in_toto_legacy,
     junit,
     looks,
@@ -50,7 +51,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF8_BYTES_A_CHARACTER = 4
 
 
-Signed = dsse.Envelope | in_toto_legacy.Metablock
+Signed = dsse.Envelope | in_toto_legacy.Metablock | hashedrekord.HashedRekord
 
 
 class FactsOf(Protocol):
@@ -70,8 +71,8 @@ class Format(NamedTuple):
 class Recognised(msgspec.Struct, frozen=True):
     """A record as it was read: the name of its format, and what it says.
 
-    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE, or
-              in-toto's own wrapper
+    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE,
+              in-toto's own wrapper, or the body of a Rekor entry
     """
 
     format: str
@@ -102,7 +103,11 @@ _INSIDE: Final = (
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
 )
-FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)
+FORMATS: Final = (
+    Format("cloudevents", cloudevents.recognises, _cloudevent_facts),
+    Format("hashedrekord", hashedrekord.recognises, hashedrekord.facts),
+    *_INSIDE,
+)
 
 
 def facts_of(content: bytes) -> Facts:
@@ -151,8 +156,13 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     elif format.name == "in_toto_legacy":
         signed = metablock = in_toto_legacy.parse(document)
         facts = in_toto_legacy.facts_of(metablock, document, document_id=document_id)
+    elif format.name == "hashedrekord":
+        signed = rekord = hashedrekord.parse_body(content, document)
+        facts = hashedrekord.facts_of(rekord, content, document_id=document_id)
     else:
         facts = format.facts(document, document_id=document_id)
+    if hashedrekord.leaf_type(facts.type) and format.name != "hashedrekord":
+        raise Malformed("a type that only a hashedrekord has", where="type", got=facts.type)
     return Recognised(format.name, _within_limits(facts), signed)
 
 

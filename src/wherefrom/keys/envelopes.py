@@ -1,4 +1,5 @@
-"""Sign a payload into a DSSE envelope, and say who signed one, or in-toto's older wrapper.
+"""Sign a payload into a DSSE envelope, and say who signed one, in-toto's older wrapper, or a
+hashedrekord.
 
 Source: secure-systems-lab/dsse protocol v1.0.2
 """
@@ -12,7 +13,9 @@ from typing import NamedTuple, Protocol
 from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
 from wherefrom.formats.dsse import Envelope, Signature, pae
+from wherefrom.formats.hashedrekord import HashedRekord
 from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.hashedrekord import signer_of
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
 
@@ -68,8 +71,10 @@ def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
 
     A ``keyid`` that names a key we know must verify under that key, or the envelope lies: raises
     BadSignature. Of the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are
-    tried under each.
+    tried under each. A hashedrekord carries its key, under which it must verify in any case.
     """
+    if isinstance(envelope, HashedRekord):
+        return _signer_of_rekord(envelope, keyring, signing)
     message = envelope.message()
     known: set[str] = set()
     denied: list[Refused] = []
@@ -90,6 +95,14 @@ def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
         else:
             known.add(id)
     return Signers(tuple(sorted(known)), unknown, tuple(denied))
+
+
+def _signer_of_rekord(rekord: HashedRekord, keyring: Keyring, signing: Signing) -> Signers:
+    id = signer_of(rekord).id
+    if not keyring.named(id):
+        return Signers((), 1)
+    why = keyring.why_not(id, signing)
+    return Signers((id,), 0) if why is None else Signers((), 0, (why,))
 
 
 def signers_over(envelope: Envelope, keyring: Keyring) -> frozenset[str]:
