@@ -25,12 +25,22 @@ from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, genesis, numbered, re
 from tests.paths import DATA
 from wherefrom.collect.principals import local
 from wherefrom.errors import Error, Refused
-from wherefrom.formats import base64_strict, evidence_file, own, tiles, tlog_proof
+from wherefrom.formats import (
+    base64_strict,
+    cbor,
+    cose,
+    evidence_file,
+    own,
+    tiles,
+    tlog_proof,
+)
 from wherefrom.formats import facts as packing
+from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
+from wherefrom.keys.cose import sign_receipt
 from wherefrom.storage import frames
 from wherefrom.verify import judging
 
@@ -194,6 +204,19 @@ def _proofs() -> Iterator[bytes]:
         yield tlog_proof.to_bytes(TlogProof(index, tuple(path), checkpoint, entry))
 
 
+def _cose() -> Iterator[bytes]:
+    log = reader(_log())
+    root, (path,) = log.position().root, log.prove([2])[1]
+    inclusion = Inclusion(log.size, 2, tuple(path))
+    for entry in (log.record(2).entry, None):
+        yield sign_receipt(inclusion, root=root, origin=ORIGIN, key=LOG_KEY, entry=entry)
+    consistency = Consistency(2, log.size, tuple(log.consistency(2, log.size)))
+    yield sign_receipt(consistency, root=root, origin=ORIGIN, key=LOG_KEY)
+    headers = cbor.encode({1: -8, 3: "text/plain", 4: b"k", 15: {1: "i", 2: "pkg:npm/a@1", 6: 1}})
+    signature = LOG_KEY.sign(cose.sig_structure(headers, b"payload"))
+    yield cose.to_bytes(cose.Sign1(headers, {}, {}, b"payload", signature))
+
+
 def _entries() -> Iterator[bytes]:
     log = reader(_log())
     yield from (log.record(index).entry for index in range(3))
@@ -325,7 +348,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "json": _json, "cloudevents": _cloudevents, "dsse": _dsse, "statement": _statements,
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
-    "tlog_proof": _proofs, "entry": _entries, "evidence": _evidence, "own": _own,
+    "tlog_proof": _proofs, "cose": _cose, "entry": _entries, "evidence": _evidence, "own": _own,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,
     "base64": lambda: iter([b"AAAA", b"_-8=", b"AA=="]),

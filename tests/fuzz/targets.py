@@ -35,6 +35,7 @@ from wherefrom.collect.split import split
 from wherefrom.errors import Error
 from wherefrom.formats import (
     base64_strict,
+    cbor,
     checkpoint,
     cloudevents,
     cyclonedx,
@@ -66,8 +67,8 @@ from wherefrom.log.logged import Logged, Position
 from wherefrom.query import spellings
 from wherefrom.query.desk import TraceOptions
 from wherefrom.storage import frames
+from wherefrom.verify import cose_receipt, judging, pool
 from wherefrom.verify import evidence_file as evidence
-from wherefrom.verify import judging, pool
 from wherefrom.verify.judge import judge
 
 DOCUMENT = "sha256:" + "0" * 64
@@ -250,6 +251,21 @@ def tile_path(given: bytes) -> None:
 
 def bundle(given: bytes) -> None:
     assert tiles.encode_bundle(tiles.decode_bundle(given)) == given
+
+
+def cbor_and_back(given: bytes) -> None:
+    value = cbor.decode(given)
+    with suppress(TypeError):  # a float is read and never written
+        assert cbor.decode_strict(cbor.encode(value)) == value
+
+
+def receipt_checked(given: bytes) -> None:
+    checked = cose_receipt.check(given, log_key=VKEY)
+    assert checked.result in ("proven", "failed")
+
+
+def cose_record(given: bytes) -> None:
+    record(b"\xd2\x84" + given.removeprefix(b"\xd2\x84"))
 
 
 def proof_and_back(given: bytes) -> None:
@@ -522,6 +538,9 @@ TARGETS: dict[str, Target] = {
     "tile_path": Target(tile_path, "tile_path"),
     "bundle": Target(bundle, "bundle"),
     "tlog_proof": Target(proof_and_back, "tlog_proof"),
+    "cbor": Target(cbor_and_back, "cose"),
+    "cose_receipt": Target(receipt_checked, "cose"),
+    "scitt": Target(cose_record, "cose"),
     "entry": Target(entry_and_back, "entry"),
     "entry_size": Target(entry_size, "entry"),
     "evidence": Target(evidence_checked, "evidence"),

@@ -3,7 +3,7 @@
     content ──► strict JSON ──► the first of FORMATS that recognises it ──► Facts
        │              │                      └ none: Unsupported, naming what it looks like
        │              └ starts as JSON, is none: Malformed
-       ├ starts as JUnit's XML ──► Facts
+       ├ starts as JUnit's XML, or as COSE ──► Facts
        └ starts otherwise: Unsupported, by a look at the first bytes
 
 ``unsupported`` is a kind that is not read, ``malformed`` a kind that is, broken. Facts whose ids
@@ -24,6 +24,7 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     cloudevents,
+    cose,
     csaf,
     cyclonedx,
     dsse,
@@ -35,6 +36,7 @@ from wherefrom.formats import (
     openvex,
     pep740,
     sarif,
+    scitt,
     sigstore_bundle,
     spdx,
     spdx3,
@@ -51,7 +53,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF8_BYTES_A_CHARACTER = 4
 
 
-Signed = dsse.Envelope | in_toto_legacy.Metablock | hashedrekord.HashedRekord
+Signed = dsse.Envelope | in_toto_legacy.Metablock | hashedrekord.HashedRekord | scitt.Statement
 
 
 class FactsOf(Protocol):
@@ -72,7 +74,7 @@ class Recognised(msgspec.Struct, frozen=True):
     """A record as it was read: the name of its format, and what it says.
 
     envelope  what was parsed, if the record itself carries signatures that are judged: DSSE,
-              in-toto's own wrapper, or the body of a Rekor entry
+              in-toto's own wrapper, the body of a Rekor entry, or a SCITT statement
     """
 
     format: str
@@ -118,7 +120,7 @@ def facts_of(content: bytes) -> Facts:
 def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     """Recognise one record and read its facts.
 
-    content      one document in JSON, or a JUnit report in XML, as it came
+    content      one document in JSON, a JUnit report in XML or a statement in COSE, as it came
     document_id  ``sha256:`` and the hex of content's digest, if that is known already
 
     Raises Unsupported for a kind that is not read, Malformed for one that is broken, LimitPassed
@@ -129,6 +131,12 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         if document_id is None:
             document_id = "sha256:" + hashlib.sha256(content).hexdigest()
         return Recognised("junit", _within_limits(junit.facts(content, document_id=document_id)))
+    if cose.looks_like(content):
+        if document_id is None:
+            document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        said = scitt.parse(content)
+        facts = scitt.facts_of(said, document_id=document_id)
+        return Recognised("scitt", _within_limits(facts), said)
     if first not in (b"{", b"["):
         if not first:
             raise Malformed("the record is empty", expected="a JSON object")
