@@ -144,7 +144,7 @@ def _read_beside(name: str) -> bytes:
 
 def _is_evidence(path: Path) -> bool:
     """Whether a file begins as a tlog-proof, an evidence file or a COSE receipt does."""
-    from wherefrom.formats import cose, evidence_file, tlog_proof
+    from wherefrom.formats import cose, cose_receipt, evidence_file, tlog_proof
 
     if not path.is_file():
         return False
@@ -153,8 +153,10 @@ def _is_evidence(path: Path) -> bool:
             head = file.read(len(tlog_proof.HEADER) + 1)
     except OSError as error:
         raise unreadable(path, error) from error
-    is_proof = head == tlog_proof.HEADER.encode() + b"\n"
-    return is_proof or evidence_file.is_evidence(head) or cose.looks_like(head)
+    if cose.looks_like(head):
+        # A SCITT statement begins so too, and that is a file of somebody's.
+        return cose_receipt.is_receipt(read_file(path, bytes_max=_EVIDENCE_BYTES_MAX))
+    return head == tlog_proof.HEADER.encode() + b"\n" or evidence_file.is_evidence(head)
 
 
 def read_key(text: str) -> VerifierKey:

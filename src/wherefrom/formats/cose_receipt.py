@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any, Final, NamedTuple
 
-from wherefrom.errors import Malformed
+from wherefrom.errors import Malformed, Refused
 from wherefrom.formats import cbor, cose
 from wherefrom.formats.cose import Sign1, need
 
@@ -68,6 +68,14 @@ class Receipt(NamedTuple):
     issuer: str | None
     proof: Inclusion | Consistency
     entry: bytes | None = None
+
+
+def is_receipt(written: bytes) -> bool:
+    """Whether this is, or means to be, a receipt: a COSE_Sign1 that names a kind of tree."""
+    try:
+        return cose.looks_like(written) and VDS in cose.parse(written).headers
+    except Refused:
+        return False
 
 
 def protected(*, alg: int, kid: bytes, issuer: str) -> bytes:

@@ -65,6 +65,15 @@ def test_without_a_key_the_log_at_hand_is_asked_for_its_own(place):
     assert (said.code, said.json["result"]) == (0, "proven")
 
 
+def test_a_statement_in_cose_is_a_file_like_any_other(place):
+    page = (REPOSITORY / "docs/formats/scitt.md").read_text()
+    statement = bytes.fromhex(page.split("```hex\n")[1].split("```")[0])
+    (place / "s.cose").write_bytes(statement)
+    assert run("record", place / "s.cose", "--json", data=place / "d").json["recorded"] == 1
+    said = run("verify", str(place / "s.cose"), "--json", data=place / "d")
+    assert (said.code, said.json["result"]) == (1, "unproven")
+
+
 def test_a_name_is_made_from_the_entry(place, monkeypatch):
     monkeypatch.chdir(place)
     assert run("prove", "1", "--format", "cose", data=place / "d").code == 0
