@@ -24,9 +24,10 @@ import uvicorn
 
 from wherefrom.api.proxy import Answer, ReaderProxy
 from wherefrom.api.reader import reader_app
+from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
 from wherefrom.api.wire import Protocol
-from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder, open_rekor
 from wherefrom.collect.principals import Principal
 
 WHEREFROM = Path(sys.executable).with_name("wherefrom")
@@ -110,7 +111,12 @@ class Inside:
     def _run(self):
         def application():
             self.proxy = _ReaderHere(self.reader)
-            self.app = writer_app(recorder=self.recorder, tokens=self.tokens, proxy=self.proxy)
+            self.app = writer_app(
+                recorder=self.recorder,
+                tokens=self.tokens,
+                proxy=self.proxy,
+                door=RekorDoor(lambda: open_rekor(self.folder, self.recorder)),
+            )
             return self.app
 
         config = uvicorn.Config(

@@ -3,6 +3,7 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
 
@@ -58,6 +59,7 @@ from wherefrom.views.graph import GraphReader, GraphView
 
 if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
+    from wherefrom.views.rekor.view import RekorView
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
@@ -434,6 +436,13 @@ def open_recorder(
         finally:
             writer.close()
             journal.close()
+
+
+def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:
+    """The Rekor tree of a log that this process writes. Raises Corrupt, SettingError."""
+    from wherefrom.views.rekor.view import RekorView
+
+    return RekorView(folder.path / "views" / "rekor", recorder.writer, log_key=folder.log_key())
 
 
 def log_at_rest(folder: DataFolder) -> LogReader:

@@ -26,14 +26,24 @@ from tests.paths import DATA, REPOSITORY
 from tests.sigstore_world import Made, world
 from wherefrom.collect.principals import local
 from wherefrom.errors import Error, Refused
-from wherefrom.formats import base64_strict, evidence_file, own, tiles, tlog_proof
+from wherefrom.formats import (
+    base64_strict,
+    cbor,
+    cose,
+    evidence_file,
+    own,
+    tiles,
+    tlog_proof,
+)
 from wherefrom.formats import facts as packing
+from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.proof_token import ProofToken
 from wherefrom.formats.recognise import read
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys.batches import sign_batch
+from wherefrom.keys.cose import sign_receipt
 from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.storage import frames
 from wherefrom.verify import judging
@@ -230,6 +240,19 @@ def _proofs() -> Iterator[bytes]:
         yield tlog_proof.to_bytes(TlogProof(index, tuple(path), checkpoint, entry))
 
 
+def _cose() -> Iterator[bytes]:
+    log = reader(_log())
+    root, (path,) = log.position().root, log.prove([2])[1]
+    inclusion = Inclusion(log.size, 2, tuple(path))
+    for entry in (log.record(2).entry, None):
+        yield sign_receipt(inclusion, root=root, origin=ORIGIN, key=LOG_KEY, entry=entry)
+    consistency = Consistency(2, log.size, tuple(log.consistency(2, log.size)))
+    yield sign_receipt(consistency, root=root, origin=ORIGIN, key=LOG_KEY)
+    headers = cbor.encode({1: -8, 3: "text/plain", 4: b"k", 15: {1: "i", 2: "pkg:npm/a@1", 6: 1}})
+    signature = LOG_KEY.sign(cose.sig_structure(headers, b"payload"))
+    yield cose.to_bytes(cose.Sign1(headers, {}, {}, b"payload", signature))
+
+
 def _entries() -> Iterator[bytes]:
     log = reader(_log())
     yield from (log.record(index).entry for index in range(3))
@@ -382,6 +405,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "tlog_policy": _policies, "watch_list": _watch_lists, "entry": _entries,
     "evidence": _evidence, "own": _own,
     "batched": _batched, "proof_token": _proof_tokens,
+    "cose": _cose,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "signed": _signed, "stamp": _stamps, "root": _roots,
     "judge_frames": _judge_frames, "judge_answers": _judge_answers, "target": _targets,

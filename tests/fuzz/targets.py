@@ -39,6 +39,7 @@ from wherefrom.formats import (
     add_checkpoint,
     base64_strict,
     batch,
+    cbor,
     checkpoint,
     cloudevents,
     cyclonedx,
@@ -76,8 +77,8 @@ from wherefrom.log.logged import Logged, Position
 from wherefrom.query import spellings
 from wherefrom.query.desk import TraceOptions
 from wherefrom.storage import frames
+from wherefrom.verify import cose_receipt, judging, pool
 from wherefrom.verify import evidence_file as evidence
-from wherefrom.verify import judging, pool
 from wherefrom.verify.judge import judge
 from wherefrom.verify.sigstore import trusted_root, verify
 
@@ -280,6 +281,21 @@ def tile_path(given: bytes) -> None:
 
 def bundle(given: bytes) -> None:
     assert tiles.encode_bundle(tiles.decode_bundle(given)) == given
+
+
+def cbor_and_back(given: bytes) -> None:
+    value = cbor.decode(given)
+    with suppress(TypeError):  # a float is read and never written
+        assert cbor.decode_strict(cbor.encode(value)) == value
+
+
+def receipt_checked(given: bytes) -> None:
+    checked = cose_receipt.check(given, log_key=VKEY)
+    assert checked.result in ("proven", "failed")
+
+
+def cose_record(given: bytes) -> None:
+    record(b"\xd2\x84" + given.removeprefix(b"\xd2\x84"))
 
 
 def proof_and_back(given: bytes) -> None:
@@ -588,6 +604,9 @@ TARGETS: dict[str, Target] = {
     "add_checkpoint": Target(request_and_back, "add_checkpoint"),
     "tlog_policy": Target(policy_counted, "tlog_policy"),
     "watch_list": Target(watched, "watch_list"),
+    "cbor": Target(cbor_and_back, "cose"),
+    "cose_receipt": Target(receipt_checked, "cose"),
+    "scitt": Target(cose_record, "cose"),
     "entry": Target(entry_and_back, "entry"),
     "entry_size": Target(entry_size, "entry"),
     "evidence": Target(evidence_checked, "evidence"),

@@ -6,6 +6,9 @@ Tile reads, the checkpoint, health and metrics need no token: what they show is 
 
 from __future__ import annotations
 
+import base64
+import binascii
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,15 +21,28 @@ class NotAuthenticated(Exception):
     """No token, or one that nobody has."""
 
 
-def principal_of(request: Request, role: str) -> Principal:
-    """The principal of a request. Raises NotAuthenticated, or NotAllowed without ``role``."""
+def principal_of(request: Request, role: str, *, basic: bool = False) -> Principal:
+    """The principal of a request. Raises NotAuthenticated, or NotAllowed without ``role``.
+
+    basic  also take a token as a password: for clients that send no header of their own, and take
+           what stands in the URL they are given, https://any:TOKEN@host
+    """
     tokens: TokenFile = request.app.state.tokens
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    principal = tokens.authenticate(bearer.strip()) if scheme.lower() == "bearer" else None
+    scheme, _, said = request.headers.get("authorization", "").partition(" ")
+    if basic and scheme.lower() == "basic":
+        scheme, said = "bearer", _password(said)
+    principal = tokens.authenticate(said.strip()) if scheme.lower() == "bearer" else None
     if principal is None:
         raise NotAuthenticated
     principal.need(role)
     return principal
+
+
+def _password(said: str) -> str:
+    try:
+        return base64.b64decode(said, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
 
 
 async def on_not_authenticated(_: Request, __: Exception) -> Response:

@@ -148,6 +148,16 @@ def _public(name: str, summary: str, content: Schema, *parameters: Schema) -> Sc
     }
 
 
+def _rekor(name: str, summary: str, content: Schema, *parameters: Schema) -> Schema:
+    """As ``_public``; errors are Rekor's."""
+    asked = _public(name, summary, content, *parameters)
+    for status in ("404", "503"):
+        if status in asked["get"]["responses"]:
+            told = _answer(_PROBLEMS[status], _json("RekorError"))
+            asked["get"]["responses"][status] = told
+    return asked
+
+
 def _send(
     name: str, summary: str, answers: dict[str, Schema], body: Schema, *parameters: Schema
 ) -> Schema:
@@ -199,8 +209,14 @@ _TRACE: Final[Schema] = {
 }
 _PROOF: Final = {
     "text/plain": {"schema": _TEXT},
+    "application/cose": {},
     "application/zip": {},
 }
+_PROOF_FORMAT: Final = _query(
+    "format",
+    "What proves one entry: a tlog-proof, or a COSE receipt (RFC 9942).",
+    {"enum": ["tlog-proof", "cose"], "default": "tlog-proof"},
+)
 
 
 def _paths() -> dict[str, Schema]:
@@ -225,7 +241,8 @@ def _paths() -> dict[str, Schema]:
             )
         },
         "/v1/receipts/{index}": _ask(
-            "getReceipt", "A tlog-proof of one entry, the entry inside.", text, _INDEX
+            "getReceipt", "A proof of one entry, the entry inside.",
+            text | {"application/cose": {}}, _INDEX, _PROOF_FORMAT,
         ),
         "/v1/trace/{id}": _ask(
             "trace", "Where a thing came from, or what came of it.",
@@ -248,6 +265,7 @@ def _paths() -> dict[str, Schema]:
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),
             _query("trace", "With all that its trace rests on: a zip.", _FLAG),
+            _PROOF_FORMAT,
             problems="400 404 409",
         ),
         "/v1/proof-token/{id}": _ask(
@@ -265,8 +283,13 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/log/consistency": _ask(
             "getConsistency", "Hashes that show that a tree begins with an older one.",
-            _json("Hashes"), _query("from", "The older size.", _SIZE, required=True),
-            _query("to", "The newer size.", _SIZE, required=True),
+            _json("Hashes") | {"application/cose": {}},
+            _query("from", "The older size.", _SIZE, required=True),
+            _query("to", "The newer size; of a receipt, the log's size now.", _SIZE),
+            _query(
+                "format", "Base64 hashes, or a COSE receipt (RFC 9942).",
+                {"enum": ["json", "cose"], "default": "json"},
+            ),
         ),
         "/v1/keys": keys | {
             "post": _change(
@@ -292,6 +315,21 @@ def _paths() -> dict[str, Schema]:
             "attributes in `ce-` headers, its data the body, of any type.", _fates("Events"),
             {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
             | _ANY_JSON | {"*/*": {}},
+        ),
+        "/api/v2/log/entries": {"post": _operation(
+            "rekorEntry", "Log a signature as in a Rekor v2 log; a token may be a password.",
+            {"201": _answer("It is new.", _json("LogEntry")),
+             "200": _answer("It was known.", _json("LogEntry")),
+             **{status: _answer(_PROBLEMS[status], _json("RekorError"))
+                for status in ("400", "401", "403", "503")}},
+            body=_json("RekorRequest"), role="record",
+        )},
+        "/api/v2/checkpoint": _rekor(
+            "rekorCheckpoint", "The newest signed checkpoint of the Rekor tree.", text
+        ),
+        "/api/v2/tile/{path}": _rekor(
+            "rekorTile", "A tile of the Rekor tree, or a bundle of its bodies.", octets,
+            _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),
         ),
         "/checkpoint": _public(
             "getCheckpoint", "The newest signed checkpoint; of a log with witnesses, the last that "

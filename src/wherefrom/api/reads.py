@@ -16,8 +16,9 @@ from wherefrom.api.answers import json_response
 from wherefrom.errors import Malformed
 from wherefrom.formats.facts import KINDS
 from wherefrom.query import exports
-from wherefrom.query.desk import Desk, TraceOptions
+from wherefrom.query.desk import RECEIPT_FORMATS, Desk, TraceOptions
 
+_COSE: Final = "application/cose"
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -117,18 +118,30 @@ def get_content(request: Request) -> Response:
 
 
 def get_receipt(request: Request) -> Response:
-    """``/v1/receipts/{index}``: a tlog-proof whose extra is the entry."""
-    return Response(_desk(request).receipt(entry_index(request)), media_type="text/plain")
+    """``/v1/receipts/{index}?format=``: a tlog-proof or COSE receipt, the entry inside."""
+    desk, format = _desk(request), _receipt_format(request)
+    media_type = _COSE if format == "cose" else "text/plain"
+    return Response(desk.receipt(entry_index(request), format), media_type=media_type)
+
+
+def _receipt_format(request: Request) -> str:
+    format = request.query_params.get("format", "tlog-proof")
+    if format not in RECEIPT_FORMATS:
+        expected = " ".join(RECEIPT_FORMATS)
+        raise Malformed("not a format", where="?format=", expected=expected, got=format)
+    return format
 
 
 def get_proof(request: Request) -> Response:
-    """``/v1/prove/{id}?trace=1&content=1``: an evidence file, or a tlog-proof."""
+    """``/v1/prove/{id}?trace=1&content=1&format=``: an evidence file, or one entry's proof."""
     proof = _desk(request).prove(
         request.path_params["id"],
         whole_trace=_flag(request, "trace"),
         content=_flag(request, "content"),
+        format=_receipt_format(request),
     )
-    kind = "application/zip" if proof.name.endswith(".zip") else "text/plain"
+    kinds = {"zip": "application/zip", "cose": _COSE}
+    kind = kinds.get(proof.name.rpartition(".")[2], "text/plain")
     headers = {
         "Content-Disposition": f'attachment; filename="{proof.name}"',
         "X-Wherefrom-Entries": " ".join(map(str, proof.entries[:100])),
@@ -153,8 +166,13 @@ def get_status(request: Request) -> Response:
 
 
 def get_consistency(request: Request) -> Response:
-    """``/v1/log/consistency?from=&to=``: base64 hashes."""
+    """``/v1/log/consistency?from=&to=``: base64 hashes, or with ``format=cose`` a receipt."""
     desk, first, second = _desk(request), _number(request, "from"), _number(request, "to")
+    format = request.query_params.get("format", "json")
+    if format not in ("json", "cose"):
+        raise Malformed("not a format", where="?format=", expected="json cose", got=format)
+    if first is not None and format == "cose":
+        return Response(desk.consistency_receipt(first, second), media_type=_COSE)
     if first is None or second is None:
         raise Malformed("two sizes are needed", where="?from=&to=")
     return json_response(desk.consistency(first, second))

@@ -258,6 +258,18 @@ async def _take_pieces(
     return _items(outcomes, committed)
 
 
+async def take_content(intake: Intake, content: bytes, principal: Principal, *, only: str) -> Item:
+    """Record one content that a door made itself of what it was sent. Raises as ``take``."""
+    fates = Fates(lambda first, items: items)
+    try:
+        fates.add(await _take_pieces(intake, [Piece(None, content)], principal, only, False))
+        assert fates.first is not None
+        return fates.first
+    finally:
+        intake.count(principal, fates)
+        fates.close()
+
+
 async def post_records(request: Request) -> Response:
     """``POST /v1/records``: one, an array or NDJSON; ``?wait=proof`` adds receipts."""
     wait = request.query_params.get("wait")

@@ -16,6 +16,7 @@ import msgspec
 
 from wherefrom.api.admin import EraseRequest, KeyRequest
 from wherefrom.api.fates import Item
+from wherefrom.formats import hashedrekord
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.recorder import KeyChanged
@@ -61,6 +62,14 @@ def schemas() -> dict[str, Schema]:
             erased=_COUNT,
             tombstone=_COUNT,
         ),
+        "RekorRequest": _rekor_request(),
+        "LogEntry": _log_entry(),
+        "RekorError": _closed(
+            "What went wrong, as Rekor says it: a code of gRPC and a message.",
+            code={"type": "integer", "minimum": 1, "maximum": 16},
+            message={"type": "string"},
+            details=_list({}),
+        ),
         "Hashes": _list({"type": "string", "contentEncoding": "base64"}),
         "Problem": _problem(),
         "ProvJson": {
@@ -99,6 +108,60 @@ def _lineage_summary() -> Schema:
         status={"const": "partial_success"},
         summary=_closed("How many of each.", **dict.fromkeys(counts, _COUNT)),
         failed_events=_list(failed),
+    )
+
+
+_BASE64: Final = {"type": "string", "contentEncoding": "base64"}
+_INT64: Final = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
+
+
+def _rekor_request() -> Schema:
+    raw = {"type": "object", "properties": {"rawBytes": _BASE64}, "required": ["rawBytes"]}
+    verifier = {
+        "type": "object",
+        "properties": {
+            "keyDetails": {"enum": list(hashedrekord.ALGORITHMS)},
+            "publicKey": raw,
+            "x509Certificate": raw,
+        },
+        "required": ["keyDetails"],
+    }
+    signature = {
+        "type": "object",
+        "properties": {"content": _BASE64, "verifier": verifier},
+        "required": ["content", "verifier"],
+    }
+    asked = {
+        "type": "object",
+        "properties": {"digest": _BASE64, "signature": signature},
+        "required": ["digest", "signature"],
+    }
+    return {
+        "type": "object",
+        "description": "A digest, a signature, and the one key or certificate it verifies under.",
+        "properties": {hashedrekord.REQUEST: asked},
+        "required": [hashedrekord.REQUEST],
+    }
+
+
+def _log_entry() -> Schema:
+    text = {"type": "string"}
+    return _closed(
+        "A TransparencyLogEntry, as it stands in a Sigstore bundle.",
+        logIndex=_INT64,
+        logId=_closed("The Rekor tree.", keyId=_BASE64),
+        kindVersion=_closed("What the body is.", kind=text, version=text),
+        integratedTime={"const": "0"},
+        inclusionPromise={"type": "null"},
+        inclusionProof=_closed(
+            "The way from the body to the checkpoint.",
+            logIndex=_INT64,
+            rootHash=_BASE64,
+            treeSize=_INT64,
+            hashes=_list(_BASE64),
+            checkpoint=_closed("A signed note.", envelope=text),
+        ),
+        canonicalizedBody=_BASE64,
     )
 
 

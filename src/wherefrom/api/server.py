@@ -16,12 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records
+from wherefrom.api import admin, records, rekor
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
+from wherefrom.api.rekor import RekorDoor
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
@@ -37,10 +38,12 @@ def writer_app(
     recorder: Recorder,
     tokens: TokenFile,
     proxy: ReaderProxy,
+    door: RekorDoor,
     witnessing: Callable[[], Witnessing] | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
+    door        the log as a Rekor v2 log; closed with the application
     witnessing  makes the rounds of a log with witnesses, once the loop is there
     """
     metrics = WriterMetrics()
@@ -102,6 +105,7 @@ def writer_app(
             await intake.witnessing.close()
         intake.pool.close()
         recorder.commit = recorder.writer.commit
+        door.close()
         await proxy.close()
 
     post = ["POST"]
@@ -119,6 +123,7 @@ def writer_app(
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
             Route("/openapi.json", get_openapi),
+            *rekor.routes(door),
             *(Route(path, proxy.pass_on) for path, _ in READS),
         ],
         exception_handlers=ERRORS,

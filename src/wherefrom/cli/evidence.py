@@ -45,12 +45,18 @@ _SAID: Final = {
     "--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
     help="Demand the quorum of witnesses of this policy, for evidence files.",
 )  # fmt: skip
+@click.option("--entry", metavar="FILE", help="Of a COSE receipt without one: the entry's bytes.")
+@click.option(
+    "--checkpoint", metavar="FILE", help="Of a COSE receipt of consistency: the older checkpoint."
+)
 @placed
 def verify(
     target: str | None,
     offline: bool,
     log_key: str | None,
     policy_file: Path | None,
+    entry: str | None,
+    checkpoint: str | None,
     where: Where,
     as_json: bool,
     **of_bundle: Any,
@@ -58,8 +64,9 @@ def verify(
     """Check evidence, a signature, or all records of a thing.
 
     TARGET is an evidence file from `wherefrom prove` (checked against the log's key, which never
-    comes from the file itself), or an id, or a file of yours, which is hashed. With --bundle, a
-    signature in Sigstore's formats is checked instead, offline. Exits 0 only if it is proven.
+    comes from the file itself), a COSE receipt, or an id, or a file of yours, which is hashed. With
+    --bundle, a signature in Sigstore's formats is checked instead, offline. Exits 0 only if it is
+    proven.
     """
     if of_bundle["bundle"] is not None:
         if target is not None or log_key is not None or policy_file is not None:
@@ -71,7 +78,9 @@ def verify(
     elif target is None:
         raise click.UsageError("give a TARGET, or a --bundle with its --artifact")
     else:
-        report = _check_target(target, offline, log_key, policy_file, where)
+        report = _check_target(
+            target, offline, log_key, policy_file, where, entry=entry, checkpoint=checkpoint
+        )
     if as_json:
         write_json(report)
     else:
@@ -88,13 +97,22 @@ def _check_bundle(where: Where, *, artifact: str | None, **rest: Any) -> Report:
 
 
 def _check_target(
-    target: str, offline: bool, log_key: str | None, policy_file: Path | None, where: Where
+    target: str,
+    offline: bool,
+    log_key: str | None,
+    policy_file: Path | None,
+    where: Where,
+    *,
+    entry: str | None,
+    checkpoint: str | None,
 ) -> Report:
     if offline and log_key is None and policy_file is None:
         raise click.UsageError(
             "--offline needs --log-key or --policy: the key in the evidence proves nothing"
         )
     if log_key is None and policy_file is None:
+        if entry is not None or checkpoint is not None:
+            raise click.UsageError("--entry and --checkpoint need --log-key, and a COSE receipt")
         return _verify_at(target, where)
     from wherefrom.cli.witness import read_policy
 
@@ -108,7 +126,7 @@ def _check_target(
             expected="a file that `wherefrom prove` wrote",
             do="Make one with: wherefrom prove ID -o FILE",
         )
-    return _check_file(path, key, policy)
+    return _check_file(path, key, policy, entry=entry, checkpoint=checkpoint)
 
 
 def _verify_at(target: str, where: Where) -> Report:
@@ -153,16 +171,40 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
     return _check_file(path, key)
 
 
-def _check_file(path: Path, key: VerifierKey | None, policy: Policy | None = None) -> Report:
+def _check_file(
+    path: Path,
+    key: VerifierKey | None,
+    policy: Policy | None = None,
+    *,
+    entry: str | None = None,
+    checkpoint: str | None = None,
+) -> Report:
+    from wherefrom.formats import cose
+    from wherefrom.verify import cose_receipt
     from wherefrom.verify.evidence_file import check
 
     written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
+    if cose.looks_like(written):
+        if key is None or policy is not None:
+            raise click.UsageError("a COSE receipt is checked with --log-key, without --policy")
+        return cose_receipt.check(
+            written,
+            log_key=key,
+            entry=None if entry is None else _read_beside(entry),
+            older=None if checkpoint is None else _read_beside(checkpoint),
+        )
+    if entry is not None or checkpoint is not None:
+        raise click.UsageError("--entry and --checkpoint go with a COSE receipt")
     return check(written, log_key=key, policy=policy)
 
 
+def _read_beside(name: str) -> bytes:
+    return read_file(path_of(name) or Path(name), bytes_max=1024 * 1024)
+
+
 def _is_evidence(path: Path) -> bool:
-    """Whether a file begins as a tlog-proof or an evidence file does."""
-    from wherefrom.formats import evidence_file, tlog_proof
+    """Whether a file begins as a tlog-proof, an evidence file or a COSE receipt does."""
+    from wherefrom.formats import cose, cose_receipt, evidence_file, tlog_proof
 
     if not path.is_file():
         return False
@@ -171,6 +213,9 @@ def _is_evidence(path: Path) -> bool:
             head = file.read(len(tlog_proof.HEADER) + 1)
     except OSError as error:
         raise unreadable(path, error) from error
+    if cose.looks_like(head):
+        # A SCITT statement begins so too, and that is a file of somebody's.
+        return cose_receipt.is_receipt(read_file(path, bytes_max=_EVIDENCE_BYTES_MAX))
     return head == tlog_proof.HEADER.encode() + b"\n" or evidence_file.is_evidence(head)
 
 
@@ -208,16 +253,28 @@ def tell(report: Report, *, proven: str = _SAID["proven"]) -> None:
 @click.argument("id")
 @click.option("--trace", "whole_trace", is_flag=True, help="Every record its trace rests on.")
 @click.option("--content", is_flag=True, help="The records themselves, not only their entries.")
+@click.option(
+    "--format",
+    "chosen_format",
+    type=click.Choice(["tlog-proof", "cose"]),
+    help="How one entry is proved: a tlog-proof (the default), or a COSE receipt.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Where to write it; - for standard output.")
 @placed
 def prove(
-    id: str, whole_trace: bool, content: bool, output: str | None, where: Where, as_json: bool
+    id: str,
+    whole_trace: bool,
+    content: bool,
+    chosen_format: str | None,
+    output: str | None,
+    where: Where,
+    as_json: bool,
 ) -> int:
     """Write evidence that anybody can check offline.
 
-    The log's key is all they need. One entry becomes a .tlog-proof: of the records that speak of
-    the thing, the one that is best vouched for. With --content or --trace it becomes a .zip.
-    Without -o it is written to the current folder.
+    The log's key is all they need. One entry becomes a .tlog-proof or a COSE receipt: of the
+    records that speak of the thing, the one that is best vouched for. With --content or --trace it
+    becomes a .zip. Without -o it is written to the current folder.
     """
     from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
@@ -226,8 +283,13 @@ def prove(
         content = True
     if output is not None and output.endswith(".tlog-proof") and (content or whole_trace):
         raise click.UsageError("--content and --trace make a .zip, not a .tlog-proof")
+    if chosen_format is not None and (content or whole_trace):
+        raise click.UsageError("--format is of one entry; --content and --trace make a .zip")
+    format = chosen_format or "tlog-proof"
     with reading(where) as place:
-        proof = ask(id, lambda t: place.prove(t, whole_trace=whole_trace, content=content))
+        proof = ask(
+            id, lambda t: place.prove(t, whole_trace=whole_trace, content=content, format=format)
+        )
     if output == _STDOUT:
         sys.stdout.buffer.write(proof.written)
         sys.stdout.buffer.flush()

@@ -109,8 +109,8 @@ class LocalReading:
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)
 
-    def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof:
-        return self._desk.prove(text, whole_trace=whole_trace, content=content)
+    def prove(self, text: str, *, whole_trace: bool, content: bool, format: str) -> Proof:
+        return self._desk.prove(text, whole_trace=whole_trace, content=content, format=format)
 
     def proof_token(self, text: str, *, expires: str | None) -> TokenMade:
         return self._desk.proof_token(text, expires=expires)

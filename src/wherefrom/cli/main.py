@@ -28,6 +28,7 @@ from wherefrom.cli import (
     sign,
     tokens,
     trace,
+    trusted_root,
     up,
     witness,
 )
@@ -76,6 +77,7 @@ for _command in (
     monitor.monitor,
 ):
     root.add_command(_command)
+logs.log.add_command(trusted_root.trusted_root)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -99,6 +99,8 @@ def _asked(place: Reading) -> AskedLog:
     from wherefrom.verify.proof_token import AskedLog
 
     def evidence(index: int) -> bytes:
-        return place.prove(f"entry:{index}", whole_trace=False, content=True).written
+        return place.prove(
+            f"entry:{index}", whole_trace=False, content=True, format="tlog-proof"
+        ).written
 
     return AskedLog(evidence, place.consistency)

@@ -79,8 +79,8 @@ class Remote:
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
 
-    def prove(self, text: str, *, whole_trace: bool, content: bool) -> Proof:
-        query = {"trace": int(whole_trace), "content": int(content)}
+    def prove(self, text: str, *, whole_trace: bool, content: bool, format: str) -> Proof:
+        query = {"trace": int(whole_trace), "content": int(content), "format": format}
         answer = self._get(f"/v1/prove/{quote(text, safe='')}", query)
         named = answer.headers.get("content-disposition", "")
         name = named.partition('filename="')[2].rstrip('"')

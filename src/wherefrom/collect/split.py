@@ -4,6 +4,7 @@
     [ {…}, {…} ]   ──►  a piece an element, its exact slice
     {…}\\n{…}\\n     ──►  a piece a line, trimmed
     <testsuites>   ──►  one piece, every byte as it came
+    COSE_Sign1     ──►  one piece, every byte as it came
     anything else  ──►  one refusal that says what it looks like
 
 How JSON Lines are known, from the first lines alone:
@@ -31,7 +32,7 @@ import msgspec
 
 from wherefrom.collect.decompress import Source, chunks_of
 from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
-from wherefrom.formats import junit, looks
+from wherefrom.formats import cose, junit, looks
 
 CONTENT_BYTES_MAX: Final = 64 * 1024 * 1024
 ARRAY_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -80,6 +81,8 @@ def split(
     elif first == b"<" and feed.starts_report():
         # Before the lines are looked at: what tests print may be JSON.
         yield from _document(feed, content_bytes_max=content_bytes_max)
+    elif first == b"\xd2" and cose.looks_like(bytes(feed.held[:2])):
+        yield from _binary(feed, content_bytes_max=content_bytes_max)
     elif lines or _are_lines(feed, first, content_bytes_max=content_bytes_max):
         yield from _lines(feed.rest(), content_bytes_max=content_bytes_max)
     elif first == b"{":
@@ -264,6 +267,13 @@ def _too_long(what: str, content_bytes_max: int, line: int | None) -> Piece:
     return Piece(
         line, None, LimitPassed(f"{what} is too long for a record", where=where, expected=expected)
     )
+
+
+def _binary(feed: _Feed, *, content_bytes_max: int) -> Iterator[Piece]:
+    if feed.read_to(content_bytes_max):
+        yield _too_long("the message", content_bytes_max, None)
+    else:
+        yield Piece(None, bytes(feed.held))
 
 
 def _document(feed: _Feed, *, content_bytes_max: int) -> Iterator[Piece]:

@@ -4,7 +4,7 @@
        │              │                      └ none: Unsupported, naming what it looks like
        │              └ starts as JSON, is none: Malformed
        ├ a record of a batch ──► the record in it, as if it had come alone
-       ├ starts as JUnit's XML ──► Facts
+       ├ starts as JUnit's XML, or as COSE ──► Facts
        └ starts otherwise: Unsupported, by a look at the first bytes
 
 ``unsupported`` is a kind that is not read, ``malformed`` a kind that is, broken. Facts whose ids
@@ -26,9 +26,11 @@ from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     batch,
     cloudevents,
+    cose,
     csaf,
     cyclonedx,
     dsse,
+    hashedrekord,
     in_toto_legacy,
     junit,
     looks,
@@ -36,6 +38,7 @@ from wherefrom.formats import (
     openvex,
     pep740,
     sarif,
+    scitt,
     sigstore_bundle,
     spdx,
     spdx3,
@@ -53,7 +56,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF8_BYTES_A_CHARACTER = 4
 
 
-Signed = dsse.Envelope | in_toto_legacy.Metablock
+Signed = dsse.Envelope | in_toto_legacy.Metablock | hashedrekord.HashedRekord | scitt.Statement
 
 
 class FactsOf(Protocol):
@@ -73,8 +76,8 @@ class Format(NamedTuple):
 class Recognised(msgspec.Struct, frozen=True):
     """A record as it was read: the name of its format, and what it says.
 
-    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE, or
-              in-toto's own wrapper
+    envelope  what was parsed, if the record itself carries signatures that are judged: DSSE,
+              in-toto's own wrapper, the body of a Rekor entry, or a SCITT statement
     batched   the wrapper it came in, if it was signed with others: the rest is of the record in it
     """
 
@@ -107,7 +110,11 @@ _INSIDE: Final = (
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
 )
-FORMATS: Final = (Format("cloudevents", cloudevents.recognises, _cloudevent_facts), *_INSIDE)
+FORMATS: Final = (
+    Format("cloudevents", cloudevents.recognises, _cloudevent_facts),
+    Format("hashedrekord", hashedrekord.recognises, hashedrekord.facts),
+    *_INSIDE,
+)
 
 
 def facts_of(content: bytes) -> Facts:
@@ -118,7 +125,7 @@ def facts_of(content: bytes) -> Facts:
 def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     """Recognise one record and read its facts.
 
-    content      one document in JSON, or a JUnit report in XML, as it came
+    content      one document in JSON, a JUnit report in XML or a statement in COSE, as it came
     document_id  ``sha256:`` and the hex of content's digest, if that is known already
 
     Raises Unsupported for a kind that is not read, Malformed for one that is broken, LimitPassed
@@ -129,6 +136,12 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
         if document_id is None:
             document_id = "sha256:" + hashlib.sha256(content).hexdigest()
         return Recognised("junit", _within_limits(junit.facts(content, document_id=document_id)))
+    if cose.looks_like(content):
+        if document_id is None:
+            document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        said = scitt.parse(content)
+        facts = scitt.facts_of(said, document_id=document_id)
+        return Recognised("scitt", _within_limits(facts), said)
     if first not in (b"{", b"["):
         if not first:
             raise Malformed("the record is empty", expected="a JSON object")
@@ -163,8 +176,13 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     elif format.name == "in_toto_legacy":
         signed = metablock = in_toto_legacy.parse(document)
         facts = in_toto_legacy.facts_of(metablock, document, document_id=document_id)
+    elif format.name == "hashedrekord":
+        signed = rekord = hashedrekord.parse_body(content, document)
+        facts = hashedrekord.facts_of(rekord, content, document_id=document_id)
     else:
         facts = format.facts(document, document_id=document_id)
+    if hashedrekord.leaf_type(facts.type) and format.name != "hashedrekord":
+        raise Malformed("a type that only a hashedrekord has", where="type", got=facts.type)
     return Recognised(format.name, _within_limits(facts), signed)
 
 

@@ -1,4 +1,5 @@
-"""Sign a payload into a DSSE envelope, and say who signed one, or in-toto's older wrapper.
+"""Sign a payload into a DSSE envelope, and say who signed one, in-toto's older wrapper, or a
+hashedrekord.
 
 Source: secure-systems-lab/dsse protocol v1.0.2
 """
@@ -14,6 +15,8 @@ from wherefrom.errors import BadSignature, Refused, SignatureError
 from wherefrom.formats import base64_strict
 from wherefrom.formats.batch import BATCHES_REMEMBERED
 from wherefrom.formats.dsse import Envelope, Signature, pae
+from wherefrom.formats.hashedrekord import HashedRekord
+from wherefrom.keys.hashedrekord import signer_of
 from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import Keyring, Signing
 from wherefrom.keys.public import PublicKey
@@ -70,8 +73,10 @@ def signers_of(envelope: Signed, keyring: Keyring, signing: Signing) -> Signers:
 
     A ``keyid`` that names a key we know must verify under that key, or the envelope lies: raises
     BadSignature. Of the signatures that name no key we know, the first SIGNATURES_TRIED_MAX are
-    tried under each.
+    tried under each. A hashedrekord carries its key, under which it must verify in any case.
     """
+    if isinstance(envelope, HashedRekord):
+        return _signer_of_rekord(envelope, keyring, signing)
     return _counted(_signed_by(envelope, keyring), keyring, signing)
 
 
@@ -117,6 +122,14 @@ def _signed_by(envelope: Signed, keyring: Keyring) -> tuple[str | None, ...]:
             id = _first_that_checks(keyring.candidates(), message, signature) if may_try else None
         found.append(id)
     return tuple(found)
+
+
+def _signer_of_rekord(rekord: HashedRekord, keyring: Keyring, signing: Signing) -> Signers:
+    id = signer_of(rekord).id
+    if not keyring.named(id):
+        return Signers((), 1)
+    why = keyring.why_not(id, signing)
+    return Signers((id,), 0) if why is None else Signers((), 0, (why,))
 
 
 def signers_over(envelope: Envelope, keyring: Keyring) -> frozenset[str]:

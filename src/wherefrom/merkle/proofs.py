@@ -38,11 +38,22 @@ def verify_inclusion(
     Raises ProofError if the index is not in the tree, or the path is too long, too short, or
     ends at another root.
     """
+    where = f"leaf {index} of {tree_size}"
+    _need_hashes(where, root=root)
+    reached = inclusion_root(leaf_hash=leaf_hash, index=index, tree_size=tree_size, path=path)
+    _need_root(where, reached, root, _OTHER_LOG)
+
+
+def inclusion_root(*, leaf_hash: bytes, index: int, tree_size: int, path: Sequence[bytes]) -> bytes:
+    """The root, 32 bytes, that the leaf and its path lead to: a proof once somebody signed it.
+
+    As ``verify_inclusion``, for a format that signs the root and does not send it.
+    """
     _need_counts(index=index, tree_size=tree_size)
     where = f"leaf {index} of {tree_size}"
     if index >= tree_size:
         raise ProofError(f"leaf {index} is not in a tree of {tree_size}", do=_OTHER_LOG)
-    _need_hashes(where, leaf_hash=leaf_hash, root=root)
+    _need_hashes(where, leaf_hash=leaf_hash)
     # Below the point where the leaf's road and the last leaf's road meet, the siblings lie on
     # either side; above it the leaf is on the right edge, so every sibling lies on its left.
     inner = (index ^ (tree_size - 1)).bit_length()
@@ -54,7 +65,7 @@ def verify_inclusion(
         reached = hash_node(sibling, reached) if on_the_left else hash_node(reached, sibling)
     for sibling in path[inner:]:
         reached = hash_node(sibling, reached)
-    _need_root(where, reached, root, _OTHER_LOG)
+    return reached
 
 
 def verify_consistency(
@@ -75,13 +86,29 @@ def verify_consistency(
     if size1 > size2:
         raise ProofError(f"a tree of {size1} cannot be in a tree of {size2}", do=_REWRITTEN)
     _need_hashes(where, root1=root1, root2=root2)
+    if size1 in (0, size2):
+        _need_path(path, 0, where)
+        if size1 == size2:
+            _need_root(where, root1, root2, _REWRITTEN)
+        return
+    reached = consistency_root(size1=size1, size2=size2, path=path, root1=root1)
+    _need_root(f"{where}, newer side", reached, root2, _REWRITTEN)
+
+
+def consistency_root(*, size1: int, size2: int, path: Sequence[bytes], root1: bytes) -> bytes:
+    """The root of ``size2``, 32 bytes, that the path leads to from ``root1``.
+
+    As ``verify_consistency``, for a format that signs the newer root and does not send it; from
+    a tree of size 0 no path leads anywhere.
+    """
+    _need_counts(size1=size1, size2=size2)
+    where = f"tree of {size1} in tree of {size2}"
+    if size1 > size2 or size1 == 0 < size2:
+        raise ProofError(f"no path leads from a tree of {size1} to {size2}", do=_REWRITTEN)
+    _need_hashes(where, root1=root1)
     if size1 == size2:
         _need_path(path, 0, where)
-        _need_root(where, root1, root2, _REWRITTEN)
-        return
-    if size1 == 0:
-        _need_path(path, 0, where)
-        return
+        return root1
     # The last perfect subtree of the old tree is where both sides start. If it is the whole
     # old tree, the path leaves it out, because the verifier knows its root.
     shift = (size1 & -size1).bit_length() - 1
@@ -102,7 +129,7 @@ def verify_consistency(
         reached1 = hash_node(sibling, reached1)
         reached2 = hash_node(sibling, reached2)
     _need_root(f"{where}, older side", reached1, root1, _REWRITTEN)
-    _need_root(f"{where}, newer side", reached2, root2, _REWRITTEN)
+    return reached2
 
 
 def _need_counts(**counts: int) -> None:

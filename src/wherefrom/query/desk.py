@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Malformed, NotFound, Unavailable
+from wherefrom.errors import Corrupt, Malformed, NotFound, ProofError, Unavailable
 from wherefrom.formats import base64_strict, entry, evidence_file, note, tlog_proof
 from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
@@ -27,10 +28,12 @@ from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
+from wherefrom.keys.cose import sign_receipt
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.proof_tokens import sign_token
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
+from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
@@ -45,6 +48,8 @@ from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.graph import GraphReader, Snapshot
 
 PROVEN_ENTRIES_MAX: Final = 100
+# What one entry is proved in → what its file is called after.
+RECEIPT_FORMATS: Final = {"tlog-proof": ".tlog-proof", "cose": ".cose"}
 _VIEW_WAIT_SECONDS: Final = 5.0
 # Longer, and questions that wait in vain would keep others from being asked.
 _WITNESS_WAIT_SECONDS: Final = 1.0
@@ -122,7 +127,12 @@ class Proof(NamedTuple):
 
 
 class Desk:
-    """Answers over one log and its graph; safe for several threads."""
+    """Answers over one log and its graph; safe for several threads.
+
+
+    signing_key  gives the secret of ``log_key``; asked only for proof tokens, and to sign roots, in
+                 COSE, that the log signed in a checkpoint before
+    """
 
     def __init__(
         self,
@@ -132,7 +142,6 @@ class Desk:
         log_key: VerifierKey,
         signing_key: Callable[[], SigningKey],
     ) -> None:
-        """``signing_key`` reads the log's secret key, once somebody asks for a proof token."""
         self._log = log
         self._graph = graph
         self._log_key = log_key
@@ -224,12 +233,24 @@ class Desk:
             )
         return content
 
-    def receipt(self, index: int) -> bytes:
-        """A tlog-proof of one entry, with the entry inside. Raises NotFound."""
+    def receipt(self, index: int, format: str = "tlog-proof") -> bytes:
+        """A proof of one entry, with the entry inside. Raises NotFound.
+
+        format  of ``RECEIPT_FORMATS``
+        """
         self._wait_for_witnesses(index + 1)
         checkpoint, (steps,) = self._log.prove([index])
-        proof = TlogProof(index, tuple(steps), checkpoint, self._log.record(index).entry)
-        return tlog_proof.to_bytes(proof)
+        written = self._log.record(index).entry
+        if format == "cose":
+            signed = checkpoints.parse(note.parse(checkpoint).text)
+            return self._sign(Inclusion(signed.size, index, tuple(steps)), signed.root, written)
+        return tlog_proof.to_bytes(TlogProof(index, tuple(steps), checkpoint, written))
+
+    def _sign(
+        self, proof: Inclusion | Consistency, root: bytes, written: bytes | None = None
+    ) -> bytes:
+        key = self._signing_key()
+        return sign_receipt(proof, root=root, origin=self._log.origin, key=key, entry=written)
 
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
@@ -273,14 +294,45 @@ class Desk:
             raise NotFound(f"no tree of these sizes in a log of {size}", got=f"{size1}, {size2}")
         return [base64_strict.encode(h) for h in self._log.consistency(size1, size2)]
 
+    def consistency_receipt(self, size1: int, size2: int | None = None) -> bytes:
+        """A COSE receipt that the log begins with its first ``size1`` entries.
+
+        size2  the size as it is now, or None; another is not signed again. Raises NotFound
+        """
+        position = self._log.refresh()
+        if not 0 < size1 <= position.size or size2 not in (None, position.size):
+            raise NotFound(
+                f"no receipt from {size1} to {size2 or position.size}",
+                expected=f"from 1 or more, to {position.size}: the log as it is now",
+            )
+        root1, path = self._log.root_at(size1), tuple(self._log.consistency(size1, position.size))
+        try:
+            verify_consistency(
+                size1=size1, size2=position.size, path=path, root1=root1, root2=position.root
+            )
+        except ProofError as error:
+            raise Corrupt(
+                "what is stored does not lead to the signed root", got=error,
+                do="Run wherefrom log audit: it names the entry or tile that was changed",
+            ) from error  # fmt: skip
+        return self._sign(Consistency(size1, position.size, path), position.root)
+
     # -- evidence
 
-    def prove(self, text: str, *, whole_trace: bool = False, content: bool = False) -> Proof:
+    def prove(
+        self,
+        text: str,
+        *,
+        whole_trace: bool = False,
+        content: bool = False,
+        format: str = "tlog-proof",
+    ) -> Proof:
         """Evidence about a thing or an entry, to be checked without us.
 
-        One entry makes a tlog-proof: the best vouched for of those that speak of the thing. With
-        ``content`` it is an evidence file with every record of the thing; with ``whole_trace``,
-        with every record that its trace rests on. Raises NotFound, Ambiguous.
+        One entry makes a proof in ``format``, of ``RECEIPT_FORMATS``: the best vouched for of
+        those that speak of the thing. With ``content`` it is an evidence file with every record of
+        the thing; with ``whole_trace``, with every record that its trace rests on. Raises
+        NotFound, Ambiguous.
         """
         if whole_trace:
             evidence = self._trace_evidence(text)
@@ -288,7 +340,8 @@ class Desk:
             indexes = self._entries_of(text)
             if not content:
                 best = self._best(indexes)
-                return Proof(f"entry-{best}.tlog-proof", self.receipt(best), [best])
+                name = f"entry-{best}{RECEIPT_FORMATS[format]}"
+                return Proof(name, self.receipt(best, format), [best])
             evidence = self._evidence(text, indexes)
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:60].strip("-") or "evidence"
         return Proof(f"{name}.zip", evidence_file.to_bytes(evidence), sorted(evidence.claimed))

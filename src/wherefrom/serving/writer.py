@@ -24,8 +24,9 @@ from typing import Final
 from starlette.applications import Starlette
 
 from wherefrom.api.proxy import ReaderProxy
+from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
-from wherefrom.app import DataFolder, Served, open_recorder
+from wherefrom.app import DataFolder, Served, open_recorder, open_rekor
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.witness_client import WitnessClient
@@ -101,6 +102,7 @@ def up(
                 recorder=recorder,
                 tokens=folder.tokens,
                 proxy=ReaderProxy(folder.path / "reader.sock"),
+                door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 witnessing=witnessing if published is not None else None,
             )
 

@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 
 from tests.paths import REPOSITORY
+from tests.rekords import request_of
 from tests.served import event_bytes, ndjson
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
@@ -140,6 +141,21 @@ def requests_of_all_kinds():
     yield "GET", "/v1/keys/{id}", "/v1/keys/a", None
     yield "GET", "/v1/keys/{id}/lost", "/v1/keys/k:" + "0" * 32 + "/lost", None
     yield "GET", "/v1/keys/{id}/lost", "/v1/keys/a/lost", None
+    asked = json.dumps(request_of(b"described")).encode()
+    for body in (asked, asked, b"{}", b"{", json.dumps(request_of(b"a", signed=b"b")).encode()):
+        yield "POST", "/api/v2/log/entries", "/api/v2/log/entries", body
+    yield "GET", "/api/v2/checkpoint", "/api/v2/checkpoint", None
+    for path in ("0/000.p/1", "entries/000.p/1", "0/999", "x"):
+        yield "GET", "/api/v2/tile/{path}", f"/api/v2/tile/{path}", None
+    for path in ("/v1/receipts/1", "/v1/receipts/x", "/v1/prove/entry:1", "/v1/prove/nothing"):
+        yield (
+            "GET",
+            path.rpartition("/")[0] + ("/{id}" if "prove" in path else "/{index}"),
+            (path + "?format=cose"),
+            None,
+        )
+    for query in ("?from=1&format=cose", "?from=0&format=cose", "?from=1&format=x"):
+        yield "GET", "/v1/log/consistency", "/v1/log/consistency" + query, None
     for index in ("1", "0", "99999", "x"):
         path = "/v1/records/{index}/erase"
         yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'

@@ -18,6 +18,7 @@ from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query import exports
 from wherefrom.query.desk import TraceOptions
+from wherefrom.verify import cose_receipt
 from wherefrom.verify.evidence_file import check_parsed
 from wherefrom.verify.steps import report
 
@@ -298,3 +299,37 @@ def test_a_flag_is_yes_or_no(server, client, name):
         assert (answer.status_code, answer.json()["where"]) == (400, f"?{name}=")
     for value in ("0", "1", "false", "yes"):
         assert client.get(f"/v1/prove/entry:0?{name}={value}").status_code == 200
+
+
+# -- receipts in COSE
+
+
+def test_a_receipt_in_cose_is_proven_offline_with_the_key_of_the_log(server):
+    key = note.parse_verifier_key(server.client.get("/v1/log").json()["vkey"])
+    answer = server.client.get("/v1/receipts/7", params={"format": "cose"})
+    assert answer.headers["content-type"] == "application/cose"
+    checked = cose_receipt.check(answer.content, log_key=key)
+    assert checked.result == "proven", checked.steps
+    proved = server.client.get("/v1/prove/entry:7", params={"format": "cose"})
+    assert proved.headers["content-type"] == "application/cose"
+    assert 'filename="entry-7.cose"' in proved.headers["content-disposition"]
+    assert cose_receipt.check(proved.content, log_key=key).result == "proven"
+
+
+def test_a_receipt_of_consistency_in_cose_goes_from_a_checkpoint_held_to_the_log_now(server):
+    key = note.parse_verifier_key(server.client.get("/v1/log").json()["vkey"])
+    older = server.client.get("/checkpoint").content
+    size = checkpoint.parse(note.parse(older).text).size
+    server.client.post("/v1/records", content=event_bytes(900_001)).raise_for_status()
+    asked = {"from": size, "format": "cose"}
+    answer = server.client.get("/v1/log/consistency", params=asked)
+    assert answer.headers["content-type"] == "application/cose"
+    assert cose_receipt.check(answer.content, log_key=key, older=older).result == "proven"
+    assert server.client.get("/v1/log/consistency", params=asked | {"to": size}).status_code == 404
+    assert server.client.get("/v1/log/consistency", params=asked | {"from": 0}).status_code == 404
+
+
+def test_a_receipt_in_no_format_of_ours_is_a_broken_request(server):
+    for path in ("/v1/receipts/7", "/v1/prove/entry:7", "/v1/log/consistency"):
+        answer = server.client.get(path, params={"format": "xml", "from": 1, "to": 2})
+        assert (answer.status_code, answer.json()["where"]) == (400, "?format=")

@@ -18,6 +18,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from wherefrom.formats.hashedrekord import MEDIA_TYPE, leaf_type
 from wherefrom.log.logged import Logged
 from wherefrom.views.graph.edge_table import EdgeTable
 from wherefrom.views.graph.said import Said
@@ -68,7 +69,9 @@ class Written(msgspec.Struct, frozen=True, array_like=True):
 def stamp_of(logged: Logged) -> tuple[str, str, str, str]:
     """What an entry says about itself, shared by all entries that say the same."""
     trust = logged.entry.trust
-    return (logged.entry.kind, logged.entry.type, trust.level, " ".join(trust.signers))
+    # The leaf hash in the type of a hashedrekord would give each a stamp of its own.
+    type = MEDIA_TYPE if leaf_type(logged.entry.type) else logged.entry.type
+    return (logged.entry.kind, type, trust.level, " ".join(trust.signers))
 
 
 class Batch:
