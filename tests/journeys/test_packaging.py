@@ -104,7 +104,11 @@ def test_the_wheel_has_every_module_the_mark_of_types_and_the_licence_and_no_mor
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     beside = {n for n in names if n.startswith(f"wherefrom-{__version__}.dist-info/")}
-    assert names - beside == modules | {"wherefrom/py.typed"}
+    # And the trusted root of Sigstore that ships, with what it is and whose.
+    roots = source / "wherefrom" / "verify" / "sigstore" / "roots"
+    shipped = {str(p.relative_to(source)) for p in roots.iterdir()}
+    assert len(shipped) == 2
+    assert names - beside == modules | {"wherefrom/py.typed"} | shipped
     assert {Path(n).name for n in beside} == {
         "METADATA", "RECORD", "WHEEL", "LICENSE", "entry_points.txt",
     }  # fmt: skip

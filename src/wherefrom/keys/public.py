@@ -22,11 +22,7 @@ from cryptography.exceptions import InternalError, InvalidSignature, Unsupported
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from wherefrom.errors import SettingError, SignatureError
 from wherefrom.keys.ed25519 import check as check_ed25519
@@ -141,7 +137,7 @@ class PublicKey:
         prehashed = Prehashed(_HASHES[hash]())
         try:
             if isinstance(self._key, ec.EllipticCurvePublicKey):
-                _need_der(signature)
+                # OpenSSL takes DER only, and of a number only its shortest spelling.
                 self._key.verify(signature, digest, ec.ECDSA(prehashed))
             elif isinstance(self._key, rsa.RSAPublicKey):
                 _check_rsa(self._key, digest, signature, hash=prehashed, inner=_HASHES[hash]())
@@ -149,12 +145,6 @@ class PublicKey:
                 raise SignatureError(f"a key of {self.algorithm} signs no digests")
         except (InvalidSignature, ValueError, InternalError) as error:
             raise SignatureError(f"the signature is not by {self.id}") from error
-
-
-def _need_der(signature: bytes) -> None:
-    """Raises ValueError for another spelling than DER of an ECDSA signature."""
-    if encode_dss_signature(*decode_dss_signature(signature)) != signature:
-        raise ValueError("not DER")
 
 
 def _spki_of(key: PublicKeyTypes) -> bytes:

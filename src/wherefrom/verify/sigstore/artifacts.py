@@ -94,7 +94,7 @@ class FileArtifact:
         try:
             return self._path.stat().st_size
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
 
     def _pieces(self) -> Iterator[bytes]:
         at = self._start
@@ -109,7 +109,7 @@ class FileArtifact:
                     at += len(piece)
                     yield piece
         except OSError as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
 
 
 class FolderArtifact:
@@ -142,7 +142,7 @@ class FolderArtifact:
                 with os.scandir(self.path / inside) as listed:
                     entries = list(listed)
             except OSError as error:
-                raise _unreadable(self.path / inside, error) from error
+                raise unreadable(self.path / inside, error) from error
             for entry in entries:
                 path = f"{inside}/{entry.name}".lstrip("/")
                 if path in left_out:
@@ -179,6 +179,7 @@ def parse_digest(text: str) -> GivenDigest | None:
     return GivenDigest(algorithm, bytes.fromhex(digits))
 
 
-def _unreadable(path: Path, error: OSError) -> StorageError:
+def unreadable(path: Path, error: OSError) -> StorageError:
+    """A file or folder that the system does not let us read."""
     why = error.strerror or type(error).__name__
     return StorageError("cannot use the file", where=os.fspath(path), got=why.lower())

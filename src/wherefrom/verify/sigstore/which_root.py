@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from wherefrom.errors import ProofError, StorageError
 from wherefrom.formats.trusted_root import BYTES_MAX, FILE_NAME
 from wherefrom.verify.sigstore import trusted_root
+from wherefrom.verify.sigstore.artifacts import unreadable
 from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 _SHIPPED: Final = re.compile(r"public-good-([0-9]{4}-[0-9]{2}-[0-9]{2})\.json")
@@ -92,8 +93,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             written = file.read(BYTES_MAX + 1)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise StorageError("cannot use the file", where=str(path), got=why.lower()) from error
+        raise unreadable(path, error) from error
     if len(written) > BYTES_MAX:
         raise StorageError("the file is too large", where=str(path), expected=f"{BYTES_MAX} bytes")
     return written

@@ -30,6 +30,7 @@ from tests.sigstore_world import (
     sign,
     spki_of,
     stamp,
+    tlv,
     world,
 )
 from tests.unit.verify.sigstore.asking import Bytes, ask, digest_only, proven, refused
@@ -271,8 +272,14 @@ def test_an_ecdsa_signature_has_one_spelling():
     document = Made(managed=True, kind="").document()
     held = document["dsseEnvelope"]["signatures"][0]
     r, s = decode_dss_signature(base64.b64decode(held["sig"]))
-    held["sig"] = b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
-    refused("content", "not signed by this key", document, made=Made(managed=True))
+    long = [tlv(2, b"\0" * 2 + number.to_bytes(32, "big")) for number in (r, s)]
+    for other in (
+        r.to_bytes(32, "big") + s.to_bytes(32, "big"),
+        tlv(0x30, *long),
+        base64.b64decode(held["sig"]) + b"\0",
+    ):
+        document["dsseEnvelope"]["signatures"] = [{"sig": b64(other)}]
+        refused("content", "not signed by this key", document, made=Made(managed=True))
 
 
 def test_a_signed_payload_that_is_no_statement_is_refused():
