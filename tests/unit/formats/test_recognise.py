@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -22,6 +23,7 @@ from wherefrom.formats.recognise import FORMATS, facts_of, read
 SUPPLY, LINEAGE = DATA / "supply", DATA / "lineage"
 ONE_OF_EACH: dict[str, Path] = {
     "cloudevents": DATA / "runtime/cloudevents-spec/json-format-examples.json",
+    "hashedrekord": DATA / "tlog/rekor-v2/clients_md_example.json",
     "sigstore_bundle": SUPPLY / "sigstore-js/tests/bundles/bundleV01-dsse-no-proof.sigstore",
     "pep740": SUPPLY / "pypi-attestations/test/assets/rfc8785-0.1.2-py3-none-any.whl.attestation",
     "dsse": SUPPLY / "archivista/test/build.attestation.json",
@@ -53,6 +55,9 @@ def content_of(format: str) -> bytes:
     if format == "spdx3":
         return json.dumps(SPDX_3).encode()
     content = ONE_OF_EACH[format].read_bytes()
+    if format == "hashedrekord":
+        body = base64.b64decode(json.loads(content)["canonicalizedBody"])
+        return body.replace(b"hashedRekordV0_0_2", b"hashedRekordV002")  # its older name
     if format == "cloudevents":
         content = json.dumps(json.loads(content)[2]).encode()
     return content
