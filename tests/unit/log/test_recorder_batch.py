@@ -17,6 +17,7 @@ from tests.folders import (
     sha256_of,
     statement,
 )
+from tests.logs import verified
 from tests.served import event_bytes
 from wherefrom.app import log_at_rest, open_recorder
 from wherefrom.formats.entry import Trust
@@ -135,3 +136,15 @@ def test_evidence_of_a_record_of_a_batch_is_checked_offline_path_and_all(recorde
             assert said == "1 record leads to the root of 1 signed batch"
             (trust,) = [s.says for s in report.steps if s.name == "trust"]
             assert "1 batch" in trust
+
+
+def test_evidence_of_a_log_that_took_a_false_path_fails_at_the_batches(recorder, folder):
+    first, *_ = sign_batch(RECORDS, BUILDER)
+    # No judge lets it in: a log that had none wrote it.
+    (receipt,) = recorder.writer.commit([verified(first.replace(b'"index":0', b'"index":1'))])
+    recorder.writer.close()
+    with asked(folder) as desk:
+        proof = desk.prove(f"entry:{receipt.index}", content=True)
+    report = check(proof.written, log_key=folder.log_vkey())
+    assert [(s.name, s.ok) for s in report.steps][-1] == ("batches", False)
+    assert "the record is not in the batch that was signed" in report.steps[-1].says
