@@ -7,7 +7,7 @@ import pytest
 
 from wherefrom.errors import Corrupt
 from wherefrom.views.graph import merge as writing
-from wherefrom.views.graph.adjacency import NEVER
+from wherefrom.views.graph.adjacency import NEVER, RELATION
 from wherefrom.views.graph.lens import Lens, Step
 from wherefrom.views.graph.merge import Stopped, merge, read_edges, read_times, seal
 from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, REPEATED
@@ -124,6 +124,110 @@ def test_nothing_in_the_file_tells_of_an_edge_that_was_taken_back(tmp_path):
         assert secret not in side.others
         assert 6 not in side.firsts
     assert {*segment.every(up=False)} == {*map(Step._make, others)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_tells_of_what_was_taken_back_in_whatever_order_neighbours_go(tmp_path, seed):
+    chance = random.Random(seed)
+    edges = [
+        (effect, relation, cause, 1_000 + cause, 0)
+        for effect in (7, 8)
+        for relation in chance.sample(range(12), 3)
+        for cause in chance.sample(range(100, 200), 6)
+    ]
+    segment = sealed(tmp_path / "a.edges", edges)
+    left = {Step(*edge) for edge in edges}
+    for edge in chance.sample(edges, len(edges)):
+        left.discard(Step(*edge))
+        segment.remove(*edge[:3])
+        assert {*segment.every(up=True)} == {*segment.every(up=False)} == left
+        assert all(segment.find(*s[:3]) == (s.first, 0) for s in left)
+        for side, there in ((segment.up, 2), (segment.down, 0)):
+            told = {*zip((side.marks & RELATION).tolist(), side.others.tolist(), strict=True)}
+            assert told <= {(0, 0)} | {(s.relation, s[there]) for s in left}
+            assert {*side.firsts.tolist()} <= {NEVER} | {s.first for s in left}
+
+
+class Killed(BaseException):
+    """The process ends between two writes."""
+
+
+class Dying:
+    """An array whose writer is killed when all of several may write no more."""
+
+    def __init__(self, array, writes):
+        self.array, self.writes = array, writes
+
+    def __getattr__(self, name):
+        return getattr(self.array, name)
+
+    def __getitem__(self, place):
+        return self.array[place]
+
+    def __len__(self):
+        return len(self.array)
+
+    def __setitem__(self, place, value):
+        if not self.writes:
+            raise Killed
+        self.writes.pop()
+        self.array[place] = value
+
+
+@pytest.mark.parametrize("relation", [3, ALTERNATE])
+@pytest.mark.parametrize("writes", range(14))
+@pytest.mark.parametrize("change", ["set", "remove"])
+def test_a_change_that_is_killed_between_any_two_writes_is_whole_once_done_again(
+    tmp_path, change, writes, relation
+):
+    key = (7, relation, 9)
+    others = [(7, r, n, 3, 0) for r in (2, 3, ALTERNATE) for n in (8, 10)]
+    others += [(n, r, 9, 3, 0) for r in (2, 3, ALTERNATE) for n in (6, 8)]
+    said = {"first": 5, "flags": REPEATED}
+    path = tmp_path / "a.edges"
+    killed = sealed(path, [*others, (*key, 4, 0)])
+    left = [None] * writes
+    for side in (killed.up, killed.down):
+        for name in ("firsts", "others", "marks"):
+            setattr(side, name, Dying(getattr(side, name), left))
+    try:
+        killed.set(*key, **said) if change == "set" else killed.remove(*key)
+    except Killed:
+        assert not left
+    segment = Segment(path, writable=True)
+    # As the fold does: by what ``find`` says then.
+    found = segment.find(*key)
+    if change == "set" and found != (5, REPEATED):
+        segment.set(*key, **said)
+    elif change == "remove":
+        segment.mend(*key) if found is None else segment.remove(*key)
+    kept = [(*key, 5, REPEATED)] if change == "set" else []
+    wanted = {Step(*edge) for edge in [*others, *kept]}
+    assert {*segment.every(up=True)} == {*segment.every(up=False)} == wanted
+    assert all(segment.find(*edge[:3]) == edge[3:] for edge in [*others, *kept])
+    if change == "remove":
+        for side in (segment.up, segment.down):
+            for node in side.nodes().tolist():
+                rows = [side._order(row) for row in range(*side.rows_of(node))]
+                assert rows == sorted(rows)
+            assert (4 not in side.firsts) and (5 not in side.firsts)
+
+
+def test_a_reader_sees_no_edge_that_nobody_stated_while_one_is_taken_back(tmp_path):
+    edges = [(7, 1, 50, 3, 0), (7, 2, 60, 4, 0)]
+    segment = sealed(tmp_path / "a.edges", edges)
+    shown = Segment(tmp_path / "a.edges")
+
+    class Meanwhile:
+        """The column of other ends; it is erased between two looks of the reader."""
+
+        def __getitem__(self, rows):
+            segment.remove(7, 2, 60)
+            return segment.up.others[rows]
+
+    shown.up.others = Meanwhile()
+    seen = shown.steps([7], Lens(ENTRIES), up=True, rows_max=10)
+    assert seen.steps == [Step(*edges[0])]
 
 
 def test_of_a_hub_the_latest_are_found_without_reading_all_of_it(tmp_path):

@@ -15,7 +15,7 @@ Source: docs/formats/graph.md, "Sealed edges"
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -152,13 +152,29 @@ class Adjacency:
         self.firsts[row] = first
         self.marks[row] = int(self.marks[row]) & (RELATION | REVERSED) | flags << FLAGS_SHIFT
 
-    def blank(self, node: int, row: int) -> None:
-        """Take a row back, so that the file no longer tells what it said; the order stays."""
+    def take_back(self, node: int, other: int, mark: int) -> None:
+        """Take an edge out, so that no row tells any more what it said; the order stays.
+
+        Rows that were taken back before repeat the living one before them, so they are after it,
+        and change with it. NEVER comes first: a reader looks for it last.
+        """
         start, end = self.rows_of(node)
-        beside = row - 1 if row > start else row + 1
-        self.firsts[row] = NEVER
-        self.others[row] = self.others[beside] if beside < end else 0
-        self.marks[row] = self.marks[beside] if beside < end else 0
+        wanted = order_of(mark, other)
+        low = bisect_left(range(end), wanted, start, key=self._order)
+        high = bisect_right(range(end), wanted, low, key=self._order)
+        self.firsts[low:high] = NEVER
+        self.others[low:high] = self.others[low - 1] if low > start else 0
+        self.marks[low:high] = self.marks[low - 1] if low > start else 0
+
+    def mend(self, node: int) -> None:
+        """Have every row of ``node`` that was taken back, perhaps by half, repeat the living one
+        before it."""
+        start, end = self.rows_of(node)
+        alive = self.firsts[start:end] != NEVER
+        before = np.maximum.accumulate(np.where(alive, np.arange(1, end - start + 1), 0))
+        for column in (self.others, self.marks):
+            said = np.concatenate((np.zeros(1, column.dtype), column[start:end]))
+            column[start:end] = said[before]
 
     def _relation(self, row: int) -> int:
         return int(self.marks[row]) & RELATION

@@ -77,6 +77,12 @@ class Sealed:
         for segment in self._segments.values():
             segment.remove(*key)
 
+    def mend(self, key: EdgeKey) -> None:
+        """Take out what a crash left of an edge that was being taken back."""
+        self._end_merging()
+        for segment in self._segments.values():
+            segment.mend(*key)
+
     # -- the set
 
     @property

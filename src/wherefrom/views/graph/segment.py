@@ -148,7 +148,8 @@ class Segment:
     ) -> None:
         """Add to ``seen`` what the lens shows of some rows."""
         side = self.up if up else self.down
-        firsts, marks = side.firsts[found.row], side.marks[found.row]
+        # Flags before the entry: an amendment writes them the other way round.
+        marks, firsts = side.marks[found.row], side.firsts[found.row]
         wanted = firsts < min(lens.as_of, NEVER)
         if not both:
             wanted &= (marks & REVERSED) == 0
@@ -179,27 +180,24 @@ class Segment:
 
     def set(self, effect: int, relation: int, cause: int, *, first: int, flags: int) -> None:
         """Amend an edge, if it is here."""
-        for side, _, row in self._places(effect, relation, cause):
-            side.set(row, first, flags)
+        # The row that ``find`` reads comes last: after a crash between two, all are done again.
+        for side, node, other, mark in reversed(_places(self, effect, relation, cause)):
+            row = side.row_of(node, other, mark)
+            if row is not None:
+                side.set(row, first, flags)
 
     def remove(self, effect: int, relation: int, cause: int) -> None:
         """Take an edge out of the file, if it is here."""
-        for side, node, row in self._places(effect, relation, cause):
-            side.blank(node, row)
+        # The row that ``find`` reads goes first: after a crash between two, the edge is not found
+        # when it is to be taken back again, and ``mend`` takes the rest.
+        for side, node, other, mark in _places(self, effect, relation, cause):
+            side.take_back(node, other, mark)
 
-    def _places(self, effect: int, relation: int, cause: int) -> list[tuple[Adjacency, int, int]]:
-        places = [(self.up, effect, cause, relation), (self.down, cause, effect, relation)]
-        if relation == ALTERNATE and effect != cause:
-            places += [
-                (self.up, cause, effect, relation | REVERSED),
-                (self.down, effect, cause, relation | REVERSED),
-            ]
-        found = []
-        for side, node, other, mark in places:
-            row = side.row_of(node, other, mark)
-            if row is not None:
-                found.append((side, node, row))
-        return found
+    def mend(self, effect: int, relation: int, cause: int) -> None:
+        """Take out what is left of an edge that was taken back by half."""
+        self.remove(effect, relation, cause)
+        for side, node, *_ in _places(self, effect, relation, cause):
+            side.mend(node)
 
     def _later(self, firsts: Numbers, at: int) -> tuple[Numbers, Numbers]:
         """Which entries are dated after ``at``, and which are not among those with times here."""
@@ -240,6 +238,18 @@ class Segment:
         )
 
 
+def _places(
+    segment: Segment, effect: int, relation: int, cause: int
+) -> list[tuple[Adjacency, int, int, int]]:
+    """(side, node, other, mark) of each row of an edge; first the one that ``find`` reads."""
+    up, down = segment.up, segment.down
+    places = [(up, effect, cause, relation), (down, cause, effect, relation)]
+    if relation == ALTERNATE and effect != cause:
+        turned = relation | REVERSED
+        places += [(up, cause, effect, turned), (down, effect, cause, turned)]
+    return places
+
+
 def microseconds(time: str) -> int:
     """A canonical time as microseconds since 1970."""
     return int(np.datetime64(time.removesuffix("Z"), "us").astype(np.int64))
@@ -248,14 +258,18 @@ def microseconds(time: str) -> int:
 def _as_steps(
     side: Adjacency, found: Found, firsts: Numbers, marks: Numbers, wanted: Numbers, *, up: bool
 ) -> Iterator[Step]:
-    here = found.node[wanted]
-    if not len(here):
+    rows = found.row[wanted]
+    if not len(rows):
         return iter(())
-    there = side.others[found.row[wanted]]
-    marks = marks[wanted]
+    columns = [found.node[wanted], side.others[rows], firsts[wanted], marks[wanted]]
+    # What was taken back meanwhile has the other end of its neighbour by now.
+    alive = side.firsts[rows] != NEVER
+    if not alive.all():
+        columns = [column[alive] for column in columns]
+    here, there, firsts, marks = columns
     effects, causes = (here, there) if up else (there, here)
     turned = marks >= REVERSED
     if turned.any():
         effects, causes = np.where(turned, causes, effects), np.where(turned, effects, causes)
-    columns = (effects, marks & RELATION, causes, firsts[wanted], marks >> FLAGS_SHIFT & 0b11)
-    return map(Step._make, zip(*(column.tolist() for column in columns), strict=True))
+    said = (effects, marks & RELATION, causes, firsts, marks >> FLAGS_SHIFT & 0b11)
+    return map(Step._make, zip(*(column.tolist() for column in said), strict=True))
