@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.views.fakes import FakeLog, folded, lines, open_view, random_log
 from wherefrom.errors import Corrupt
-from wherefrom.views.graph import GraphReader, view
+from wherefrom.views.graph import GraphReader, adjacency, view
 from wherefrom.views.graph.sealed import SUFFIX
 
 
@@ -88,6 +88,32 @@ def test_of_many_documents_those_that_came_last_are_shown_wherever_they_lie(
             wanted = {f"doc:{n}" for n in range(max(0, last - 4), last + 1)}
             assert {ids[s.effect] for s in steps} == wanted
             assert len(steps) == len(wanted)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 16])
+def test_of_a_hub_those_in_time_are_found_behind_any_number_that_came_too_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(adjacency, "_PIECE", piece)
+    monkeypatch.setattr(view, "SEAL_FIRST", 60)
+    log = FakeLog()
+    hub = "sha256:hub"
+    for n in range(60):
+        when = {"occurred": f"20{10 if n >= 40 else 20}-01-01T00:00:00.000000Z"}
+        for _ in range(2):
+            log.add(edges=[[f"run:{n}", "used", hub], [hub, "used", f"x:{n}"]], **when)
+    grown(tmp_path, log, step=1_000)
+    with GraphReader(tmp_path / "graph.db").snapshot() as snapshot:
+        assert snapshot.segments
+        (node,) = snapshot.numbers([hub]).values()
+        lens = snapshot.lens(at="2015-01-01T00:00:00.000000Z")
+        for up in (True, False):
+            for wanted in (1, 5, 20, 100):
+                steps = snapshot.steps([node], lens, up=up, rows_max=wanted)
+                walked = snapshot.walk_steps([node], lens, up=up, never=None, rows_max=wanted)
+                assert len(steps) == len(walked) == min(wanted, 20)
+                counts = snapshot.edge_counts(node, lens, up=up, count_max=wanted)
+                assert counts == {"used": min(wanted, 20)}
 
 
 def test_few_segments_are_left_and_no_file_that_none_names(tmp_path: Path) -> None:

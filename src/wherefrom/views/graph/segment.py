@@ -99,24 +99,21 @@ class Segment:
         both: bool = False,
         only: int | None = None,
         never: int | None = None,
-        rows_max: int,
-    ) -> Seen:
-        """The edges from ``nodes`` to their causes (``up``) or from their effects.
+    ) -> Iterator[Seen]:
+        """The edges from ``nodes`` to their causes (``up``) or from their effects, a piece after
+        the other: whoever has enough of them asks for no more.
 
         both         also alternates that point the other way
         only, never  a relation to keep to, or to leave out
-        rows_max     about how many are wanted; a piece more may come
         """
-        seen = Seen([], [])
         side = self.up if up else self.down
         here = side.present(nodes)
         if not here:
-            return seen
+            return
         for found in side.spans(np.array(here, np.int64)).pieces():
+            seen = Seen([], [])
             self._see(seen, found, lens, up=up, both=both, only=only, never=never)
-            if len(seen.steps) + len(seen.late) >= rows_max:
-                break
-        return seen
+            yield seen
 
     def latest(self, nodes: Sequence[int], lens: Lens, *, only: int, each_max: int) -> Seen:
         """The edges into ``nodes`` from their effects; of a hub at least the ``each_max`` from
@@ -169,7 +166,7 @@ class Segment:
         """All edges, as one direction has them."""
         side = self.up if up else self.down
         nodes = side.nodes().tolist()
-        return self.steps(nodes, Lens(NEVER), up=up, rows_max=len(side.others) + 1).steps
+        return [step for seen in self.steps(nodes, Lens(NEVER), up=up) for step in seen.steps]
 
     def find(self, effect: int, relation: int, cause: int) -> tuple[int, int] | None:
         """(first, flags) of an edge, if it is here."""
