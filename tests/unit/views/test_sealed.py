@@ -116,6 +116,25 @@ def test_of_a_hub_those_in_time_are_found_behind_any_number_that_came_too_late(
                 assert counts == {"used": min(wanted, 20)}
 
 
+def test_a_reader_in_the_middle_of_an_answer_lists_no_statement_twice_when_one_is_erased(
+    tmp_path: Path,
+) -> None:
+    log = FakeLog()
+    for _ in range(3):
+        log.add(edges=[["sha256:a", "used", f"sha256:{n}"] for n in range(9)])
+    grown(tmp_path, log, step=3)
+    with GraphReader(tmp_path / "graph.db").snapshot() as snapshot:
+        assert snapshot.segments
+        (node,) = snapshot.numbers(["sha256:a"]).values()
+        log.tombstone(0)
+        grown(tmp_path, log, step=1)
+        lens = snapshot.lens()
+        steps = snapshot.steps([node], lens, up=True, rows_max=100)
+        assert len(steps) == 9
+        for step in steps:
+            assert [step.first, *snapshot.statements(step, lens, 9)] == [1, 2]
+
+
 def test_few_segments_are_left_and_no_file_that_none_names(tmp_path: Path) -> None:
     log, _ = random_log(4, 300, erasing=0)
     grown(tmp_path, log, step=2)

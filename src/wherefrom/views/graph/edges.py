@@ -135,14 +135,17 @@ class EdgeReads:
         ]  # fmt: skip
 
     def statements(self, step: Step, lens: Lens, rows_max: int) -> list[int]:
-        """The entries after ``first`` that state an edge again, lowest first."""
+        """The entries after ``first`` that state an edge again, lowest first.
+
+        ``first`` may be one of them in this snapshot: if it took over from one erased since.
+        """
         return [
             entry
             for (entry,) in self.db.execute(
                 f"""SELECT r.entry FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
                 WHERE r.effect = ?4 AND r.relation = ?5 AND r.cause = ?6 AND r.entry < ?2
-                  AND (?3 IS NULL OR {TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
-                (rows_max, *lens, step.effect, step.relation, step.cause),
+                  AND r.entry > ?7 AND (?3 IS NULL OR {TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
+                (rows_max, *lens, step.effect, step.relation, step.cause, step.first),
             )
         ]
 
