@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from tests.unit.views.fakes import FakeLog, folded, lines, open_view, random_log
 from wherefrom.errors import Corrupt
 from wherefrom.views.graph import GraphReader, adjacency, view
 from wherefrom.views.graph.sealed import SUFFIX
+from wherefrom.views.graph.segment import Segment
 
 
 @pytest.fixture(autouse=True)
@@ -183,6 +186,32 @@ def test_a_view_whose_segment_is_lost_is_made_again(tmp_path: Path) -> None:
     next(tmp_path.glob(f"*{SUFFIX}")).unlink()
     grown(tmp_path, log, step=100)
     assert lines(tmp_path / "graph.db") == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_view_with_any_damaged_segment_is_made_again_and_no_other_error_is_given(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "SEAL_FIRST", 40)
+    chance = random.Random(seed)
+    log, _ = random_log(seed, 60)
+    grown(tmp_path, log, step=5)
+    before = lines(tmp_path / "graph.db")
+    for _ in range(12):
+        paths = sorted(tmp_path.glob(f"*{SUFFIX}"))
+        path = chance.choice(paths)
+        section = chance.choice(sorted(Segment(path).footer.sections.items()))[1]
+        damaged = bytearray(path.read_bytes())
+        damaged[section.offset] ^= 1 << chance.randrange(5)
+        kinds = {"flipped": bytes(damaged), "cut": bytes(damaged[: chance.randrange(len(damaged))])}
+        kinds["swapped"] = next((p.read_bytes() for p in paths if p != path), b"nothing")
+        path.unlink()  # who has it open keeps what it had
+        path.write_bytes(kinds[chance.choice(sorted(kinds))])
+        with contextlib.suppress(Corrupt):
+            lines(tmp_path / "graph.db")
+        grown(tmp_path, log, step=5)
+        assert lines(tmp_path / "graph.db") == before
+        assert path not in tmp_path.iterdir()
 
 
 def test_readers_see_one_state_while_segments_are_sealed_and_merged(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wherefrom.errors import Corrupt
+from wherefrom.views.graph import adjacency
 from wherefrom.views.graph import merge as writing
 from wherefrom.views.graph.adjacency import NEVER, RELATION
 from wherefrom.views.graph.lens import Lens, Step
@@ -256,6 +257,65 @@ def test_a_file_that_is_cut_is_told(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(Corrupt, match="a segment of the graph is damaged"):
         Segment(path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_flipped_bit_is_told_but_those_of_flags_and_of_what_was_amended(tmp_path, seed):
+    chance = random.Random(seed)
+    path = tmp_path / "a.edges"
+    segment = sealed(path, random_edges(chance, 60, nodes=90))
+    sections = segment.footer.sections
+    whole = path.read_bytes()
+    told = bytearray(len(whole))
+    for name, section in sections.items():
+        size = section.count * np.dtype(section.type).itemsize
+        mask = 0x9F if name.endswith("marks") else 0xFF
+        told[section.offset : section.offset + size] = bytes([mask]) * size
+    footer_at = whole.rindex(b'{"name":')
+    told[footer_at:] = b"\xff" * (len(whole) - footer_at)
+    segment.check()
+    for _ in range(300):
+        bit = chance.randrange(8 * len(whole))
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        if told[bit // 8] >> bit % 8 & 1:
+            with pytest.raises(
+                Corrupt, match=f"a segment of the graph is damaged, at .*{path.name}"
+            ):
+                Segment(path).check()
+        else:
+            Segment(path).check()
+
+
+def test_a_file_under_the_name_of_another_is_told(tmp_path):
+    sealed(tmp_path / "a.edges", random_edges(random.Random(1), 50, nodes=90))
+    (tmp_path / "a.edges").rename(tmp_path / "b.edges")
+    with pytest.raises(Corrupt, match=r"it is a\.edges"):
+        Segment(tmp_path / "b.edges")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_was_amended_is_no_damage_and_its_neighbours_are_still_looked_at(
+    tmp_path, seed, monkeypatch
+):
+    monkeypatch.setattr(adjacency, "SUM_ROWS", 4)
+    chance = random.Random(seed)
+    edges = random_edges(chance, 200, nodes=90)
+    segment = sealed(tmp_path / "a.edges", edges)
+    for edge in chance.sample(edges, 30):
+        if chance.random() < 0.5:
+            segment.remove(*edge[:3])
+        else:
+            segment.set(*edge[:3], first=chance.choice((edge[3], 7)), flags=3)
+        segment.check()
+    summed = 4 * int(chance.choice(np.flatnonzero(segment.down.sums)))
+    for column in (segment.down.others, segment.down.firsts, segment.down.marks):
+        column[summed] ^= 1
+        with pytest.raises(Corrupt, match="a row of down"):
+            segment.check()
+        column[summed] ^= 1
+    segment.check()
 
 
 def test_a_merge_that_is_told_to_stop_stops(tmp_path):

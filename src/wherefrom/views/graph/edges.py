@@ -100,7 +100,8 @@ class EdgeReads:
         """What the segments show; about ``rows_max``, a piece more at most."""
         found: list[Step] = []
         for segment in self.segments if rows_max > 0 else ():
-            for seen in segment.steps(numbers, lens, up=up, both=both, only=only, never=never):
+            pieces = segment.steps(numbers, lens, up=up, both=both, only=only, never=never)
+            for seen in pieces:
                 found += self._in_time(seen, lens)
                 if len(found) >= rows_max:
                     return found

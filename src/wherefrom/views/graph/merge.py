@@ -10,7 +10,9 @@ Sizes:  PART_ROWS rows a part, more only if one node has more · 2^26 nodes a pa
 
 from __future__ import annotations
 
+import mmap
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -26,16 +28,18 @@ from wherefrom.views.graph.adjacency import (
     Adjacency,
     Numbers,
     orders_of,
+    sums_of,
 )
 from wherefrom.views.graph.schema import ALTERNATE
 from wherefrom.views.graph.segment import (
     DIRECTIONS,
-    MAGIC,
     SECTION_AT,
     Footer,
     Section,
     Segment,
+    array_in,
     microseconds,
+    to_bytes,
 )
 
 PART_ROWS: Final = 1 << 22
@@ -179,8 +183,7 @@ def _write(
             for name, section in written.items():
                 sections[f"{direction}.{name}"] = section
         sections["times"] = _write_array(file, times, np.int64)
-        footer = msgspec.json.encode(Footer(edges, *entries, sections))
-        file.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
+        file.write(to_bytes(Footer(path.name, edges, *entries, sections)))
         file.flush()
         os.fsync(file.fileno())
 
@@ -216,13 +219,22 @@ def _write_direction(
     ranks = np.concatenate(([0], np.cumsum(np.bitwise_count(bits), dtype=np.int64)))
     if rows > NEVER:
         raise OverflowError(f"{rows} rows in a segment; {NEVER} fit")
-    sections = {
-        **{n: Section(at[n], np.dtype(Adjacency.SECTIONS[n]).str, rows) for n in columns},
+    sections = {n: Section(at[n], np.dtype(Adjacency.SECTIONS[n]).str, rows) for n in columns}
+    sums = _sums(file, sections) if rows else np.zeros(0, np.uint32)
+    sections |= {
         "bits": _write_array(file, [bits], np.uint64),
         "ranks": _write_array(file, [ranks], np.uint32),
         "offsets": _write_array(file, offsets, np.uint32),
+        # They change with what is amended, and each says of its own rows whether it is right.
+        "sums": msgspec.structs.replace(_write_array(file, [sums], np.uint32), crc=0),
     }
     return sections, edges
+
+
+def _sums(file: BinaryIO, sections: dict[str, Section]) -> Numbers:
+    file.flush()
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return sums_of(**{name: array_in(mapped, section) for name, section in sections.items()})
 
 
 def _sorted_part(sources: Sequence[Rows], start: int) -> Rows:
@@ -261,8 +273,9 @@ def _write_array(file: BinaryIO, parts: Sequence[Numbers], kind: type) -> Sectio
     start = -(-file.seek(0, os.SEEK_END) // SECTION_AT) * SECTION_AT
     file.truncate(start)
     file.seek(start)
-    count = 0
+    count = crc = 0
     for part in parts:
-        file.write(part.astype(kind).tobytes())
-        count += len(part)
-    return Section(start, np.dtype(kind).str, count)
+        written = part.astype(kind).tobytes()
+        file.write(written)
+        count, crc = count + len(part), zlib.crc32(written, crc)
+    return Section(start, np.dtype(kind).str, count, crc)

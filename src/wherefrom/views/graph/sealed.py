@@ -53,6 +53,7 @@ class Sealed:
         self._db = db
         self._graph = path
         self._segments: dict[str, Segment] = {}
+        self._written: set[str] = set()  # by this process, so there is no need to read them
         self._merging: _Merging | None = None
 
     # -- single edges
@@ -189,12 +190,17 @@ class Sealed:
 
     def _new_name(self) -> str:
         # No name twice, also not in a view that is made anew: readers know a segment by its name.
-        return f"{self._graph.stem}-{secrets.token_hex(8)}{SUFFIX}"
+        name = f"{self._graph.stem}-{secrets.token_hex(8)}{SUFFIX}"
+        self._written.add(name)
+        return name
 
     def _open(self, name: str) -> Segment:
         from wherefrom.views.graph.segment import Segment
 
-        return Segment(self._path(name), writable=True)
+        segment = Segment(self._path(name), writable=True)
+        if name not in self._written:
+            segment.check()
+        return segment
 
     def _path(self, name: str) -> Path:
         return self._graph.with_name(name)
