@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import random
 import threading
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from tests.unit.views.fakes import FakeLog, folded, lines, open_view, random_log
 from wherefrom.errors import Corrupt
-from wherefrom.views.graph import GraphReader, adjacency, view
+from wherefrom.views.graph import GraphReader, GraphView, adjacency, view
 from wherefrom.views.graph.sealed import SUFFIX
 from wherefrom.views.graph.segment import Segment
 
@@ -35,8 +37,12 @@ def named(reader: GraphReader) -> set[str]:
 
 def grown(folder: Path, log: FakeLog, *, step: int) -> None:
     with open_view(folder / "graph.db") as graph:
-        while graph.size < len(log.records):
-            graph.fold(log, records_max=step)
+        fold_all(graph, log, step=step)
+
+
+def fold_all(graph: GraphView, log: FakeLog, *, step: int) -> None:
+    while graph.size < len(log.records):
+        graph.fold(log, records_max=step)
 
 
 class Killed(Exception):
@@ -212,6 +218,86 @@ def test_a_view_with_any_damaged_segment_is_made_again_and_no_other_error_is_giv
         grown(tmp_path, log, step=5)
         assert lines(tmp_path / "graph.db") == before
         assert path not in tmp_path.iterdir()
+
+
+def test_damage_that_comes_while_a_segment_is_held_is_not_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _ = random_log(3, 200, erasing=0)
+    with open_view(tmp_path / "graph.db") as graph:
+        graph.fold(log, records_max=20)
+        path = next(tmp_path.glob(f"*{SUFFIX}"))
+        section = Segment(path).footer.sections["up.others"]
+        with path.open("r+b") as file:
+            file.seek(section.offset)
+            file.write(b"\xff")
+        with pytest.raises(Corrupt, match=path.name):
+            fold_all(graph, log, step=20)
+    grown(tmp_path, log, step=20)
+    (tmp_path / "fresh").mkdir()
+    grown(tmp_path / "fresh", log, step=100)
+    assert lines(tmp_path / "graph.db") == lines(tmp_path / "fresh" / "graph.db")
+
+
+def test_a_full_disk_keeps_no_half_segment_and_the_next_fold_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _ = random_log(4, 60)
+    with open_view(tmp_path / "graph.db") as graph:
+        for _ in range(2):
+            log.add(edges=[["sha256:a", "used", "sha256:b"]])
+            with monkeypatch.context() as full:
+                full.setattr(os, "fsync", lambda _: refuse(errno.ENOSPC))
+                with pytest.raises(OSError, match="No space"):
+                    graph.fold(log)
+            assert not segments(tmp_path)
+        log.add(edges=[["sha256:a", "used", "sha256:b"]])
+        graph.fold(log)
+        assert graph.size == log.size
+    assert segments(tmp_path)
+    (tmp_path / "fresh").mkdir()
+    grown(tmp_path / "fresh", log, step=100)
+    assert lines(tmp_path / "graph.db") == lines(tmp_path / "fresh" / "graph.db")
+
+
+def refuse(number: int) -> None:
+    raise OSError(number, os.strerror(number))
+
+
+def test_numbers_that_no_segment_has_place_for_stay_in_the_tail(tmp_path: Path) -> None:
+    log = FakeLog()
+    with open_view(tmp_path / "graph.db") as graph:
+        graph._db.execute("INSERT INTO nodes VALUES (?, 'last')", (2**32 - 2,))
+        for n in range(9):
+            log.add(edges=[[f"sha256:{n}", "used", "sha256:b"]])
+        graph.fold(log)
+        assert graph.size == 9
+    assert not segments(tmp_path)
+    with GraphReader(tmp_path / "graph.db").snapshot() as snapshot:
+        (node,) = snapshot.numbers(["sha256:b"]).values()
+        assert node > 2**32 - 2
+        assert len(snapshot.steps([node], snapshot.lens(), up=False, rows_max=20)) == 9
+
+
+def test_the_tail_is_not_counted_again_for_each_tombstone(tmp_path: Path) -> None:
+    log = FakeLog()
+    for n in range(4):
+        log.add(edges=[[f"sha256:{n}", "used", "sha256:b"]])
+    with open_view(tmp_path / "graph.db") as graph:
+        graph.fold(log)
+        for n in range(4):
+            log.tombstone(n)
+        counted = []
+
+        def note(_cursor: object, sql: str, _bindings: object) -> bool:
+            counted.append("count(*)" in sql)
+            return True
+
+        graph._db.exec_trace = note
+        graph.fold(log)
+        graph._db.exec_trace = None
+    assert counted
+    assert not any(counted)
 
 
 def test_readers_see_one_state_while_segments_are_sealed_and_merged(tmp_path: Path) -> None:

@@ -110,7 +110,13 @@ def read_times(times: Iterable[str]) -> Numbers:
 
 
 def merge(path: Path, segments: Sequence[Segment], *, go_on: Callable[[], bool]) -> None:
-    """Write neighbours as one; the oldest first. Raises Stopped once ``go_on`` says no."""
+    """Write neighbours as one; the oldest first.
+
+    Raises Stopped once ``go_on`` says no, Corrupt if one is not what was written: what it says
+    now would get a sum of its own.
+    """
+    for segment in segments:
+        segment.check()
     up, down = ([_Sealed(getattr(s, d)) for s in segments] for d in DIRECTIONS)
     _write(
         path,
@@ -175,17 +181,34 @@ def _write(
     times: Sequence[Numbers],
     go_on: Callable[[], bool] = lambda: True,
 ) -> None:
+    try:
+        with path.open("w+b") as file:
+            _write_to(file, path.name, up, down, entries=entries, times=times, go_on=go_on)
+    except BaseException:
+        path.unlink(missing_ok=True)  # on a full disk, half a segment is what others need
+        raise
+
+
+def _write_to(
+    file: BinaryIO,
+    name: str,
+    up: Sequence[Source],
+    down: Sequence[Source],
+    *,
+    entries: tuple[int, int],
+    times: Sequence[Numbers],
+    go_on: Callable[[], bool],
+) -> None:
     sections: dict[str, Section] = {}
     edges = 0
-    with path.open("w+b") as file:
-        for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
-            written, edges = _write_direction(file, sources, go_on)
-            for name, section in written.items():
-                sections[f"{direction}.{name}"] = section
-        sections["times"] = _write_array(file, times, np.int64)
-        file.write(to_bytes(Footer(path.name, edges, *entries, sections)))
-        file.flush()
-        os.fsync(file.fileno())
+    for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
+        written, edges = _write_direction(file, sources, go_on)
+        for column, section in written.items():
+            sections[f"{direction}.{column}"] = section
+    sections["times"] = _write_array(file, times, np.int64)
+    file.write(to_bytes(Footer(name, edges, *entries, sections)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _write_direction(
