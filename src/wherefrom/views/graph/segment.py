@@ -40,7 +40,7 @@ from wherefrom.views.graph.adjacency import (
     Spans,
 )
 from wherefrom.views.graph.lens import Lens, Step
-from wherefrom.views.graph.schema import ALTERNATE, REPEATED
+from wherefrom.views.graph.schema import ALTERNATE, RELATION_NAMES, REPEATED
 
 MAGIC: Final = b"wfedges2"
 SECTION_AT: Final = 64
@@ -310,9 +310,12 @@ def _as_steps(
     if not alive.all():
         columns = [column[alive] for column in columns]
     here, there, firsts, marks = columns
+    relations = marks & RELATION
+    if len(relations) and relations.max() >= len(RELATION_NAMES):
+        raise ValueError("a row has a relation that there is not")
     effects, causes = (here, there) if up else (there, here)
     turned = marks >= REVERSED
     if turned.any():
         effects, causes = np.where(turned, causes, effects), np.where(turned, effects, causes)
-    said = (effects, marks & RELATION, causes, firsts, marks >> FLAGS_SHIFT & 0b11)
+    said = (effects, relations, causes, firsts, marks >> FLAGS_SHIFT & 0b11)
     return map(Step._make, zip(*(column.tolist() for column in said), strict=True))
