@@ -253,6 +253,8 @@ def _compare_views(folder: DataFolder, log: LogReader, file: str) -> Iterator[Pr
                 return
             if stored.size < log.size and _forgets(log, stored.size):
                 return  # what was erased since is in it still: the next fold takes it out
+            for segment in stored.segments:
+                segment.check()
             view.fold(log, records_max=stored.size)
             with GraphReader(view.path).snapshot() as anew:
                 for mine, theirs in zip_longest(dump(stored), dump(anew)):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from wherefrom.errors import Corrupt
+from wherefrom.views.graph import adjacency
 from wherefrom.views.graph import merge as writing
-from wherefrom.views.graph.adjacency import NEVER
+from wherefrom.views.graph.adjacency import NEVER, RELATION
 from wherefrom.views.graph.lens import Lens, Step
 from wherefrom.views.graph.merge import Stopped, merge, read_edges, read_times, seal
 from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, REPEATED
-from wherefrom.views.graph.segment import Segment, microseconds
+from wherefrom.views.graph.segment import Seen, Segment, microseconds
 
 ENTRIES = 200
 
@@ -32,6 +33,11 @@ def sealed(path, edges, *, start=0, end=ENTRIES):
     times = read_times(time_of(entry) for entry in range(start, end))
     seal(path, read_edges(edges), entry_start=start, times=times)
     return Segment(path, writable=True)
+
+
+def everything(pieces):
+    every = list(pieces)
+    return Seen([s for seen in every for s in seen.steps], [s for seen in every for s in seen.late])
 
 
 def expected(edges, nodes, lens, *, up, both=False, only=None, never=None):
@@ -69,7 +75,7 @@ def test_a_segment_answers_as_its_rows_do(tmp_path, seed):
             "only": chance.choice((None, None, ALTERNATE, 3)),
             "never": chance.choice((None, DESCRIBES)),
         }
-        seen = segment.steps(sorted(asked), lens, **options, rows_max=10**6)
+        seen = everything(segment.steps(sorted(asked), lens, **options))
         steps, late = expected(edges, asked, lens, **options)
         assert {*seen.steps} == steps
         assert {*seen.late} == late
@@ -126,6 +132,110 @@ def test_nothing_in_the_file_tells_of_an_edge_that_was_taken_back(tmp_path):
     assert {*segment.every(up=False)} == {*map(Step._make, others)}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_tells_of_what_was_taken_back_in_whatever_order_neighbours_go(tmp_path, seed):
+    chance = random.Random(seed)
+    edges = [
+        (effect, relation, cause, 1_000 + cause, 0)
+        for effect in (7, 8)
+        for relation in chance.sample(range(12), 3)
+        for cause in chance.sample(range(100, 200), 6)
+    ]
+    segment = sealed(tmp_path / "a.edges", edges)
+    left = {Step(*edge) for edge in edges}
+    for edge in chance.sample(edges, len(edges)):
+        left.discard(Step(*edge))
+        segment.remove(*edge[:3])
+        assert {*segment.every(up=True)} == {*segment.every(up=False)} == left
+        assert all(segment.find(*s[:3]) == (s.first, 0) for s in left)
+        for side, there in ((segment.up, 2), (segment.down, 0)):
+            told = {*zip((side.marks & RELATION).tolist(), side.others.tolist(), strict=True)}
+            assert told <= {(0, 0)} | {(s.relation, s[there]) for s in left}
+            assert {*side.firsts.tolist()} <= {NEVER} | {s.first for s in left}
+
+
+class Killed(BaseException):
+    """The process ends between two writes."""
+
+
+class Dying:
+    """An array whose writer is killed when all of several may write no more."""
+
+    def __init__(self, array, writes):
+        self.array, self.writes = array, writes
+
+    def __getattr__(self, name):
+        return getattr(self.array, name)
+
+    def __getitem__(self, place):
+        return self.array[place]
+
+    def __len__(self):
+        return len(self.array)
+
+    def __setitem__(self, place, value):
+        if not self.writes:
+            raise Killed
+        self.writes.pop()
+        self.array[place] = value
+
+
+@pytest.mark.parametrize("relation", [3, ALTERNATE])
+@pytest.mark.parametrize("writes", range(14))
+@pytest.mark.parametrize("change", ["set", "remove"])
+def test_a_change_that_is_killed_between_any_two_writes_is_whole_once_done_again(
+    tmp_path, change, writes, relation
+):
+    key = (7, relation, 9)
+    others = [(7, r, n, 3, 0) for r in (2, 3, ALTERNATE) for n in (8, 10)]
+    others += [(n, r, 9, 3, 0) for r in (2, 3, ALTERNATE) for n in (6, 8)]
+    said = {"first": 5, "flags": REPEATED}
+    path = tmp_path / "a.edges"
+    killed = sealed(path, [*others, (*key, 4, 0)])
+    left = [None] * writes
+    for side in (killed.up, killed.down):
+        for name in ("firsts", "others", "marks"):
+            setattr(side, name, Dying(getattr(side, name), left))
+    try:
+        killed.set(*key, **said) if change == "set" else killed.remove(*key)
+    except Killed:
+        assert not left
+    segment = Segment(path, writable=True)
+    # As the fold does: by what ``find`` says then.
+    found = segment.find(*key)
+    if change == "set" and found != (5, REPEATED):
+        segment.set(*key, **said)
+    elif change == "remove":
+        segment.mend(*key) if found is None else segment.remove(*key)
+    kept = [(*key, 5, REPEATED)] if change == "set" else []
+    wanted = {Step(*edge) for edge in [*others, *kept]}
+    assert {*segment.every(up=True)} == {*segment.every(up=False)} == wanted
+    assert all(segment.find(*edge[:3]) == edge[3:] for edge in [*others, *kept])
+    if change == "remove":
+        for side in (segment.up, segment.down):
+            for node in side.nodes().tolist():
+                rows = [side._order(row) for row in range(*side.rows_of(node))]
+                assert rows == sorted(rows)
+            assert not {4, 5} & {*side.firsts.tolist()}
+
+
+def test_a_reader_sees_no_edge_that_nobody_stated_while_one_is_taken_back(tmp_path):
+    edges = [(7, 1, 50, 3, 0), (7, 2, 60, 4, 0)]
+    segment = sealed(tmp_path / "a.edges", edges)
+    shown = Segment(tmp_path / "a.edges")
+
+    class Meanwhile:
+        """The column of other ends; it is erased between two looks of the reader."""
+
+        def __getitem__(self, rows):
+            segment.remove(7, 2, 60)
+            return segment.up.others[rows]
+
+    shown.up.others = Meanwhile()
+    seen = everything(shown.steps([7], Lens(ENTRIES), up=True))
+    assert seen.steps == [Step(*edges[0])]
+
+
 def test_of_a_hub_the_latest_are_found_without_reading_all_of_it(tmp_path):
     edges = [(n, DESCRIBES, 1, n % ENTRIES, 0) for n in range(2, 5_000)]
     edges += [(n, DESCRIBES, 9_000 + n, 1, 0) for n in range(2, 40)]
@@ -138,8 +248,6 @@ def test_of_a_hub_the_latest_are_found_without_reading_all_of_it(tmp_path):
     assert hub[:9] == visible[:9]
     assert len(hub) < 2_000
     assert {s for s in seen.steps if s.cause != 1} == {Step(10, DESCRIBES, 9_010, 1, 0)}
-    some = segment.steps([1], lens, up=False, rows_max=50)
-    assert 50 <= len(some.steps) <= len(edges)
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12, 40, -1, -9])
@@ -149,6 +257,65 @@ def test_a_file_that_is_cut_is_told(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(Corrupt, match="a segment of the graph is damaged"):
         Segment(path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_flipped_bit_is_told_but_those_of_flags_and_of_what_was_amended(tmp_path, seed):
+    chance = random.Random(seed)
+    path = tmp_path / "a.edges"
+    segment = sealed(path, random_edges(chance, 60, nodes=90))
+    sections = segment.footer.sections
+    whole = path.read_bytes()
+    told = bytearray(len(whole))
+    for name, section in sections.items():
+        size = section.count * np.dtype(section.type).itemsize
+        mask = 0x9F if name.endswith("marks") else 0xFF
+        told[section.offset : section.offset + size] = bytes([mask]) * size
+    footer_at = whole.rindex(b'{"name":')
+    told[footer_at:] = b"\xff" * (len(whole) - footer_at)
+    segment.check()
+    for _ in range(300):
+        bit = chance.randrange(8 * len(whole))
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        if told[bit // 8] >> bit % 8 & 1:
+            with pytest.raises(
+                Corrupt, match=f"a segment of the graph is damaged, at .*{path.name}"
+            ):
+                Segment(path).check()
+        else:
+            Segment(path).check()
+
+
+def test_a_file_under_the_name_of_another_is_told(tmp_path):
+    sealed(tmp_path / "a.edges", random_edges(random.Random(1), 50, nodes=90))
+    (tmp_path / "a.edges").rename(tmp_path / "b.edges")
+    with pytest.raises(Corrupt, match=r"it is a\.edges"):
+        Segment(tmp_path / "b.edges")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_was_amended_is_no_damage_and_its_neighbours_are_still_looked_at(
+    tmp_path, seed, monkeypatch
+):
+    monkeypatch.setattr(adjacency, "SUM_ROWS", 4)
+    chance = random.Random(seed)
+    edges = random_edges(chance, 200, nodes=90)
+    segment = sealed(tmp_path / "a.edges", edges)
+    for edge in chance.sample(edges, 30):
+        if chance.random() < 0.5:
+            segment.remove(*edge[:3])
+        else:
+            segment.set(*edge[:3], first=chance.choice((edge[3], 7)), flags=3)
+        segment.check()
+    summed = 4 * int(chance.choice(np.flatnonzero(segment.down.sums)))
+    for column in (segment.down.others, segment.down.firsts, segment.down.marks):
+        column[summed] ^= 1
+        with pytest.raises(Corrupt, match="a row of down"):
+            segment.check()
+        column[summed] ^= 1
+    segment.check()
 
 
 def test_a_merge_that_is_told_to_stop_stops(tmp_path):

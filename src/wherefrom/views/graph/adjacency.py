@@ -15,7 +15,8 @@ Source: docs/formats/graph.md, "Sealed edges"
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +31,7 @@ FLAGS_SHIFT: Final = 5
 REVERSED: Final = 0b1000_0000
 assert len(RELATION_NAMES) <= RELATION + 1
 
+SUM_ROWS: Final = 1 << 16
 _WORD: Final = 64
 # A hub may have a million rows, and an answer wants the first few.
 _PIECE: Final = 1 << 16
@@ -74,6 +76,7 @@ class Adjacency:
     others   the node at the other end of each row
     firsts   the lowest entry that states it, or NEVER
     marks    relation, flags << FLAGS_SHIFT, REVERSED
+    sums     of each SUM_ROWS rows what ``sums_of`` gives; 0 once one of them was amended
     """
 
     SECTIONS: Final = {
@@ -83,6 +86,7 @@ class Adjacency:
         "others": np.uint32,
         "firsts": np.uint32,
         "marks": np.uint8,
+        "sums": np.uint32,
     }
 
     def __init__(
@@ -94,9 +98,11 @@ class Adjacency:
         others: Numbers,
         firsts: Numbers,
         marks: Numbers,
+        sums: Numbers,
     ) -> None:
         self.bits, self.ranks, self.offsets = bits, ranks, offsets
         self.others, self.firsts, self.marks = others, firsts, marks
+        self.sums = sums
         self._words: memoryview = bits.data  # four times as fast as the array for a single word
 
     def nodes(self, start: int = 0, end: int = NEVER + 1) -> Numbers:
@@ -147,24 +153,65 @@ class Adjacency:
         low = bisect_left(rows, relation, start, key=self._relation)
         return low, bisect_left(rows, relation + 1, low, key=self._relation)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether every row says what was written, but for flags and what was amended since."""
+        found = sums_of(self.others, self.firsts, self.marks)
+        return bool(np.all((found == self.sums) | (self.sums == 0)))
+
     def set(self, row: int, first: int, flags: int) -> None:
         """Give a row another first entry and other flags."""
+        if self.firsts[row] != first:
+            self._sum_no_more(row, row + 1)
         self.firsts[row] = first
         self.marks[row] = int(self.marks[row]) & (RELATION | REVERSED) | flags << FLAGS_SHIFT
 
-    def blank(self, node: int, row: int) -> None:
-        """Take a row back, so that the file no longer tells what it said; the order stays."""
+    def take_back(self, node: int, other: int, mark: int) -> None:
+        """Take an edge out, so that no row tells any more what it said; the order stays.
+
+        Rows that were taken back before repeat the living one before them, so they are after it,
+        and change with it. NEVER comes first: a reader looks for it last.
+        """
         start, end = self.rows_of(node)
-        beside = row - 1 if row > start else row + 1
-        self.firsts[row] = NEVER
-        self.others[row] = self.others[beside] if beside < end else 0
-        self.marks[row] = self.marks[beside] if beside < end else 0
+        wanted = order_of(mark, other)
+        low = bisect_left(range(end), wanted, start, key=self._order)
+        high = bisect_right(range(end), wanted, low, key=self._order)
+        self._sum_no_more(low, high)
+        self.firsts[low:high] = NEVER
+        self.others[low:high] = self.others[low - 1] if low > start else 0
+        self.marks[low:high] = self.marks[low - 1] if low > start else 0
+
+    def mend(self, node: int) -> None:
+        """Have every row of ``node`` that was taken back, perhaps by half, repeat the living one
+        before it."""
+        start, end = self.rows_of(node)
+        alive = self.firsts[start:end] != NEVER
+        before = np.maximum.accumulate(np.where(alive, np.arange(1, end - start + 1), 0))
+        self._sum_no_more(start, end)
+        for column in (self.others, self.marks):
+            said = np.concatenate((np.zeros(1, column.dtype), column[start:end]))
+            column[start:end] = said[before]
+
+    def _sum_no_more(self, low: int, high: int) -> None:
+        # Before the change: a crash after it must not look like damage.
+        self.sums[low // SUM_ROWS : -(-high // SUM_ROWS)] = 0
 
     def _relation(self, row: int) -> int:
         return int(self.marks[row]) & RELATION
 
     def _order(self, row: int) -> int:
         return order_of(int(self.marks[row]), int(self.others[row]))
+
+
+def sums_of(others: Numbers, firsts: Numbers, marks: Numbers) -> Numbers:
+    """A checksum of each SUM_ROWS rows without their flags, which change often; never 0."""
+    sums = []
+    for start in range(0, len(others), SUM_ROWS):
+        rows = slice(start, start + SUM_ROWS)
+        found = zlib.crc32(others[rows].data)
+        found = zlib.crc32(firsts[rows].data, found)
+        sums.append(zlib.crc32((marks[rows] & (RELATION | REVERSED)).data, found) or 1)
+    return np.array(sums, np.uint32)
 
 
 def order_of(mark: int, other: int) -> int:

@@ -86,6 +86,12 @@ class Batch:
 
     def forget(self) -> None:
         """Drop what is pending and cached: the tables may have changed under us."""
+        self.look_again()
+        self.tail_edges: int | None = None  # how many are not sealed; counted at a flush
+
+    def look_again(self) -> None:
+        """Drop what is pending and cached: an erasure took rows back. ``tail_edges`` is a bound
+        from then on: to count them for each erasure would take milliseconds."""
         self._pending.clear()
         self._rows_pending = 0
         self._numbers: dict[str, int] = {}
@@ -93,7 +99,6 @@ class Batch:
         self._named: dict[int, str] = {}  # the name a node was given last
         self._stamps: dict[tuple[str, str, str, str], int] = {}
         self._next: int | None = None
-        self.tail_edges: int | None = None  # how many are not sealed; counted at a flush
 
     def add(self, logged: Logged, said: Said | None) -> None:
         """Take one record; writes when enough wait."""

@@ -50,3 +50,7 @@ class EdgeTable:
             "DELETE FROM effects WHERE cause = ? AND relation = ? AND effect = ?",
             (cause, relation, effect),
         )
+
+    def mend(self, key: EdgeKey) -> None:
+        """Take out what a crash left of an edge that ``find`` no longer finds."""
+        self._sealed.mend(key)

@@ -61,12 +61,7 @@ class EdgeReads:
             limit = f" LIMIT {rows_max - len(found)}"
             rows = self.db.execute(query + limit, bind(integers(chunk), lens))
             found.extend(map(Step._make, rows))
-            for segment in self.segments:
-                left = rows_max - len(found)
-                if left <= 0:
-                    break
-                seen = segment.steps(chunk, lens, up=up, only=only, never=never, rows_max=left)
-                found += self._in_time(seen, lens)
+            found += self._sealed(chunk, lens, rows_max - len(found), up=up, only=only, never=never)
             if len(found) >= rows_max:
                 break
         return found[:rows_max]
@@ -88,13 +83,29 @@ class EdgeReads:
             LIMIT {rows_max}"""
         rows = self.db.execute(query, bind(integers(numbers), lens))
         found = list(map(Step._make, rows))
-        for segment in self.segments:
-            left = rows_max - len(found)
-            if left <= 0:
-                break
-            seen = segment.steps(numbers, lens, up=up, both=True, never=never, rows_max=left)
-            found += self._in_time(seen, lens)
+        found += self._sealed(numbers, lens, rows_max - len(found), up=up, both=True, never=never)
         return found[:rows_max]
+
+    def _sealed(
+        self,
+        numbers: Sequence[int],
+        lens: Lens,
+        rows_max: int,
+        *,
+        up: bool,
+        both: bool = False,
+        only: int | None = None,
+        never: int | None = None,
+    ) -> list[Step]:
+        """What the segments show; about ``rows_max``, a piece more at most."""
+        found: list[Step] = []
+        for segment in self.segments if rows_max > 0 else ():
+            pieces = segment.steps(numbers, lens, up=up, both=both, only=only, never=never)
+            for seen in pieces:
+                found += self._in_time(seen, lens)
+                if len(found) >= rows_max:
+                    return found
+        return found
 
     def documents(self, numbers: Collection[int], lens: Lens, *, each_max: int) -> list[Step]:
         """The ``describes`` edges into each node, of the documents that came last."""
@@ -125,14 +136,17 @@ class EdgeReads:
         ]  # fmt: skip
 
     def statements(self, step: Step, lens: Lens, rows_max: int) -> list[int]:
-        """The entries after ``first`` that state an edge again, lowest first."""
+        """The entries after ``first`` that state an edge again, lowest first.
+
+        ``first`` may be one of them in this snapshot: if it took over from one erased since.
+        """
         return [
             entry
             for (entry,) in self.db.execute(
                 f"""SELECT r.entry FROM repeats AS r JOIN entries AS e ON e.entry = r.entry
                 WHERE r.effect = ?4 AND r.relation = ?5 AND r.cause = ?6 AND r.entry < ?2
-                  AND (?3 IS NULL OR {TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
-                (rows_max, *lens, step.effect, step.relation, step.cause),
+                  AND r.entry > ?7 AND (?3 IS NULL OR {TIME} <= ?3) ORDER BY r.entry LIMIT ?1""",
+                (rows_max, *lens, step.effect, step.relation, step.cause, step.first),
             )
         ]
 
@@ -156,14 +170,9 @@ class EdgeReads:
                 {_STATED_BY_THEN if lens.at is not None else ""} LIMIT {count_max})""",
                 bind(number, lens),
             ).get
-            for segment in self.segments:
-                left = count_max - count
-                if left <= 0:
-                    break
-                seen = segment.steps([number], lens, up=up, only=relation, rows_max=left)
-                count += len(self._in_time(seen, lens)[:left])
+            count += len(self._sealed([number], lens, count_max - count, up=up, only=relation))
             if count:
-                counts[name] = count
+                counts[name] = min(count, count_max)
         return counts
 
 

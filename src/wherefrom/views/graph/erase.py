@@ -63,7 +63,10 @@ def _take_edge(db: apsw.Connection, edges: EdgeTable, key: EdgeKey, entry: int) 
     db.execute(f"DELETE FROM edge_properties WHERE {where} AND entry = ?", (*key, entry))
     stated = edges.find(key)
     if stated is None:
-        return  # a sealed edge is taken back at once, also by a transaction that failed later
+        # A sealed edge is taken back at once, also by a transaction that failed later; and one
+        # that was killed may have taken it back by half.
+        edges.mend(key)
+        return
     first, flags = stated
     repeats: list[Any] = db.execute(
         f"SELECT entry FROM repeats WHERE {where} ORDER BY entry LIMIT 2", key

@@ -10,7 +10,9 @@ Sizes:  PART_ROWS rows a part, more only if one node has more · 2^26 nodes a pa
 
 from __future__ import annotations
 
+import mmap
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -26,15 +28,17 @@ from wherefrom.views.graph.adjacency import (
     Adjacency,
     Numbers,
     orders_of,
+    sums_of,
 )
 from wherefrom.views.graph.schema import ALTERNATE
 from wherefrom.views.graph.segment import (
     DIRECTIONS,
-    MAGIC,
     SECTION_AT,
     Footer,
     Section,
     Segment,
+    array_in,
+    to_bytes,
 )
 
 PART_ROWS: Final = 1 << 20
@@ -113,7 +117,13 @@ def read_times(times: Iterable[str]) -> Numbers:
 
 
 def merge(path: Path, segments: Sequence[Segment], *, go_on: Callable[[], bool]) -> None:
-    """Write neighbours as one; the oldest first. Raises Stopped once ``go_on`` says no."""
+    """Write neighbours as one; the oldest first.
+
+    Raises Stopped once ``go_on`` says no, Corrupt if one is not what was written: what it says
+    now would get a sum of its own.
+    """
+    for segment in segments:
+        segment.check()
     _write(
         path,
         lambda: [_Sealed(s.up) for s in segments],
@@ -178,19 +188,35 @@ def _write(
     times: Sequence[Numbers],
     go_on: Callable[[], bool] = lambda: True,
 ) -> None:
+    try:
+        with path.open("w+b") as file:
+            _write_to(file, path.name, up, down, entries=entries, times=times, go_on=go_on)
+    except BaseException:
+        path.unlink(missing_ok=True)  # on a full disk, half a segment is what others need
+        raise
+
+
+def _write_to(
+    file: BinaryIO,
+    name: str,
+    up: Callable[[], Sequence[Source]],
+    down: Callable[[], Sequence[Source]],
+    *,
+    entries: tuple[int, int],
+    times: Sequence[Numbers],
+    go_on: Callable[[], bool],
+) -> None:
     sections: dict[str, Section] = {}
     edges = 0
-    with path.open("w+b") as file:
-        # One after the other: rows that are sorted in memory are there for one direction only.
-        for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
-            written, edges = _write_direction(file, sources(), go_on)
-            for name, section in written.items():
-                sections[f"{direction}.{name}"] = section
-        sections["times"] = _write_array(file, times, np.int64)
-        footer = msgspec.json.encode(Footer(edges, *entries, sections))
-        file.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
-        file.flush()
-        os.fsync(file.fileno())
+    # One after the other: rows that are sorted in memory are there for one direction only.
+    for direction, sources in zip(DIRECTIONS, (up, down), strict=True):
+        written, edges = _write_direction(file, sources(), go_on)
+        for column, section in written.items():
+            sections[f"{direction}.{column}"] = section
+    sections["times"] = _write_array(file, times, np.int64)
+    file.write(to_bytes(Footer(name, edges, *entries, sections)))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _write_direction(
@@ -224,13 +250,22 @@ def _write_direction(
     ranks = np.concatenate(([0], np.cumsum(np.bitwise_count(bits), dtype=np.int64)))
     if rows > NEVER:
         raise OverflowError(f"{rows} rows in a segment; {NEVER} fit")
-    sections = {
-        **{n: Section(at[n], np.dtype(Adjacency.SECTIONS[n]).str, rows) for n in columns},
+    sections = {n: Section(at[n], np.dtype(Adjacency.SECTIONS[n]).str, rows) for n in columns}
+    sums = _sums(file, sections) if rows else np.zeros(0, np.uint32)
+    sections |= {
         "bits": _write_array(file, [bits], np.uint64),
         "ranks": _write_array(file, [ranks], np.uint32),
         "offsets": _write_array(file, offsets, np.uint32),
+        # They change with what is amended, and each says of its own rows whether it is right.
+        "sums": msgspec.structs.replace(_write_array(file, [sums], np.uint32), crc=0),
     }
     return sections, edges
+
+
+def _sums(file: BinaryIO, sections: dict[str, Section]) -> Numbers:
+    file.flush()
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return sums_of(**{name: array_in(mapped, section) for name, section in sections.items()})
 
 
 def _sorted_part(sources: Sequence[Rows], start: int) -> Rows:
@@ -269,8 +304,9 @@ def _write_array(file: BinaryIO, parts: Sequence[Numbers], kind: type) -> Sectio
     start = -(-file.seek(0, os.SEEK_END) // SECTION_AT) * SECTION_AT
     file.truncate(start)
     file.seek(start)
-    count = 0
+    count = crc = 0
     for part in parts:
-        file.write(part.astype(kind).tobytes())
-        count += len(part)
-    return Section(start, np.dtype(kind).str, count)
+        written = part.astype(kind).tobytes()
+        file.write(written)
+        count, crc = count + len(part), zlib.crc32(written, crc)
+    return Section(start, np.dtype(kind).str, count, crc)

@@ -29,7 +29,7 @@ import apsw
 
 from wherefrom.formats.facts import KINDS, RELATIONS
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 RELATION_NAMES: Final = tuple(RELATIONS)
 RELATION_NUMBERS: Final = {name: number for number, name in enumerate(RELATION_NAMES)}
 KIND_NAMES: Final = tuple(KINDS)

@@ -18,7 +18,6 @@ Source: docs/decisions/0011-sealed-segments.md
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import threading
 from collections.abc import Iterable
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import apsw
 
+from wherefrom.errors import Corrupt
 from wherefrom.views.graph.lens import TIME
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 EdgeKey = tuple[int, int, int]
 
 SUFFIX: Final = ".edges"
+NUMBER_END: Final = 2**32 - 1
 
 
 class _Merging(NamedTuple):
@@ -42,6 +43,7 @@ class _Merging(NamedTuple):
     stop: threading.Event
     path: Path
     done: list[Path]
+    damage: list[Corrupt]
     names: tuple[str, ...]
     amended: dict[EdgeKey, None]
 
@@ -53,6 +55,7 @@ class Sealed:
         self._db = db
         self._graph = path
         self._segments: dict[str, Segment] = {}
+        self._written: set[str] = set()  # by this process, so there is no need to read them
         self._merging: _Merging | None = None
 
     # -- single edges
@@ -77,6 +80,12 @@ class Sealed:
         for segment in self._segments.values():
             segment.remove(*key)
 
+    def mend(self, key: EdgeKey) -> None:
+        """Take out what a crash left of an edge that was being taken back."""
+        self._end_merging()
+        for segment in self._segments.values():
+            segment.mend(*key)
+
     # -- the set
 
     @property
@@ -94,6 +103,11 @@ class Sealed:
             if path.name not in named and path.name != coming:
                 path.unlink(missing_ok=True)
         self._segments = {name: self._segments.get(name) or self._open(name) for name in named}
+
+    def fits(self, *, size: int) -> bool:
+        """Whether every number has its place in a segment: of entries below ``size``, of nodes."""
+        highest: int = self._db.execute("SELECT max(node) FROM nodes").get or 0
+        return max(size, highest + 1) <= NUMBER_END
 
     def seal(self, *, size: int) -> None:
         """Make the tail a segment, in a transaction of the caller's. Entries end at ``size``."""
@@ -124,15 +138,19 @@ class Sealed:
 
         segments = [self._segments[name] for name in names]
         path = self._path(self._new_name())
-        stop, done = threading.Event(), list[Path]()
+        stop, done, damage = threading.Event(), list[Path](), list[Corrupt]()
 
         def run() -> None:
-            with contextlib.suppress(Stopped, OSError):
+            try:
                 merge(path, segments, go_on=lambda: not stop.is_set())
                 done.append(path)
+            except (Stopped, OSError):
+                pass
+            except Corrupt as error:
+                damage.append(error)
 
         thread = threading.Thread(target=run, name="graph-merge", daemon=True)
-        self._merging = _Merging(thread, stop, path, done, names, {})
+        self._merging = _Merging(thread, stop, path, done, damage, names, {})
         thread.start()
 
     @property
@@ -144,10 +162,15 @@ class Sealed:
         """Name the merged segment instead of its sources, in a transaction of the caller's.
 
         The sources' files go with the next ``reload``. A merge that failed (a full disk) leaves
-        all as it was, and is tried again when the tail is sealed next.
+        all as it was, and is tried again when the tail is sealed next. Raises Corrupt if a source
+        is not what was written.
         """
         merging, self._merging = self._merging, None
-        if merging is None or not merging.done:
+        if merging is None:
+            return
+        if merging.damage:
+            raise merging.damage[0]
+        if not merging.done:
             return
         (path,) = merging.done
         merged = self._open(path.name)
@@ -183,12 +206,17 @@ class Sealed:
 
     def _new_name(self) -> str:
         # No name twice, also not in a view that is made anew: readers know a segment by its name.
-        return f"{self._graph.stem}-{secrets.token_hex(8)}{SUFFIX}"
+        name = f"{self._graph.stem}-{secrets.token_hex(8)}{SUFFIX}"
+        self._written.add(name)
+        return name
 
     def _open(self, name: str) -> Segment:
         from wherefrom.views.graph.segment import Segment
 
-        return Segment(self._path(name), writable=True)
+        segment = Segment(self._path(name), writable=True)
+        if name not in self._written:
+            segment.check()
+        return segment
 
     def _path(self, name: str) -> Path:
         return self._graph.with_name(name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from wherefrom.errors import Unavailable
+from wherefrom.errors import Corrupt, Unavailable
 from wherefrom.views.graph.batch import integers, numbers_of
 from wherefrom.views.graph.edges import EdgeReads
 from wherefrom.views.graph.lens import TIME, Judgement, Lens, Mention, bind, chunks, encodes
@@ -65,7 +65,7 @@ class Snapshot(EdgeReads):
         return numbers_of(self.db, {i for i in ids if i and "\0" not in i and encodes(i)})
 
     def ids(self, numbers: Collection[int]) -> dict[int, str]:
-        """The id of each number."""
+        """The id of each number. Raises Corrupt for one that no node has."""
         found: dict[int, str] = {}
         for chunk in chunks(numbers):
             found.update(
@@ -73,6 +73,12 @@ class Snapshot(EdgeReads):
                     "SELECT node, id FROM carray(?1) AS v CROSS JOIN nodes ON node = v.value",
                     (integers(chunk),),
                 )
+            )
+        if len(found) < len(set(numbers)):
+            raise Corrupt(
+                "an edge of the graph leads to a node that is not there",
+                got=f"number {min(set(numbers) - found.keys())}",
+                do="Run `wherefrom views rebuild`; nothing but time is lost",
             )
         return found
 

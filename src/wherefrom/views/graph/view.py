@@ -196,7 +196,7 @@ class GraphView:
                     if said is not None and said.tombstone is not None:
                         self._batch.flush()
                         erase(self._db, self._edges, said.tombstone.entry, by=logged.index)
-                        self._batch.forget()
+                        self._batch.look_again()
                         self._unswept = True
                 if expected != until:
                     raise Corrupt(
@@ -222,7 +222,7 @@ class GraphView:
                 self._sealed.adopt()
             self._sealed.reload()
         due = SEAL_EDGES if self._sealed.edges else SEAL_FIRST
-        if (self._batch.tail_edges or 0) >= due:
+        if (self._batch.tail_edges or 0) >= due and self._sealed.fits(size=self.size):
             with _transaction(self._db):
                 if self._changed_elsewhere():
                     return
