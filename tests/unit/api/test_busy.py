@@ -189,11 +189,10 @@ def test_a_small_body_that_unpacks_to_much_costs_little_memory(client, size_mib)
 def test_while_a_small_body_unpacks_to_much_others_are_answered(server, client):
     body = gzip.compress((b'{"x": "' + b"y" * 10_000 + b'"}\n') * 10_000, 9)
     answers, wait = send_all(server, [body])
-    slowest = 0.0
+    answered = 0
     while answers[0] is None:
-        began = time.monotonic()
         client.get("/healthz")
-        slowest = max(slowest, time.monotonic() - began)
+        answered += answers[0] is None
     wait()
     assert answers[0].status_code == 415
-    assert slowest < 0.5, slowest
+    assert answered > 10
