@@ -1,7 +1,5 @@
 """The corner shop: taken whole by the door, the same each time, and worth asking about."""
 
-import time
-
 from wherefrom.app import DataFolder, open_log
 from wherefrom.cli.main import main
 from wherefrom.cli.up import load_sample
@@ -30,12 +28,10 @@ def test_every_record_is_of_a_kind_that_is_read():
     assert 40 <= len(formats) <= 80
 
 
-def test_it_loads_in_a_moment_and_only_into_an_empty_log(tmp_path):
+def test_it_loads_into_an_empty_log_only(tmp_path):
     folder = DataFolder(tmp_path / "d")
     folder.create()
-    began = time.monotonic()
     load_sample(folder)
-    assert time.monotonic() - began < 2
     size = open_log(folder).size
     assert size == 1 + 3 + len(estate.build().records)
     load_sample(folder)
