@@ -4,6 +4,7 @@ import json
 import os
 import random
 import threading
+import time
 from hashlib import sha256
 
 import pytest
@@ -79,8 +80,7 @@ def make(head=None, *, cosigners=(ED,), home="here", logs=None, open=True, moved
         logs=logs or {ORIGIN: [KEY.verifier_key(ORIGIN)]},
         head_of=head if callable(head) else lambda origin: head,
         home=home,
-        clock=lambda: TIME_S,
-        **rest,
+        **{"clock": lambda: TIME_S, **rest},
     )
     if open:
         made.open(moved=moved)
@@ -285,7 +285,12 @@ def test_a_second_process_on_one_state_is_fenced():
 @pytest.mark.parametrize("seed", range(4))
 def test_of_requests_that_race_from_one_size_one_wins_and_nothing_forks(seed):
     """Two histories, eight threads: all that is ever cosigned is of one of them."""
-    witness, chosen = make(), random.Random(seed)
+
+    def slow_clock():
+        time.sleep(0.0005)  # it is asked between the comparison and the move
+        return TIME_S
+
+    witness, chosen = make(clock=slow_clock), random.Random(seed)
     witness.add_checkpoint(HONEST.request(0, 1)) if seed % 2 else None
     cosigned, lock = [], threading.Lock()
 
@@ -312,6 +317,7 @@ def test_of_requests_that_race_from_one_size_one_wins_and_nothing_forks(seed):
     for thread in threads:
         thread.join()
     assert cosigned
+    assert witness.stopped is None
     last = note.parse(witness.checkpoint(HASH)).text
     winner = next(h for h in (HONEST, OTHER) for n in range(41) if h.signed(n).text == last)
     # Every size that was answered with a cosignature lies on the line that won.
