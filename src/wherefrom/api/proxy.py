@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final
 
 import httptools
 from starlette.requests import Request
@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from wherefrom.api.problems import problem_response
 from wherefrom.errors import Unavailable
+from wherefrom.log.http_connection import Answer, HttpConnection
 
 _PASSED_ON: Final = frozenset(
     {
@@ -37,70 +38,12 @@ _PASSED_ON: Final = frozenset(
 TIMEOUT_SECONDS: Final = 30.0
 
 
-class Answer(NamedTuple):
-    """What the reader said; header names in lower case."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    content: bytes
-
-
-class _Connection(asyncio.Protocol):
-    """One connection to the reader. httptools calls the ``on_`` methods."""
-
-    def __init__(self) -> None:
-        self.is_open = True
-        self._transport: asyncio.Transport
-        self._answered: asyncio.Future[Answer] | None = None
-
-    async def ask(self, request: bytes) -> Answer:
-        """Raises ConnectionError if the reader hangs up, HttpParserError for what is no HTTP."""
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answered
-
-    def close(self) -> None:
-        self.is_open = False
-        self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = False
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(exc or ConnectionResetError("the reader hung up"))
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self.connection_lost(ConnectionError(str(error)))
-            self._transport.close()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        if not self._parser.should_keep_alive():
-            self.close()
-        if self._answered is not None and not self._answered.done():
-            status = self._parser.get_status_code()
-            self._answered.set_result(Answer(status, self._headers, b"".join(self._body)))
-
-
 class ReaderProxy:
     """An HTTP client on the reader's socket, with connections kept open."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = str(socket)
-        self._free: list[_Connection] = []
+        self._free: list[HttpConnection] = []
 
     async def close(self) -> None:
         """Close the connections."""
@@ -134,12 +77,16 @@ class ReaderProxy:
                 except ConnectionError:
                     break  # it was closed as we wrote: once more, on a new one
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_unix_connection(_Connection, self._socket)
+        _, connection = await loop.create_unix_connection(
+            lambda: HttpConnection("reader"), self._socket
+        )
         return await self._ask_on(connection, request)
 
-    async def _ask_on(self, connection: _Connection, request: bytes) -> Answer:
+    async def _ask_on(self, connection: HttpConnection, request: bytes) -> Answer:
         try:
             answer = await connection.ask(request)
+        except httptools.HttpParserError as error:
+            raise ConnectionError(str(error)) from error  # as one that was closed
         except BaseException:
             connection.close()  # an answer may still come, and belongs to nobody
             raise

@@ -256,6 +256,7 @@ def administrators(
     KEY is an id or a name of a key that is trusted already. Without --propose the change is
     made at once, as long as no administrators are named yet.
     """
+    from wherefrom.app import now
     from wherefrom.cli.opening import reading, writing
     from wherefrom.formats.own import Administrators
     from wherefrom.keys.changes import draft
@@ -264,7 +265,7 @@ def administrators(
         told = place.keys()
         ids = tuple(place.key(hint).key.id for hint in admins)
     change = Administrators(
-        keys=ids, threshold=threshold, since=_now(), reason=reason, keyring=told.keyring
+        keys=ids, threshold=threshold, since=now(), reason=reason, keyring=told.keyring
     )
     written = draft(change)
     if propose is not None:
@@ -287,11 +288,15 @@ def approve(file: Path, secret: str, as_json: bool) -> int:
     from wherefrom.keys.changes import approve as signed
     from wherefrom.keys.changes import read_draft
     from wherefrom.keys.held import open_signer
+    from wherefrom.storage.whole_file import replace_whole
 
     before = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
     written = signed(before, open_signer(secret))
     change, envelope = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
-    _replace(file, written)
+    try:
+        replace_whole(file, written + b"\n")
+    except OSError as error:
+        raise unreadable(file, error) from error
     signers = [signature.keyid for signature in envelope.signatures]
     if as_json:
         write_json({"change": change, "signed_by": signers})
@@ -308,7 +313,7 @@ def approve(file: Path, secret: str, as_json: bool) -> int:
 @placed
 def apply(file: Path, where: Where, as_json: bool) -> int:
     """Make a change of keys that those who must have signed."""
-    from wherefrom.cli.opening import reading, writing
+    from wherefrom.cli.opening import writing
     from wherefrom.formats import strict_json
     from wherefrom.keys.changes import read_draft
 
@@ -316,9 +321,7 @@ def apply(file: Path, where: Where, as_json: bool) -> int:
     change, _ = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
     with writing(where) as place:
         changed = place.apply_key_change(written)
-    with reading(where) as place:
-        lost = place.lost(changed.key.id) if changed.key and _is_revoked(changed) else None
-    return _tell(changed, lost, as_json, change)
+    return _tell(changed, _lost_by(changed, where), as_json, change)
 
 
 @keys.command()
@@ -346,34 +349,29 @@ def _change(where: Where, as_json: bool, propose: Path | None, **said: Any) -> i
 
     wish = KeyWish(**said)
     if propose is not None:
+        from wherefrom.app import now
+
         with reading(where) as place:
             change = change_of(
                 wish,
                 find=lambda hint: place.key(hint).key,
-                now=_now(),
+                now=now(),
                 keyring=place.keys().keyring,
             )
         return _write_draft(propose, draft(change), as_json)
     with writing(where, create=wish.action == "trust") as place:
         changed = place.change_key(wish)
-    found = None
-    if _is_revoked(changed):
-        assert changed.key is not None
-        with reading(where) as asked:
-            found = asked.lost(changed.key.id)
-    return _tell(changed, found, as_json)
+    return _tell(changed, _lost_by(changed, where), as_json)
 
 
-def _is_revoked(changed: KeyChanged) -> bool:
-    return changed.key is not None and changed.key.state == "revoked"
+def _lost_by(changed: KeyChanged, where: Where) -> Lost | None:
+    """What a key that was just revoked vouches for no longer; None after any other change."""
+    from wherefrom.cli.opening import reading
 
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    from wherefrom.formats import timestamps
-
-    return timestamps.to_text(datetime.now(UTC))
+    if changed.key is None or changed.key.state != "revoked":
+        return None
+    with reading(where) as place:
+        return place.lost(changed.key.id)
 
 
 def _write_draft(path: Path, written: bytes, as_json: bool) -> int:
@@ -385,17 +383,6 @@ def _write_draft(path: Path, written: bytes, as_json: bool) -> int:
             f"Written to {path}. Each who must agree: wherefrom keys approve {path} --key KEY"
         )
     return YES
-
-
-def _replace(path: Path, written: bytes) -> None:
-    import os
-
-    new = path.with_name(path.name + ".new")
-    try:
-        new.write_bytes(written + b"\n")
-        os.replace(new, path)
-    except OSError as error:
-        raise unreadable(path, error) from error
 
 
 def _in_words(change: KeyChange | Administrators) -> str:

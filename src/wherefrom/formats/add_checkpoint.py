@@ -20,11 +20,11 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import base64_strict, note
 from wherefrom.formats.checkpoint import parse_decimal
 from wherefrom.formats.note import Note, Signature
+from wherefrom.formats.tlog_proof import parse_hash
 
 # Twenty signatures of ML-DSA-44, and more of other kinds than anybody has.
 ADD_CHECKPOINT_BYTES_MAX: Final = 128 * 1024
 PATH_LENGTH_MAX: Final = 63
-HASH_BYTES: Final = 32
 SIZE_MEDIA_TYPE: Final = "text/x.tlog.size"
 
 
@@ -62,7 +62,7 @@ def parse(written: bytes, *, where: str = "add-checkpoint") -> AddCheckpoint:
             got=len(hashes),
         )
     path = tuple(
-        _parse_hash(line, where=f"{where}, line {number}") for number, line in enumerate(hashes, 2)
+        parse_hash(line, where=f"{where}, line {number}") for number, line in enumerate(hashes, 2)
     )
     return AddCheckpoint(old_size, path, note.parse(checkpoint, where=f"{where}, checkpoint"))
 
@@ -97,15 +97,3 @@ def parse_size_line(written: bytes, *, where: str = "text/x.tlog.size") -> int:
     if not text.endswith("\n"):
         raise Malformed("a size does not end with a newline", where=where, got=text[:40])
     return parse_decimal(text[:-1], where=where)
-
-
-def _parse_hash(line: str, *, where: str) -> bytes:
-    value = base64_strict.decode(line, where=where)
-    if len(value) != HASH_BYTES:
-        raise Malformed(
-            "a path holds something that is no hash",
-            where=where,
-            expected="32 bytes",
-            got=f"{len(value)} bytes",
-        )
-    return value

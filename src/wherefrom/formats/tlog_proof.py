@@ -96,7 +96,7 @@ def parse(written: bytes, *, where: str = "tlog-proof") -> TlogProof:
             got=len(lines) - 1,
         )
     path = tuple(
-        _parse_hash(line, where=f"{where}.path[{place}]") for place, line in enumerate(lines[1:])
+        parse_hash(line, where=f"{where}.path[{place}]") for place, line in enumerate(lines[1:])
     )
     note.parse(checkpoint, where=f"{where}.checkpoint")
     return TlogProof(index, path, checkpoint, extra)
@@ -112,7 +112,8 @@ def _parse_extra(lines: list[str], *, where: str) -> bytes | None:
     return extra
 
 
-def _parse_hash(line: str, *, where: str) -> bytes:
+def parse_hash(line: str, *, where: str) -> bytes:
+    """A hash on a line of a path, as witnesses send them too. Raises Malformed."""
     value = base64_strict.decode(line, where=where)
     if len(value) != HASH_BYTES:
         raise Malformed(

@@ -145,12 +145,7 @@ def _check(key: VerifierKey, text: str, tree: Checkpoint, signature: Signature) 
         check.check(key.public_key, message, timed.signature)
         return timed.time_s
     except (SignatureError, Malformed) as error:
-        raise SignatureError(
-            f"{key.name} did not sign this note",
-            where=f"signature of {key.name}+{key.key_id.hex()}",
-            got=error.what,
-            do="The text or the signature was changed",
-        ) from error
+        raise ed25519.not_signed(key, error) from error
 
 
 def _message(key: VerifierKey, text: str, tree: Checkpoint, time_s: int) -> bytes:

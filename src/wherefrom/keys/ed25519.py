@@ -20,7 +20,7 @@ from typing import Final
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
 
-from wherefrom.errors import SignatureError
+from wherefrom.errors import Error, SignatureError
 from wherefrom.formats import note
 from wherefrom.formats.note import Note, Signature, VerifierKey
 from wherefrom.keys import skeys
@@ -168,9 +168,14 @@ def _check_as(key: VerifierKey, message: bytes, signature: bytes) -> None:
     try:
         check(key.public_key, message, signature)
     except SignatureError as error:
-        raise SignatureError(
-            f"{key.name} did not sign this note",
-            where=f"signature of {key.name}+{key.key_id.hex()}",
-            got=error.what,
-            do="The text or the signature was changed",
-        ) from error
+        raise not_signed(key, error) from error
+
+
+def not_signed(key: VerifierKey, error: Error) -> SignatureError:
+    """That this key did not sign a note; ``error`` says why."""
+    return SignatureError(
+        f"{key.name} did not sign this note",
+        where=f"signature of {key.name}+{key.key_id.hex()}",
+        got=error.what,
+        do="The text or the signature was changed",
+    )

@@ -2,8 +2,7 @@
 
     ask(url, body) ──► the kept connection of that address, or a new one ──► Answer
 
-A general client takes a millisecond of the loop for each request, and every round asks every
-witness; this one sends one head and one body and reads one answer. A kept connection that the
+Every round asks every witness, so the connections are our own (``http_connection``). One that the
 witness closed meanwhile is replaced: asking again changes nothing, for a witness cosigns the same
 checkpoint twice.
 
@@ -15,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
 from wherefrom.errors import Unavailable
+from wherefrom.log import http_connection
+from wherefrom.log.http_connection import HttpConnection
 
 ANSWER_BYTES_MAX: Final = 128 * 1024
 _PORTS: Final = {"http": 80, "https": 443}
@@ -45,14 +46,14 @@ class WitnessClient:
     """Connections to witnesses, kept open; used on one event loop."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Connection] = {}
+        self._kept: dict[str, HttpConnection] = {}
         self._tls: ssl.SSLContext | None = None
 
     async def ask(self, url: str, body: bytes) -> Answer:
         """POST to ``<url>/add-checkpoint``. Raises Unavailable."""
         try:
             return await self._ask(_parse(url), url, body)
-        except (OSError, httptools.HttpParserError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise Unavailable(
                 "a witness does not answer", where=url, got=str(error) or type(error).__name__
             ) from error
@@ -74,24 +75,29 @@ class WitnessClient:
         connection = await self._connect(address)
         return await self._ask_on(connection, url, request)
 
-    async def _connect(self, address: _Address) -> _Connection:
+    async def _connect(self, address: _Address) -> HttpConnection:
         is_tls = address.url.scheme == "https"
         if is_tls and self._tls is None:
             self._tls = ssl.create_default_context()
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection, address.host, address.port, ssl=self._tls if is_tls else None
+            lambda: HttpConnection("witness", ANSWER_BYTES_MAX),
+            address.host,
+            address.port,
+            ssl=self._tls if is_tls else None,
         )
         return connection
 
-    async def _ask_on(self, connection: _Connection, url: str, request: bytes) -> Answer:
+    async def _ask_on(self, connection: HttpConnection, url: str, request: bytes) -> Answer:
         try:
             answer = await connection.ask(request)
+        except httptools.HttpParserError as error:
+            raise OSError(f"it does not speak HTTP: {error}") from error
         except BaseException:
             connection.close()  # an answer may still come, and belongs to nobody
             raise
         if connection.is_open:
             self._kept[url] = connection
-        return answer
+        return _said(answer)
 
 
 def _parse(url: str) -> _Address:
@@ -115,72 +121,13 @@ def _request(address: _Address, body: bytes) -> bytes:
     return head.encode("ascii") + body
 
 
-class _Connection(asyncio.Protocol):
-    """One connection to a witness. httptools calls the ``on_`` methods."""
-
-    def __init__(self) -> None:
-        self.is_open = True
-        self._transport: asyncio.Transport
-        self._answered: asyncio.Future[Answer] | None = None
-
-    async def ask(self, request: bytes) -> Answer:
-        """Raises ConnectionError if the witness hangs up, HttpParserError for what is no HTTP."""
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[bytes, bytes] = {}
-        self._body = bytearray()
-        self._received = 0
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answered
-
-    def close(self) -> None:
-        self.is_open = False
-        self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(exc or ConnectionResetError("the witness hung up"))
-
-    def data_received(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received > ANSWER_BYTES_MAX:
-            self._fail(OSError(f"it answers more than {ANSWER_BYTES_MAX} bytes"))
-            return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, AttributeError) as error:
-            # Or it speaks without being asked: there is no parser yet.
-            self._fail(OSError(f"it does not speak HTTP: {error}"))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200:  # only a hint that the answer will come
-            self._headers = {}
-            return
-        if not self._parser.should_keep_alive():
-            self.close()
-        if self._answered is not None and not self._answered.done():
-            media_type = self._headers.get(b"content-type", b"").partition(b";")[0]
-            reason = self._headers.get(b"x-wherefrom-reason", b"")
-            self._answered.set_result(
-                Answer(
-                    status,
-                    media_type.decode("latin-1").strip().lower(),
-                    bytes(self._body),
-                    reason.decode("latin-1"),
-                )
-            )
-
-    def _fail(self, error: Exception) -> None:
-        self.is_open = False
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(error)
-        self._transport.close()
+def _said(answer: http_connection.Answer) -> Answer:
+    headers = dict(answer.headers)
+    media_type = headers.get(b"content-type", b"").partition(b";")[0]
+    reason = headers.get(b"x-wherefrom-reason", b"")
+    return Answer(
+        answer.status,
+        media_type.decode("latin-1").strip().lower(),
+        answer.content,
+        reason.decode("latin-1"),
+    )
