@@ -8,7 +8,8 @@ import pytest
 
 from tests.logs import SERVICE_KEY
 from tests.paths import REPOSITORY
-from wherefrom.formats import dsse, own
+from wherefrom.collect.senders import hashed
+from wherefrom.formats import dsse, intake, own
 from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
 from wherefrom.keys.ed25519 import check
@@ -99,3 +100,13 @@ def test_every_export_is_in_the_table_with_its_media_type(name):
     assert f"| `{name}` | `{exports.FORMATS[name].media_type}` |" in page("exports.md")
     assert f"`{name}`" in (REPOSITORY / "docs/commands.md").read_text()
     assert f"`{exports.FORMATS[name].media_type}`" in (REPOSITORY / "docs/http.md").read_text()
+
+
+def test_the_intake_rules_are_what_a_record_of_them_holds():
+    (file,) = blocks("intake-rules.md", "toml")
+    (recorded,) = blocks("intake-rules.md", "json")
+    rules = hashed(intake.parse_file(file.encode()), key=bytes(32))
+    assert msgspec.json.encode(rules, order="sorted").decode() == recorded.strip()
+    assert f"`{intake.digest_of(rules)}`" in page("intake-rules.md")
+    said = own.IntakeRules(version=1, rules=rules, digest=intake.digest_of(rules))
+    assert b'"rules":' + recorded.strip().encode() in own.to_payload(said)

@@ -16,7 +16,7 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import erase, evidence, intake, keys, logs, record, show, sign, tokens, trace, up
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -52,6 +52,7 @@ for _command in (
     evidence.verify,
     evidence.prove,
     logs.log,
+    intake.intake,
     keys.keys,
     sign.sign,
     tokens.tokens,

@@ -10,34 +10,39 @@ checks whichever door it takes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom import __version__
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
-from wherefrom.collect.principals import Principal, producer_of
-from wherefrom.errors import BadSignature, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, recognise
+from wherefrom.collect.principals import Principal, Token, producer_of
+from wherefrom.collect.senders import hashed, names_of
+from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
+from wherefrom.formats import base64_strict, entry, intake, own, recognise
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
+from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
     Administrators,
+    Change,
     Decision,
     Genesis,
+    IntakeRules,
     KeyChange,
     Refusals,
     Tombstone,
     Verdict,
 )
-from wherefrom.keys.changes import KeyWish, change_of, read_draft
+from wherefrom.keys.changes import KeyWish, change_of, read_draft, rules_of
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_of, signers_over
 from wherefrom.keys.keyring import Keyring, KnownKey, Signing
 from wherefrom.keys.public import PublicKey
 from wherefrom.log.clock import WatchedClock
-from wherefrom.log.decisions import Decisions, stronger
+from wherefrom.log.decisions import Decisions, IntakeTold, stronger
+from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge
 from wherefrom.verify.judging import Rules
@@ -73,6 +78,14 @@ class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
     key: KnownKey | None
     judged_again: int
     entries: list[int]
+
+
+class IntakeChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rules are in force now, and the entry that says so."""
+
+    entry: int
+    version: int
+    digest: str
 
 
 class ClockNotes(NamedTuple):
@@ -111,9 +124,9 @@ class Recorder:
         self._producer_key = producer_key
         self._clock = WatchedClock(clock)
         self._content_bytes_max = content_bytes_max
-        # Decisions are folded in the order they are logged, and one key changes at a time.
+        # Decisions are folded in the order they are logged, and one thing changes at a time.
         self._deciding = threading.RLock()
-        self._changing_key = threading.Lock()
+        self._changing = threading.Lock()
 
     def start(self, *, log_key: str) -> None:
         """Write entry 0 into an empty log; take up what the log says of keys and verdicts."""
@@ -143,8 +156,13 @@ class Recorder:
             only=only,
             content_bytes_max=self._content_bytes_max,
         )
-        keyring = self.decisions.keyring
-        return judge(collected, keyring=keyring, producer_key=self._producer_key)
+        decisions = self.decisions
+        return judge(
+            collected,
+            keyring=decisions.keyring,
+            producer_key=self._producer_key,
+            intake=decisions.intake,
+        )
 
     def rules(self) -> Rules:
         """What a judgement depends on now, for a ``JudgePool``."""
@@ -156,6 +174,7 @@ class Recorder:
                 for entry, change in self.decisions.keyring.changes
                 if isinstance(change, KeyChange)
             ),
+            intake=self.decisions.intake,
         )
 
     def now(self) -> str:
@@ -213,28 +232,19 @@ class Recorder:
         is retired leaves the past as it is. Raises Malformed for anything else, NotAllowed,
         BadSignature for a signature that fails or is by a stranger.
         """
-        return self._change(*read_draft(document))
+        change, envelope = read_draft(document)
+        if isinstance(change, IntakeRules):
+            raise _another_change("keys", got=own.media_type(change))
+        return self._change(change, envelope)
 
     def _change(
         self, change: KeyChange | Administrators, envelope: Envelope | None = None
     ) -> KeyChanged:
-        with self._changing_key:
+        with self._changing:
             keyring = self.decisions.keyring
-            signers = signers_over(envelope, keyring) if envelope else frozenset()
-            if envelope and len(signers) < len(envelope.signatures):
-                raise BadSignature(
-                    "a signature that is by no key of this log, or fails",
-                    where="signatures",
-                    expected=f"{len(envelope.signatures)} of keys that the log has named",
-                    got=" ".join(sorted(signers)) or "none",
-                )
-            keyring.need_may_change(change, signers, at=self._clock())
             if isinstance(change, Administrators):
                 _need_active(change, keyring)
-            others = envelope.signatures if envelope else ()
-            entry_of_it = self._decide(change, others=others).index
-            # What was judged just before and still waits for the log must be in it to be found.
-            self.commit([])
+            entry_of_it = self._log_change(change, envelope)
             entries: list[int] = []
             if isinstance(change, KeyChange) and change.action != "retire":
                 again = self._vouch if change.action == "trust" else self._take_back
@@ -243,6 +253,83 @@ class Recorder:
             return KeyChanged(
                 entry=entry_of_it, key=known, judged_again=len(entries), entries=entries
             )
+
+    def _log_change(self, change: Change, envelope: Envelope | None) -> int:
+        """Log a change that its signers may decide; where. The caller holds ``_changing``."""
+        signers = signers_over(envelope, self.decisions.keyring) if envelope else frozenset()
+        if envelope and len(signers) < len(envelope.signatures):
+            raise BadSignature(
+                "a signature that is by no key of this log, or fails",
+                where="signatures",
+                expected=f"{len(envelope.signatures)} of keys that the log has named",
+                got=" ".join(sorted(signers)) or "none",
+            )
+        self.decisions.need_may_change(change, signers, at=self._clock())
+        index = self._decide(change, others=envelope.signatures if envelope else ()).index
+        # What was judged just before and still waits for the log must be in it to be found; and
+        # what comes into it after this was judged under the change.
+        self.commit([])
+        return index
+
+    # -- intake rules
+
+    def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str = "") -> IntakeRules:
+        """The change to these rules, for administrators to sign; senders may be names of tokens.
+
+        Raises Malformed, LimitPassed.
+        """
+        return self._intake_change(rules, reason, keyring=self.decisions.keyring.digest)
+
+    def set_intake(self, rules: Sequence[IntakeRule], *, reason: str = "") -> IntakeChanged:
+        """Let these rules, and no others, decide what comes in from now on.
+
+        Raises Malformed, LimitPassed; NotAllowed if that takes administrators.
+        """
+        with self._changing:
+            return self._take_intake(self._intake_change(rules, reason))
+
+    def apply_intake(self, document: dict[str, Any]) -> IntakeChanged:
+        """Take rules that others signed. As ``apply``; NotAllowed also for a version that is not
+        the next."""
+        change, envelope = read_draft(document)
+        if not isinstance(change, IntakeRules):
+            raise _another_change("intake rules", got=own.media_type(change))
+        with self._changing:
+            return self._take_intake(change, envelope)
+
+    def intake(self, *, tokens: Iterable[Token] = ()) -> IntakeTold:
+        """The rules in force; ``tokens`` give senders their names."""
+        return self.decisions.told_intake(senders=names_of(tokens, key=self._producer_key))
+
+    def simulate_intake(self, rules: Sequence[IntakeRule], over: Over) -> Simulated:
+        """What records in the log would have got under these rules; as ``look_back``.
+
+        Raises Malformed, LimitPassed.
+        """
+        intake.check(rules)
+        asked = hashed(rules, key=self._producer_key)
+        entries = chosen(self.writer, over)
+        return simulate(asked, self.writer, entries, verdicts=self.decisions.verdicts)
+
+    def intake_marks(self, over: Over) -> Marked:
+        """What in the log does not keep a rule that only marks; as ``look_back``."""
+        said, entries = self.decisions, chosen(self.writer, over)
+        return marks(said.rule_sets, self.writer, entries, verdicts=said.verdicts)
+
+    def _intake_change(
+        self, rules: Sequence[IntakeRule], reason: str, *, keyring: str = ""
+    ) -> IntakeRules:
+        return rules_of(
+            hashed(rules, key=self._producer_key),
+            before=self.decisions.in_force,
+            now=self._clock(),
+            reason=reason,
+            keyring=keyring,
+        )
+
+    def _take_intake(self, change: IntakeRules, envelope: Envelope | None = None) -> IntakeChanged:
+        entry_of_it = self._log_change(change, envelope)
+        return IntakeChanged(entry=entry_of_it, version=change.version, digest=change.digest)
 
     def _vouch(self, id: str) -> Iterator[int]:
         """Give a verdict to each attestation that the key ``id`` signed and vouches for now, or
@@ -355,6 +442,15 @@ class Recorder:
             receipt = self._commit([verified])[0]
             self.decisions.fold(receipt.index, decision)
         return receipt
+
+
+def _another_change(what: str, *, got: str) -> Malformed:
+    return Malformed(
+        f"not a change of {what}",
+        where="payloadType",
+        got=got,
+        do="Hand it in where it belongs: wherefrom keys apply does, for each kind",
+    )
 
 
 def _need_active(change: Administrators, keyring: Keyring) -> None:
