@@ -341,6 +341,7 @@ def open_recorder(
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
+            renewal_path=folder.path / "renewal.json",
         )
         try:
             recorder.start(log_key=folder.log_vkey().to_text())

@@ -149,6 +149,13 @@ def _over(since: str | None, last: int | None) -> Over:
     return Over(since=at, last=last, entries_max=LOOKED_BACK_MAX)
 
 
+async def post_renew(request: Request) -> Response:
+    """``POST /v1/verdicts/renew``: one more step of judging everything again."""
+    principal_of(request, "admin")
+    recorder: Recorder = request.app.state.intake.recorder
+    return json_response(await asyncio.to_thread(recorder.renew))
+
+
 async def post_erase(request: Request) -> Response:
     """``POST /v1/records/{index}/erase``: remove a content and its nonce; the proofs stay."""
     principal = principal_of(request, "admin")

@@ -302,6 +302,13 @@ def _paths() -> dict[str, Schema]:
             "listMarks", "What came in and does not keep a rule that only marks.",
             _json("Marked"), *_OVER, problems="400 413",
         ),
+        "/v1/verdicts/renew": {
+            "post": _operation(
+                "renewVerdicts",
+                "One more step of judging every attestation again; the last one has an `entry`.",
+                {"200": _answer("How far it has come.", _json("Renewing"))}, role="admin",
+            )
+        },
         "/api/v1/lineage": _send(
             "lineage", "One OpenLineage event.", _fates("Item", several=False), _ANY_JSON
         ),

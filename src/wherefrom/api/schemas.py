@@ -22,6 +22,7 @@ from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.recorder import IntakeChanged, KeyChanged
+from wherefrom.log.renewal import Renewing
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus
 from wherefrom.query.lost import Lost
@@ -32,7 +33,7 @@ Schema = dict[str, Any]
 _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged, SimulateRequest,
-    Simulated, Marked,
+    Simulated, Marked, Renewing,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

@@ -98,6 +98,7 @@ def writer_app(*, recorder: Recorder, tokens: TokenFile, proxy: ReaderProxy) -> 
             Route("/v1/intake", admin.post_intake, methods=post),
             Route("/v1/intake/simulate", admin.post_simulate, methods=post),
             Route("/v1/intake/marks", admin.get_marks),
+            Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

@@ -38,6 +38,7 @@ from wherefrom.log.decisions import Decisions, IntakeTold
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
+from wherefrom.log.renewal import Renewing
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TraceOptions
@@ -181,6 +182,9 @@ class LocalWriting:
     def apply_intake(self, envelope: bytes) -> IntakeChanged:
         document = strict_json.as_object(strict_json.decode(envelope), where="")
         return self._recorder.apply_intake(document)
+
+    def renew(self) -> Renewing:
+        return self._recorder.renew()
 
     def erase(self, index: int, *, reason: str) -> int:
         return self._recorder.erase(index, reason=reason, principal=self._principal)

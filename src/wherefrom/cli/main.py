@@ -16,7 +16,20 @@ from itertools import pairwise
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import erase, evidence, intake, keys, logs, record, show, sign, tokens, trace, up
+from wherefrom.cli import (
+    erase,
+    evidence,
+    intake,
+    keys,
+    logs,
+    record,
+    show,
+    sign,
+    tokens,
+    trace,
+    up,
+    verdicts,
+)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -54,6 +67,7 @@ for _command in (
     logs.log,
     intake.intake,
     keys.keys,
+    verdicts.verdicts,
     sign.sign,
     tokens.tokens,
     erase.erase,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wherefrom.log.decisions import IntakeTold
     from wherefrom.log.look_back import Marked, Simulated
     from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome
+    from wherefrom.log.renewal import Renewing
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TraceOptions
     from wherefrom.query.lost import Lost
@@ -79,6 +80,8 @@ class Writing(Protocol):
     def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes: ...
 
     def apply_intake(self, envelope: bytes) -> IntakeChanged: ...
+
+    def renew(self) -> Renewing: ...
 
     def erase(self, index: int, *, reason: str) -> int: ...
 

@@ -28,6 +28,7 @@ from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, refused
+from wherefrom.log.renewal import Renewing
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TraceOptions
@@ -178,6 +179,9 @@ class Remote:
 
     def _set_intake(self, wanted: dict[str, Any]) -> httpx.Response:
         return self._checked(self._request("POST", "/v1/intake", json=wanted))
+
+    def renew(self) -> Renewing:
+        return _read(self._checked(self._request("POST", "/v1/verdicts/renew")), Renewing)
 
     def erase(self, index: int, *, reason: str) -> int:
         answer = self._request("POST", f"/v1/records/{index}/erase", json={"reason": reason})

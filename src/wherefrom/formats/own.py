@@ -128,6 +128,24 @@ class Verdict(
     keyring: str = ""
 
 
+class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every attestation in the entries below ``until`` was judged again.
+
+    keyring   under which keys: ``Keyring.digest``
+    verifier  who judged, as in ``Verdict``
+    looked    how many there were; ``changed`` of them got a verdict
+    since     when it began, and ``at`` when it was done
+    """
+
+    until: int
+    keyring: str
+    verifier: str
+    looked: int
+    changed: int
+    since: str
+    at: str
+
+
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An entry's content and nonce are erased; its facts leave every view at every size."""
 
@@ -154,7 +172,7 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 Change = KeyChange | Administrators | IntakeRules
-Decision = Genesis | Change | Verdict | Tombstone | Gap | Refusals
+Decision = Genesis | Change | Verdict | Renewal | Tombstone | Gap | Refusals
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
@@ -163,6 +181,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     Administrators: (PREFIX + "administrators.v1+json", "key"),
     IntakeRules: (PREFIX + "intake.v1+json", "policy"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
+    Renewal: (PREFIX + "renewal.v1+json", "system"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
     Gap: (PREFIX + "gap.v1+json", "gap"),
     Refusals: (PREFIX + "refusals.v1+json", "refusals"),

@@ -185,6 +185,16 @@ class Decisions:
         if isinstance(change, IntakeRules):
             need_follows(change, self.in_force)
 
+    def verdicts_since(self, first: int, *, reason: str) -> int:
+        """How many verdicts with this reason stand in entries from ``first`` on."""
+        number = 0
+        for index, media_type, payload in reversed(self._records):
+            if index < first:
+                break
+            decision = own.parse_payload(media_type, payload.encode())
+            number += isinstance(decision, Verdict) and decision.reason == reason
+        return number
+
     def trust_of(self, index: int, written: bytes) -> Trust:
         """The effective trust of an entry now: its latest verdict, else the door's."""
         return self.verdicts.get(index) or entry.parse(written).trust

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -32,6 +33,7 @@ from wherefrom.formats.own import (
     IntakeRules,
     KeyChange,
     Refusals,
+    Renewal,
     Tombstone,
     Verdict,
 )
@@ -40,14 +42,17 @@ from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_of, signers_over
 from wherefrom.keys.keyring import Keyring, KnownKey, Signing
 from wherefrom.keys.public import PublicKey
+from wherefrom.log import renewal
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, IntakeTold, stronger
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
+from wherefrom.log.renewal import Position, PositionFile, Renewing
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge
 from wherefrom.verify.judging import Rules
 from wherefrom.verify.verified import Verified
 
+VERIFIER: Final = f"wherefrom/{__version__}"
 _REJUDGED_KINDS: Final = b'"kind":"attestation"'
 
 
@@ -103,7 +108,8 @@ def refused(error: Refused) -> Outcome:
 class Recorder:
     """Everything that may be written to one open log.
 
-    clock  gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
+    clock         gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
+    renewal_path  where to keep how far a renewal has come
     """
 
     def __init__(
@@ -115,8 +121,10 @@ class Recorder:
         producer_key: bytes,
         clock: Callable[[], str],
         content_bytes_max: int = CONTENT_BYTES_MAX,
+        renewal_path: Path | None = None,
     ) -> None:
         self.writer = writer
+        self._position = PositionFile(renewal_path)
         # A server puts its queue here, so that a decision takes its turn like any record.
         self.commit: Callable[[Sequence[Verified]], list[Receipt]] = writer.commit
         self.decisions = decisions
@@ -353,9 +361,71 @@ class Recorder:
                 self._judge_entry(index, now, f"{id} was revoked")
                 yield index
 
-    def _judged(self) -> Iterator[tuple[int, Trust, str]]:
+    def renew(self, *, entries_max: int = renewal.STEP_ENTRIES_MAX) -> Renewing:
+        """Judge more attestations again, each at the time the log took it; call it until the
+        answer has an ``entry``. It goes on where the last call ended, also one of another process.
+
+        What is vouched for otherwise than by a signature here stays as it is.
+        """
+        with self._changing:
+            at = self._position.read() or self._begin()
+            if at.keyring != self.decisions.keyring.digest or at.verifier != VERIFIER:
+                at = self._begin()
+            end = min(at.next + entries_max, at.until)
+            looked = at.looked
+            for index, before, received in self._judged(at.next, end):
+                if (content := self.writer.record(index).content) is None:
+                    continue
+                looked += 1
+                signers = self._signers(content, received)[:SIGNERS_MAX]
+                now = Trust("signed", signers) if signers else CHANNEL
+                if before.level in ("signed", "channel") and now != before:
+                    self._judge_entry(index, now, renewal.REASON)
+            at = msgspec.structs.replace(at, next=end, looked=looked)
+            self._position.keep(at)
+            changed = self.decisions.verdicts_since(at.until, reason=renewal.REASON)
+            done = self._end_renewal(at, changed) if end == at.until else None
+            return Renewing(
+                next=at.next,
+                until=at.until,
+                looked=looked,
+                changed=changed,
+                keyring=at.keyring,
+                entry=done,
+            )
+
+    def _begin(self) -> Position:
+        self.commit([])
+        at = Position(
+            next=0,
+            until=self.writer.size,
+            keyring=self.decisions.keyring.digest,
+            looked=0,
+            since=self._clock(),
+            verifier=VERIFIER,
+        )
+        self._position.keep(at)
+        return at
+
+    def _end_renewal(self, at: Position, changed: int) -> int:
+        said = Renewal(
+            until=at.until,
+            keyring=at.keyring,
+            verifier=at.verifier,
+            looked=at.looked,
+            changed=changed,
+            since=at.since,
+            at=self._clock(),
+        )
+        entry_of_it = self._decide(said).index
+        # A crash before this step has the record written twice, with the same in it.
+        self._position.keep(None)
+        return entry_of_it
+
+    def _judged(self, first: int = 0, end: int | None = None) -> Iterator[tuple[int, Trust, str]]:
         """Every attestation there is now, with its effective trust and when it was heard."""
-        for index, written in enumerate(self.writer.entries(0, self.writer.size)):
+        entries = self.writer.entries(first, self.writer.size if end is None else end)
+        for index, written in enumerate(entries, start=first):
             if _REJUDGED_KINDS in written:
                 heard = entry.parse(written)
                 yield index, self.decisions.verdicts.get(index) or heard.trust, heard.received
@@ -429,7 +499,7 @@ class Recorder:
                 reason=reason,
                 at=self._clock(),
                 content=entry.parse(self.writer.entry(index)).content,
-                verifier=f"wherefrom/{__version__}",
+                verifier=VERIFIER,
                 keyring=self.decisions.keyring.digest,
             )
         )

@@ -147,6 +147,7 @@ def requests_of_all_kinds():
             yield "POST", path, path, json.dumps(body).encode()
     for query in ("", "?last=5", "?last=x", "?last=99999", "?since=x"):
         yield "GET", "/v1/intake/marks", "/v1/intake/marks" + query, None
+    yield "POST", "/v1/verdicts/renew", "/v1/verdicts/renew", b""
     for index in ("1", "0", "99999", "x"):
         path = "/v1/records/{index}/erase"
         yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'

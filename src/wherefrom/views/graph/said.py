@@ -30,7 +30,7 @@ FactsOf = Callable[[bytes], Facts]
 
 WHY_CHARS_MAX: Final = 300
 _JSON: Final = msgspec.json.Encoder(order="sorted")
-_OWN_KINDS: Final = frozenset({"genesis", "key", "policy", "verdict", "tombstone", "gap"})
+_OWN_KINDS: Final = frozenset({"genesis", "key", "policy", "verdict", "tombstone", "gap", "system"})
 
 
 class SaidGap(NamedTuple):
