@@ -303,7 +303,10 @@ def apply(file: Path, where: Where, as_json: bool) -> int:
     with writing(where) as place:
         if isinstance(change, IntakeRules):
             done = place.apply_intake(written)
-            write_json(done) if as_json else click.echo(_recorded(done.entry, change))
+            if as_json:
+                write_json(done)
+            else:
+                click.echo(_recorded(done.entry, change))
             return YES
         changed = place.apply_key_change(written)
     with reading(where) as place:
