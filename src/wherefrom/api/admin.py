@@ -20,7 +20,8 @@ from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.log.look_back import Over
 from wherefrom.log.recorder import Recorder
 
-_BODY_BYTES_MAX = 256 * 1024
+_BODY_BYTES_MAX = 64 * 1024
+_RULES_BYTES_MAX = 256 * 1024
 LOOKED_BACK_MAX = 20_000
 
 
@@ -63,12 +64,12 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-async def _body(request: Request, shape: Any) -> Any:
+async def _body(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_BYTES_MAX:
-            raise LimitPassed("the body is too large", expected=f"{_BODY_BYTES_MAX} bytes at most")
+        if len(body) > bytes_max:
+            raise LimitPassed("the body is too large", expected=f"{bytes_max} bytes at most")
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -111,7 +112,7 @@ async def get_intake(request: Request) -> Response:
 async def post_intake(request: Request) -> Response:
     """``POST /v1/intake``: other intake rules from now on, or a change that would make them so."""
     principal_of(request, "admin")
-    wanted: IntakeRequest = await _body(request, IntakeRequest)
+    wanted: IntakeRequest = await _body(request, IntakeRequest, bytes_max=_RULES_BYTES_MAX)
     recorder: Recorder = request.app.state.intake.recorder
     if (wanted.envelope is None) == (wanted.rules is None):
         raise Malformed("neither rules nor a signed change, or both", expected="one of them")
@@ -129,7 +130,7 @@ async def post_intake(request: Request) -> Response:
 async def post_simulate(request: Request) -> Response:
     """``POST /v1/intake/simulate``: what records in the log would have got under these rules."""
     principal_of(request, "admin")
-    wanted: SimulateRequest = await _body(request, SimulateRequest)
+    wanted: SimulateRequest = await _body(request, SimulateRequest, bytes_max=_RULES_BYTES_MAX)
     recorder: Recorder = request.app.state.intake.recorder
     over = _over(wanted.since, wanted.last)
     answer = await asyncio.to_thread(recorder.simulate_intake, wanted.rules, over)

@@ -116,6 +116,7 @@ def test_rules_are_proposed_signed_and_applied_once_there_are_administrators(ser
         ("/v1/intake", {"rules": [{**SIGNED, "surprise": 1}]}, 400),
         ("/v1/intake", {"rules": [], "reason": "x" * 1025}, 413),
         ("/v1/intake", {"envelope": {"payload": "", "payloadType": "x"}}, 400),
+        ("/v1/intake", {"rules": [], "reason": "x" * 300_000}, 413),
         ("/v1/intake/simulate", {"rules": [SIGNED], "last": -1}, 400),
         ("/v1/intake/simulate", {"rules": [SIGNED], "since": "yesterday"}, 400),
         ("/v1/intake/simulate", {"rules": [{"name": "a"}]}, 400),
