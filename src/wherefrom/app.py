@@ -427,6 +427,7 @@ def open_recorder(
             producer_key=folder.producer_key(),
             clock=now,
             trusted_root=folder.trusted_root(),
+            renewal_path=folder.path / "renewal.json",
         )
         try:
             recorder.start(log_key=folder.log_vkey().to_text())
@@ -470,11 +471,16 @@ def open_handed(folder: DataFolder, log: LogReader) -> Handed:
     return Handed(log, folder.handed_path)
 
 
-def known_keys(folder: DataFolder, log: LogReader) -> Keyring:
-    """Every key that the log at its newest checkpoint has named."""
+def decided(folder: DataFolder, log: LogReader) -> Decisions:
+    """What the log at its newest checkpoint says of keys, intake rules and trust."""
     decisions = Decisions(folder.path / "decisions.json", keeps=False)
     decisions.catch_up(log)
-    return decisions.keyring
+    return decisions
+
+
+def known_keys(folder: DataFolder, log: LogReader) -> Keyring:
+    """Every key that the log at its newest checkpoint has named."""
+    return decided(folder, log).keyring
 
 
 def open_desk(folder: DataFolder, log: LogReader) -> Desk:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.logs import SERVICE_KEY
 from tests.paths import REPOSITORY
-from wherefrom.formats import add_checkpoint, dsse, own, tlog_policy, watch_list
+from wherefrom.collect.senders import hashed
+from wherefrom.formats import add_checkpoint, dsse, intake, own, tlog_policy, watch_list
 from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
 from wherefrom.keys.cosignatures import Cosigner, check_log_signature
@@ -149,3 +150,13 @@ def test_the_watch_list_on_its_page_is_read_and_its_digest_matches():
     watched = watch_list.parse(block.encode())
     assert len(watched.lines) == 5
     assert [line.wanted[0][0] for line in watched.matches(b"four")] == ["sha256"]
+
+
+def test_the_intake_rules_are_what_a_record_of_them_holds():
+    (file,) = blocks("intake-rules.md", "toml")
+    (recorded,) = blocks("intake-rules.md", "json")
+    rules = hashed(intake.parse_file(file.encode()), key=bytes(32))
+    assert msgspec.json.encode(rules, order="sorted").decode() == recorded.strip()
+    assert f"`{intake.digest_of(rules)}`" in page("intake-rules.md")
+    said = own.IntakeRules(version=1, rules=rules, digest=intake.digest_of(rules))
+    assert b'"rules":' + recorded.strip().encode() in own.to_payload(said)

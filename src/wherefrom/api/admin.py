@@ -1,4 +1,4 @@
-"""Administration over HTTP: keys and erasure. Each call is a signed record in the log."""
+"""Administration over HTTP: keys, intake rules, erasure. Each is a signed record in the log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.reads import entry_index
+from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.keys.changes import KeyWish
+from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.timestamps import canonical
+from wherefrom.keys.changes import KeyWish, draft
+from wherefrom.log.look_back import Over
+from wherefrom.log.recorder import Recorder
 
 _BODY_BYTES_MAX = 64 * 1024
+_RULES_BYTES_MAX = 256 * 1024
+LOOKED_BACK_MAX = 20_000
 
 
 class KeyRequest(KeyWish, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -29,18 +35,41 @@ class KeyRequest(KeyWish, forbid_unknown_fields=True, kw_only=True, omit_default
     envelope: dict[str, Any] | None = None
 
 
+class IntakeRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The rules that are to decide from now on, all of them; or, alone, a change others signed.
+
+    rules     senders may be names of tokens
+    reason    why; kept in the log for ever
+    propose   change nothing: answer with the change, for administrators to sign
+    envelope  a DSSE envelope, as ``wherefrom keys approve`` makes it
+    """
+
+    rules: list[IntakeRule] | None = None
+    reason: str = ""
+    propose: bool = False
+    envelope: dict[str, Any] | None = None
+
+
+class SimulateRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Rules to try, and on what: records received from ``since`` on, or the ``last`` entries."""
+
+    rules: list[IntakeRule]
+    since: str | None = None
+    last: int | None = None
+
+
 class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Why the content is erased; kept for ever in the tombstone."""
 
     reason: str
 
 
-async def _body(request: Request, shape: Any) -> Any:
+async def _body(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_BYTES_MAX:
-            raise LimitPassed("the body is too large", expected=f"{_BODY_BYTES_MAX} bytes at most")
+        if len(body) > bytes_max:
+            raise LimitPassed("the body is too large", expected=f"{bytes_max} bytes at most")
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -71,6 +100,61 @@ async def post_keys(request: Request) -> Response:
     else:
         changed = await asyncio.to_thread(recorder.wish, wanted)
     return json_response(changed, 201)
+
+
+async def get_intake(request: Request) -> Response:
+    """``GET /v1/intake``: the intake rules in force; an administrator is told senders by name."""
+    principal = principal_of(request, "read")
+    named = request.app.state.tokens.list() if "admin" in principal.roles else ()
+    return json_response(request.app.state.intake.recorder.intake(tokens=named))
+
+
+async def post_intake(request: Request) -> Response:
+    """``POST /v1/intake``: other intake rules from now on, or a change that would make them so."""
+    principal_of(request, "admin")
+    wanted: IntakeRequest = await _body(request, IntakeRequest, bytes_max=_RULES_BYTES_MAX)
+    recorder: Recorder = request.app.state.intake.recorder
+    if (wanted.envelope is None) == (wanted.rules is None):
+        raise Malformed("neither rules nor a signed change, or both", expected="one of them")
+    if wanted.envelope is not None:
+        changed = await asyncio.to_thread(recorder.apply_intake, wanted.envelope)
+        return json_response(changed, 201)
+    rules = wanted.rules or []
+    if wanted.propose:
+        proposed = recorder.propose_intake(rules, reason=wanted.reason)
+        return json_response({"envelope": msgspec.Raw(draft(proposed))})
+    changed = await asyncio.to_thread(recorder.set_intake, rules, reason=wanted.reason)
+    return json_response(changed, 201)
+
+
+async def post_simulate(request: Request) -> Response:
+    """``POST /v1/intake/simulate``: what records in the log would have got under these rules."""
+    principal_of(request, "admin")
+    wanted: SimulateRequest = await _body(request, SimulateRequest, bytes_max=_RULES_BYTES_MAX)
+    recorder: Recorder = request.app.state.intake.recorder
+    over = _over(wanted.since, wanted.last)
+    answer = await asyncio.to_thread(recorder.simulate_intake, wanted.rules, over)
+    return json_response(answer)
+
+
+async def get_marks(request: Request) -> Response:
+    """``GET /v1/intake/marks?since=&last=``: what came in and keeps no rule that only marks."""
+    principal_of(request, "read")
+    recorder: Recorder = request.app.state.intake.recorder
+    over = _over(request.query_params.get("since"), number(request, "last"))
+    return json_response(await asyncio.to_thread(recorder.intake_marks, over))
+
+
+def _over(since: str | None, last: int | None) -> Over:
+    at = None if since is None else canonical(since, where="since")
+    return Over(since=at, last=last, entries_max=LOOKED_BACK_MAX)
+
+
+async def post_renew(request: Request) -> Response:
+    """``POST /v1/verdicts/renew``: one more step of judging everything again."""
+    principal_of(request, "admin")
+    recorder: Recorder = request.app.state.intake.recorder
+    return json_response(await asyncio.to_thread(recorder.renew))
 
 
 async def post_erase(request: Request) -> Response:

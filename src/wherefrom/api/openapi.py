@@ -76,6 +76,13 @@ _WALK: Final = (
     _AT,
     _AS_OF,
 )
+_OVER: Final = (
+    _query(
+        "since", "Records received from then on, RFC 3339.",
+        {"type": "string", "format": "date-time"},
+    ),
+    _query("last", "So many of the newest entries; 1,000.", _SIZE),
+)  # fmt: skip
 _FLAG: Final[Schema] = {"enum": ["0", "1"], "default": "0"}
 _ENCODING: Final = {
     "name": "Content-Encoding",
@@ -304,6 +311,33 @@ def _paths() -> dict[str, Schema]:
             "lost", "What a key vouched for and no longer does, things that run first.",
             _json("Lost"), _KEY, problems="400 404",
         ),
+        "/v1/intake": _ask(
+            "getIntake", "The intake rules in force.", _json("IntakeTold"), problems=""
+        ) | {
+            "post": _change(
+                "setIntake", "Other intake rules from now on, or a proposal of them.",
+                {"201": _answer("Done, and recorded.", _json("IntakeChanged")),
+                 "200": _answer("Proposed; nothing changed.", _json("Proposed"))},
+                "IntakeRequest",
+            )
+        },
+        "/v1/intake/simulate": {
+            "post": _change(
+                "simulateIntake", "What records in the log would have got under these rules.",
+                {"200": _answer("The answer.", _json("Simulated"))}, "SimulateRequest",
+            )
+        },
+        "/v1/intake/marks": _ask(
+            "listMarks", "What came in and does not keep a rule that only marks.",
+            _json("Marked"), *_OVER, problems="400 413",
+        ),
+        "/v1/verdicts/renew": {
+            "post": _operation(
+                "renewVerdicts",
+                "One more step of judging every attestation again; the last one has an `entry`.",
+                {"200": _answer("How far it has come.", _json("Renewing"))}, role="admin",
+            )
+        },
         "/api/v1/lineage": _send(
             "lineage", "One OpenLineage event.", _fates("Item", several=False), _ANY_JSON
         ),

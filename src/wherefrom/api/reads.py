@@ -36,7 +36,8 @@ def entry_index(request: Request) -> int:
     return int(text)
 
 
-def _number(request: Request, name: str) -> int | None:
+def number(request: Request, name: str) -> int | None:
+    """The number of a query parameter, None without it. Raises Malformed."""
     text = request.query_params.get(name)
     if text is None:
         return None
@@ -61,10 +62,10 @@ def _options(request: Request) -> TraceOptions:
             raise Malformed("not a kind", where="?kind=", expected=" ".join(KINDS), got=kind)
     return TraceOptions(
         direction=query.get("direction", "up"),
-        depth=_number(request, "depth"),
+        depth=number(request, "depth"),
         kinds=tuple(query.getlist("kind")),
         at=query.get("at"),
-        as_of=_number(request, "as_of"),
+        as_of=number(request, "as_of"),
     )
 
 
@@ -94,7 +95,7 @@ def get_find(request: Request) -> Response:
     desk, text = _desk(request), request.query_params.get("q", "")
     if not text.strip():
         raise Malformed("nothing to look for", where="?q=", expected="an id, tag or name")
-    return json_response(desk.find(text, as_of=_number(request, "as_of")))
+    return json_response(desk.find(text, as_of=number(request, "as_of")))
 
 
 def get_lost(request: Request) -> Response:
@@ -167,7 +168,7 @@ def get_status(request: Request) -> Response:
 
 def get_consistency(request: Request) -> Response:
     """``/v1/log/consistency?from=&to=``: base64 hashes, or with ``format=cose`` a receipt."""
-    desk, first, second = _desk(request), _number(request, "from"), _number(request, "to")
+    desk, first, second = _desk(request), number(request, "from"), number(request, "to")
     format = request.query_params.get("format", "json")
     if format not in ("json", "cose"):
         raise Malformed("not a format", where="?format=", expected="json cose", got=format)

@@ -14,12 +14,16 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.api.admin import EraseRequest, KeyRequest
+from wherefrom.api.admin import EraseRequest, IntakeRequest, KeyRequest, SimulateRequest
 from wherefrom.api.fates import Item
 from wherefrom.formats import hashedrekord
+from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
-from wherefrom.log.recorder import KeyChanged
+from wherefrom.log.decisions import IntakeTold
+from wherefrom.log.look_back import Marked, Simulated
+from wherefrom.log.recorder import IntakeChanged, KeyChanged
+from wherefrom.log.renewal import Renewing
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
@@ -29,7 +33,8 @@ Schema = dict[str, Any]
 
 _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
-    TokenMade, Item, KeyRequest, EraseRequest,
+    TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
+    SimulateRequest, Simulated, Marked, Renewing,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -49,7 +54,14 @@ def schemas() -> dict[str, Schema]:
     made["Item"]["properties"]["status"]["enum"] = ["recorded", "known", "refused"]
     made["Report"]["properties"]["result"]["enum"] = ["proven", "failed", "unproven"]
     made["KeyRequest"]["properties"]["action"]["enum"] = list(KEY_ACTIONS)
+    rule = made["IntakeRule"]["properties"]
+    rule["least"] = {"enum": [*LEASTS, None], "default": None}
+    rule["effect"]["enum"] = list(EFFECTS)
     return made | {
+        "Proposed": _closed(
+            "A change that decides nothing yet, for administrators to sign.",
+            envelope={"type": "object", "description": "A DSSE envelope without signatures."},
+        ),
         "Recorded": _closed(
             "What became of each record, in order, and the log after it.",
             items=_list(ref("Item")),

@@ -1,6 +1,6 @@
 """The writer's application, route by route: what answers on the port.
 
-Records, keys, erasure; every other read is passed on to the reader (``reader``).
+Records, keys, intake rules, erasure; every other read is passed on to the reader (``reader``).
 """
 
 from __future__ import annotations
@@ -118,6 +118,11 @@ def writer_app(
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
             Route("/v1/keys/{id}", admin.get_key),
+            Route("/v1/intake", admin.get_intake),
+            Route("/v1/intake", admin.post_intake, methods=post),
+            Route("/v1/intake/simulate", admin.post_simulate, methods=post),
+            Route("/v1/intake/marks", admin.get_marks),
+            Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

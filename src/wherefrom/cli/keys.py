@@ -18,7 +18,7 @@ from wherefrom.cli.targets import read_file, unreadable
 from wherefrom.errors import AlreadyExists
 
 if TYPE_CHECKING:
-    from wherefrom.formats.own import Administrators, KeyChange
+    from wherefrom.formats.own import Change, KeyChange
     from wherefrom.keys.keyring import KnownKey
     from wherefrom.log.recorder import KeyChanged
     from wherefrom.query.lost import Lost
@@ -269,7 +269,7 @@ def administrators(
     )
     written = draft(change)
     if propose is not None:
-        return _write_draft(propose, written, as_json)
+        return write_draft(propose, written, as_json)
     with writing(where) as place:
         changed = place.apply_key_change(written)
     return _tell(changed, None, as_json, change)
@@ -283,7 +283,10 @@ def administrators(
 )  # fmt: skip
 @json_option
 def approve(file: Path, secret: str, as_json: bool) -> int:
-    """Sign the change of keys in FILE, after reading what it does."""
+    """Sign the change in FILE after reading what it does.
+
+    It is one of keys or of intake rules, as --propose wrote it.
+    """
     from wherefrom.formats import strict_json
     from wherefrom.keys.changes import approve as signed
     from wherefrom.keys.changes import read_draft
@@ -312,14 +315,22 @@ def approve(file: Path, secret: str, as_json: bool) -> int:
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @placed
 def apply(file: Path, where: Where, as_json: bool) -> int:
-    """Make a change of keys that those who must have signed."""
+    """Make a change of keys or rules that those who must have signed."""
     from wherefrom.cli.opening import writing
     from wherefrom.formats import strict_json
+    from wherefrom.formats.own import IntakeRules
     from wherefrom.keys.changes import read_draft
 
     written = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
     change, _ = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
     with writing(where) as place:
+        if isinstance(change, IntakeRules):
+            done = place.apply_intake(written)
+            if as_json:
+                write_json(done)
+            else:
+                click.echo(_recorded(done.entry, change))
+            return YES
         changed = place.apply_key_change(written)
     return _tell(changed, _lost_by(changed, where), as_json, change)
 
@@ -358,7 +369,7 @@ def _change(where: Where, as_json: bool, propose: Path | None, **said: Any) -> i
                 now=now(),
                 keyring=place.keys().keyring,
             )
-        return _write_draft(propose, draft(change), as_json)
+        return write_draft(propose, draft(change), as_json)
     with writing(where, create=wish.action == "trust") as place:
         changed = place.change_key(wish)
     return _tell(changed, _lost_by(changed, where), as_json)
@@ -374,7 +385,8 @@ def _lost_by(changed: KeyChanged, where: Where) -> Lost | None:
         return place.lost(changed.key.id)
 
 
-def _write_draft(path: Path, written: bytes, as_json: bool) -> int:
+def write_draft(path: Path, written: bytes, as_json: bool) -> int:
+    """A change in a file of its own, for those who must sign it."""
     _write_new(path, written + b"\n", mode=0o644)
     if as_json:
         write_json({"proposed": str(path)})
@@ -385,19 +397,26 @@ def _write_draft(path: Path, written: bytes, as_json: bool) -> int:
     return YES
 
 
-def _in_words(change: KeyChange | Administrators) -> str:
-    from wherefrom.formats.own import KeyChange
+def _in_words(change: Change) -> str:
+    from wherefrom.formats.own import IntakeRules, KeyChange
 
     if isinstance(change, KeyChange):
         return f"{_does(change)} {change.key}"
+    if isinstance(change, IntakeRules):
+        names = ", ".join(rule.name for rule in change.rules) or "none"
+        return f"intake rules, version {change.version}: {names}"
     return f"a change of keys needs {change.threshold} of {' '.join(change.keys)}"
+
+
+def _recorded(entry: int, change: Change) -> str:
+    return f"Recorded in entry {entry}: {_in_words(change)}"
 
 
 def _tell(
     changed: KeyChanged,
     lost: Lost | None,
     as_json: bool,
-    change: KeyChange | Administrators | None = None,
+    change: Change | None = None,
 ) -> int:
     if as_json:
         import msgspec
@@ -407,7 +426,7 @@ def _tell(
     known = changed.key
     if known is None:
         assert change is not None
-        click.echo(f"Recorded in entry {changed.entry}: {_in_words(change)}")
+        click.echo(_recorded(changed.entry, change))
         return YES
     named = f" ({', '.join(known.names)})" if known.names else ""
     click.echo(f"{known.id}{named} is {known.state}, by entry {changed.entry}")

@@ -16,17 +16,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from wherefrom.app import DataFolder, fold_views, known_keys, open_desk, open_log, open_recorder
+from wherefrom.app import (
+    DataFolder,
+    decided,
+    fold_views,
+    open_desk,
+    open_log,
+    open_recorder,
+)
 from wherefrom.cli.failures import warn
 from wherefrom.cli.places import LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.collect.principals import local
+from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.formats import strict_json
-from wherefrom.keys.changes import KeyWish
+from wherefrom.formats.intake import IntakeRule
+from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
+from wherefrom.log.decisions import Decisions, IntakeTold
+from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.reader import LogReader
-from wherefrom.log.recorder import KeyChanged, Outcome, Recorder
+from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
+from wherefrom.log.renewal import Renewing
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
@@ -122,13 +134,33 @@ class LocalReading:
         return self._desk.status()
 
     def keys(self) -> Keys:
-        return known_keys(self._folder, self._log).told()
+        return self._decisions.keyring.told()
 
     def key(self, hint: str) -> KeyHistory:
-        return known_keys(self._folder, self._log).history(hint)
+        return self._decisions.keyring.history(hint)
 
     def lost(self, id: str) -> Lost:
         return self._desk.lost(id)
+
+    @cached_property
+    def _decisions(self) -> Decisions:
+        return decided(self._folder, self._log)
+
+    def intake(self) -> IntakeTold:
+        names = names_of(self._folder.tokens.list(), key=self._folder.producer_key())
+        return self._decisions.told_intake(senders=names)
+
+    def simulate_intake(
+        self, rules: Sequence[IntakeRule], *, since: str | None, last: int | None
+    ) -> Simulated:
+        asked = hashed(rules, key=self._folder.producer_key())
+        over = chosen(self._log, Over(since, last))
+        return simulate(asked, self._log, over, verdicts=self._decisions.verdicts)
+
+    def intake_marks(self, *, since: str | None, last: int | None) -> Marked:
+        over = chosen(self._log, Over(since, last))
+        said = self._decisions
+        return marks(said.rule_sets, self._log, over, verdicts=said.verdicts)
 
 
 class LocalWriting:
@@ -146,6 +178,19 @@ class LocalWriting:
 
     def apply_key_change(self, envelope: bytes) -> KeyChanged:
         return self._recorder.apply(strict_json.as_object(strict_json.decode(envelope), where=""))
+
+    def set_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> IntakeChanged:
+        return self._recorder.set_intake(rules, reason=reason)
+
+    def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes:
+        return draft(self._recorder.propose_intake(rules, reason=reason))
+
+    def apply_intake(self, envelope: bytes) -> IntakeChanged:
+        document = strict_json.as_object(strict_json.decode(envelope), where="")
+        return self._recorder.apply_intake(document)
+
+    def renew(self) -> Renewing:
+        return self._recorder.renew()
 
     def erase(self, index: int, *, reason: str) -> int:
         return self._recorder.erase(index, reason=reason, principal=self._principal)

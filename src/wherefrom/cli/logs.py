@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
 from wherefrom.cli.failures import warn
-from wherefrom.cli.render import count, table, write_json
+from wherefrom.cli.render import BAR_ENTRIES_MIN, count, progress_bar, table, write_json
 from wherefrom.cli.settings import Where, placed, placed_locally
 from wherefrom.cli.targets import read_file
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from wherefrom.log.compare import Finding
 
 PROBLEMS_SHOWN: Final = 50
-_BAR_ENTRIES_MIN: Final = 20_000
 
 
 @click.group()
@@ -76,7 +72,7 @@ def audit(views: bool | None, where: Where, as_json: bool) -> int:
     folder = DataFolder(where.data)
     if not folder.is_orphan:  # a log without its keys is a finding, not a place without a log
         need_log(where.data)
-    with _progress("auditing") as progress:
+    with progress_bar("auditing") as progress:
         report = audit_folder(folder, views=views, progress=progress)
     if as_json:
         write_json(report)
@@ -104,7 +100,7 @@ def recover(extends: Path | None, where: Where, as_json: bool) -> int:
 
     folder = need_log(where.data)
     signed = read_checkpoint(extends, folder) if extends is not None else None
-    with _progress("auditing") as progress:
+    with progress_bar("auditing") as progress:
         made, refused, report = recover_folder(folder, extends=signed, progress=progress)
     if refused is not None:
         warn(f"not everything could be made again: {refused}")
@@ -143,7 +139,7 @@ def export(folder: Path, contents: bool, where: Where, as_json: bool) -> int:
     from wherefrom.log.export import export as run
 
     reader = open_log(need_log(where.data))
-    with _progress("exporting") as progress:
+    with progress_bar("exporting") as progress:
         position = run(reader, folder, contents=contents, progress=progress)
     if as_json:
         write_json({"folder": str(folder), "size": position.size, "root": position.root.hex()})
@@ -167,7 +163,7 @@ def import_(export: Path, where: Where, as_json: bool) -> int:
     from wherefrom.upkeep import import_folder
 
     folder = need_log(where.data)
-    with _progress("importing") as progress:
+    with progress_bar("importing") as progress:
         position = import_folder(folder, export, progress=progress)
     if as_json:
         write_json({"origin": folder.origin, "size": position.size, "root": position.root.hex()})
@@ -222,33 +218,6 @@ def _said(finding: Finding) -> str:
     return f"{good} {finding.result}: {finding.says}\n" + table(rows, indent=4)
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error for long work, if somebody watches."""
-    if not sys.stderr.isatty():
-        yield lambda done, of: None
-        return
-    bars: list[Any] = []
-
-    def progress(done: int, of: int) -> None:
-        if of < _BAR_ENTRIES_MIN:
-            return
-        if not bars:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            bar = Progress(console=Console(stderr=True), transient=True)
-            bar.start()
-            bars.extend([bar, bar.add_task(what, total=of)])
-        bars[0].update(bars[1], completed=done)
-
-    try:
-        yield progress
-    finally:
-        if bars:
-            bars[0].stop()
-
-
 @click.group()
 def views() -> None:
     """Look after what is made from the log."""
@@ -266,7 +235,7 @@ def rebuild(where: Where, as_json: bool) -> int:
 
     folder = need_log(where.data)
     reader = open_log(folder)
-    if not as_json and reader.size > _BAR_ENTRIES_MIN:
+    if not as_json and reader.size > BAR_ENTRIES_MIN:
         warn(f"folding {reader.size:,} entries")
     size = fold_views(folder, reader, rebuild=True)
     if as_json:

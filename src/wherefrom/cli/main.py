@@ -19,6 +19,7 @@ from wherefrom import __version__
 from wherefrom.cli import (
     erase,
     evidence,
+    intake,
     keys,
     logs,
     monitor,
@@ -30,6 +31,7 @@ from wherefrom.cli import (
     trace,
     trusted_root,
     up,
+    verdicts,
     witness,
 )
 from wherefrom.cli.exits import CANNOT_TELL, YES
@@ -68,7 +70,9 @@ for _command in (
     evidence.prove,
     proof_tokens.proof_token,
     logs.log,
+    intake.intake,
     keys.keys,
+    verdicts.verdicts,
     sign.sign,
     tokens.tokens,
     erase.erase,

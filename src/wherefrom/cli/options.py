@@ -9,7 +9,7 @@ import click
 At: TypeAlias = str | None
 
 
-def _time(_: click.Context, __: click.Parameter, text: str | None) -> At:
+def _time(_: click.Context, option: click.Parameter, text: str | None) -> At:
     """An RFC 3339 time with its offset, or a day (its first moment, UTC), as entries write it."""
     if text is None:
         return None
@@ -18,7 +18,7 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> At:
 
     whole = f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text
     try:
-        return timestamps.canonical(whole, where="--at")
+        return timestamps.canonical(whole, where=option.opts[0])
     except Malformed as error:
         raise click.BadParameter(
             f"{text!r} is not a time such as 2026-01-31 or 2026-01-31T12:00:00Z."
@@ -28,6 +28,13 @@ def _time(_: click.Context, __: click.Parameter, text: str | None) -> At:
 at_option = click.option(
     "--at", callback=_time, metavar="TIME", help="As things stood at this time."
 )
+since_option = click.option(
+    "--since", callback=_time, metavar="TIME", help="Look at what was received from then on."
+)
+last_option = click.option(
+    "--last", type=click.IntRange(0), metavar="N",
+    help="Look at so many of the newest entries; 1000 without either.",
+)  # fmt: skip
 as_of_option = click.option(
     "--as-of", type=click.IntRange(0), metavar="N", help="As known when the log had N entries."
 )

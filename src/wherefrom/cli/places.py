@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from wherefrom.formats.intake import IntakeRule
     from wherefrom.keys.changes import KeyWish
     from wherefrom.keys.keyring import KeyHistory, Keys
-    from wherefrom.log.recorder import KeyChanged, Outcome
+    from wherefrom.log.decisions import IntakeTold
+    from wherefrom.log.look_back import Marked, Simulated
+    from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome
+    from wherefrom.log.renewal import Renewing
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
@@ -53,6 +57,14 @@ class Reading(Protocol):
 
     def lost(self, id: str) -> Lost: ...
 
+    def intake(self) -> IntakeTold: ...
+
+    def simulate_intake(
+        self, rules: Sequence[IntakeRule], *, since: str | None, last: int | None
+    ) -> Simulated: ...
+
+    def intake_marks(self, *, since: str | None, last: int | None) -> Marked: ...
+
 
 class Writing(Protocol):
     """Where changes are made.
@@ -66,6 +78,14 @@ class Writing(Protocol):
     def change_key(self, wish: KeyWish) -> KeyChanged: ...
 
     def apply_key_change(self, envelope: bytes) -> KeyChanged: ...
+
+    def set_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> IntakeChanged: ...
+
+    def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes: ...
+
+    def apply_intake(self, envelope: bytes) -> IntakeChanged: ...
+
+    def renew(self) -> Renewing: ...
 
     def erase(self, index: int, *, reason: str) -> int: ...
 

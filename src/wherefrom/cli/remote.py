@@ -22,9 +22,13 @@ from wherefrom.cli.places import LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note, recognise, strict_json
+from wherefrom.formats.intake import IntakeRule
 from wherefrom.keys.changes import KeyWish
 from wherefrom.keys.keyring import KeyHistory, Keys
-from wherefrom.log.recorder import KeyChanged, Outcome, refused
+from wherefrom.log.decisions import IntakeTold
+from wherefrom.log.look_back import Marked, Simulated
+from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, refused
+from wherefrom.log.renewal import Renewing
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
@@ -106,6 +110,20 @@ class Remote:
     def lost(self, id: str) -> Lost:
         return _read(self._get(f"/v1/keys/{quote(id, safe='')}/lost"), Lost)
 
+    def intake(self) -> IntakeTold:
+        return _read(self._get("/v1/intake"), IntakeTold)
+
+    def simulate_intake(
+        self, rules: Sequence[IntakeRule], *, since: str | None, last: int | None
+    ) -> Simulated:
+        wanted = {"rules": msgspec.to_builtins(list(rules)), "since": since, "last": last}
+        answer = self._request("POST", "/v1/intake/simulate", json=wanted)
+        return _read(self._checked(answer), Simulated)
+
+    def intake_marks(self, *, since: str | None, last: int | None) -> Marked:
+        query = {k: v for k, v in (("since", since), ("last", last)) if v is not None}
+        return _read(self._get("/v1/intake/marks", query), Marked)
+
     def _ask(self, kind: type[T], verb: str, text: str, query: dict[str, Any]) -> T:
         return _read(self._get(f"/v1/{verb}/{quote(text, safe='')}", query), kind)
 
@@ -152,6 +170,25 @@ class Remote:
     def _changed(self, wanted: dict[str, Any]) -> KeyChanged:
         answer = self._checked(self._request("POST", "/v1/keys", json=wanted))
         return _read(answer, KeyChanged)
+
+    def set_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> IntakeChanged:
+        wanted = {"rules": msgspec.to_builtins(list(rules)), "reason": reason}
+        return _read(self._set_intake(wanted), IntakeChanged)
+
+    def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes:
+        wanted = {"rules": msgspec.to_builtins(list(rules)), "reason": reason, "propose": True}
+        envelope: dict[str, Any] = _json(self._set_intake(wanted))["envelope"]
+        return msgspec.json.encode(envelope)
+
+    def apply_intake(self, envelope: bytes) -> IntakeChanged:
+        document = strict_json.as_object(strict_json.decode(envelope), where="")
+        return _read(self._set_intake({"envelope": document}), IntakeChanged)
+
+    def _set_intake(self, wanted: dict[str, Any]) -> httpx.Response:
+        return self._checked(self._request("POST", "/v1/intake", json=wanted))
+
+    def renew(self) -> Renewing:
+        return _read(self._checked(self._request("POST", "/v1/verdicts/renew")), Renewing)
 
     def erase(self, index: int, *, reason: str) -> int:
         answer = self._request("POST", f"/v1/records/{index}/erase", json={"reason": reason})

@@ -1,4 +1,4 @@
-"""Small ways of writing that every verb shares: JSON, tables, counts, which log was asked.
+"""Small ways of writing that every verb shares: JSON, tables, counts, bars, which log was asked.
 
 Sizes:  a page is as wide as the terminal, 100 columns where there is none; 60 at least
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -16,6 +17,7 @@ from wherefrom.formats.shown import cut
 
 COLUMNS_DEFAULT: Final = 100
 COLUMNS_MIN: Final = 60
+BAR_ENTRIES_MIN: Final = 20_000
 
 
 def columns() -> int:
@@ -53,3 +55,30 @@ def foot(log: Any, *, as_of: int | None = None) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """``1 entry``, ``2 entries``, ``4,096 records``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error for long work, if somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    bars: list[Any] = []
+
+    def progress(done: int, of: int) -> None:
+        if of < BAR_ENTRIES_MIN:
+            return
+        if not bars:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            bar = Progress(console=Console(stderr=True), transient=True)
+            bar.start()
+            bars.extend([bar, bar.add_task(what, total=of)])
+        bars[0].update(bars[1], completed=done)
+
+    try:
+        yield progress
+    finally:
+        if bars:
+            bars[0].stop()

@@ -126,6 +126,8 @@ def _detail(detail: Detail) -> Iterator[str]:
         if counts:
             said = ", ".join(f"{relation} {number:,}" for relation, number in counts.items())
             yield f"  {label} {said}"
+    for mark in detail.marks:
+        yield f"  ! {mark.mark}: {printable(mark.says)}  {_some(mark.entries)}".rstrip()
     yield "  records:"
     rows = [
         (

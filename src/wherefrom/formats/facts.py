@@ -133,6 +133,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     producers: tuple[str, ...] = ()
 
 
+def subjects(facts: Facts) -> list[tuple[str, ...]]:
+    """How each thing that a record describes can be called, by id and by name; nothing in
+    particular is one too, called ``""``."""
+    named = {node.id: node.name for node in facts.nodes}
+    described = [e.target for e in facts.edges if e.relation == "describes"]
+    return [(id, *filter(None, (named.get(id),))) for id in described] or [("",)]
+
+
+def environments(facts: Facts) -> tuple[str, ...]:
+    """What a record says under the property ``environment`` of the things and edges in it."""
+    stated = [node.properties for node in facts.nodes] + [edge.properties for edge in facts.edges]
+    found = (properties.get("environment") for properties in stated if properties)
+    return tuple(dict.fromkeys(text for text in found if isinstance(text, str) and text))
+
+
 def packed(facts: Facts) -> bytes | None:
     """``facts`` as MessagePack; None if they are too large or hold what it has no form for."""
     try:

@@ -1,4 +1,4 @@
-"""What Wherefrom itself decides and notes: genesis, keys, verdicts, tombstones, gaps, refusals.
+"""What Wherefrom itself decides and notes: genesis, keys, intake rules, verdicts, tombstones, gaps.
 
 Each is a DSSE envelope signed by the service key, whose payload is one small JSON object with a
 media type of its own. A stranger's envelope of these types is refused at the door, and a view
@@ -17,8 +17,9 @@ from typing import Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import timestamps
+from wherefrom.formats import intake, timestamps
 from wherefrom.formats.entry import LEVELS, Trust
+from wherefrom.formats.intake import IntakeRule
 
 PREFIX: Final = "application/vnd.wherefrom."
 REASON_BYTES_MAX: Final = 1024
@@ -89,6 +90,24 @@ class Administrators(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     keyring: str = ""
 
 
+class IntakeRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From here on the door asks these rules, all of them; those before are gone.
+
+    version  one more than that of the rules before, the first is 1
+    rules    senders as entries write producers, never by name
+    digest   ``intake.digest_of(rules)``
+    since    when this was said
+    keyring  as in ``KeyChange``
+    """
+
+    version: int
+    rules: tuple[IntakeRule, ...]
+    digest: str
+    since: str | None = None
+    reason: str = ""
+    keyring: str = ""
+
+
 class Verdict(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
@@ -107,6 +126,24 @@ class Verdict(
     content: str = ""
     verifier: str = ""
     keyring: str = ""
+
+
+class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every attestation in the entries below ``until`` was judged again.
+
+    keyring   under which keys: ``Keyring.digest``
+    verifier  who judged, as in ``Verdict``
+    looked    how many there were; ``changed`` of them got a verdict
+    since     when it began, and ``at`` when it was done
+    """
+
+    until: int
+    keyring: str
+    verifier: str
+    looked: int
+    changed: int
+    since: str
+    at: str
 
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -134,14 +171,17 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     counts: dict[str, int]
 
 
-Decision = Genesis | KeyChange | Administrators | Verdict | Tombstone | Gap | Refusals
+Change = KeyChange | Administrators | IntakeRules
+Decision = Genesis | Change | Verdict | Renewal | Tombstone | Gap | Refusals
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
     Genesis: (PREFIX + "genesis.v1+json", "genesis"),
     KeyChange: (PREFIX + "key.v1+json", "key"),
     Administrators: (PREFIX + "administrators.v1+json", "key"),
+    IntakeRules: (PREFIX + "intake.v1+json", "policy"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
+    Renewal: (PREFIX + "renewal.v1+json", "system"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
     Gap: (PREFIX + "gap.v1+json", "gap"),
     Refusals: (PREFIX + "refusals.v1+json", "refusals"),
@@ -199,6 +239,8 @@ def _check(decision: Decision) -> None:
         raise LimitPassed("a reason is too long", expected=f"{REASON_BYTES_MAX} bytes at most")
     if isinstance(decision, KeyChange):
         _check_key_change(decision)
+    if isinstance(decision, IntakeRules):
+        _check_intake_rules(decision)
     if isinstance(decision, Administrators) and not (
         1 <= decision.threshold <= len(set(decision.keys)) == len(decision.keys)
     ):
@@ -210,6 +252,26 @@ def _check(decision: Decision) -> None:
         )
     if isinstance(decision, Verdict) and decision.trust.level not in LEVELS:
         raise Malformed("not a level", expected=" ".join(LEVELS), got=decision.trust.level)
+
+
+def _check_intake_rules(decision: IntakeRules) -> None:
+    intake.check(decision.rules)
+    for at, rule in enumerate(decision.rules):
+        for sender in (*rule.senders, *rule.except_senders, *(rule.only or ())):
+            if not intake.is_producer(sender):
+                raise Malformed(
+                    "a record names no sender by name",
+                    where=f"rules[{at}]",
+                    expected="p: and 32 hex digits, local:UID or local:*",
+                    got=sender,
+                )
+    said = (decision.version >= 1, decision.digest)
+    if said != (True, digest := intake.digest_of(decision.rules)):
+        raise Malformed(
+            "rules under another version or digest than theirs",
+            expected=f"a version from 1, {digest}",
+            got=f"{decision.version}, {decision.digest}",
+        )
 
 
 def _check_key_change(change: KeyChange) -> None:

@@ -1,25 +1,27 @@
-"""From what somebody wants done with a key to a change that the log takes, signed by who must.
+"""From what somebody wants changed to a change that the log takes, signed by who must.
 
     KeyWish ──► change_of ──► KeyChange ──┐ draft: an unsigned envelope, in a file
-    ids, k   ──► Administrators ──────────┴──► approve, by each in turn ──► apply
+    ids, k   ──► Administrators ──────────┤
+    rules    ──► rules_of ─► IntakeRules ─┴──► approve, by each in turn ──► apply
 
-A draft names the keyring that it was made for, so it can be applied once and not after the keys
-have changed.
+A draft names the keyring that it was made for, and intake rules their version, so it can be applied
+once and not after the keys, or the rules, have changed.
 
 Source: docs/formats/own-records.md, "Changing keys together"
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from wherefrom.errors import Malformed, SettingError
-from wherefrom.formats import base64_strict, dsse, own, strict_json, timestamps
+from wherefrom.errors import Malformed, NotAllowed, SettingError
+from wherefrom.formats import base64_strict, dsse, intake, own, strict_json, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
-from wherefrom.formats.own import Administrators, KeyChange
+from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.own import Change, IntakeRules, KeyChange
 from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
@@ -116,10 +118,49 @@ def _read_key(pem: str) -> PublicKey:
         ) from error
 
 
+# -- intake rules
+
+
+def rules_of(
+    rules: Sequence[IntakeRule],
+    *,
+    before: IntakeRules | None,
+    now: str,
+    reason: str = "",
+    keyring: str = "",
+) -> IntakeRules:
+    """The change to these rules; ``before`` are those in force. Raises Malformed, LimitPassed."""
+    intake.check(rules)
+    return IntakeRules(
+        version=before.version + 1 if before else 1,
+        rules=tuple(rules),
+        digest=intake.digest_of(rules),
+        since=now,
+        reason=reason,
+        keyring=keyring,
+    )
+
+
+def need_follows(rules: IntakeRules, before: IntakeRules | None) -> None:
+    """Return if ``rules`` are the next after ``before``. Raises NotAllowed.
+
+    Signed once, a rule set could otherwise be brought again after another took its place.
+    """
+    expected = before.version + 1 if before else 1
+    if rules.version != expected:
+        raise NotAllowed(
+            "the intake rules have changed since this was written",
+            where="version",
+            expected=str(expected),
+            got=rules.version,
+            do="Make the change anew, and let it be signed again",
+        )
+
+
 # -- changes that others sign
 
 
-def draft(change: KeyChange | Administrators) -> bytes:
+def draft(change: Change) -> bytes:
     """A change as an envelope that nobody has signed yet."""
     return dsse.to_bytes(Envelope(own.to_payload(change), own.media_type(change), ()))
 
@@ -133,7 +174,7 @@ def approve(written: bytes, key: Signer) -> bytes:
     return dsse.to_bytes(envelope._replace(signatures=(*others, mine)))
 
 
-def read_draft(document: dict[str, Any]) -> tuple[KeyChange | Administrators, Envelope]:
+def read_draft(document: dict[str, Any]) -> tuple[Change, Envelope]:
     """The change that an envelope holds, signed or not. Raises Malformed, LimitPassed."""
     unsigned = not document.get("signatures")
     # DSSE has no envelope without a signature; a draft is one that waits for its first.
@@ -141,11 +182,11 @@ def read_draft(document: dict[str, Any]) -> tuple[KeyChange | Administrators, En
     envelope = dsse.parse(filled)
     envelope = envelope._replace(signatures=()) if unsigned else envelope
     change = own.parse_payload(envelope.payload_type, envelope.payload)
-    if not isinstance(change, KeyChange | Administrators):
+    if not isinstance(change, Change):
         raise Malformed(
-            "not a change of keys",
+            "not a change of keys or intake rules",
             where="payloadType",
-            expected="an envelope made by wherefrom keys … --propose",
+            expected="an envelope made by wherefrom keys … or wherefrom intake set, --propose",
             got=envelope.payload_type,
         )
     return change, envelope

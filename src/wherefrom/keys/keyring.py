@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 import msgspec
 
 from wherefrom.errors import Ambiguous, BadSignature, NotAllowed, NotFound, Refused
 from wherefrom.formats import base64_strict, own
-from wherefrom.formats.facts import Facts
-from wherefrom.formats.own import Administrators, KeyChange
+from wherefrom.formats.facts import Facts, subjects
+from wherefrom.formats.own import Administrators, Change, KeyChange
+from wherefrom.formats.patterns import any_matches
 from wherefrom.keys.public import PublicKey
 
 STATES: Final = {"trust": "active", "retire": "retired", "revoke": "revoked"}
@@ -176,10 +176,9 @@ class Keyring:
 
     # -- who may change a key
 
-    def need_may_change(
-        self, change: KeyChange | Administrators, signers: Collection[str], *, at: str
-    ) -> None:
-        """Return if ``signers``, keys that signed ``change``, may decide it.
+    def need_may_change(self, change: Change, signers: Collection[str], *, at: str) -> None:
+        """Return if ``signers``, keys that signed ``change``, may decide it: of keys, of who may
+        change them, or of intake rules.
 
         Until administrators are named, the service key alone may. Then ``threshold`` of them must
         sign, or the key that is spoken of: to retire or revoke itself, or to name the one that
@@ -204,7 +203,7 @@ class Keyring:
         if isinstance(change, KeyChange) and self._by_its_own(change, active):
             return
         raise NotAllowed(
-            "too few administrators signed this change of keys",
+            "too few administrators signed this change",
             expected=f"{self.administrators.threshold} of {' '.join(self.administrators.keys)}",
             got=" ".join(sorted(agreed)) or "none of them",
             do="Write it with --propose FILE; each signs: wherefrom keys approve FILE --key KEY",
@@ -310,16 +309,8 @@ def _not_over(known: KnownKey, facts: Facts | None) -> str | None:
     kind, type = (facts.kind, facts.type) if facts else ("", "")
     if known.kinds and kind not in known.kinds and type not in known.kinds:
         return f"the key {known.id} may sign {' or '.join(known.kinds)}, not {type or 'this'}"
-    for spellings in _subjects(facts) if known.scopes else ():
-        if not any(fnmatchcase(s, scope) for s in spellings for scope in known.scopes):
+    spoken_of = subjects(facts) if facts else [("",)]
+    for spellings in spoken_of if known.scopes else ():
+        if not any_matches(known.scopes, spellings):
             return f"the key {known.id} may not speak of {spellings[-1]}"
     return None
-
-
-def _subjects(facts: Facts | None) -> Sequence[tuple[str, ...]]:
-    """How each thing that a record describes can be called; nothing in particular is one too."""
-    if facts is None:
-        return [("",)]
-    named = {node.id: node.name for node in facts.nodes}
-    described = [e.target for e in facts.edges if e.relation == "describes"]
-    return [(id, *filter(None, (named.get(id),))) for id in described] or [("",)]

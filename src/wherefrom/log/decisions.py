@@ -1,6 +1,8 @@
-"""What the log itself says about keys, trust and erasure: a small fold the writer needs at once.
+"""What the log itself says about keys, intake rules, trust and erasure: a small fold the writer
+needs at once.
 
-    key, verdict and tombstone records ──► keyring · latest verdict of an entry · erased entries
+    key, policy, verdict and tombstone records
+        ──► keyring · intake rules · latest verdict of an entry · erased entries
 
 The graph view folds the same records for its readers; this one lives with the writer, so that a
 key trusted by record N is known to record N + 1. It is kept in one file, which can be deleted at
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,12 +24,24 @@ from wherefrom import __version__
 from wherefrom.errors import Corrupt, Error
 from wherefrom.formats import dsse, entry, own, strict_json
 from wherefrom.formats.entry import LEVELS, Trust
-from wherefrom.formats.own import Administrators, Decision, KeyChange, Tombstone, Verdict
+from wherefrom.formats.intake import IntakeRule, digest_of
+from wherefrom.formats.own import (
+    Administrators,
+    Change,
+    Decision,
+    IntakeRules,
+    KeyChange,
+    Tombstone,
+    Verdict,
+)
+from wherefrom.keys.changes import need_follows
 from wherefrom.keys.envelopes import signers_over
 from wherefrom.keys.keyring import Keyring
 from wherefrom.storage.contracts import Record
 
-_KINDS: Final = (b'"kind":"key"', b'"kind":"verdict"', b'"kind":"tombstone"')
+_KINDS: Final = (
+    b'"kind":"key"', b'"kind":"policy"', b'"kind":"verdict"', b'"kind":"tombstone"',
+)  # fmt: skip
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +70,36 @@ class StoredLog(Protocol):
     def record(self, index: int) -> Record: ...
 
 
+class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the intake rules, without the rules."""
+
+    version: int
+    entry: int
+    digest: str
+    since: str | None
+    reason: str
+
+
+class IntakeTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The intake rules as they are told to people; version 0 where there were never any.
+
+    digest    of the rules in force, which entry ``entry`` set
+    keyring   its digest, which a change names that others are to sign
+    versions  every version there was, oldest first
+    senders   the token's name behind each producer, for those who may know it
+    """
+
+    version: int
+    entry: int | None
+    digest: str
+    since: str | None
+    reason: str
+    keyring: str
+    rules: tuple[IntakeRule, ...]
+    versions: list[RulesVersion]
+    senders: dict[str, str]
+
+
 class Decisions:
     """The fold, and the file that saves reading the log again; only the writer ``keeps`` it."""
 
@@ -65,6 +109,7 @@ class Decisions:
         self._records: list[tuple[int, str, str]] = []
         self.size = 0
         self.keyring = Keyring()
+        self.rule_sets: list[tuple[int, IntakeRules]] = []
         self.verdicts: dict[int, Trust] = {}
         self.erased: dict[int, int] = {}
 
@@ -90,12 +135,65 @@ class Decisions:
             return
         if isinstance(decision, KeyChange | Administrators):
             self.keyring.fold(index, decision)
+        elif isinstance(decision, IntakeRules):
+            self.rule_sets.append((index, decision))
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
         elif isinstance(decision, Tombstone):
             self.erased.setdefault(decision.entry, index)
         payload = own.to_payload(decision).decode()
         self._records.append((index, own.media_type(decision), payload))
+
+    @property
+    def in_force(self) -> IntakeRules | None:
+        """The newest rule set; None if there never was one."""
+        return self.rule_sets[-1][1] if self.rule_sets else None
+
+    @property
+    def intake(self) -> tuple[IntakeRule, ...]:
+        """The rules of now."""
+        return self.rule_sets[-1][1].rules if self.rule_sets else ()
+
+    def told_intake(self, *, senders: dict[str, str]) -> IntakeTold:
+        """The rules in force, and every version before."""
+        versions = [
+            RulesVersion(
+                version=said.version,
+                entry=entry,
+                digest=said.digest,
+                since=said.since,
+                reason=said.reason,
+            )
+            for entry, said in self.rule_sets
+        ]
+        now = versions[-1] if versions else None
+        return IntakeTold(
+            version=now.version if now else 0,
+            entry=now.entry if now else None,
+            digest=now.digest if now else digest_of(()),
+            since=now.since if now else None,
+            reason=now.reason if now else "",
+            keyring=self.keyring.digest,
+            rules=self.intake,
+            versions=versions,
+            senders=senders,
+        )
+
+    def need_may_change(self, change: Change, signers: Collection[str], *, at: str) -> None:
+        """Return if ``signers`` may decide this change now. Raises NotAllowed."""
+        self.keyring.need_may_change(change, signers, at=at)
+        if isinstance(change, IntakeRules):
+            need_follows(change, self.in_force)
+
+    def verdicts_since(self, first: int, *, reason: str) -> int:
+        """How many verdicts with this reason stand in entries from ``first`` on."""
+        number = 0
+        for index, media_type, payload in reversed(self._records):
+            if index < first:
+                break
+            decision = own.parse_payload(media_type, payload.encode())
+            number += isinstance(decision, Verdict) and decision.reason == reason
+        return number
 
     def trust_of(self, index: int, written: bytes) -> Trust:
         """The effective trust of an entry now: its latest verdict, else the door's."""
@@ -116,10 +214,10 @@ class Decisions:
             document = strict_json.as_object(strict_json.decode(record.content), where="")
             envelope = dsse.parse(document)
             decision = own.parse_payload(envelope.payload_type, envelope.payload)
-            if isinstance(decision, KeyChange | Administrators):
+            if isinstance(decision, Change):
                 # Whoever holds the service key alone decides no more than that key may.
                 signers = signers_over(envelope, self.keyring)
-                self.keyring.need_may_change(decision, signers, at=logged.received)
+                self.need_may_change(decision, signers, at=logged.received)
             self.fold(index, decision)
         except Error:
             return  # a record of a later version; what we cannot read decides nothing

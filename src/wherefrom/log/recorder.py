@@ -10,43 +10,54 @@ checks whichever door it takes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom import __version__
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
-from wherefrom.collect.principals import Principal, producer_of
-from wherefrom.errors import BadSignature, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, recognise
+from wherefrom.collect.principals import Principal, Token, producer_of
+from wherefrom.collect.senders import hashed, names_of
+from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
+from wherefrom.formats import base64_strict, entry, intake, own, recognise
 from wherefrom.formats.batch import is_batched
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.entry import Trust
+from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
     Administrators,
+    Change,
     Decision,
     Genesis,
+    IntakeRules,
     KeyChange,
     Refusals,
+    Renewal,
     Tombstone,
     Verdict,
 )
-from wherefrom.keys.changes import KeyWish, change_of, read_draft
+from wherefrom.keys.changes import KeyWish, change_of, read_draft, rules_of
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_over
 from wherefrom.keys.keyring import Keyring, KnownKey, Signing
 from wherefrom.keys.public import PublicKey
+from wherefrom.log import renewal
 from wherefrom.log.clock import WatchedClock
-from wherefrom.log.decisions import Decisions, stronger
+from wherefrom.log.decisions import Decisions, IntakeTold, stronger
+from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
+from wherefrom.log.renewal import Position, PositionFile, Renewing
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge, trust_of
 from wherefrom.verify.judging import Rules, root_of
 from wherefrom.verify.verified import Verified
 
+VERIFIER: Final = f"wherefrom/{__version__}"
 # In an entry, whose type cannot hold a bare quotation mark: a decision of Wherefrom's own.
 _OWN: Final = b'"level":"self"'
 _SIGNED_KINDS: Final = frozenset({"attestation", "batch"})
+_RENEWED_LEVELS: Final = frozenset({"signed", "batch", "channel"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -78,6 +89,14 @@ class KeyChanged(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[int]
 
 
+class IntakeChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rules are in force now, and the entry that says so."""
+
+    entry: int
+    version: int
+    digest: str
+
+
 class _Heard(msgspec.Struct, frozen=True):
     """A record in the log: its effective trust, and when it was heard."""
 
@@ -104,6 +123,7 @@ class Recorder:
 
     clock         gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
     trusted_root  Sigstore's, as JSON: what bundles are judged under; None to judge none
+    renewal_path  where to keep how far a renewal has come
     """
 
     def __init__(
@@ -116,9 +136,11 @@ class Recorder:
         clock: Callable[[], str],
         content_bytes_max: int = CONTENT_BYTES_MAX,
         trusted_root: bytes | None = None,
+        renewal_path: Path | None = None,
     ) -> None:
         """Raises Malformed, Unsupported or LimitPassed for a trusted root that is none."""
         self.writer = writer
+        self._position = PositionFile(renewal_path)
         # A server puts its queue here, so that a decision takes its turn like any record.
         self.commit: Callable[[Sequence[Verified]], list[Receipt]] = writer.commit
         self.decisions = decisions
@@ -127,9 +149,9 @@ class Recorder:
         self._clock = WatchedClock(clock)
         self._content_bytes_max = content_bytes_max
         self._trusted_root, self._root = trusted_root, root_of(trusted_root)
-        # Decisions are folded in the order they are logged, and one key changes at a time.
+        # Decisions are folded in the order they are logged, and one thing changes at a time.
         self._deciding = threading.RLock()
-        self._changing_key = threading.Lock()
+        self._changing = threading.Lock()
 
     def start(self, *, log_key: str) -> None:
         """Write entry 0 into an empty log; take up what the log says of keys and verdicts."""
@@ -159,8 +181,14 @@ class Recorder:
             only=only,
             content_bytes_max=self._content_bytes_max,
         )
-        keyring = self.decisions.keyring
-        return judge(collected, keyring=keyring, producer_key=self._producer_key, root=self._root)
+        decisions = self.decisions
+        return judge(
+            collected,
+            keyring=decisions.keyring,
+            producer_key=self._producer_key,
+            root=self._root,
+            intake=decisions.intake,
+        )
 
     def rules(self) -> Rules:
         """What a judgement depends on now, for a ``JudgePool``."""
@@ -173,6 +201,7 @@ class Recorder:
                 if isinstance(change, KeyChange)
             ),
             trusted_root=self._trusted_root,
+            intake=self.decisions.intake,
         )
 
     def now(self) -> str:
@@ -230,28 +259,19 @@ class Recorder:
         is retired leaves the past as it is. Raises Malformed for anything else, NotAllowed,
         BadSignature for a signature that fails or is by a stranger.
         """
-        return self._change(*read_draft(document))
+        change, envelope = read_draft(document)
+        if isinstance(change, IntakeRules):
+            raise _another_change("keys", got=own.media_type(change))
+        return self._change(change, envelope)
 
     def _change(
         self, change: KeyChange | Administrators, envelope: Envelope | None = None
     ) -> KeyChanged:
-        with self._changing_key:
+        with self._changing:
             keyring = self.decisions.keyring
-            signers = signers_over(envelope, keyring) if envelope else frozenset()
-            if envelope and len(signers) < len(envelope.signatures):
-                raise BadSignature(
-                    "a signature that is by no key of this log, or fails",
-                    where="signatures",
-                    expected=f"{len(envelope.signatures)} of keys that the log has named",
-                    got=" ".join(sorted(signers)) or "none",
-                )
-            keyring.need_may_change(change, signers, at=self._clock())
             if isinstance(change, Administrators):
                 _need_active(change, keyring)
-            others = envelope.signatures if envelope else ()
-            entry_of_it = self._decide(change, others=others).index
-            # What was judged just before and still waits for the log must be in it to be found.
-            self.commit([])
+            entry_of_it = self._log_change(change, envelope)
             entries: list[int] = []
             if isinstance(change, KeyChange) and change.action != "retire":
                 again = self._vouch if change.action == "trust" else self._take_back
@@ -261,14 +281,87 @@ class Recorder:
                 entry=entry_of_it, key=known, judged_again=len(entries), entries=entries
             )
 
+    def _log_change(self, change: Change, envelope: Envelope | None) -> int:
+        """Log a change that its signers may decide; where. The caller holds ``_changing``."""
+        signers = signers_over(envelope, self.decisions.keyring) if envelope else frozenset()
+        if envelope and len(signers) < len(envelope.signatures):
+            raise BadSignature(
+                "a signature that is by no key of this log, or fails",
+                where="signatures",
+                expected=f"{len(envelope.signatures)} of keys that the log has named",
+                got=" ".join(sorted(signers)) or "none",
+            )
+        self.decisions.need_may_change(change, signers, at=self._clock())
+        index = self._decide(change, others=envelope.signatures if envelope else ()).index
+        # What was judged just before and still waits for the log must be in it to be found; and
+        # what comes into it after this was judged under the change.
+        self.commit([])
+        return index
+
+    # -- intake rules
+
+    def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str = "") -> IntakeRules:
+        """The change to these rules, for administrators to sign; senders may be names of tokens.
+
+        Raises Malformed, LimitPassed.
+        """
+        return self._intake_change(rules, reason, keyring=self.decisions.keyring.digest)
+
+    def set_intake(self, rules: Sequence[IntakeRule], *, reason: str = "") -> IntakeChanged:
+        """Let these rules, and no others, decide what comes in from now on.
+
+        Raises Malformed, LimitPassed; NotAllowed if that takes administrators.
+        """
+        with self._changing:
+            return self._take_intake(self._intake_change(rules, reason))
+
+    def apply_intake(self, document: dict[str, Any]) -> IntakeChanged:
+        """Take rules that others signed. As ``apply``; NotAllowed also for a version that is not
+        the next."""
+        change, envelope = read_draft(document)
+        if not isinstance(change, IntakeRules):
+            raise _another_change("intake rules", got=own.media_type(change))
+        with self._changing:
+            return self._take_intake(change, envelope)
+
+    def intake(self, *, tokens: Iterable[Token] = ()) -> IntakeTold:
+        """The rules in force; ``tokens`` give senders their names."""
+        return self.decisions.told_intake(senders=names_of(tokens, key=self._producer_key))
+
+    def simulate_intake(self, rules: Sequence[IntakeRule], over: Over) -> Simulated:
+        """What records in the log would have got under these rules; as ``look_back``.
+
+        Raises Malformed, LimitPassed.
+        """
+        intake.check(rules)
+        asked = hashed(rules, key=self._producer_key)
+        entries = chosen(self.writer, over)
+        return simulate(asked, self.writer, entries, verdicts=self.decisions.verdicts)
+
+    def intake_marks(self, over: Over) -> Marked:
+        """What in the log does not keep a rule that only marks; as ``look_back``."""
+        said, entries = self.decisions, chosen(self.writer, over)
+        return marks(said.rule_sets, self.writer, entries, verdicts=said.verdicts)
+
+    def _intake_change(
+        self, rules: Sequence[IntakeRule], reason: str, *, keyring: str = ""
+    ) -> IntakeRules:
+        return rules_of(
+            hashed(rules, key=self._producer_key),
+            before=self.decisions.in_force,
+            now=self._clock(),
+            reason=reason,
+            keyring=keyring,
+        )
+
+    def _take_intake(self, change: IntakeRules, envelope: Envelope | None = None) -> IntakeChanged:
+        entry_of_it = self._log_change(change, envelope)
+        return IntakeChanged(entry=entry_of_it, version=change.version, digest=change.digest)
+
     def _vouch(self, id: str) -> Iterator[int]:
         """Give a verdict to each record that the key ``id`` signed and vouches for now, or no
         longer: its window or what it may sign can have changed."""
-        for heard in self._judged():
-            content = self.writer.record(heard.index).content
-            # Of the kinds that carry no signature only what was signed in a batch has one.
-            if content is None or not (heard.kind in _SIGNED_KINDS or is_batched(content)):
-                continue
+        for heard, content in self._signed():
             now = self._trust_now(content, heard.received)
             if (id in now.signers) != (id in heard.trust.signers):
                 why = f"{id} became known" if id in now.signers else f"{id} does not count for this"
@@ -285,11 +378,80 @@ class Recorder:
                 self._judge_entry(heard.index, now, f"{id} was revoked")
                 yield heard.index
 
-    def _judged(self, *, signer: str = "") -> Iterator[_Heard]:
+    def renew(self, *, entries_max: int = renewal.STEP_ENTRIES_MAX) -> Renewing:
+        """Judge more of what is signed again, each at the time the log took it; call it until the
+        answer has an ``entry``. It goes on where the last call ended, also one of another process.
+
+        What is vouched for otherwise than by a signature here stays as it is.
+        """
+        with self._changing:
+            at = self._position.read() or self._begin()
+            if at.keyring != self.decisions.keyring.digest or at.verifier != VERIFIER:
+                at = self._begin()
+            end = min(at.next + entries_max, at.until)
+            looked = at.looked
+            for heard, content in self._signed(at.next, end):
+                looked += 1
+                now = self._trust_now(content, heard.received)
+                if heard.trust.level in _RENEWED_LEVELS and now != heard.trust:
+                    self._judge_entry(heard.index, now, renewal.REASON)
+            at = msgspec.structs.replace(at, next=end, looked=looked)
+            self._position.keep(at)
+            changed = self.decisions.verdicts_since(at.until, reason=renewal.REASON)
+            done = self._end_renewal(at, changed) if end == at.until else None
+            return Renewing(
+                next=at.next,
+                until=at.until,
+                looked=looked,
+                changed=changed,
+                keyring=at.keyring,
+                entry=done,
+            )
+
+    def _begin(self) -> Position:
+        self.commit([])
+        at = Position(
+            next=0,
+            until=self.writer.size,
+            keyring=self.decisions.keyring.digest,
+            looked=0,
+            since=self._clock(),
+            verifier=VERIFIER,
+        )
+        self._position.keep(at)
+        return at
+
+    def _end_renewal(self, at: Position, changed: int) -> int:
+        said = Renewal(
+            until=at.until,
+            keyring=at.keyring,
+            verifier=at.verifier,
+            looked=at.looked,
+            changed=changed,
+            since=at.since,
+            at=self._clock(),
+        )
+        entry_of_it = self._decide(said).index
+        # A crash before this step has the record written twice, with the same in it.
+        self._position.keep(None)
+        return entry_of_it
+
+    def _signed(self, first: int = 0, end: int | None = None) -> Iterator[tuple[_Heard, bytes]]:
+        """Of those that ``_judged`` gives, each that carries a signature, with its content."""
+        for heard in self._judged(first, end):
+            content = self.writer.record(heard.index).content
+            # Of the kinds that carry no signature only what was signed in a batch has one.
+            if content is not None and (heard.kind in _SIGNED_KINDS or is_batched(content)):
+                yield heard, content
+
+    def _judged(
+        self, first: int = 0, end: int | None = None, *, signer: str = ""
+    ) -> Iterator[_Heard]:
         """Every record of others there is now, with its effective trust; only those that
         ``signer`` vouches for, or may, if it is given."""
         named, verdicts = signer.encode(), self.decisions.verdicts
-        for index, written in enumerate(self.writer.entries(0, self.writer.size)):
+        entries = self.writer.entries(first, self.writer.size if end is None else end)
+        for index, written in enumerate(entries, start=first):
             if _OWN not in written and (named in written or index in verdicts):
                 heard = entry.parse(written)
                 trust = verdicts.get(index) or heard.trust
@@ -360,7 +522,7 @@ class Recorder:
                 reason=reason,
                 at=self._clock(),
                 content=entry.parse(self.writer.entry(index)).content,
-                verifier=f"wherefrom/{__version__}",
+                verifier=VERIFIER,
                 keyring=self.decisions.keyring.digest,
             )
         )
@@ -373,6 +535,15 @@ class Recorder:
             receipt = self._commit([verified])[0]
             self.decisions.fold(receipt.index, decision)
         return receipt
+
+
+def _another_change(what: str, *, got: str) -> Malformed:
+    return Malformed(
+        f"not a change of {what}",
+        where="payloadType",
+        got=got,
+        do="Hand it in where it belongs: wherefrom keys apply does, for each kind",
+    )
 
 
 def _need_active(change: Administrators, keyring: Keyring) -> None:

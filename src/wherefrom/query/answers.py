@@ -187,6 +187,14 @@ class TagInterval(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "f
     entry: int
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What to know before believing in a thing: ``weak_digest``, ``reused`` or ``went_back``."""
+
+    mark: str
+    says: str
+    entries: list[int]
+
+
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
     """One thing with all that is known of it; ``records`` are RECORDS_MAX at most.
 
@@ -204,6 +212,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     up: dict[str, int]
     down: dict[str, int]
     records: list[Record]
+    marks: list[Mark] = []
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from wherefrom.query.answers import (
     erased_in,
     log_of,
 )
+from wherefrom.query.marks import marks_of
 from wherefrom.query.resolve import ENTRIES_MAX
 from wherefrom.query.summary import mentions_of, summarise
 from wherefrom.query.trace import starts_of
@@ -64,13 +65,14 @@ def _detail(snapshot: Snapshot, number: int, lens: Lens) -> Detail:
     summed = mentions_of(snapshot, [number], lens)[number]
     judged = snapshot.judgements({m.entry for m in mentions}, lens)
     summary = summarise(summed, judged)
+    id, alternates = snapshot.ids([number])[number], _alternates(snapshot, number, lens)
     return Detail(
-        id=snapshot.ids([number])[number],
+        id=id,
         kind=summary.kind,
         name=summary.name,
         entries=snapshot.entries_of(number, lens, ENTRIES_MAX),
         properties=summary.properties,
-        alternates=_alternates(snapshot, number, lens),
+        alternates=alternates,
         tags=[
             TagInterval(name=name, since=since, until=until, entry=entry)
             for name, since, until, entry in snapshot.tags_of(number, lens, TAGS_MAX)
@@ -78,6 +80,7 @@ def _detail(snapshot: Snapshot, number: int, lens: Lens) -> Detail:
         up=snapshot.edge_counts(number, lens, up=True, count_max=COUNT_MAX),
         down=snapshot.edge_counts(number, lens, up=False, count_max=COUNT_MAX),
         records=[_record(m, judged[m.entry]) for m in mentions],
+        marks=marks_of(snapshot, number, lens, id=id, kind=summary.kind, alternates=alternates),
     )
 
 

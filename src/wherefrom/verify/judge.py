@@ -1,6 +1,7 @@
 """The judgement at the door: how far a record's word is taken.
 
-    Collected ──► signatures under the keyring ──► signed · batch · channel · refused ──► Verified
+    Collected ──► signatures, under the keyring and the root ──► intake rules ──► Verified
+                                    └ refused ◄──────────────────────┘
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
              that counts for this record, at the time we heard it
@@ -25,12 +26,14 @@ from wherefrom.formats import own
 from wherefrom.formats.dsse import Signature
 from wherefrom.formats.entry import SIGNERS_MAX, Trust
 from wherefrom.formats.facts import packed
+from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import Decision
 from wherefrom.formats.recognise import Recognised, Signed
 from wherefrom.keys.batches import check_path
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.envelopes import Signers, sign_envelope, signers_of, signers_of_batch
 from wherefrom.keys.keyring import Keyring, Signing
+from wherefrom.verify.intake import Asked, need_let_in
 from wherefrom.verify.verified import Verified
 
 if TYPE_CHECKING:
@@ -45,16 +48,22 @@ def judge(
     keyring: Keyring,
     producer_key: bytes,
     root: TrustedRoot | None = None,
+    intake: Sequence[IntakeRule] = (),
 ) -> Verified:
     """Judge one record. Raises BadSignature, also for a key that no longer counts; NotAllowed for
-    a stranger's own record, and for a key that may not sign this."""
+    a stranger's own record, for a key that may not sign this, and for what an intake rule keeps
+    out."""
+    trust = _keyless(collected, root) or trust_of(collected, keyring, at=collected.received)
+    producer = producer_of(collected.principal, key=producer_key)
+    if intake:
+        need_let_in(intake, Asked(facts=collected.facts, trust=trust, producer=producer))
     return Verified(
         content=collected.content,
         digest=collected.digest,
         kind=collected.facts.kind,
         type=collected.facts.type,
-        trust=_keyless(collected, root) or trust_of(collected, keyring, at=collected.received),
-        producer=producer_of(collected.principal, key=producer_key),
+        trust=trust,
+        producer=producer,
         received=collected.received,
         occurred=collected.facts.occurred,
         facts=packed(collected.facts),

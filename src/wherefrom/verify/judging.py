@@ -3,8 +3,8 @@
     standard input, a socket:   frame(Rules) ──► frame(Part)… ──► end: leave
                                                    └──► frame(answers), one for each part, in order
 
-Each knows the keyring as it was when it started. It leaves when the socket ends, so one whose
-server was killed is gone a moment later.
+Each knows the keyring and the intake rules as they were when it started. It leaves when the socket
+ends, so one whose server was killed is gone a moment later.
 
     frame = length u32 │ MessagePack
 
@@ -28,6 +28,7 @@ from wherefrom.collect.collected import collect
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import Refused
 from wherefrom.formats.entry import Trust
+from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import KeyChange
 from wherefrom.keys.keyring import Keyring
 from wherefrom.verify.judge import judge
@@ -50,6 +51,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     content_bytes_max: int
     key_changes: tuple[tuple[int, KeyChange], ...]
     trusted_root: bytes | None = None
+    intake: tuple[IntakeRule, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -104,7 +106,13 @@ def judge_part(
                 only=part.only,
                 content_bytes_max=rules.content_bytes_max,
             )
-            v = judge(heard, keyring=keyring, producer_key=rules.producer_key, root=root)
+            v = judge(
+                heard,
+                keyring=keyring,
+                producer_key=rules.producer_key,
+                root=root,
+                intake=rules.intake,
+            )
         except Refused as e:
             answers.append(Refusal(type(e).__name__, e.what, e.where, e.expected, e.got, e.do))
         else:

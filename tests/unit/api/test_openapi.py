@@ -156,12 +156,22 @@ def requests_of_all_kinds():
         )
     for query in ("?from=1&format=cose", "?from=0&format=cose", "?from=1&format=x"):
         yield "GET", "/v1/log/consistency", "/v1/log/consistency" + query, None
+    rules = [{"name": "a", "kinds": ["sbom"], "least": "signed"}]
+    for path, bodies in (
+        ("/v1/intake/simulate", ({"rules": rules}, {"rules": [], "last": 99999}, {})),
+        ("/v1/intake", ({"rules": rules}, {"rules": rules, "propose": True}, {}, {"envelope": {}})),
+    ):
+        for body in bodies:
+            yield "POST", path, path, json.dumps(body).encode()
+    for query in ("", "?last=5", "?last=x", "?last=99999", "?since=x"):
+        yield "GET", "/v1/intake/marks", "/v1/intake/marks" + query, None
+    yield "POST", "/v1/verdicts/renew", "/v1/verdicts/renew", b""
     for index in ("1", "0", "99999", "x"):
         path = "/v1/records/{index}/erase"
         yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'
     yield "POST", "/v1/records/{index}/erase", "/v1/records/1/erase", b"{}"
-    for path in ("/v1/log", "/v1/keys", "/checkpoint", "/healthz", "/readyz", "/metrics",
-                 "/openapi.json"):  # fmt: skip
+    for path in ("/v1/log", "/v1/keys", "/v1/intake", "/checkpoint", "/healthz", "/readyz",
+                 "/metrics", "/openapi.json"):  # fmt: skip
         yield "GET", path, path, None
     for tile in ("0/000.p/1", "entries/000.p/1", "9/999"):
         yield "GET", "/tile/{path}", "/tile/" + tile, None

@@ -30,7 +30,7 @@ FactsOf = Callable[[bytes], Facts]
 
 WHY_CHARS_MAX: Final = 300
 _JSON: Final = msgspec.json.Encoder(order="sorted")
-_OWN_KINDS: Final = frozenset({"genesis", "key", "verdict", "tombstone", "gap"})
+_OWN_KINDS: Final = frozenset({"genesis", "key", "policy", "verdict", "tombstone", "gap", "system"})
 
 
 class SaidGap(NamedTuple):
@@ -80,6 +80,8 @@ def _own(index: int, content: bytes) -> Said:
     document = "sha256:" + hashlib.sha256(content).hexdigest()
     kind = own.entry_kind(decision)
     scalars = {k: v for k, v in msgspec.to_builtins(decision).items() if v not in (None, "", ())}
+    if isinstance(decision, own.IntakeRules):
+        scalars["rules"] = [rule.name for rule in decision.rules]
     node = Node(document, "attestation", None, {"decision": kind, **scalars})
     said = Said(document=document, nodes={document: _node(node)})
     if isinstance(decision, own.Gap):
