@@ -100,4 +100,4 @@ def check_last_proof(sent: Sent, folder: DataFolder) -> None:
     """What was timed was proved: check the last answer. Raises AssertionError."""
     answer = msgspec.json.decode(sent.last.partition("\r\n\r\n")[2])
     receipt = answer["items"][0]["receipt"]
-    assert check(receipt.encode(), log_key=folder.log_vkey()).result == "proven"
+    assert check(receipt.encode(), log_keys=[folder.log_vkey()]).result == "proven"

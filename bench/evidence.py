@@ -39,10 +39,10 @@ def measure(place: Place) -> Iterator[Row]:
         ("an evidence file: one record, its content, entry 0", one, 2.0),
         (f"an evidence file: a whole trace, {len(whole.entries)} entries", whole, None),
     ):
-        assert check(proof.written, log_key=key).result == "proven"
+        assert check(proof.written, log_keys=[key]).result == "proven"
 
         def verify(_: int, written: bytes = proof.written) -> None:
-            check(written, log_key=key)
+            check(written, log_keys=[key])
 
         times = each(rounds if proof is not whole else max(1, rounds // 10), verify)
         yield Row(

@@ -10,6 +10,8 @@ from wherefrom.formats.entry import Trust
 from wherefrom.formats.own import Genesis, Tombstone
 from wherefrom.keys.ed25519 import SigningKey, check_note, spki_der
 from wherefrom.keys.envelopes import sign_envelope
+from wherefrom.keys.note_keys import NoteKey
+from wherefrom.log.own_keys import HeadSigners
 from wherefrom.log.reader import LogReader
 from wherefrom.log.writer import LogWriter
 from wherefrom.storage.file_blobs import FileBlobs
@@ -22,6 +24,7 @@ ORIGIN = "log.example/tests"
 LOG_KEY = SigningKey(bytes(range(32)))
 SERVICE_KEY = SigningKey(bytes(range(1, 33)))
 VKEY = LOG_KEY.verifier_key(ORIGIN)
+SIGNERS = HeadSigners([NoteKey.of(ORIGIN, LOG_KEY)], lambda: [VKEY])
 TIME = "2026-01-01T00:00:00.000000Z"
 
 
@@ -107,7 +110,7 @@ def writer(place, *, home="here", open=True, **changes):
     parts = {"journal": place.journal(), "blobs": place.blobs(), "head": place.head()}
     made = LogWriter(
         origin=ORIGIN,
-        log_key=LOG_KEY,
+        signers=SIGNERS,
         home=home,
         dedup_folder=place.dedup_folder,
         **{**parts, **changes},
@@ -119,7 +122,7 @@ def writer(place, *, home="here", open=True, **changes):
 
 def reader(place, *, refresh=True, **changes):
     parts = {"journal": place.journal(), "blobs": place.blobs(), "head": place.head()}
-    made = LogReader(**{"origin": ORIGIN, "log_key": VKEY, **parts, **changes})
+    made = LogReader(**{"origin": ORIGIN, "log_keys": lambda: [VKEY], **parts, **changes})
     if refresh:
         made.refresh()
     return made

@@ -6,6 +6,7 @@ DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who 
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
+DIR/keys/log-keys.json          of a log whose keys changed: all of them, and where each secret is
 
 Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
 """
@@ -24,6 +25,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -48,6 +50,7 @@ from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.handed import Handed, HandingOver
+from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
 from wherefrom.query.desk import Desk
@@ -58,6 +61,7 @@ from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.graph import GraphReader, GraphView
 
 if TYPE_CHECKING:
+    from wherefrom.keys.note_keys import NoteKey
     from wherefrom.log.recorder import Recorder
     from wherefrom.views.rekor.view import RekorView
 
@@ -193,8 +197,8 @@ class DataFolder:
         """There while an import is under way, or was interrupted."""
         return self.path / "importing"
 
-    def log_vkey(self) -> VerifierKey:
-        """The verifier key of the checkpoints, named after the origin."""
+    def first_vkey(self) -> VerifierKey:
+        """The verifier key that the log was made with, named after the origin."""
         self.need()
         try:
             return notes.parse_verifier_key(self._secret(_LOG_VKEY), where=_LOG_VKEY)
@@ -204,7 +208,16 @@ class DataFolder:
     @property
     def origin(self) -> str:
         """The log's origin."""
-        return self.log_vkey().name
+        return self.first_vkey().name
+
+    @cached_property
+    def own_keys(self) -> OwnKeys:
+        """Every key that the log has signed with, and the secrets of those that sign."""
+        return OwnKeys(self.path / "keys", first=self.first_vkey)
+
+    def log_vkey(self) -> VerifierKey:
+        """The verifier key to hand out: the newest Ed25519 key that signs checkpoints."""
+        return self.own_keys.read().newest(now()).key
 
     def _secret(self, name: str) -> str:
         path = self.path / name
@@ -214,8 +227,13 @@ class DataFolder:
             raise SettingError("a key file cannot be read", where=str(path), got=error) from error
 
     def log_key(self) -> SigningKey:
-        """The secret that signs checkpoints."""
+        """The secret that the log was made with."""
         return SigningKey.from_skey_text(self._secret(_LOG_KEY), where=_LOG_KEY)[1]
+
+    def signing_key(self) -> NoteKey:
+        """The secret of ``log_vkey``, or whoever holds it. Raises SettingError, Unavailable."""
+        own = self.own_keys
+        return own.open(own.read().newest(now()))
 
     def service_key(self) -> SigningKey:
         """The secret that signs Wherefrom's own records."""
@@ -287,7 +305,8 @@ class DataFolder:
         """From now on this log has the witnesses of a policy. Raises SettingError."""
         policy = read_policy(written, where=where)
         origins = [log.key.name for log in policy.logs]
-        if origins and self.log_vkey() not in [log.key for log in policy.logs]:
+        known = [log.key for log in policy.logs]
+        if origins and not any(key in known for key in self.own_keys.known()):
             raise SettingError(
                 "the policy is of other logs", where=where, expected=self.log_vkey().to_text(),
                 got=" ".join(origins),
@@ -301,11 +320,12 @@ class DataFolder:
         replace_whole(self.policy_path, written)
 
     def published(self) -> PublishedFile | None:
-        """What a log with witnesses shows; None for a log without."""
-        policy = self.policy()
-        if policy is None:
+        """What a log shows that publishes in rounds: one with witnesses, or slow keys of its own;
+        None for a log that shows its newest head."""
+        policy, own = self.policy(), self.own_keys
+        if policy is None and not own.has_slow(now()):
             return None
-        return PublishedFile(self.path / "published", policy=policy, log_key=self.log_vkey())
+        return PublishedFile(self.path / "published", policy=policy or Policy(), log_keys=own.known)
 
     @property
     def graph_path(self) -> Path:
@@ -405,12 +425,13 @@ def open_recorder(
         folder.need_head()
         # Made even where nobody folds: what an earlier server left is gone before an erasure.
         handing_over = HandingOver(folder.handed_path)
+        own = folder.own_keys
         if afresh:
             folder.drop_indexes()
         journal = FileJournal(folder.path / "journal")
         writer = LogWriter(
             origin=folder.origin,
-            log_key=folder.log_key(),
+            signers=HeadSigners(own.of_heads(now()), own.known),
             journal=journal,
             blobs=FileBlobs(folder.path),
             head=FileHead(folder.path),
@@ -430,7 +451,7 @@ def open_recorder(
             renewal_path=folder.path / "renewal.json",
         )
         try:
-            recorder.start(log_key=folder.log_vkey().to_text())
+            recorder.start(own)
             recorder.finish_erasures()
             yield recorder
             recorder.decisions.catch_up(writer)
@@ -443,7 +464,9 @@ def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:
     """The Rekor tree of a log that this process writes. Raises Corrupt, SettingError."""
     from wherefrom.views.rekor.view import RekorView
 
-    return RekorView(folder.path / "views" / "rekor", recorder.writer, log_key=folder.log_key())
+    return RekorView(
+        folder.path / "views" / "rekor", recorder.writer, signers=recorder.writer.signers
+    )
 
 
 def log_at_rest(folder: DataFolder) -> LogReader:
@@ -451,7 +474,7 @@ def log_at_rest(folder: DataFolder) -> LogReader:
     folder.need()
     return LogReader(
         origin=folder.origin,
-        log_key=folder.log_vkey(),
+        log_keys=folder.own_keys.known,
         journal=FileJournal(folder.path / "journal"),
         blobs=FileBlobs(folder.path),
         head=FileHead(folder.path),
@@ -488,8 +511,7 @@ def open_desk(folder: DataFolder, log: LogReader) -> Desk:
     return Desk(
         log,
         GraphReader(folder.graph_path),
-        log_key=folder.log_vkey(),
-        signing_key=folder.log_key,
+        own_keys=folder.own_keys,
     )
 
 

@@ -19,17 +19,20 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wherefrom.app import DataFolder, fold_views, log_at_rest, open_log, open_recorder
+from wherefrom.app import DataFolder, fold_views, log_at_rest, now, open_log, open_recorder
 from wherefrom.errors import Corrupt, Error, NotFound, ReadOnly, SettingError, Unavailable
 from wherefrom.formats import base64_strict
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.own import Genesis
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.keys.ed25519 import spki_der
+from wherefrom.keys.key_uris import is_held_elsewhere
+from wherefrom.keys.log_keys import followed
 from wherefrom.log.audit import Progress, Report, audit
 from wherefrom.log.audit_piece import Problem, read_own
 from wherefrom.log.decisions import check_saved
 from wherefrom.log.logged import Position
+from wherefrom.log.own_keys import FILE_NAME as OWN_KEYS_FILE
 from wherefrom.log.reader import LogReader
 from wherefrom.log.restore import restore
 from wherefrom.storage.file_blobs import FileBlobs
@@ -56,11 +59,15 @@ def audit_folder(
 
     Raises NotFound if there is no log.
     """
+    # Without its public keys nothing of the log can be believed.
+    file = "keys/log.vkey"
     try:
         folder.need_no_orphan()
+        folder.first_vkey()
+        file = f"keys/{OWN_KEYS_FILE}"
         reader = log_at_rest(folder)
-    except SettingError as error:  # without the public key nothing of the log can be believed
-        return Report(0, [Problem(None, "keys/log.vkey", str(error))])
+    except SettingError as error:
+        return Report(0, [Problem(None, file, str(error))])
     try:
         folder.need_head()
     except Corrupt as error:
@@ -144,7 +151,7 @@ def import_folder(
         try:
             position = restore(
                 export,
-                log_key=folder.log_vkey(),
+                log_keys=folder.own_keys.known(),
                 journal=journal,
                 blobs=FileBlobs(folder.path),
                 head=head,
@@ -187,7 +194,6 @@ def _check_keys(folder: DataFolder) -> Iterator[Problem]:
         return Problem(None, f"keys/{name}", f"{what}; restore it from a copy")
 
     readers: dict[str, Callable[[], object]] = {
-        "log.key": folder.log_key,
         "service.key": folder.service_key,
         "producer.key": folder.producer_key,
     }
@@ -196,9 +202,23 @@ def _check_keys(folder: DataFolder) -> Iterator[Problem]:
             read()
         except Error as error:
             yield problem(name, str(error))
-    with suppress(Error):
-        if folder.log_key().public_key != folder.log_vkey().public_key:
-            yield problem("log.key", "not the key of log.vkey, so it signs for another log")
+    try:
+        keys = folder.own_keys.read()
+    except Error as error:
+        yield problem(OWN_KEYS_FILE, str(error))
+        return
+    for key in keys.signing(now()):
+        if not is_held_elsewhere(key.held):  # of others only their holders could tell
+            try:
+                folder.own_keys.open(key)
+            except Error as error:
+                yield problem(key.held, str(error))
+    try:
+        found = followed(keys.known[:1], keys.notes)
+        if set(found) != set(keys.known):
+            yield problem(OWN_KEYS_FILE, "a key that no key before it has named")
+    except Error as error:
+        yield problem(OWN_KEYS_FILE, str(error))
     with suppress(Error):
         service_key = base64_strict.encode(spki_der(folder.service_key().public_key))
         genesis = read_own(open_log(folder).record(0).content or b"")

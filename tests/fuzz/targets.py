@@ -325,7 +325,7 @@ def entry_size(given: bytes) -> None:
 
 
 def evidence_checked(given: bytes) -> None:
-    said = evidence.check(given, log_key=VKEY)
+    said = evidence.check(given, log_keys=[VKEY])
     assert said.result in ("proven", "failed")
     assert said.steps
     if evidence_file.is_evidence(given):

@@ -9,11 +9,21 @@ import pytest
 from tests.logs import SERVICE_KEY
 from tests.paths import REPOSITORY
 from wherefrom.collect.senders import hashed
-from wherefrom.formats import add_checkpoint, dsse, intake, own, tlog_policy, watch_list
+from wherefrom.formats import (
+    add_checkpoint,
+    dsse,
+    intake,
+    log_keys,
+    note,
+    own,
+    tlog_policy,
+    watch_list,
+)
 from wherefrom.formats import entry as entries
 from wherefrom.formats.own import Tombstone
 from wherefrom.keys.cosignatures import Cosigner, check_log_signature
 from wherefrom.keys.ed25519 import SigningKey, check
+from wherefrom.keys.log_keys import followed
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.query import Trace, exports
 from wherefrom.storage.contracts import EMPTY, Record, Tail
@@ -135,6 +145,16 @@ def test_the_request_to_a_witness_is_read_and_its_cosignature_made_again():
     witness = Cosigner("w.example/p", 0x04, bytes([1]) * 32)
     made = witness.cosign(signed.text, time_s=1795242042)
     assert add_checkpoint.signature_lines((made,)) == answer.encode()
+
+
+def test_the_change_of_a_logs_keys_is_signed_as_its_page_shows():
+    (written,) = blocks("log-keys.md", "text")
+    old, new = (
+        SigningKey(seed).verifier_key("example.com/log") for seed in (bytes(32), b"\1" * 32)
+    )
+    assert followed([old], [written]) == [old, new]
+    assert followed([new], [written]) == [new, old]
+    assert log_keys.to_text(log_keys.parse(note.parse(written.encode()).text)) in written
 
 
 def test_the_policy_on_its_page_needs_two_of_its_three_witnesses():

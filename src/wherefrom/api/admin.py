@@ -13,11 +13,12 @@ from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
-from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.errors import LimitPassed, Malformed, Unavailable
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.timestamps import canonical
 from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.log.look_back import Over
+from wherefrom.log.own_keys import LogKeysWish
 from wherefrom.log.recorder import Recorder
 
 _BODY_BYTES_MAX = 64 * 1024
@@ -33,6 +34,10 @@ class KeyRequest(KeyWish, forbid_unknown_fields=True, kw_only=True, omit_default
 
     action: str = ""
     envelope: dict[str, Any] | None = None
+
+
+class LogKeysRequest(LogKeysWish, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What is to become of the keys that the log signs with: ``to``, ``end`` or ``every_days``."""
 
 
 class IntakeRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -100,6 +105,20 @@ async def post_keys(request: Request) -> Response:
     else:
         changed = await asyncio.to_thread(recorder.wish, wanted)
     return json_response(changed, 201)
+
+
+async def post_log_keys(request: Request) -> Response:
+    """``POST /v1/log/keys``: replace or end a key that the log signs with, or plan it."""
+    principal_of(request, "admin")
+    wish: LogKeysRequest = await _body(request, LogKeysRequest)
+    intake: Intake = request.app.state.intake
+    if wish.needs_rounds and intake.witnessing is None:
+        raise Unavailable(
+            "this server publishes each head at once, and such a key signs once a second",
+            got=wish.to,
+            do="End the server, change the keys with --data, and start it again",
+        )
+    return json_response(await asyncio.to_thread(intake.recorder.change_log_keys, wish), 201)
 
 
 async def get_intake(request: Request) -> Response:

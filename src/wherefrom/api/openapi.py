@@ -288,6 +288,15 @@ def _paths() -> dict[str, Schema]:
         "/v1/log": _ask(
             "getLog", "The log, and how far each view has come.", _json("LogStatus"), problems=""
         ),
+        "/v1/log/keys": _public(
+            "getLogKeys", "What the log signs with, and how each key was named by one before.",
+            _json("LogKeysTold"),
+        ) | {
+            "post": _change(
+                "changeLogKeys", "Replace or end a key that the log signs with, or plan it.",
+                {"201": _answer("Done, and recorded.", _json("LogKeysTold"))}, "LogKeysRequest",
+            )
+        },
         "/v1/log/consistency": _ask(
             "getConsistency", "Hashes that show that a tree begins with an older one.",
             _json("Hashes") | {"application/cose": {}},

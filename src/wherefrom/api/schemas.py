@@ -14,7 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.api.admin import EraseRequest, IntakeRequest, KeyRequest, SimulateRequest
+from wherefrom.api.admin import (
+    EraseRequest,
+    IntakeRequest,
+    KeyRequest,
+    LogKeysRequest,
+    SimulateRequest,
+)
 from wherefrom.api.fates import Item
 from wherefrom.formats import hashedrekord
 from wherefrom.formats.intake import EFFECTS, LEASTS
@@ -22,6 +28,7 @@ from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
+from wherefrom.log.own_keys import LogKeysTold
 from wherefrom.log.recorder import IntakeChanged, KeyChanged
 from wherefrom.log.renewal import Renewing
 from wherefrom.query.answers import Found, Path, Shown, Trace
@@ -34,7 +41,7 @@ Schema = dict[str, Any]
 _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
-    SimulateRequest, Simulated, Marked, Renewing,
+    SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

@@ -6,6 +6,7 @@ Records, keys, intake rules, erasure; every other read is passed on to the reade
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,13 +25,14 @@ from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.collect.principals import TokenFile
-from wherefrom.errors import JournalFailed, Unavailable
+from wherefrom.errors import Error, JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
 from wherefrom.log.witnessing import Witnessing
 
 Handler = Callable[[Request], Awaitable[Response]]
 REFUSALS_EVERY_SECONDS: Final = 60.0
+TICK_EVERY_SECONDS: Final = 60.0
 
 
 def writer_app(
@@ -92,12 +94,14 @@ def writer_app(
             n
         )
         noting = asyncio.create_task(_note_refusals(intake))
+        ticking = asyncio.create_task(_tick(recorder))
         if witnessing is not None:
             intake.witnessing = witnessing()
             recorder.writer.on_signed = intake.witnessing.grown
             intake.witnessing.start()
         yield
         noting.cancel()
+        ticking.cancel()
         await intake.log_refusals()
         await group.close()
         if intake.witnessing is not None:
@@ -118,6 +122,7 @@ def writer_app(
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
             Route("/v1/keys/{id}", admin.get_key),
+            Route("/v1/log/keys", admin.post_log_keys, methods=post),
             Route("/v1/intake", admin.get_intake),
             Route("/v1/intake", admin.post_intake, methods=post),
             Route("/v1/intake/simulate", admin.post_simulate, methods=post),
@@ -143,3 +148,18 @@ async def _note_refusals(intake: Intake) -> None:
     while True:
         await asyncio.sleep(REFUSALS_EVERY_SECONDS)
         await intake.log_refusals()
+
+
+async def _tick(recorder: Recorder) -> None:
+    """Replace the log's key when its schedule says so, and let one go whose time is over."""
+    while True:
+        try:
+            if await asyncio.to_thread(recorder.tick):
+                _say("the log signs with another key now: wherefrom log keys")
+        except Error as error:
+            _say(f"the log's key cannot be replaced: {error}")
+        await asyncio.sleep(TICK_EVERY_SECONDS)
+
+
+def _say(says: str) -> None:
+    print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,7 +117,7 @@ def _check_target(
         return _verify_at(target, where)
     from wherefrom.cli.witness import read_policy
 
-    key = read_key(log_key) if log_key is not None else None
+    keys = [read_key(log_key)] if log_key is not None else []
     policy = read_policy(policy_file) if policy_file is not None else None
     path = path_of(target) or Path(target)
     if not path.exists():
@@ -126,7 +127,7 @@ def _check_target(
             expected="a file that `wherefrom prove` wrote",
             do="Make one with: wherefrom prove ID -o FILE",
         )
-    return _check_file(path, key, policy, entry=entry, checkpoint=checkpoint)
+    return _check_file(path, keys, policy, entry=entry, checkpoint=checkpoint)
 
 
 def _verify_at(target: str, where: Where) -> Report:
@@ -154,11 +155,11 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
             from wherefrom.cli.opening import reading
 
             with reading(where) as place:
-                key = parse_verifier_key(place.status().vkey)
+                keys = [parse_verifier_key(key.vkey) for key in place.status().keys]
         else:
             from wherefrom.cli.local import need_log
 
-            key = need_log(where.data).log_vkey()
+            keys = need_log(where.data).own_keys.known()
     except Unavailable as error:
         if where.server is not None:
             raise
@@ -167,13 +168,14 @@ def _check_with_key_of(path: Path, where: Where) -> Report:
             where=str(path),
             do="Give it with --log-key, as the log's owner published it",
         ) from error
-    warn(f"checked with the key of {where.server or where.data}: {key.to_text()}")
-    return _check_file(path, key)
+    named = keys[-1].to_text() + (f" and {len(keys) - 1} before it" if len(keys) > 1 else "")
+    warn(f"checked with the key of {where.server or where.data}: {named}")
+    return _check_file(path, keys)
 
 
 def _check_file(
     path: Path,
-    key: VerifierKey | None,
+    keys: Sequence[VerifierKey],
     policy: Policy | None = None,
     *,
     entry: str | None = None,
@@ -185,17 +187,17 @@ def _check_file(
 
     written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
     if cose.looks_like(written):
-        if key is None or policy is not None:
+        if not keys or policy is not None:
             raise click.UsageError("a COSE receipt is checked with --log-key, without --policy")
         return cose_receipt.check(
             written,
-            log_key=key,
+            log_key=cose_receipt.signer(written, keys),
             entry=None if entry is None else _read_beside(entry),
             older=None if checkpoint is None else _read_beside(checkpoint),
         )
     if entry is not None or checkpoint is not None:
         raise click.UsageError("--entry and --checkpoint go with a COSE receipt")
-    return check(written, log_key=key, policy=policy)
+    return check(written, log_keys=keys, policy=policy)
 
 
 def _read_beside(name: str) -> bytes:

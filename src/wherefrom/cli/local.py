@@ -36,6 +36,7 @@ from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import Decisions, IntakeTold
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
+from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
 from wherefrom.log.renewal import Renewing
@@ -133,6 +134,9 @@ class LocalReading:
     def status(self) -> LogStatus:
         return self._desk.status()
 
+    def log_keys(self) -> LogKeysTold:
+        return self._unfolded.log_keys()
+
     def keys(self) -> Keys:
         return self._decisions.keyring.told()
 
@@ -191,6 +195,9 @@ class LocalWriting:
 
     def renew(self) -> Renewing:
         return self._recorder.renew()
+
+    def change_log_keys(self, wish: LogKeysWish) -> LogKeysTold:
+        return self._recorder.change_log_keys(wish)
 
     def erase(self, index: int, *, reason: str) -> int:
         return self._recorder.erase(index, reason=reason, principal=self._principal)

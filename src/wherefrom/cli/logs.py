@@ -193,10 +193,10 @@ def compare(files: tuple[str, ...], log_key: str | None, where: Where, as_json: 
     if log_key is not None:
         if len(notes) < 2:
             raise click.UsageError("without a log, comparing needs two checkpoints")
-        answer = run(notes, log_key=read_key(log_key), reader=None)
+        answer = run(notes, log_keys=[read_key(log_key)], reader=None)
     else:
         folder = need_log(where.data)
-        answer = run(notes, log_key=folder.log_vkey(), reader=open_log(folder))
+        answer = run(notes, log_keys=folder.own_keys.known(), reader=open_log(folder))
     if as_json:
         write_json(answer)
     else:

@@ -21,6 +21,7 @@ from wherefrom.cli import (
     evidence,
     intake,
     keys,
+    log_keys,
     logs,
     monitor,
     proof_tokens,
@@ -81,7 +82,8 @@ for _command in (
     monitor.monitor,
 ):
     root.add_command(_command)
-logs.log.add_command(trusted_root.trusted_root)
+for _command in (log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
+    logs.log.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -77,7 +77,7 @@ def check(token: str, log_key: str | None, offline: bool, where: Where, as_json:
         report = checked(token.strip(), log_key=read_key(log_key), now=int(time.time()))
     else:
         with reading(where) as place:
-            key = read_key(log_key) if log_key is not None else _key_of(place)
+            key = read_key(log_key) if log_key is not None else _key_of(place, token.strip())
             now = int(time.time())
             report = checked(token.strip(), log_key=key, now=now, log=_asked(place))
     if as_json:
@@ -87,10 +87,13 @@ def check(token: str, log_key: str | None, offline: bool, where: Where, as_json:
     return YES if report.result == "proven" else NO
 
 
-def _key_of(place: Reading) -> VerifierKey:
+def _key_of(place: Reading, token: str) -> VerifierKey:
     from wherefrom.formats.note import parse_verifier_key
+    from wherefrom.formats.proof_token import parse
 
-    key = parse_verifier_key(place.status().vkey)
+    keys = [parse_verifier_key(key.vkey) for key in place.status().keys]
+    signer = parse(token).key_id
+    key = next((key for key in keys if key.key_id == signer), keys[-1])
     warn(f"checked with the key that the log itself gives: {key.to_text()}")
     return key
 

@@ -27,6 +27,7 @@ from wherefrom.keys.changes import KeyWish
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
+from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, refused
 from wherefrom.log.renewal import Renewing
 from wherefrom.query import Found, Shown, Trace
@@ -110,6 +111,9 @@ class Remote:
     def lost(self, id: str) -> Lost:
         return _read(self._get(f"/v1/keys/{quote(id, safe='')}/lost"), Lost)
 
+    def log_keys(self) -> LogKeysTold:
+        return _read(self._get("/v1/log/keys"), LogKeysTold)
+
     def intake(self) -> IntakeTold:
         return _read(self._get("/v1/intake"), IntakeTold)
 
@@ -170,6 +174,10 @@ class Remote:
     def _changed(self, wanted: dict[str, Any]) -> KeyChanged:
         answer = self._checked(self._request("POST", "/v1/keys", json=wanted))
         return _read(answer, KeyChanged)
+
+    def change_log_keys(self, wish: LogKeysWish) -> LogKeysTold:
+        wanted = msgspec.to_builtins(wish)
+        return _read(self._checked(self._request("POST", "/v1/log/keys", json=wanted)), LogKeysTold)
 
     def set_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> IntakeChanged:
         wanted = {"rules": msgspec.to_builtins(list(rules)), "reason": reason}

@@ -57,17 +57,26 @@ def trusted_root(
     from wherefrom.app import open_log
     from wherefrom.cli.local import need_log
     from wherefrom.formats import entry
+    from wherefrom.keys.trusted_root import RootKey
     from wherefrom.keys.trusted_root import trusted_root as written
+    from wherefrom.log.own_keys import is_local
     from wherefrom.views.rekor.view import log_id, rekor_origin
 
     folder = need_log(where.data)
-    vkey = folder.log_vkey()
-    origin = rekor_origin(vkey.name)
+    origin = rekor_origin(folder.origin)
+    began = entry.parse(open_log(folder).record(0).entry).received
     said = written(
         origin=origin,
-        log_id=log_id(origin, vkey.public_key),
-        public_key=vkey.public_key,
-        since=entry.parse(open_log(folder).record(0).entry).received,
+        log_keys=[
+            RootKey(
+                public_key=key.key.public_key,
+                log_id=log_id(origin, key.key.public_key),
+                since=max(began, key.named.since),
+                until=key.named.until,
+            )
+            for key in folder.own_keys.read().keys
+            if is_local(key)
+        ],
         authorities=[_read(name) for name in authorities],
         timestamp_authorities=[_read(name) for name in timestamps],
         ct_logs=[_read(name) for name in ct_logs],

@@ -69,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     log          {"origin", "size", "root"} of the checkpoint
     trace        the answer that the entries carry, as ``wherefrom trace --json`` gives it, or None
     consistency  base64 hashes from the trace's log to the checkpoint, which may be larger
+    log_keys     each change of the log's keys, signed (``log_keys``): who trusts an earlier key can
+                 follow them to the one that signed the checkpoint
     format       1; a later one is refused
     """
 
@@ -76,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     log: dict[str, Any]
     trace: dict[str, Any] | None = None
     consistency: tuple[str, ...] = ()
+    log_keys: tuple[str, ...] = ()
     format: int = 1
 
 

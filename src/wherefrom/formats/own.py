@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import intake, timestamps
+from wherefrom.formats import intake, log_keys, note, timestamps
 from wherefrom.formats.entry import LEVELS, Trust
 from wherefrom.formats.intake import IntakeRule
 
@@ -108,6 +108,16 @@ class IntakeRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     keyring: str = ""
 
 
+class LogKeysChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From here on the log signs with other keys.
+
+    note  the signed text that says so (``formats.log_keys``), by keys that signed before
+    """
+
+    note: str
+    reason: str = ""
+
+
 class Verdict(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
@@ -172,7 +182,7 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 Change = KeyChange | Administrators | IntakeRules
-Decision = Genesis | Change | Verdict | Renewal | Tombstone | Gap | Refusals
+Decision = Genesis | Change | LogKeysChange | Verdict | Renewal | Tombstone | Gap | Refusals
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
@@ -180,6 +190,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     KeyChange: (PREFIX + "key.v1+json", "key"),
     Administrators: (PREFIX + "administrators.v1+json", "key"),
     IntakeRules: (PREFIX + "intake.v1+json", "policy"),
+    LogKeysChange: (PREFIX + "log-keys.v1+json", "key"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
     Renewal: (PREFIX + "renewal.v1+json", "system"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
@@ -241,6 +252,8 @@ def _check(decision: Decision) -> None:
         _check_key_change(decision)
     if isinstance(decision, IntakeRules):
         _check_intake_rules(decision)
+    if isinstance(decision, LogKeysChange):
+        log_keys.parse(note.parse(decision.note.encode(), where="note").text, where="note")
     if isinstance(decision, Administrators) and not (
         1 <= decision.threshold <= len(set(decision.keys)) == len(decision.keys)
     ):

@@ -16,7 +16,7 @@ from wherefrom.errors import SignatureError
 from wherefrom.formats import cbor, cose, cose_receipt
 from wherefrom.formats.cose_receipt import Consistency, Inclusion, Receipt
 from wherefrom.formats.note import VerifierKey
-from wherefrom.keys.ed25519 import SigningKey, check
+from wherefrom.keys.ed25519 import Ed25519Signer, check
 
 _KTY, _CRV, _X = 1, -1, -2
 _OKP, _ED25519 = 1, 6
@@ -32,7 +32,7 @@ def sign_receipt(
     *,
     root: bytes,
     origin: str,
-    key: SigningKey,
+    key: Ed25519Signer,
     entry: bytes | None = None,
 ) -> bytes:
     """A receipt by the log ``origin``. The caller knows that ``proof`` leads to ``root``, and that

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
-from wherefrom.errors import Malformed, SignatureError
+from wherefrom.errors import Malformed, SettingError, SignatureError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import cosignature as cosignatures
 from wherefrom.formats import note
@@ -24,6 +25,9 @@ from wherefrom.formats.cosignature import Timed
 from wherefrom.formats.note import Note, Signature, VerifierKey
 from wherefrom.keys import ed25519, mldsa44, skeys
 from wherefrom.keys.skeys import Skey
+
+# What signs the text of a note as it is, and so any text.
+_PLAIN: Final = frozenset({note.ED25519, note.ECDSA})
 
 
 class Cosigner:
@@ -82,7 +86,7 @@ class Cosigner:
 def check_log_signature(signed: Note, log_keys: Sequence[VerifierKey]) -> Checkpoint:
     """The checkpoint of a note, once at least one of these keys has signed it.
 
-    log_keys  of type 0x01 or 0x06; their names are the origin they sign for
+    log_keys  of type 0x01, 0x02 or 0x06; their names are the origin they sign for
 
     Raises SignatureError if none has, if one that is known signed something else, or for a
     checkpoint of another origin than its signer; Malformed for what is no checkpoint.
@@ -102,6 +106,21 @@ def check_log_signature(signed: Note, log_keys: Sequence[VerifierKey]) -> Checkp
             got=", ".join(f"{s.name}+{s.key_id.hex()}" for s in signed.signatures),
         )
     return tree
+
+
+def check_signers(signed: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
+    """Which of these keys signed the text itself, whatever it says: keys of type 0x01 or 0x02.
+
+    Signatures by others are passed over. Raises SignatureError for a wrong one by one of these.
+    """
+    known = {(key.name, key.key_id): key for key in keys if key.algorithm in _PLAIN}
+    found = []
+    for signature in signed.signatures:
+        key = known.pop((signature.name, signature.key_id), None)
+        if key is not None:
+            _check_plain(key, signed.text, signature)
+            found.append(key)
+    return found
 
 
 def check_cosignature(signed: Note, cosigner: VerifierKey) -> int:
@@ -135,16 +154,28 @@ def check_cosignatures(signed: Note, cosigners: Iterable[VerifierKey]) -> dict[V
 
 def _check(key: VerifierKey, text: str, tree: Checkpoint, signature: Signature) -> int:
     """Check one signature as a key of this type makes them; returns the time it was made, or 0."""
+    if key.algorithm in _PLAIN:
+        _check_plain(key, text, signature)
+        return 0
     try:
-        if key.algorithm == note.ED25519:
-            ed25519.check(key.public_key, text.encode(), signature.signature)
-            return 0
         timed = cosignatures.parse(signature.signature, algorithm=key.algorithm)
         message = _message(key, text, tree, timed.time_s)
         check = ed25519 if key.algorithm == note.ED25519_COSIGNATURE else mldsa44
         check.check(key.public_key, message, timed.signature)
         return timed.time_s
     except (SignatureError, Malformed) as error:
+        raise ed25519.not_signed(key, error) from error
+
+
+def _check_plain(key: VerifierKey, text: str, signature: Signature) -> None:
+    try:
+        if key.algorithm == note.ED25519:
+            ed25519.check(key.public_key, text.encode(), signature.signature)
+        else:
+            from wherefrom.keys.public import PublicKey  # late: its library takes a while
+
+            PublicKey(key.public_key).check_strictly(text.encode(), signature.signature)
+    except (SignatureError, SettingError) as error:
         raise ed25519.not_signed(key, error) from error
 
 

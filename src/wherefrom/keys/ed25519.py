@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
@@ -32,6 +32,17 @@ SIGNATURE_BYTES: Final = 64
 
 # SEQUENCE { SEQUENCE { 1.3.101.112 } BIT STRING }, then the key (RFC 8410 §4).
 _SPKI_PREFIX: Final = bytes.fromhex("302a300506032b6570032100")
+
+
+class Ed25519Signer(Protocol):
+    """Whatever signs by an Ed25519 key: ours, or whoever holds one."""
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
 
 
 class SigningKey:

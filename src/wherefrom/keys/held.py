@@ -26,10 +26,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wherefrom.errors import Error, SettingError, SignatureError, Unavailable
 from wherefrom.keys.ed25519 import PUBLIC_KEY_BYTES, spki_der
+from wherefrom.keys.key_uris import SCHEMES, is_held_elsewhere
 from wherefrom.keys.pem import read_signing_key
 from wherefrom.keys.public import PublicKey
 
-SCHEMES: Final = ("awskms", "gcpkms", "azurekms", "hv", "pkcs11")
 _SECRET_BYTES_MAX: Final = 64 * 1024
 
 
@@ -75,11 +75,6 @@ class HeldKey:
                 do="Was the key rotated there? Give the version in the URI",
             ) from error
         return signature
-
-
-def is_held_elsewhere(where: str) -> bool:
-    """Whether this is a URI of a key that another holds; else it is a file."""
-    return where.partition(":")[0] in SCHEMES
 
 
 def open_signer(where: str) -> Signer:

@@ -8,20 +8,20 @@ Source: docs/formats/proof-token.md
 from __future__ import annotations
 
 from wherefrom.errors import SignatureError
-from wherefrom.formats import proof_token
+from wherefrom.formats import note, proof_token
 from wherefrom.formats.note import ED25519, VerifierKey
 from wherefrom.formats.proof_token import ProofToken, SignedToken
 from wherefrom.keys import ed25519
-from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.ed25519 import Ed25519Signer
 
 
-def sign_token(token: ProofToken, key: SigningKey) -> str:
+def sign_token(token: ProofToken, key: Ed25519Signer) -> str:
     """The text of ``token``, signed by the key of the log ``token.origin``.
 
     Raises Malformed, LimitPassed for one that does not fit.
     """
     signature = key.sign(proof_token.message(token))
-    key_id = key.verifier_key(token.origin).key_id
+    key_id = note.key_id(token.origin, ED25519, key.public_key)
     return proof_token.to_text(SignedToken(token=token, key_id=key_id, signature=signature))
 
 

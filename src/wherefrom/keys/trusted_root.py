@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -37,22 +37,29 @@ _DETAILS: Final = {
 _ALWAYS: Final = "1970-01-01T00:00:00Z"
 
 
+class RootKey(NamedTuple):
+    """A key of the log: 32 bytes of Ed25519, as Rekor's answers name it, and when it signed."""
+
+    public_key: bytes
+    log_id: bytes
+    since: str
+    until: str | None
+
+
 def trusted_root(
     *,
     origin: str,
-    log_id: bytes,
-    public_key: bytes,
-    since: str,
+    log_keys: Sequence[RootKey],
     authorities: Sequence[bytes] = (),
     timestamp_authorities: Sequence[bytes] = (),
     ct_logs: Sequence[bytes] = (),
 ) -> dict[str, Any]:
     """The trusted root of a deployment, as a JSON object.
 
-    origin, log_id  of the Rekor tree, as its checkpoints and its answers say them
-    public_key      32 bytes of Ed25519, since when the log has it (RFC 3339)
-    authorities     chains in PEM, the issuing certificate first; as ``timestamp_authorities``
-    ct_logs         public keys in PEM
+    origin       of the Rekor tree, as its checkpoints say it
+    log_keys     those that sign its checkpoints now, and those that did
+    authorities  chains in PEM, the issuing certificate first; as ``timestamp_authorities``
+    ct_logs      public keys in PEM
 
     Raises SettingError for a file that is none of these.
     """
@@ -63,9 +70,12 @@ def trusted_root(
                 # Clients take the host of the URL for the name that signs the checkpoints.
                 "baseUrl": f"https://{origin}",
                 "hashAlgorithm": "SHA2_256",
-                "publicKey": _key(spki_der(public_key), _DETAILS["ed25519"], since),
-                "logId": {"keyId": base64_strict.encode(log_id)},
+                "publicKey": _key(
+                    spki_der(key.public_key), _DETAILS["ed25519"], key.since, key.until
+                ),
+                "logId": {"keyId": base64_strict.encode(key.log_id)},
             }
+            for key in log_keys
         ],
         "certificateAuthorities": [_authority(written) for written in authorities],
         "ctlogs": [_ct_log(written) for written in ct_logs],
@@ -73,11 +83,11 @@ def trusted_root(
     }
 
 
-def _key(spki: bytes, details: str, since: str) -> dict[str, Any]:
+def _key(spki: bytes, details: str, since: str, until: str | None = None) -> dict[str, Any]:
     return {
         "rawBytes": base64_strict.encode(spki),
         "keyDetails": details,
-        "validFor": {"start": since},
+        "validFor": {"start": since} | ({"end": until} if until else {}),
     }
 
 

@@ -134,7 +134,7 @@ class _Audit:
     def _read_checkpoint(self, state: HeadState) -> Checkpoint | None:
         try:
             note = notes.parse(state.checkpoint.encode())
-            signed = checkpoints.parse(check_note(note, [self._stored.log_key]))
+            signed = checkpoints.parse(check_note(note, self._stored.log_keys))
         except Error as error:
             self._problem(None, "head", f"its checkpoint is not the log's: {error}")
             return None
@@ -180,7 +180,7 @@ class _Audit:
         if not isinstance(genesis, Genesis):
             self._problem(0, "journal", "entry 0: no genesis record, so nothing says whose log")
             return
-        expected = (self._reader.origin, self._stored.log_key.to_text())
+        expected = (self._reader.origin, self._stored.log_keys[0].to_text())
         for field, value in zip(("origin", "log_key"), expected, strict=True):
             named = getattr(genesis, field)
             if named != value:

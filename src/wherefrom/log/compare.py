@@ -53,8 +53,8 @@ def check_fork(fork: Fork, *, log_key: VerifierKey) -> None:
 
     Raises ProofError if it does not, SignatureError if the key did not sign both notes.
     """
-    other = _check(fork.note.encode(), log_key, where="note").checkpoint
-    newest = _check(fork.newest.encode(), log_key, where="newest").checkpoint
+    other = _check(fork.note.encode(), [log_key], where="note").checkpoint
+    newest = _check(fork.newest.encode(), [log_key], where="newest").checkpoint
     root = _unhex(fork.root)
     if other.origin != newest.origin or other.size != fork.size or other.root == root:
         raise ProofError("both checkpoints may be of one history", where="fork")
@@ -106,9 +106,9 @@ class _Signed(msgspec.Struct, frozen=True):
 
 
 def compare(
-    signed_notes: Sequence[bytes], *, log_key: VerifierKey, reader: LogReader | None
+    signed_notes: Sequence[bytes], *, log_keys: Sequence[VerifierKey], reader: LogReader | None
 ) -> Comparison:
-    """Compare checkpoints that ``log_key`` signed, and the reader's own if there is one.
+    """Compare checkpoints that one of ``log_keys`` signed, and the reader's own if there is one.
 
     reader  the log, which can show that one checkpoint grew into another; or None
 
@@ -116,12 +116,12 @@ def compare(
     key did not sign, ValueError for fewer than two checkpoints in all.
     """
     signed = [
-        _check(note, log_key, where=f"checkpoint {place}")
+        _check(note, log_keys, where=f"checkpoint {place}")
         for place, note in enumerate(signed_notes, start=1)
     ]
     if reader is not None:
         reader.refresh()
-        signed.append(_check(reader.checkpoint, log_key, where="the log's own checkpoint"))
+        signed.append(_check(reader.checkpoint, log_keys, where="the log's own checkpoint"))
     if len(signed) < 2:
         raise ValueError("comparing needs two checkpoints, or one and the log")
     origin = signed[0].checkpoint.origin
@@ -152,9 +152,9 @@ def _fork(other: _Signed, reader: LogReader) -> Fork:
     )
 
 
-def _check(note: bytes, log_key: VerifierKey, *, where: str) -> _Signed:
+def _check(note: bytes, log_keys: Sequence[VerifierKey], *, where: str) -> _Signed:
     try:
-        text = check_note(notes.parse(note, where=where), [log_key])
+        text = check_note(notes.parse(note, where=where), log_keys)
     except Error as error:
         error.where = error.where or where
         raise

@@ -31,6 +31,7 @@ from wherefrom.formats.own import (
     Decision,
     IntakeRules,
     KeyChange,
+    LogKeysChange,
     Tombstone,
     Verdict,
 )
@@ -110,6 +111,7 @@ class Decisions:
         self.size = 0
         self.keyring = Keyring()
         self.rule_sets: list[tuple[int, IntakeRules]] = []
+        self.log_keys: list[tuple[int, str]] = []
         self.verdicts: dict[int, Trust] = {}
         self.erased: dict[int, int] = {}
 
@@ -137,6 +139,8 @@ class Decisions:
             self.keyring.fold(index, decision)
         elif isinstance(decision, IntakeRules):
             self.rule_sets.append((index, decision))
+        elif isinstance(decision, LogKeysChange):
+            self.log_keys.append((index, decision.note))
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
         elif isinstance(decision, Tombstone):

@@ -82,7 +82,7 @@ def export(
 
 
 def _read(reader: LogReader, signed: bytes) -> Checkpoint:
-    return checkpoints.parse(check_note(notes.parse(signed), [reader.stored.log_key]))
+    return checkpoints.parse(check_note(notes.parse(signed), reader.stored.log_keys))
 
 
 def _exported_size(reader: LogReader, folder: Path, size: int) -> int:

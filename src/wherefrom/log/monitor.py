@@ -26,6 +26,7 @@ from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.watch_list import WatchList
 from wherefrom.keys.cosignatures import check_log_signature
+from wherefrom.keys.log_keys import followed
 from wherefrom.log.compare import Fork
 from wherefrom.merkle.checked_tiles import CheckedTiles
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
@@ -45,23 +46,28 @@ class TileSource(Protocol):
 
     def bundle(self, n: int, width: int) -> list[bytes]: ...
 
+    def log_keys(self) -> list[str]: ...
+
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is kept of a log between two looks.
 
     note     the newest checkpoint that was found good, as it was served
     watched  entries below this index were held against the watch list
+    keys     verifier keys that one trusted before has named (``keys.log_keys.followed``)
     """
 
     note: str
     watched: int = 0
+    keys: tuple[str, ...] = ()
     format: int = FORMAT
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that a look found; those in ``ALARMS`` are alarms.
 
-    event  ``new`` (a checkpoint that is consistent with all before), ``same``, or an alarm
+    event  ``new`` (a checkpoint that is consistent with all before), ``same``, ``keys`` (a key that
+           is trusted has named another), or an alarm
     size, root  of the checkpoint it speaks of; a root is hex
     proof  the two signed notes, when they alone prove a fork
     fork   what proves one between two sizes
@@ -87,7 +93,8 @@ def parse_seen(written: bytes, *, log_key: VerifierKey, where: str) -> Seen:
     """Read what was kept. Raises Corrupt for what this log's key did not sign, or another shape."""
     try:
         seen = msgspec.json.decode(written, type=Seen)
-        check_log_signature(notes.parse(seen.note.encode()), [log_key])
+        keys = [log_key, *map(notes.parse_verifier_key, seen.keys)]
+        check_log_signature(notes.parse(seen.note.encode()), keys)
     except (msgspec.DecodeError, UnicodeError, Refused, SignatureError) as error:
         raise Corrupt(
             "what was seen of this log cannot be read",
@@ -112,7 +119,7 @@ class Monitor:
         watch: WatchList | None = None,
     ) -> None:
         self._source = source
-        self._log_key = log_key
+        self._keys = [log_key, *map(notes.parse_verifier_key, seen.keys if seen else ())]
         self._watch = watch
         self.seen = seen
 
@@ -120,6 +127,8 @@ class Monitor:
         """What is new. ``seen`` has moved when an event is given. Raises Unavailable."""
         written = self._source.checkpoint()
         try:
+            if (named := self._follow_keys(written)) is not None:
+                yield named
             tree = self._parse(written)
         except (SignatureError, Malformed, Refused) as error:
             yield Event(event="bad_signature", says=f"the checkpoint is not the log's: {error}")
@@ -128,7 +137,8 @@ class Monitor:
             found, tiles = self._compare(written, tree)
             if found.event in ("new", "same"):
                 watched = self.seen.watched if self.seen is not None else 0
-                self.seen = Seen(note=written.decode(), watched=watched)
+                later = tuple(key.to_text() for key in self._keys[1:])
+                self.seen = Seen(note=written.decode(), watched=watched, keys=later)
             yield found
             if found.event in ("new", "same"):
                 yield from self._look_at_entries(tree, tiles)
@@ -136,7 +146,19 @@ class Monitor:
             yield _event("tiles", f"what is served does not lead to the checkpoint: {error}", tree)
 
     def _parse(self, written: bytes) -> Checkpoint:
-        return check_log_signature(notes.parse(written), [self._log_key])
+        return check_log_signature(notes.parse(written), self._keys)
+
+    def _follow_keys(self, written: bytes) -> Event | None:
+        """If another key has signed: is it one that a key we trust has named?"""
+        lines = {(s.name, s.key_id) for s in notes.parse(written).signatures}
+        if any((key.name, key.key_id) in lines for key in self._keys):
+            return None
+        found = followed(self._keys, self._source.log_keys())
+        new = found[len(self._keys) :]
+        self._keys = found
+        named = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in new)
+        says = f"a key that was trusted has named another, which signs now: {named}"
+        return Event(event="keys", says=says) if new else None
 
     # -- the tree
 

@@ -1,4 +1,4 @@
-"""The checkpoint that a witnessed log shows: the last that its witnesses cosigned.
+"""The checkpoint that a log with witnesses or slow keys shows: the last that they all signed.
 
     rounds (``witnessing``) ──► DIR/published ──► every reader of the log
 
@@ -10,6 +10,7 @@ Sizes:  a note with its cosignatures; 4 KiB for each one of ML-DSA-44
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +35,12 @@ class Published(NamedTuple):
 class PublishedFile:
     """The file, and the policy by which its cosignatures are counted; safe for several threads."""
 
-    def __init__(self, path: Path, *, policy: Policy, log_key: VerifierKey) -> None:
+    def __init__(
+        self, path: Path, *, policy: Policy, log_keys: Callable[[], Sequence[VerifierKey]]
+    ) -> None:
         self.policy = policy
         self._path = path
-        self._log_key = log_key
+        self._log_keys = log_keys
         self._seen: tuple[tuple[int, int], Published] | None = None
 
     def read(self) -> Published | None:
@@ -80,7 +83,7 @@ class PublishedFile:
     def _checked(self, written: bytes) -> Published:
         try:
             signed = notes.parse(written)
-            tree = check_log_signature(signed, [self._log_key])
+            tree = check_log_signature(signed, self._log_keys())
             return Published(written, tree, witnessed(signed, self.policy))
         except Error as error:
             raise Corrupt(

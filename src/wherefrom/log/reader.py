@@ -10,7 +10,7 @@ what could still be taken back. It is also what an offline tool opens on a direc
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from wherefrom.errors import Corrupt, NotFound, ProofError, Unavailable
@@ -44,22 +44,22 @@ class Stored(NamedTuple):
     journal: Journal
     blobs: Blobs
     head: Head
-    log_key: VerifierKey
+    log_keys: Sequence[VerifierKey]
 
 
 class LogReader:
     """A ``LogSource`` over stored bytes; safe for several threads.
 
-    log_key    the key every checkpoint must be signed by, named after the origin
-    published  of a log with witnesses: the checkpoint that the world is shown, and with which
-               everything is proven; without it that is the newest one
+    log_keys   gives the keys of which one must have signed a checkpoint, named after the origin
+    published  of a log with witnesses or slow keys: the checkpoint that the world is shown, and
+               with which everything is proven; without it that is the newest one
     """
 
     def __init__(
         self,
         *,
         origin: str,
-        log_key: VerifierKey,
+        log_keys: Callable[[], Sequence[VerifierKey]],
         journal: Journal,
         blobs: Blobs,
         head: Head,
@@ -67,7 +67,7 @@ class LogReader:
     ) -> None:
         self.origin = origin
         self.published = published
-        self._log_key = log_key
+        self._log_keys = log_keys
         self._journal = journal
         self._blobs = blobs
         self._head = head
@@ -88,7 +88,7 @@ class LogReader:
                 raise NotFound("no log here yet", do="Start one with: wherefrom up")
             if found[0] != self._generation:
                 state = states.parse(found[1])
-                text = check_note(notes.parse(state.checkpoint.encode()), [self._log_key])
+                text = check_note(notes.parse(state.checkpoint.encode()), self._log_keys())
                 signed = checkpoints.parse(text)
                 if signed.size != state.size or signed.origin != self.origin:
                     raise Corrupt("the head and its checkpoint disagree", got=signed.size)
@@ -123,8 +123,9 @@ class LogReader:
         found = self.published.read()
         if found is None:
             raise Unavailable(
-                "the witnesses of this log have cosigned no checkpoint yet",
-                do="Ask again in a moment; wherefrom log status says how many there are",
+                "no checkpoint of this log is published yet",
+                expected="one that its witnesses, and keys held elsewhere, have signed",
+                do="Ask again in a moment; a running server asks them",
             )
         # The file may be newer than the head that was seen last.
         if found.tree.size > self.size and found.tree.size > self.refresh().size:
@@ -133,8 +134,8 @@ class LogReader:
 
     @property
     def stored(self) -> Stored:
-        """The adapters below this reader, and the key its checkpoints are signed by."""
-        return Stored(self._journal, self._blobs, self._head, self._log_key)
+        """The adapters below this reader, and the keys its checkpoints are signed by."""
+        return Stored(self._journal, self._blobs, self._head, self._log_keys())
 
     def _tail(self) -> Tail:
         with self._lock:

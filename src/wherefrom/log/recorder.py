@@ -33,6 +33,7 @@ from wherefrom.formats.own import (
     Genesis,
     IntakeRules,
     KeyChange,
+    LogKeysChange,
     Refusals,
     Renewal,
     Tombstone,
@@ -47,6 +48,7 @@ from wherefrom.log import renewal
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, IntakeTold, stronger
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
+from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, OwnKeys, told
 from wherefrom.log.renewal import Position, PositionFile, Renewing
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge, trust_of
@@ -153,19 +155,54 @@ class Recorder:
         self._deciding = threading.RLock()
         self._changing = threading.Lock()
 
-    def start(self, *, log_key: str) -> None:
-        """Write entry 0 into an empty log; take up what the log says of keys and verdicts."""
+    def start(self, own_keys: OwnKeys) -> None:
+        """Write entry 0 into an empty log; take up what the log says of keys and verdicts.
+
+        own_keys  the log's own; a change of them that the log does not tell of yet is recorded
+        """
+        self._own_keys = own_keys
         if self.writer.size == 0:
             self._decide(
                 Genesis(
                     origin=self.writer.origin,
-                    log_key=log_key,
+                    log_key=own_keys.known()[0].to_text(),
                     service_key=base64_strict.encode(spki_der(self._service_key.public_key)),
                 )
             )
         newest = self.writer.entry(self.writer.size - 1)
         self._clock.saw(entry.parse(newest).received)
         self.decisions.catch_up(self.writer)
+        self._record_log_keys()
+
+    # -- the log's own keys
+
+    def change_log_keys(self, wish: LogKeysWish) -> LogKeysTold:
+        """Change what the log signs with, from the next batch on, and record it.
+
+        Raises SettingError, Unavailable, StorageError.
+        """
+        with self._changing:
+            made = self._own_keys.change(wish, at=self._clock())
+            self._record_log_keys(wish.reason)
+            return told(made, at=self._clock())
+
+    def tick(self) -> bool:
+        """Do what a schedule asks for by now; whether a key was replaced. Raises as a change."""
+        now, own = self._clock(), self._own_keys
+        made = entry.parse(self.writer.entry(0)).received
+        if own.is_due(now, made=made):
+            self.change_log_keys(LogKeysWish(to="ed25519", reason="by schedule"))
+            return True
+        self._sign_with(now)
+        return False
+
+    def _record_log_keys(self, reason: str = "") -> None:
+        self._sign_with(self._clock())
+        for note in self._own_keys.read().notes[len(self.decisions.log_keys) :]:
+            self._decide(LogKeysChange(note=note, reason=reason))
+
+    def _sign_with(self, now: str) -> None:
+        self.writer.signers.keys = tuple(self._own_keys.of_heads(now))
 
     # -- records from outside
 

@@ -13,7 +13,7 @@ Source: docs/formats/tlog-tiles.md, docs/formats/journal.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 def restore(
     export: Path,
     *,
-    log_key: VerifierKey,
+    log_keys: Sequence[VerifierKey],
     journal: Journal,
     blobs: Blobs,
     head: Head,
@@ -50,7 +50,8 @@ def restore(
 ) -> Position:
     """Write the log in the folder ``export`` into an empty journal; returns its position.
 
-    log_key  the key that must have signed the checkpoint; never one that the export brings
+    log_keys  the keys of which one must have signed the checkpoint; never those that the export
+              brings
 
     Raises AlreadyExists for a head that is there, SignatureError, Corrupt for what does not lead to
     the signed root, naming the file, NotFound for a file that is missing, StorageError.
@@ -58,7 +59,7 @@ def restore(
     if head.read() is not None:
         raise AlreadyExists("there is a log here already", do="Import into a new directory")
     # 1. What the export says it is, under a key that we knew before.
-    signed, note = _read_checkpoint(export, log_key)
+    signed, note = _read_checkpoint(export, log_keys)
     # 2. Every entry and content, into the journal. Without a head none of it counts yet.
     journal.begin(epoch=_EPOCH, tail=EMPTY)
     tree = LogTree(lambda level, n: read_blob_tile(blobs, level, n))
@@ -98,14 +99,15 @@ def restore(
     return Position(signed.size, signed.root)
 
 
-def _read_checkpoint(export: Path, log_key: VerifierKey) -> tuple[Checkpoint, bytes]:
+def _read_checkpoint(export: Path, log_keys: Sequence[VerifierKey]) -> tuple[Checkpoint, bytes]:
     read = notes.parse(_read(export / "checkpoint"))
-    signed = checkpoints.parse(check_note(read, [log_key]))
-    if signed.origin != log_key.name:
-        raise Corrupt("an export of another log", expected=log_key.name, got=signed.origin)
+    signed = checkpoints.parse(check_note(read, log_keys))
+    if signed.origin != log_keys[0].name:
+        raise Corrupt("an export of another log", expected=log_keys[0].name, got=signed.origin)
     # What witnesses added is no part of the head; the log asks them again.
-    own = next(s for s in read.signatures if (s.name, s.key_id) == (log_key.name, log_key.key_id))
-    return signed, notes.to_bytes(Note(read.text, (own,)))
+    mine = {(key.name, key.key_id) for key in log_keys if key.algorithm == notes.ED25519}
+    own = tuple(s for s in read.signatures if (s.name, s.key_id) in mine)
+    return signed, notes.to_bytes(Note(read.text, own))
 
 
 def _read_bundle(export: Path, n: int, width: int) -> list[bytes]:

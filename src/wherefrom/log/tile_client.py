@@ -14,6 +14,7 @@ import ssl
 from typing import Any, Final
 
 import httpx
+import msgspec
 
 from wherefrom.errors import NotFound, Unavailable
 from wherefrom.formats.note import NOTE_BYTES_MAX
@@ -23,6 +24,11 @@ from wherefrom.merkle.tree import TILE_BYTES, TILE_WIDTH
 
 TIMEOUT_SECONDS: Final = 30.0
 _BUNDLE_BYTES_MAX: Final = TILE_WIDTH * (2 + 65_535)
+_KEYS_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+class _LogKeys(msgspec.Struct):
+    notes: list[str]
 
 
 class TileClient:
@@ -56,6 +62,18 @@ class TileClient:
         path = entries_path(n, width)
         written = self._whole_or_part(path, entries_path(n), width, _BUNDLE_BYTES_MAX)
         return decode_bundle(written, where=f"{self.url}/{path}")[:width]
+
+    def log_keys(self) -> list[str]:
+        """Each change of the log's keys, signed (``formats.log_keys``); none of a log that is not
+        ours. Raises Unavailable."""
+        try:
+            written = self._get("v1/log/keys", _KEYS_BYTES_MAX)
+        except NotFound:
+            return []
+        try:
+            return msgspec.json.decode(written, type=_LogKeys).notes
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,6 +1,6 @@
-"""Ask the witnesses of a log for their cosignatures, round after round.
+"""Publish in rounds: the log's slow keys sign a checkpoint, and its witnesses cosign it.
 
-    the head moved ──► a round: the newest checkpoint ──► all witnesses at once
+    the head moved ──► a round: the newest checkpoint ──► slow keys ──► all witnesses at once
                              └ quorum, or the deadline ──► published ──► who waits for a proof
 
 One round at a time, each for the newest checkpoint: what was added meanwhile goes into the next
@@ -10,6 +10,9 @@ Nothing here holds up an add.
 
 closed  a checkpoint without its quorum is not published; the one before it stays
 open    at the deadline it is published with what it has
+
+A slow key (``own_keys``) signs once a second at most, so a log with one has a round a second. A
+checkpoint without a signature of such a key is never published.
 
 Everything runs on the loop that commits: the tree is read between two batches, without a lock.
 
@@ -38,6 +41,8 @@ DEADLINE_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
 # Under load, between two rounds as long as the last one took: witnesses get half of the time.
 PAUSE_SECONDS_MAX: Final = 0.1
+# Between two signatures of a slow key.
+SIGN_EVERY_SECONDS: Final = 1.0
 _TRIES: Final = 3
 
 
@@ -91,6 +96,9 @@ class Witnessing:
     """The rounds of one log. Made, run and closed on one event loop; ``grown`` is for any thread.
 
     client      is closed with the rounds
+    sign        gives a head the signatures with which it is published; called on another thread.
+                Raises Error
+    is_slow     may that wait for somebody, so that once a second is enough?
     is_open     publish at the deadline without a quorum
     on_trouble  is told in a line when a witness or a quorum fails, and not again for the same
     """
@@ -101,6 +109,8 @@ class Witnessing:
         writer: Signed,
         published: PublishedFile,
         client: Client,
+        sign: Callable[[Note], Note] = lambda head: head,
+        is_slow: Callable[[], bool] = lambda: False,
         deadline_s: float = DEADLINE_SECONDS,
         is_open: bool = False,
         on_trouble: Callable[[str], None] = lambda says: None,
@@ -109,6 +119,8 @@ class Witnessing:
         self._published = published
         self._policy: Policy = published.policy
         self._client = client
+        self._sign = sign
+        self._is_slow = is_slow
         self._deadline_s = deadline_s
         self._is_open = is_open
         self._on_trouble = on_trouble
@@ -182,16 +194,31 @@ class Witnessing:
         while True:
             await self._grown.wait()
             self._grown.clear()
-            round = _Round(notes.parse(self._writer.checkpoint), self._round)
-            newest = self.newest
-            if newest is not None and newest.witnessed.reached and newest.tree.size >= round.size:
-                continue
             began = self._loop.time()
-            if not await self._hold(round):
+            head, newest = notes.parse(self._writer.checkpoint), self.newest
+            size = checkpoints.parse(head.text).size
+            if newest is not None and newest.witnessed.reached and newest.tree.size >= size:
+                continue
+            round = await self._begin(head)
+            if round is None or not await self._hold(round):
                 self._loop.call_later(RETRY_SECONDS, self._grown.set)
                 await asyncio.sleep(min(RETRY_SECONDS, self._deadline_s))
+            elif self._is_slow():
+                await asyncio.sleep(max(0, began + SIGN_EVERY_SECONDS - self._loop.time()))
             elif self._grown.is_set():  # there is more than one round's worth of work
                 await asyncio.sleep(min(self._loop.time() - began, PAUSE_SECONDS_MAX))
+
+    async def _begin(self, head: Note) -> _Round | None:
+        """A round for this head once the log's own keys have signed it; None if one could not."""
+        try:
+            signed = await asyncio.to_thread(self._sign, head) if self._is_slow() else head
+        except Error as error:
+            says = f"a key of the log does not sign: {error}"
+            if says != self._short:
+                self._short = says
+                self._on_trouble(f"a checkpoint is not published: {says}")
+            return None
+        return _Round(signed, self._round)
 
     async def _hold(self, round: _Round) -> bool:
         """One round, to its quorum or its deadline; returns whether it is published with it."""
@@ -328,7 +355,7 @@ def _by_address(policy: Policy) -> list[_Asked]:
 
 def _not_yet(why: str | None) -> Unavailable:
     return Unavailable(
-        "the record is in the log, but not enough witnesses have cosigned a checkpoint with it yet",
+        "the record is in the log, but no checkpoint with it is published yet",
         got=why,
         do="Nothing is lost: send it again for its receipt, or ask for that later",
     )

@@ -36,11 +36,12 @@ from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.entry import NONCE_BYTES, Entry
 from wherefrom.formats.tiles import tile_path
-from wherefrom.keys.ed25519 import SigningKey, check_note, sign_note
+from wherefrom.keys.ed25519 import check_note
 from wherefrom.log import state as states
 from wherefrom.log.dedup import DedupIndex
 from wherefrom.log.handed import HandingOver
 from wherefrom.log.logged import Position
+from wherefrom.log.own_keys import HeadSigners
 from wherefrom.log.state import HeadState
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, hash_leaves
@@ -86,7 +87,7 @@ class LogWriter:
         self,
         *,
         origin: str,
-        log_key: SigningKey,
+        signers: HeadSigners,
         journal: Journal,
         blobs: Blobs,
         head: Head,
@@ -97,7 +98,7 @@ class LogWriter:
     ) -> None:
         """``on_stop`` is told once, and why, when this writer stops for good."""
         self.origin = origin
-        self._log_key = log_key
+        self.signers = signers
         self._journal = journal
         self._blobs = blobs
         self._head = head
@@ -390,7 +391,7 @@ class LogWriter:
     def _sign_and_move(self, *, durable: bool) -> None:
         root = self._tree.root() if self._tree.size else EMPTY_ROOT
         text = Checkpoint(self.origin, self._tree.size, root).to_text()
-        signed = sign_note(text, name=self.origin, key=self._log_key)
+        signed = self.signers.sign(text)
         self._state = msgspec.structs.replace(
             self._state,
             size=self._tree.size,
@@ -534,7 +535,7 @@ class LogWriter:
             ) from error
 
     def _read_checkpoint(self, written: bytes) -> Checkpoint:
-        text = check_note(notes.parse(written), [self._log_key.verifier_key(self.origin)])
+        text = check_note(notes.parse(written), self.signers.known())
         return checkpoints.parse(text)
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,14 +23,13 @@ from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
-from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
 from wherefrom.keys.cose import sign_receipt
-from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.proof_tokens import sign_token
+from wherefrom.log.own_keys import KeyShown, LogKeysTold, OwnKeys, told
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
@@ -46,6 +45,9 @@ from wherefrom.storage.contracts import Record
 from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.graph import GraphReader, Snapshot
+
+if TYPE_CHECKING:
+    from wherefrom.keys.note_keys import NoteKey
 
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
@@ -95,6 +97,7 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     checkpoint  the one that the world is shown; empty while its witnesses have cosigned none
     witnessed   only of a log with witnesses
+    vkey        the newest key, to hand out; ``keys`` are all that ever signed, oldest first
     """
 
     origin: str
@@ -104,6 +107,7 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint: str
     views: dict[str, int]
     witnessed: WitnessedStatus | None = None
+    keys: list[KeyShown] = []
 
 
 class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,8 +134,8 @@ class Desk:
     """Answers over one log and its graph; safe for several threads.
 
 
-    signing_key  gives the secret of ``log_key``; asked only for proof tokens, and to sign roots, in
-                 COSE, that the log signed in a checkpoint before
+    own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
+              signed in a checkpoint before
     """
 
     def __init__(
@@ -139,13 +143,11 @@ class Desk:
         log: LogReader,
         graph: GraphReader,
         *,
-        log_key: VerifierKey,
-        signing_key: Callable[[], SigningKey],
+        own_keys: OwnKeys,
     ) -> None:
         self._log = log
         self._graph = graph
-        self._log_key = log_key
-        self._signing_key = signing_key
+        self._own_keys = own_keys
 
     # -- questions about things
 
@@ -249,8 +251,15 @@ class Desk:
     def _sign(
         self, proof: Inclusion | Consistency, root: bytes, written: bytes | None = None
     ) -> bytes:
-        key = self._signing_key()
+        key = self._own_key()
         return sign_receipt(proof, root=root, origin=self._log.origin, key=key, entry=written)
+
+    def log_keys(self) -> LogKeysTold:
+        """Every key that the log has signed with, and each change of them, signed."""
+        return told(self._own_keys.read(), at=_now())
+
+    def _own_key(self) -> NoteKey:
+        return self._own_keys.open(self._own_keys.read().newest(_now()))
 
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
@@ -269,15 +278,16 @@ class Desk:
             origin=self._log.origin,
             size=position.size,
             root=position.root.hex(),
-            vkey=self._log_key.to_text(),
+            vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
             views={"graph": graph},
             witnessed=self._witnessed(),
+            keys=self.log_keys().keys,
         )
 
     def _witnessed(self) -> WitnessedStatus | None:
         published = self._log.published
-        if published is None:
+        if published is None or not published.policy.witnesses:
             return None
         found = published.read()
         size, said = 0, quorum.none_of(published.policy)
@@ -355,7 +365,7 @@ class Desk:
         evidence = self._evidence(text, indexes)
         published = self._log.published
         policy = published.policy if published is not None else None
-        checked = report(check_parsed(evidence, self._log_key, policy))
+        checked = report(check_parsed(evidence, self._own_keys.known(), policy))
         if checked.result != "proven":
             return checked
         levels = self._levels(indexes)
@@ -397,7 +407,7 @@ class Desk:
             expires=ends,
         )
         return TokenMade(
-            token=sign_token(token, self._signing_key()),
+            token=sign_token(token, self._own_key()),
             origin=signed.origin,
             entry=index,
             size=signed.size,
@@ -476,6 +486,7 @@ class Desk:
             log=msgspec.to_builtins(position),
             trace=None if answer is None else _as_sent(answer),
             consistency=consistency,
+            log_keys=self._own_keys.read().notes,
         )
         return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
 
@@ -530,6 +541,10 @@ class Desk:
             if found is not None and found.tree.size >= min(size, self._log.size):
                 return
             time.sleep(0.01)
+
+
+def _now() -> str:
+    return of_posix(int(time.time()))
 
 
 def _ids(snapshot: Snapshot, text: str, options: TraceOptions) -> list[str]:

@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
-from wherefrom.app import DataFolder, Served, open_recorder, open_rekor
+from wherefrom.app import DataFolder, Served, now, open_recorder, open_rekor
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.witness_client import WitnessClient
@@ -84,7 +84,7 @@ def up(
                 file=sys.stderr,
             )
 
-        published = folder.published()
+        published, own = folder.published(), folder.own_keys
 
         def witnessing() -> Witnessing:
             assert published is not None
@@ -92,6 +92,8 @@ def up(
                 writer=recorder.writer,
                 published=published,
                 client=WitnessClient(),
+                sign=lambda head: own.publish(head, at=now()),
+                is_slow=lambda: own.has_slow(now()),
                 deadline_s=witness_deadline_s,
                 is_open=fail_open,
                 on_trouble=_say_trouble,

@@ -14,9 +14,9 @@ Source: RFC 9942 §5.2.1, §5.3.1; docs/formats/cose-receipt.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wherefrom.errors import ProofError, SignatureError
+from wherefrom.errors import ProofError, Refused, SignatureError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import cose_receipt as receipts
 from wherefrom.formats import entry as entries
@@ -28,6 +28,16 @@ from wherefrom.keys.ed25519 import check_note
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import consistency_root, inclusion_root
 from wherefrom.verify.steps import Report, Step, report
+
+
+def signer(written: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
+    """That key of a log which a receipt names; the last one if it names none of these."""
+    try:
+        kid = receipts.parse(written).kid
+    except Refused:
+        kid = b""
+    named = (k for k in keys if k.algorithm == note.ED25519 and thumbprint(k.public_key) == kid)
+    return next(named, keys[-1])
 
 
 def check(

@@ -38,6 +38,7 @@ from wherefrom.formats.tlog_policy import Policy
 from wherefrom.keys.batches import check_path
 from wherefrom.keys.cosignatures import check_log_signature
 from wherefrom.keys.ed25519 import check_note
+from wherefrom.keys.log_keys import followed
 from wherefrom.keys.public import PublicKey
 from wherefrom.keys.quorum import need_quorum
 from wherefrom.merkle.hashing import hash_leaf
@@ -49,20 +50,19 @@ _ENTRIES_NAMED_MAX: Final = 4
 
 
 def check(
-    written: bytes, *, log_key: VerifierKey | None = None, policy: Policy | None = None
+    written: bytes, *, log_keys: Sequence[VerifierKey] = (), policy: Policy | None = None
 ) -> Report:
-    """Check a tlog-proof or an evidence file against the log's key.
+    """Check a tlog-proof or an evidence file against the log's keys.
 
-    log_key  whose log it must be; without it, one of the policy's
-    policy   whose quorum of witnesses must have cosigned the checkpoint
+    log_keys  one of which must have signed the checkpoint, or named the key that did; without
+              any, those of the policy
+    policy    whose quorum of witnesses must have cosigned the checkpoint
 
     Raises ValueError without either.
     """
-    if log_key is not None:
-        log_keys = [log_key]
-    elif policy is not None:
+    if not log_keys and policy is not None:
         log_keys = [log.key for log in policy.logs]
-    else:
+    elif not log_keys:
         raise ValueError("evidence is checked against a key or a policy")
     if files.is_evidence(written):
         return report(_check_file(written, log_keys, policy))
@@ -99,7 +99,23 @@ def _check_proof(
 def _check_file(
     written: bytes, log_keys: Sequence[VerifierKey], policy: Policy | None
 ) -> Iterator[str | Step]:
-    yield from _check_parsed(files.parse(written), log_keys, policy)
+    yield from check_parsed(files.parse(written), log_keys, policy)
+
+
+def _followed(
+    evidence: EvidenceFile, trusted: Sequence[VerifierKey]
+) -> tuple[Sequence[VerifierKey], Step | None]:
+    """The keys that these have named since, and how, if the checkpoint is signed by such a one."""
+    lines = note.parse(evidence.checkpoint).signatures
+    signed = {(line.name, line.key_id) for line in lines}
+    if any((key.name, key.key_id) in signed for key in trusted):
+        return trusted, None
+    found = followed(trusted, evidence.manifest.log_keys)
+    later = [key for key in found[len(trusted) :] if (key.name, key.key_id) in signed]
+    if not later:
+        return trusted, None
+    named = ", ".join(f"{key.name}+{key.key_id.hex()}" for key in later)
+    return found, Step("log keys", True, f"the key you trust named its successor: {named}")
 
 
 def _check_witnesses(checkpoint: bytes, policy: Policy) -> Iterator[str | Step]:
@@ -109,17 +125,14 @@ def _check_witnesses(checkpoint: bytes, policy: Policy) -> Iterator[str | Step]:
 
 
 def check_parsed(
-    evidence: EvidenceFile, log_key: VerifierKey, policy: Policy | None = None
+    evidence: EvidenceFile, log_keys: Sequence[VerifierKey], policy: Policy | None = None
 ) -> Iterator[str | Step]:
     """The steps for evidence that was read already. Raises the error of the step that fails."""
-    return _check_parsed(evidence, [log_key], policy)
-
-
-def _check_parsed(
-    evidence: EvidenceFile, log_keys: Sequence[VerifierKey], policy: Policy | None
-) -> Iterator[str | Step]:
     # 1. The checkpoint is the log's, and enough witnesses saw it.
     yield "checkpoint"
+    log_keys, step = _followed(evidence, log_keys)
+    if step is not None:
+        yield step
     signed = _signed_checkpoint(evidence.checkpoint, log_keys)
     _need_position(evidence.manifest.log, signed)
     yield _says_checkpoint(signed)

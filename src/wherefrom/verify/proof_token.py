@@ -82,7 +82,7 @@ def _ask(token: ProofToken, log_key: VerifierKey, log: AskedLog) -> Iterator[str
         evidence = evidence_file.parse(log.evidence(token.index))
     except NotFound as error:
         raise ProofError(f"the log has no entry {token.index}", got=str(error)) from error
-    for _ in check_parsed(evidence, log_key):
+    for _ in check_parsed(evidence, [log_key]):
         pass  # each step that is passed holds
     signed = checkpoint.parse(note.parse(evidence.checkpoint).text)
     claimed = evidence.claimed.get(token.index)

@@ -156,6 +156,10 @@ def requests_of_all_kinds():
         )
     for query in ("?from=1&format=cose", "?from=0&format=cose", "?from=1&format=x"):
         yield "GET", "/v1/log/consistency", "/v1/log/consistency" + query, None
+    for body in (b'{"to": "ed25519"}', b'{"to": "hv:key"}', b'{"to": "x"}', b"{}",
+                 b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
+        yield "POST", "/v1/log/keys", "/v1/log/keys", body
+    yield "GET", "/v1/log/keys", "/v1/log/keys", None
     rules = [{"name": "a", "kinds": ["sbom"], "least": "signed"}]
     for path, bodies in (
         ("/v1/intake/simulate", ({"rules": rules}, {"rules": [], "last": 99999}, {})),

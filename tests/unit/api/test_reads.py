@@ -231,7 +231,7 @@ def test_evidence_over_http_verifies_with_the_logs_key_alone(server, client, que
     assert {"manifest.json", "checkpoint", "entries/0", "entries/8"} <= set(names)
     evidence = evidence_file.parse(answer.content)
     assert answer.headers["x-wherefrom-entries"] == " ".join(map(str, sorted(evidence.claimed)))
-    checked = report(check_parsed(evidence, server.folder.log_vkey()))
+    checked = report(check_parsed(evidence, [server.folder.log_vkey()]))
     assert checked.result == "proven", checked.steps
 
 
@@ -249,7 +249,9 @@ def test_evidence_speaks_of_one_checkpoint_when_the_log_grows_meanwhile(
 
     monkeypatch.setattr(server.log, "prove", prove_later)
     evidence = server.desk.prove("s3://bucket/clean/7", whole_trace=True)
-    checked = report(check_parsed(evidence_file.parse(evidence.written), server.folder.log_vkey()))
+    checked = report(
+        check_parsed(evidence_file.parse(evidence.written), [server.folder.log_vkey()])
+    )
     assert checked.result == "proven", checked.steps
 
 

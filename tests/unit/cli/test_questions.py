@@ -222,7 +222,7 @@ def test_a_proof_that_cannot_be_written_is_the_worlds_failure(ask):
 
 def test_status_names_the_log_and_how_far_its_views_have_come(ask):
     said = ask("log", "status", "--json").json
-    assert set(said) == {"origin", "size", "root", "vkey", "checkpoint", "views"}
+    assert set(said) == {"origin", "size", "root", "vkey", "checkpoint", "views", "keys"}
     assert said["views"] == {"graph": said["size"]}
     assert said["root"] in ask("log", "status").out
 

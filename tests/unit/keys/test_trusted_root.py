@@ -8,7 +8,7 @@ from cryptography import x509
 from tests.authorities import CertificateAuthority, TimestampAuthority, pem
 from tests.logs import LOG_KEY, TIME
 from wherefrom.errors import SettingError
-from wherefrom.keys.trusted_root import trusted_root
+from wherefrom.keys.trusted_root import RootKey, trusted_root
 from wherefrom.views.rekor.view import log_id
 
 ORIGIN = "log.rekor.example.com"
@@ -17,9 +17,7 @@ ORIGIN = "log.rekor.example.com"
 def written(**authorities):
     return trusted_root(
         origin=ORIGIN,
-        log_id=log_id(ORIGIN, LOG_KEY.public_key),
-        public_key=LOG_KEY.public_key,
-        since=TIME,
+        log_keys=[RootKey(LOG_KEY.public_key, log_id(ORIGIN, LOG_KEY.public_key), TIME, None)],
         **authorities,
     )
 

@@ -110,7 +110,7 @@ def test_a_checkpoint_of_another_key_is_found_and_the_rest_is_checked(place):
     small_log(place)
     replace(segments(place)[0], b"content 77", b"content 7t")
     other = SigningKey(bytes(32)).verifier_key(ORIGIN)
-    found = audit(reader(place, refresh=False, log_key=other)).problems
+    found = audit(reader(place, refresh=False, log_keys=lambda: [other])).problems
     assert "its checkpoint is not the log's" in found[0].what
     assert 77 in [p.entry for p in found]
 

@@ -25,6 +25,7 @@ class Served:
         self.gone = False
         self.wrong_tile = self.wrong_bundle = None
         self.bundles = 0
+        self.key_notes = []
 
     def grow(self, size):
         self.size, self.note = size, None
@@ -39,6 +40,9 @@ class Served:
 
     def checkpoint(self):
         return self.note or self.signed()
+
+    def log_keys(self):
+        return self.key_notes
 
     def tile(self, level, n, width):
         if self.gone:

@@ -174,7 +174,7 @@ def test_a_head_whose_checkpoint_another_key_signed_is_refused(place):
     small_log(place)
     other = SigningKey(bytes(32)).verifier_key(ORIGIN)
     with pytest.raises(SignatureError, match="no known key signed the note"):
-        reader(place, log_key=other)
+        reader(place, log_keys=lambda: [other])
 
 
 def test_a_head_that_ends_elsewhere_than_its_checkpoint_is_corrupt(place):

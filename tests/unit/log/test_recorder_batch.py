@@ -130,7 +130,7 @@ def test_evidence_of_a_record_of_a_batch_is_checked_offline_path_and_all(recorde
         for proof in (
             desk.prove(sha256_of("a"), whole_trace=True), desk.prove(sha256_of("a"), content=True),
         ):  # fmt: skip
-            report = check(proof.written, log_key=folder.log_vkey())
+            report = check(proof.written, log_keys=[folder.log_vkey()])
             assert report.result == "proven", report
             (said,) = [s.says for s in report.steps if s.name == "batches"]
             assert said == "1 record leads to the root of 1 signed batch"
@@ -145,6 +145,6 @@ def test_evidence_of_a_log_that_took_a_false_path_fails_at_the_batches(recorder,
     recorder.writer.close()
     with asked(folder) as desk:
         proof = desk.prove(f"entry:{receipt.index}", content=True)
-    report = check(proof.written, log_key=folder.log_vkey())
+    report = check(proof.written, log_keys=[folder.log_vkey()])
     assert [(s.name, s.ok) for s in report.steps][-1] == ("batches", False)
     assert "the record is not in the batch that was signed" in report.steps[-1].says

@@ -84,7 +84,9 @@ class Log:
     def __init__(self, folder, witnesses, *, policy=None, of=None, **settings):
         self.writer = of.writer if of else writer(MemoryPlace())
         self.writer.commit(numbered(range(3)))
-        self.file = PublishedFile(folder / "published", policy=policy or policy_of(), log_key=VKEY)
+        self.file = PublishedFile(
+            folder / "published", policy=policy or policy_of(), log_keys=lambda: [VKEY]
+        )
         self.troubles = []
         self.witnesses = witnesses
         self._settings = {"deadline_s": 0.3, "on_trouble": self.troubles.append, **settings}
@@ -173,7 +175,9 @@ def test_without_a_quorum_a_closed_log_keeps_the_checkpoint_before_and_loses_not
             before = await log.rounds.covering(3)
             witnesses.fault |= {"a": Unavailable("down"), "b": Unavailable("away")}
             size = log.add(3, 9)
-            with pytest.raises(Unavailable, match=r"not enough witnesses have cosigned.*Nothing"):
+            with pytest.raises(
+                Unavailable, match=r"no checkpoint with it is published yet.*Nothing"
+            ):
                 await log.rounds.covering(size)
             assert log.file.read().tree == before.tree
             await until(lambda: log.troubles)
@@ -354,7 +358,9 @@ def test_who_waits_when_the_server_closes_is_told_to_come_again(tmp_path):
 
 
 def test_what_is_published_never_goes_back(tmp_path):
-    file = PublishedFile(tmp_path / "published", policy=policy_of("quorum none\n"), log_key=VKEY)
+    file = PublishedFile(
+        tmp_path / "published", policy=policy_of("quorum none\n"), log_keys=lambda: [VKEY]
+    )
     log = writer(MemoryPlace())
     notes = []
     for n in range(3):

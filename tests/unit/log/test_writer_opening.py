@@ -24,6 +24,8 @@ from wherefrom.errors import (
 )
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.keys.note_keys import NoteKey
+from wherefrom.log.own_keys import HeadSigners
 from wherefrom.log.writer import LogWriter
 from wherefrom.merkle.proofs import verify_consistency
 
@@ -213,9 +215,10 @@ def test_a_tile_that_no_head_promised_is_made_again(files):
 
 def test_a_log_signed_by_another_key_is_not_opened(place):
     small_log(place)
+    key = SigningKey(bytes(32))
     other = LogWriter(
         origin=ORIGIN,
-        log_key=SigningKey(bytes(32)),
+        signers=HeadSigners([NoteKey.of(ORIGIN, key)], lambda: [key.verifier_key(ORIGIN)]),
         journal=place.journal(),
         blobs=place.blobs(),
         head=place.head(),

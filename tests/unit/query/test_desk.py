@@ -38,7 +38,7 @@ def desk(estate):
 
 
 def checked(estate, proof):
-    return check(proof.written, log_key=estate[0].log_vkey())
+    return check(proof.written, log_keys=[estate[0].log_vkey()])
 
 
 def test_what_a_known_key_signed_is_proven(desk):
@@ -125,7 +125,7 @@ def test_a_trace_read_before_the_log_grew_is_proved_under_the_newer_checkpoint(
     sizes = evidence.manifest.trace["log"]["size"], evidence.manifest.log["size"]
     assert sizes == (2, 3)
     assert len(evidence.manifest.consistency) > 0
-    assert check(proof.written, log_key=folder.log_vkey()).result == "proven"
+    assert check(proof.written, log_keys=[folder.log_vkey()]).result == "proven"
 
 
 def test_an_erased_entry_is_proved_with_its_tombstone_and_its_content_is_not_found(estate, desk):
@@ -210,8 +210,8 @@ def test_evidence_of_a_changed_content_proves_nothing_to_anybody(damaged, tmp_pa
     desk = damaged(b"https://ci.example/runs/lib", b"https://ci.example/runs/lob")
     proof = desk.prove("2", content=True)
     key = made(tmp_path / "data").log_vkey()
-    assert check(proof.written, log_key=key).result == "failed"
-    assert check(desk.prove("1", content=True).written, log_key=key).result == "proven"
+    assert check(proof.written, log_keys=[key]).result == "failed"
+    assert check(desk.prove("1", content=True).written, log_keys=[key]).result == "proven"
 
 
 def test_a_key_trusted_later_makes_the_unproven_proven(tmp_path):

@@ -101,7 +101,7 @@ def trace_of(written):
 
 def result(written, key=None):
     """(result, failing step, its words) of a check that must never raise."""
-    report = check(written, log_key=key or of().key)
+    report = check(written, log_keys=[key or of().key])
     last = report.steps[-1]
     assert all(step.ok for step in report.steps[:-1])
     assert last.ok == (report.result == "proven")

@@ -27,7 +27,7 @@ OTHER = "other.example/log"
 
 
 def steps(written):
-    return {s.name: s.says for s in check(written, log_key=of().key).steps}
+    return {s.name: s.says for s in check(written, log_keys=[of().key]).steps}
 
 
 def failed(written, step, says, key=None):

@@ -34,8 +34,8 @@ from wherefrom.formats import entry as entries
 from wherefrom.formats import hashedrekord, note
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.tiles import encode_bundle, tile_path
-from wherefrom.keys.ed25519 import SigningKey, sign_note
 from wherefrom.log.logged import Position
+from wherefrom.log.own_keys import HeadSigners
 from wherefrom.log.tree import TILE_WIDTH, FullTile, LogTree, read_blob_tile
 from wherefrom.merkle.hashing import EMPTY_ROOT, HASH_BYTES, hash_leaf
 from wherefrom.storage.contracts import Record
@@ -97,19 +97,26 @@ def log_id(origin: str, public_key: bytes) -> bytes:
 class RekorView:
     """The one holder of the tree; safe for several threads."""
 
-    def __init__(self, folder: Path, log: Source, *, log_key: SigningKey) -> None:
-        """Open or make it. What does not follow from this log is thrown away and made again."""
+    def __init__(self, folder: Path, log: Source, *, signers: HeadSigners) -> None:
+        """Open or make it. What does not follow from this log is thrown away and made again.
+
+        signers  the log's local keys, as they are when a checkpoint of the tree is asked for
+        """
         self.origin = rekor_origin(log.origin)
-        self.log_id = log_id(self.origin, log_key.public_key)
         self._folder = folder
         self._log = log
-        self._log_key = log_key
+        self._signers = signers
         self._lock = threading.Lock()
         try:
             self._open()
         except (apsw.NotADBError, apsw.CorruptError, Corrupt):
             self._discard()
             self._open()
+
+    @property
+    def log_id(self) -> bytes:
+        """Of the oldest key that still signs: clients with an older trusted root know only that."""
+        return log_id(self.origin, self._signers.keys[0].public_key)
 
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -223,7 +230,8 @@ class RekorView:
 
     def _signed(self) -> bytes:
         text = Checkpoint(self.origin, self._tree.size, self._root()).to_text()
-        return sign_note(text, name=self.origin, key=self._log_key)
+        keys = (key.under(self.origin) for key in self._signers.keys)
+        return note.to_bytes(note.Note(text, tuple(key.sign_text(text) for key in keys)))
 
     def _root(self) -> bytes:
         return self._tree.root() if self._tree.size else EMPTY_ROOT

@@ -8,6 +8,7 @@ from tests.logs import (
     LOG_KEY,
     ORIGIN,
     SERVICE_KEY,
+    SIGNERS,
     MemoryPlace,
     erase,
     genesis,
@@ -48,7 +49,7 @@ def folder(tmp_path):
 
 
 def opened(folder, log):
-    view = RekorView(folder, log, log_key=LOG_KEY)
+    view = RekorView(folder, log, signers=SIGNERS)
     view.fold()
     return view
 
