@@ -203,14 +203,15 @@ def _check_keys(folder: DataFolder) -> Iterator[Problem]:
         except Error as error:
             yield problem(name, str(error))
     try:
-        keys = folder.own_keys.read()
+        own = DataFolder(folder.path).own_keys  # read anew: this process may have opened them
+        keys = own.read()
     except Error as error:
         yield problem(OWN_KEYS_FILE, str(error))
         return
     for key in keys.signing(now()):
         if not is_held_elsewhere(key.held):  # of others only their holders could tell
             try:
-                folder.own_keys.open(key)
+                own.open(key)
             except Error as error:
                 yield problem(key.held, str(error))
     try:
