@@ -465,7 +465,10 @@ def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:
     from wherefrom.views.rekor.view import RekorView
 
     return RekorView(
-        folder.path / "views" / "rekor", recorder.writer, signers=recorder.writer.signers
+        folder.path / "views" / "rekor",
+        recorder.writer,
+        signers=recorder.writer.signers,
+        count=folder.own_keys.uses.add,
     )
 
 

@@ -107,6 +107,12 @@ async def post_keys(request: Request) -> Response:
     return json_response(changed, 201)
 
 
+async def get_log_keys(request: Request) -> Response:
+    """``GET /v1/log/keys``: what the log signs with, and how each key was named by one before."""
+    intake: Intake = request.app.state.intake
+    return json_response(intake.recorder.log_keys())
+
+
 async def post_log_keys(request: Request) -> Response:
     """``POST /v1/log/keys``: replace or end a key that the log signs with, or plan it."""
     principal_of(request, "admin")

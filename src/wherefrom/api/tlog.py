@@ -1,6 +1,6 @@
 """The log as tlog-tiles clients, witnesses and auditors read it.
 
-    /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]   /v1/log/keys
+    /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]
 
 Any width of any tile that has existed is served by truncation. Served by the reader.
 Source: C2SP tlog-tiles
@@ -11,11 +11,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wherefrom.api.answers import json_response
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats.tiles import TileName, parse_tile_path
 from wherefrom.log.reader import LogReader
-from wherefrom.query.desk import Desk
 
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -25,12 +23,6 @@ async def get_checkpoint(request: Request) -> Response:
     log: LogReader = request.app.state.log
     log.refresh()
     return Response(log.shown()[0], media_type="text/plain", headers={"Cache-Control": "no-cache"})
-
-
-async def get_log_keys(request: Request) -> Response:
-    """``/v1/log/keys``: what the log signs with, and how each key was named by one before."""
-    desk: Desk = request.app.state.desk
-    return json_response(desk.log_keys())
 
 
 def get_tile(request: Request) -> Response:

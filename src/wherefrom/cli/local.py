@@ -20,6 +20,7 @@ from wherefrom.app import (
     DataFolder,
     decided,
     fold_views,
+    now,
     open_desk,
     open_log,
     open_recorder,
@@ -36,7 +37,7 @@ from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import Decisions, IntakeTold
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
-from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
+from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, told
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
 from wherefrom.log.renewal import Renewing
@@ -135,7 +136,7 @@ class LocalReading:
         return self._desk.status()
 
     def log_keys(self) -> LogKeysTold:
-        return self._unfolded.log_keys()
+        return told(self._folder.own_keys.read(), at=now(), uses=self._decisions.key_uses)
 
     def keys(self) -> Keys:
         return self._decisions.keyring.told()

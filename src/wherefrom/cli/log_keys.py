@@ -94,6 +94,9 @@ def _show(answer: LogKeysTold) -> None:
             rows.append(("since", key.since))
         if key.until is not None:
             rows.append(("until", key.until if key.signs else f"{key.until}: signs no more"))
+        if key.uses:
+            said = ", ".join(f"{number:,} × {what}" for what, number in sorted(key.uses.items()))
+            rows.append(("used", f"{said}, up to {answer.uses_until}"))
         click.echo(table(rows, indent=4))
     plan = answer.schedule
     if plan.every_days:

@@ -118,6 +118,20 @@ class LogKeysChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     reason: str = ""
 
 
+class KeyUses(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often the log's keys have signed since the log began, up to ``at``.
+
+    heads  how often the head was moved, once for each signature of its keys
+    taken  SHA-256, hex, of the lines that were counted since the record before; or empty
+    uses   8 hex digits of a key's id → what for → how often
+    """
+
+    at: str
+    heads: int
+    taken: str
+    uses: dict[str, dict[str, int]]
+
+
 class Verdict(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
@@ -182,7 +196,9 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 Change = KeyChange | Administrators | IntakeRules
-Decision = Genesis | Change | LogKeysChange | Verdict | Renewal | Tombstone | Gap | Refusals
+Decision = (
+    Genesis | Change | LogKeysChange | KeyUses | Verdict | Renewal | Tombstone | Gap | Refusals
+)
 
 # media type ⇄ class ⇄ the entry kind that carries it
 _TYPES: Final[dict[type, tuple[str, str]]] = {
@@ -191,6 +207,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     Administrators: (PREFIX + "administrators.v1+json", "key"),
     IntakeRules: (PREFIX + "intake.v1+json", "policy"),
     LogKeysChange: (PREFIX + "log-keys.v1+json", "key"),
+    KeyUses: (PREFIX + "key-uses.v1+json", "system"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
     Renewal: (PREFIX + "renewal.v1+json", "system"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),

@@ -52,6 +52,15 @@ class NoteKey:
         """A key in memory."""
         return cls(key.verifier_key(name), key.sign, is_local=True)
 
+    def counted(self, count: Callable[[], None]) -> NoteKey:
+        """The same key, which calls ``count`` before each signature."""
+
+        def sign(message: bytes) -> bytes:
+            count()
+            return self.sign(message)
+
+        return _Counted(self, sign, count)
+
     def under(self, name: str) -> NoteKey:
         """The same Ed25519 key under another name."""
         key = _verifier(name, note.ED25519, self.public_key)
@@ -81,6 +90,19 @@ class NoteKey:
         key = self.verifier_key
         signed = self.sign(note.check_text(text, where="note").encode())
         return Signature(key.name, key.key_id, signed)
+
+
+class _Counted(NoteKey):
+    def __init__(
+        self, key: NoteKey, sign: Callable[[bytes], bytes], count: Callable[[], None]
+    ) -> None:
+        super().__init__(key.verifier_key, sign, is_local=key.is_local, cosigner=key._cosigner)
+        self._count = count
+
+    def sign_checkpoint(self, text: str, *, time_s: int) -> Signature:
+        if self._cosigner is not None:  # else ``sign`` counts
+            self._count()
+        return super().sign_checkpoint(text, time_s=time_s)
 
 
 def open_note_key(held: str, *, name: str, folder: Path) -> NoteKey:

@@ -31,6 +31,7 @@ from wherefrom.formats.own import (
     Decision,
     IntakeRules,
     KeyChange,
+    KeyUses,
     LogKeysChange,
     Tombstone,
     Verdict,
@@ -42,6 +43,7 @@ from wherefrom.storage.contracts import Record
 
 _KINDS: Final = (
     b'"kind":"key"', b'"kind":"policy"', b'"kind":"verdict"', b'"kind":"tombstone"',
+    b'"kind":"system"',
 )  # fmt: skip
 
 
@@ -112,6 +114,7 @@ class Decisions:
         self.keyring = Keyring()
         self.rule_sets: list[tuple[int, IntakeRules]] = []
         self.log_keys: list[tuple[int, str]] = []
+        self.key_uses: KeyUses | None = None
         self.verdicts: dict[int, Trust] = {}
         self.erased: dict[int, int] = {}
 
@@ -141,6 +144,8 @@ class Decisions:
             self.rule_sets.append((index, decision))
         elif isinstance(decision, LogKeysChange):
             self.log_keys.append((index, decision.note))
+        elif isinstance(decision, KeyUses):
+            self.key_uses = decision
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
         elif isinstance(decision, Tombstone):

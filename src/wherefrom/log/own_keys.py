@@ -30,9 +30,11 @@ from wherefrom.errors import Error, Malformed, NotFound, SettingError, StorageEr
 from wherefrom.formats import note, timestamps
 from wherefrom.formats.log_keys import NamedKey
 from wherefrom.formats.note import Note, VerifierKey
+from wherefrom.formats.own import KeyUses
 from wherefrom.keys import log_keys
 from wherefrom.keys.key_uris import SCHEMES, is_held_elsewhere
 from wherefrom.keys.log_keys import ALGORITHMS, LogKey, LogKeys, Schedule, replaced
+from wherefrom.log.key_uses import UseLines
 from wherefrom.storage.whole_file import replace_whole
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class OwnKeys:
         self._seen: tuple[tuple[int, int] | None, LogKeys] | None = None
         self._opened: dict[str, NoteKey] = {}
         self._lock = threading.Lock()
+        self.uses = UseLines(folder)
 
     def read(self) -> LogKeys:
         """Every key there is and was. Raises SettingError for a file that is not whole."""
@@ -114,6 +117,12 @@ class OwnKeys:
                 self._opened[key.held] = opened
             return opened
 
+    def use(self, key: LogKey, purpose: str) -> NoteKey:
+        """The key for one purpose, such as ``receipt``; each signature is counted before it is
+        made. Raises as ``open``."""
+        id = key.key.key_id.hex()
+        return self.open(key).counted(lambda: self.uses.add(id, purpose))
+
     def of_heads(self, at: str) -> list[NoteKey]:
         """What signs a head now: the newest local Ed25519 key last, and others that still do."""
         local = [k for k in self.read().keys if is_local(k)]
@@ -131,7 +140,7 @@ class OwnKeys:
         time_s = int(timestamps.parse(at, where="at").timestamp())
         for key in signing:
             if not is_local(key):
-                lines.append(self.open(key).sign_checkpoint(head.text, time_s=time_s))
+                lines.append(self.use(key, "checkpoint").sign_checkpoint(head.text, time_s=time_s))
         return Note(head.text, tuple(lines))
 
     def has_slow(self, at: str) -> bool:
@@ -230,7 +239,7 @@ class OwnKeys:
         lines, failed = [], []
         for key in {k.key: k for k in (*before.signing(at), *made.signing(at))}.values():
             try:
-                opened = self.open(key)
+                opened = self.use(key, "change")
                 if opened.signs_texts:
                     lines.append(opened.sign_text(text))
             except Error as error:
@@ -288,6 +297,7 @@ class KeyShown(msgspec.Struct, frozen=True, kw_only=True):
     vkey   the verifier key to hand out; ``algorithm`` of ``ALGORITHMS``
     held   ``file``, or the kind of whoever holds it, such as ``awskms``; never more
     until  when it stops signing, or None
+    uses   how often it signed, and for what, as the log's newest record of that says
     """
 
     vkey: str
@@ -296,28 +306,34 @@ class KeyShown(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None
     until: str | None
     signs: bool
+    uses: dict[str, int] = {}
 
 
 class LogKeysTold(msgspec.Struct, frozen=True, kw_only=True):
-    """A log's keys as they are told to everybody: oldest first; and each change, signed."""
+    """A log's keys as they are told to everybody: oldest first; and each change, signed.
+
+    uses_until  up to when their uses are recorded; None before the first record
+    """
 
     origin: str
     keys: list[KeyShown]
     schedule: Schedule
     notes: list[str]
+    uses_until: str | None = None
 
 
-def told(keys: LogKeys, *, at: str) -> LogKeysTold:
+def told(keys: LogKeys, *, at: str, uses: KeyUses | None = None) -> LogKeysTold:
     """All that is to be known of a log's keys."""
     return LogKeysTold(
         origin=keys.origin,
-        keys=list(shown(keys, at=at)),
+        keys=list(shown(keys, at=at, uses=uses)),
+        uses_until=uses.at if uses else None,
         schedule=keys.schedule,
         notes=list(keys.notes),
     )
 
 
-def shown(keys: LogKeys, *, at: str) -> Iterator[KeyShown]:
+def shown(keys: LogKeys, *, at: str, uses: KeyUses | None = None) -> Iterator[KeyShown]:
     """Every key, oldest first."""
     for key in keys.keys:
         since = key.named.since
@@ -328,4 +344,5 @@ def shown(keys: LogKeys, *, at: str) -> Iterator[KeyShown]:
             since=None if since == _BEGINNING else since,
             until=key.named.until,
             signs=key.named.signs_at(at),
+            uses=uses.uses.get(key.key.key_id.hex(), {}) if uses else {},
         )

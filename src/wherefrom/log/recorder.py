@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,7 @@ from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, Token, producer_of
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, intake, own, recognise
+from wherefrom.formats import base64_strict, entry, intake, own, recognise, timestamps
 from wherefrom.formats.batch import is_batched
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.entry import Trust
@@ -47,6 +48,7 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.log import renewal
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, IntakeTold, stronger
+from wherefrom.log.key_uses import summed
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, OwnKeys, told
 from wherefrom.log.renewal import Position, PositionFile, Renewing
@@ -59,6 +61,7 @@ VERIFIER: Final = f"wherefrom/{__version__}"
 # In an entry, whose type cannot hold a bare quotation mark: a decision of Wherefrom's own.
 _OWN: Final = b'"level":"self"'
 _SIGNED_KINDS: Final = frozenset({"attestation", "batch"})
+_USES_EVERY: Final = timedelta(days=1)
 _RENEWED_LEVELS: Final = frozenset({"signed", "batch", "channel"})
 
 
@@ -173,8 +176,14 @@ class Recorder:
         self._clock.saw(entry.parse(newest).received)
         self.decisions.catch_up(self.writer)
         self._record_log_keys()
+        self._record_uses(self._clock())
 
     # -- the log's own keys
+
+    def log_keys(self) -> LogKeysTold:
+        """Every key that the log has signed with, each change of them, and what they were used
+        for."""
+        return told(self._own_keys.read(), at=self._clock(), uses=self.decisions.key_uses)
 
     def change_log_keys(self, wish: LogKeysWish) -> LogKeysTold:
         """Change what the log signs with, from the next batch on, and record it.
@@ -184,7 +193,7 @@ class Recorder:
         with self._changing:
             made = self._own_keys.change(wish, at=self._clock())
             self._record_log_keys(wish.reason)
-            return told(made, at=self._clock())
+            return told(made, at=self._clock(), uses=self.decisions.key_uses)
 
     def tick(self) -> bool:
         """Do what a schedule asks for by now; whether a key was replaced. Raises as a change."""
@@ -194,7 +203,20 @@ class Recorder:
             self.change_log_keys(LogKeysWish(to="ed25519", reason="by schedule"))
             return True
         self._sign_with(now)
+        self._record_uses(now)
         return False
+
+    def _record_uses(self, now: str, *, after: timedelta = _USES_EVERY) -> None:
+        """Once a day, say how often the log's keys were used."""
+        last = self.decisions.key_uses
+        since = last.at if last else entry.parse(self.writer.entry(0)).received
+        if timestamps.parse(since, where="at") + after > timestamps.parse(now, where="now"):
+            return
+        taken = self._own_keys.uses.take()
+        if last is None or not taken.digest or taken.digest != last.taken:
+            signers = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
+            self._decide(summed(last, taken, heads=self.writer.heads, signers=signers, at=now))
+        self._own_keys.uses.recorded()
 
     def _record_log_keys(self, reason: str = "") -> None:
         self._sign_with(self._clock())
@@ -202,7 +224,11 @@ class Recorder:
             self._decide(LogKeysChange(note=note, reason=reason))
 
     def _sign_with(self, now: str) -> None:
-        self.writer.signers.keys = tuple(self._own_keys.of_heads(now))
+        keys = tuple(self._own_keys.of_heads(now))
+        if keys != self.writer.signers.keys:
+            # What was signed so far is said of the keys that signed it.
+            self._record_uses(now, after=timedelta(0))
+            self.writer.signers.keys = keys
 
     # -- records from outside
 

@@ -472,6 +472,11 @@ class LogWriter:
     # -- reading its own writes
 
     @property
+    def heads(self) -> int:
+        """How often a head was signed since the log began."""
+        return self._generation
+
+    @property
     def size(self) -> int:
         """Entries in the log."""
         return self._signed.size

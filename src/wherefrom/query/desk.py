@@ -29,7 +29,7 @@ from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
 from wherefrom.keys.cose import sign_receipt
 from wherefrom.keys.proof_tokens import sign_token
-from wherefrom.log.own_keys import KeyShown, LogKeysTold, OwnKeys, told
+from wherefrom.log.own_keys import KeyShown, OwnKeys, shown
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
@@ -251,15 +251,11 @@ class Desk:
     def _sign(
         self, proof: Inclusion | Consistency, root: bytes, written: bytes | None = None
     ) -> bytes:
-        key = self._own_key()
+        key = self._own_key("receipt")
         return sign_receipt(proof, root=root, origin=self._log.origin, key=key, entry=written)
 
-    def log_keys(self) -> LogKeysTold:
-        """Every key that the log has signed with, and each change of them, signed."""
-        return told(self._own_keys.read(), at=_now())
-
-    def _own_key(self) -> NoteKey:
-        return self._own_keys.open(self._own_keys.read().newest(_now()))
+    def _own_key(self, purpose: str) -> NoteKey:
+        return self._own_keys.use(self._own_keys.read().newest(_now()), purpose)
 
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
@@ -272,8 +268,8 @@ class Desk:
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
-            written, shown = self._log.shown()
-            position = shown if self._log.published is None else self._log.position()
+            written, there = self._log.shown()
+            position = there if self._log.published is None else self._log.position()
         return LogStatus(
             origin=self._log.origin,
             size=position.size,
@@ -282,7 +278,7 @@ class Desk:
             checkpoint=written.decode(),
             views={"graph": graph},
             witnessed=self._witnessed(),
-            keys=self.log_keys().keys,
+            keys=list(shown(self._own_keys.read(), at=_now())),
         )
 
     def _witnessed(self) -> WitnessedStatus | None:
@@ -407,7 +403,7 @@ class Desk:
             expires=ends,
         )
         return TokenMade(
-            token=sign_token(token, self._own_key()),
+            token=sign_token(token, self._own_key("token")),
             origin=signed.origin,
             entry=index,
             size=signed.size,

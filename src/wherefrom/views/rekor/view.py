@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -97,15 +97,24 @@ def log_id(origin: str, public_key: bytes) -> bytes:
 class RekorView:
     """The one holder of the tree; safe for several threads."""
 
-    def __init__(self, folder: Path, log: Source, *, signers: HeadSigners) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: Source,
+        *,
+        signers: HeadSigners,
+        count: Callable[[str, str], None] = lambda key_id, purpose: None,
+    ) -> None:
         """Open or make it. What does not follow from this log is thrown away and made again.
 
         signers  the log's local keys, as they are when a checkpoint of the tree is asked for
+        count    is told before one of them signs
         """
         self.origin = rekor_origin(log.origin)
         self._folder = folder
         self._log = log
         self._signers = signers
+        self._count = count
         self._lock = threading.Lock()
         try:
             self._open()
@@ -230,8 +239,11 @@ class RekorView:
 
     def _signed(self) -> bytes:
         text = Checkpoint(self.origin, self._tree.size, self._root()).to_text()
-        keys = (key.under(self.origin) for key in self._signers.keys)
-        return note.to_bytes(note.Note(text, tuple(key.sign_text(text) for key in keys)))
+        lines = []
+        for key in self._signers.keys:
+            self._count(key.verifier_key.key_id.hex(), "rekor")
+            lines.append(key.under(self.origin).sign_text(text))
+        return note.to_bytes(note.Note(text, tuple(lines)))
 
     def _root(self) -> bytes:
         return self._tree.root() if self._tree.size else EMPTY_ROOT

@@ -1,0 +1,135 @@
+"""How often the log's keys signed: counted before each signature, recorded once in any crash."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from tests.folders import ME, made, statement
+from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from wherefrom.errors import StorageError
+from wherefrom.formats.timestamps import parse, to_text
+from wherefrom.log.key_uses import UseLines
+from wherefrom.log.own_keys import LogKeysWish
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return made(tmp_path / "data")
+
+
+@pytest.fixture
+def days_later(monkeypatch):
+    """A recorder whose clock is so many days ahead."""
+
+    def later(recorder, days):
+        at = to_text(parse(recorder.now(), where="now") + timedelta(days))
+        monkeypatch.setattr(recorder._clock, "_clock", lambda: at)
+
+    return later
+
+
+def put(recorder, *names):
+    recorder.record([statement(name) for name in names], principal=ME)
+
+
+def id_of(folder, number=-1):
+    return folder.own_keys.known()[number].key_id.hex()
+
+
+def test_a_day_of_use_is_summed_in_one_record_and_the_next_one_goes_on(folder, days_later):
+    with open_recorder(folder) as recorder:
+        for name in "abc":
+            put(recorder, name)
+        log = open_log(folder)
+        fold_views(folder, log)
+        desk = open_desk(folder, log)
+        desk.receipt(1, "cose")
+        desk.receipt(2, "cose")
+        desk.proof_token("1")
+        heads = recorder.writer.heads
+        days_later(recorder, 0.9)
+        recorder.tick()
+        assert recorder.decisions.key_uses is None
+        days_later(recorder, 0.2)
+        recorder.tick()
+        said = recorder.decisions.key_uses
+        assert said.uses == {id_of(folder): {"head": heads, "receipt": 2, "token": 1}}
+        recorder.tick()
+        assert recorder.decisions.key_uses == said
+        days_later(recorder, 1.1)
+        put(recorder, "d")
+        recorder.tick()
+        more = recorder.decisions.key_uses
+        # The record itself, the record of d, and nothing that was counted before.
+        assert more.uses == {id_of(folder): {"head": heads + 2, "receipt": 2, "token": 1}}
+        (key,) = recorder.log_keys().keys
+        assert key.uses == more.uses[id_of(folder)]
+
+
+def test_each_key_is_counted_for_what_it_signed(folder, days_later):
+    with open_recorder(folder) as recorder:
+        put(recorder, "a")
+        before = recorder.writer.heads
+        recorder.change_log_keys(LogKeysWish(to="ed25519", grace_days=0))
+        put(recorder, "b")
+        days_later(recorder, 2)
+        recorder.tick()
+        uses = recorder.decisions.key_uses.uses
+        # The old key signed the head of the record that sums up its own use, and no more.
+        assert uses[id_of(folder, 0)] == {"head": before, "change": 1}
+        assert uses[id_of(folder, 1)]["change"] == 1
+        total = uses[id_of(folder, 0)]["head"] + uses[id_of(folder, 1)]["head"]
+        assert total == recorder.decisions.key_uses.heads
+
+
+@pytest.mark.parametrize("step", ["record", "remove"])
+def test_a_crash_while_uses_are_recorded_neither_loses_nor_doubles_one(
+    folder, days_later, monkeypatch, step
+):
+    class Crash(BaseException):
+        pass
+
+    def crash(*_, **__):
+        raise Crash
+
+    with open_recorder(folder) as recorder:
+        put(recorder, "a")
+        fold_views(folder, open_log(folder))
+        for _ in range(3):
+            open_desk(folder, open_log(folder)).receipt(1, "cose")
+        days_later(recorder, 2)
+        where, name = {"record": (recorder, "_decide"), "remove": (UseLines, "recorded")}[step]
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, crash)
+            with pytest.raises(Crash):
+                recorder.tick()
+    open_desk(folder, open_log(folder)).receipt(1, "cose")
+    with open_recorder(DataFolder(folder.path)) as recorder:
+        days_later(recorder, 4)
+        recorder.tick()
+        days_later(recorder, 4)
+        recorder.tick()
+        assert recorder.decisions.key_uses.uses[id_of(folder)]["receipt"] == 4
+
+
+def test_a_key_whose_use_cannot_be_counted_signs_nothing(folder):
+    with open_recorder(folder) as recorder:
+        put(recorder, "a")
+    fold_views(folder, open_log(folder))
+    (folder.path / "keys/uses.log").mkdir()
+    with pytest.raises(StorageError, match="cannot count the use of a key"):
+        open_desk(folder, open_log(folder)).receipt(1, "cose")
+
+
+def test_lines_are_taken_once_and_again_until_they_are_recorded(tmp_path):
+    lines = UseLines(tmp_path)
+    assert lines.take() == ("", Counter())
+    for purpose in ("receipt", "receipt", "token"):
+        lines.add("00112233", purpose)
+    taken = lines.take()
+    assert taken.uses == {("00112233", "receipt"): 2, ("00112233", "token"): 1}
+    lines.add("00112233", "rekor")
+    assert lines.take() == taken
+    lines.recorded()
+    assert lines.take().uses == {("00112233", "rekor"): 1}
