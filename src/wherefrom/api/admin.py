@@ -95,6 +95,15 @@ async def get_key(request: Request) -> Response:
     return json_response(intake.recorder.decisions.keyring.history(request.path_params["id"]))
 
 
+async def get_vouched(request: Request) -> Response:
+    """``GET /v1/keys/{id}/vouched?from=``: a page of the entries that a key vouches for now."""
+    principal_of(request, "read")
+    recorder: Recorder = request.app.state.intake.recorder
+    id, first = request.path_params["id"], number(request, "from") or 0
+    known = recorder.decisions.keyring.history(id).key.id
+    return json_response(await asyncio.to_thread(recorder.vouched, known, first=first))
+
+
 async def post_keys(request: Request) -> Response:
     """``POST /v1/keys``: trust, retire or revoke a key, or say who may."""
     principal_of(request, "admin")

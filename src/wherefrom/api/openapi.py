@@ -320,6 +320,10 @@ def _paths() -> dict[str, Schema]:
             "lost", "What a key vouched for and no longer does, things that run first.",
             _json("Lost"), _KEY, problems="400 404",
         ),
+        "/v1/keys/{id}/vouched": _ask(
+            "vouched", "A page of the entries that a key vouches for now.", _json("Vouched"), _KEY,
+            _query("from", "The entry to begin at.", _SIZE), problems="400 404 409",
+        ),
         "/v1/intake": _ask(
             "getIntake", "The intake rules in force.", _json("IntakeTold"), problems=""
         ) | {

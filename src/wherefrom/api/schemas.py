@@ -31,6 +31,7 @@ from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.own_keys import LogKeysTold
 from wherefrom.log.recorder import IntakeChanged, KeyChanged
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
@@ -42,6 +43,7 @@ _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
+    Vouched,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}

@@ -122,6 +122,7 @@ def writer_app(
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
             Route("/v1/keys/{id}", admin.get_key),
+            Route("/v1/keys/{id}/vouched", admin.get_vouched),
             Route("/v1/log/keys", admin.get_log_keys),
             Route("/v1/log/keys", admin.post_log_keys, methods=post),
             Route("/v1/intake", admin.get_intake),

@@ -41,6 +41,7 @@ from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, told
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
@@ -146,6 +147,12 @@ class LocalReading:
 
     def lost(self, id: str) -> Lost:
         return self._desk.lost(id)
+
+    def vouched(self, id: str, *, first: int) -> Vouched:
+        return vouched(self._log, id, verdicts=self._decisions.verdicts, first=first)
+
+    def content(self, index: int) -> bytes:
+        return self._unfolded.content(index)
 
     @cached_property
     def _decisions(self) -> Decisions:

@@ -26,6 +26,7 @@ from wherefrom.cli import (
     monitor,
     proof_tokens,
     record,
+    resign,
     show,
     sign,
     tokens,
@@ -82,6 +83,7 @@ for _command in (
     monitor.monitor,
 ):
     root.add_command(_command)
+keys.keys.add_command(resign.resign)
 for _command in (log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
     logs.log.add_command(_command)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
     from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome
     from wherefrom.log.renewal import Renewing
+    from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
@@ -59,6 +60,10 @@ class Reading(Protocol):
     def key(self, hint: str) -> KeyHistory: ...
 
     def lost(self, id: str) -> Lost: ...
+
+    def vouched(self, id: str, *, first: int) -> Vouched: ...
+
+    def content(self, index: int) -> bytes: ...
 
     def intake(self) -> IntakeTold: ...
 

@@ -30,6 +30,7 @@ from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, refused
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
@@ -110,6 +111,12 @@ class Remote:
 
     def lost(self, id: str) -> Lost:
         return _read(self._get(f"/v1/keys/{quote(id, safe='')}/lost"), Lost)
+
+    def vouched(self, id: str, *, first: int) -> Vouched:
+        return _read(self._get(f"/v1/keys/{quote(id)}/vouched", {"from": first}), Vouched)
+
+    def content(self, index: int) -> bytes:
+        return self._get(f"/v1/records/{index}/content").content
 
     def log_keys(self) -> LogKeysTold:
         return _read(self._get("/v1/log/keys"), LogKeysTold)

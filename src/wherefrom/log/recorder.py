@@ -52,6 +52,7 @@ from wherefrom.log.key_uses import summed
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, OwnKeys, told
 from wherefrom.log.renewal import Position, PositionFile, Renewing
+from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.judge import CHANNEL, decide, judge, trust_of
 from wherefrom.verify.judging import Rules, root_of
@@ -527,6 +528,10 @@ class Recorder:
             return trust_of(recognise.read(content), self.decisions.keyring, at=received)
         except Refused:
             return CHANNEL  # recorded before its key was known, and not by that key after all
+
+    def vouched(self, id: str, *, first: int) -> Vouched:
+        """Some of what the key with this id vouches for, from entry ``first`` on."""
+        return vouched(self.writer, id, verdicts=self.decisions.verdicts, first=first)
 
     def erase(self, index: int, *, reason: str, principal: Principal) -> int:
         """Log a tombstone, then remove content and nonce; returns the tombstone's index.

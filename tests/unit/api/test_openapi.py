@@ -141,6 +141,8 @@ def requests_of_all_kinds():
     yield "GET", "/v1/keys/{id}", "/v1/keys/a", None
     yield "GET", "/v1/keys/{id}/lost", "/v1/keys/k:" + "0" * 32 + "/lost", None
     yield "GET", "/v1/keys/{id}/lost", "/v1/keys/a/lost", None
+    for path in ("a/vouched", "a/vouched?from=2", "a/vouched?from=x", "none/vouched"):
+        yield "GET", "/v1/keys/{id}/vouched", f"/v1/keys/{path}", None
     asked = json.dumps(request_of(b"described")).encode()
     for body in (asked, asked, b"{}", b"{", json.dumps(request_of(b"a", signed=b"b")).encode()):
         yield "POST", "/api/v2/log/entries", "/api/v2/log/entries", body
