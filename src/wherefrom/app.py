@@ -5,6 +5,7 @@ DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
+DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
 
 Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
@@ -44,6 +45,7 @@ from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.formats.tlog_policy import Policy
+from wherefrom.keys.changes import RootWish
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
@@ -234,26 +236,29 @@ class DataFolder:
             )
         return bytes.fromhex(found[1])
 
-    def trusted_root(self) -> bytes | None:
-        """Sigstore's trusted root, which bundles are judged under; None where none was put here.
+    def trusted_root(self) -> RootWish | None:
+        """The trusted root of Sigstore that was put here, as old as the file; None without one.
 
         Raises SettingError for one that is none.
         """
         path = self.path / trusted_roots.FILE_NAME
         if not path.exists():
             return None
-        from wherefrom.verify.sigstore.trusted_root import parse  # late: most have none
-
         try:
             with path.open("rb") as file:
                 written = file.read(trusted_roots.BYTES_MAX + 1)
-            parse(written)
-        except (OSError, Refused) as error:
+            trusted_roots.parse(written)
+            since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            return RootWish(
+                trusted_root=written.decode(),
+                as_of=min(timestamps.to_text(since), now()),
+                reason=f"taken up from {trusted_roots.FILE_NAME}",
+            )
+        except (OSError, UnicodeDecodeError, Refused) as error:
             raise SettingError(
                 "the trusted root cannot be used", where=str(path), got=str(error),
                 expected="a trusted_root.json of Sigstore", do="Put a right one there, or none",
             ) from error  # fmt: skip
-        return written
 
     @property
     def tokens(self) -> TokenFile:
@@ -426,17 +431,31 @@ def open_recorder(
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
-            trusted_root=folder.trusted_root(),
             renewal_path=folder.path / "renewal.json",
         )
         try:
             recorder.start(log_key=folder.log_vkey().to_text())
             recorder.finish_erasures()
+            _take_up_root(folder, recorder)
             yield recorder
             recorder.decisions.catch_up(writer)
         finally:
             writer.close()
             journal.close()
+
+
+def _take_up_root(folder: DataFolder, recorder: Recorder) -> None:
+    """Record a root that lies in the directory, unless the log has ever said which one it has."""
+    if recorder.decisions.roots or (wish := folder.trusted_root()) is None:
+        return
+    try:
+        recorder.set_root(wish)
+    except Refused as error:
+        path = folder.path / trusted_roots.FILE_NAME
+        raise SettingError(
+            "the trusted root of this directory cannot become the log's", where=str(path),
+            got=str(error), do="Move it elsewhere; then: wherefrom roots set FILE",
+        ) from error  # fmt: skip
 
 
 def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:

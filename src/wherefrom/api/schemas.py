@@ -16,6 +16,7 @@ import msgspec
 
 from wherefrom.api.admin import EraseRequest, IntakeRequest, KeyRequest, SimulateRequest
 from wherefrom.api.fates import Item
+from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord
 from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.own import KEY_ACTIONS
@@ -24,6 +25,7 @@ from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.recorder import IntakeChanged, KeyChanged
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
@@ -34,7 +36,7 @@ Schema = dict[str, Any]
 _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
-    SimulateRequest, Simulated, Marked, Renewing,
+    SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -54,6 +56,8 @@ def schemas() -> dict[str, Schema]:
     made["Item"]["properties"]["status"]["enum"] = ["recorded", "known", "refused"]
     made["Report"]["properties"]["result"]["enum"] = ["proven", "failed", "unproven"]
     made["KeyRequest"]["properties"]["action"]["enum"] = list(KEY_ACTIONS)
+    states = ["none", "good", "old", "too_old", "past"]
+    made["RootsTold"]["properties"]["state"]["enum"] = states
     rule = made["IntakeRule"]["properties"]
     rule["least"] = {"enum": [*LEASTS, None], "default": None}
     rule["effect"]["enum"] = list(EFFECTS)

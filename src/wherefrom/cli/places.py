@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from wherefrom.formats.intake import IntakeRule
-    from wherefrom.keys.changes import KeyWish
+    from wherefrom.keys.changes import KeyWish, RootWish
     from wherefrom.keys.keyring import KeyHistory, Keys
     from wherefrom.log.decisions import IntakeTold
     from wherefrom.log.look_back import Marked, Simulated
     from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome
     from wherefrom.log.renewal import Renewing
+    from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
@@ -65,6 +66,8 @@ class Reading(Protocol):
 
     def intake_marks(self, *, since: str | None, last: int | None) -> Marked: ...
 
+    def roots(self, *, version: int | None) -> RootsTold: ...
+
 
 class Writing(Protocol):
     """Where changes are made.
@@ -84,6 +87,12 @@ class Writing(Protocol):
     def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes: ...
 
     def apply_intake(self, envelope: bytes) -> IntakeChanged: ...
+
+    def set_root(self, wish: RootWish) -> RootChanged: ...
+
+    def propose_root(self, wish: RootWish) -> bytes: ...
+
+    def apply_root(self, envelope: bytes) -> RootChanged: ...
 
     def renew(self) -> Renewing: ...
 

@@ -84,6 +84,8 @@ def up(
                 file=sys.stderr,
             )
 
+        if (warns := recorder.root_warning()) is not None:
+            _say_trouble(warns)
         published = folder.published()
 
         def witnessing() -> Witnessing:
