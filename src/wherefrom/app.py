@@ -34,18 +34,15 @@ from wherefrom.errors import (
     LimitPassed,
     Malformed,
     NotFound,
-    Refused,
     SettingError,
     Unavailable,
 )
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps, tlog_policy
-from wherefrom.formats import trusted_root as trusted_roots
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.formats.tlog_policy import Policy
-from wherefrom.keys.changes import RootWish
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
 from wherefrom.log.decisions import Decisions
@@ -236,30 +233,6 @@ class DataFolder:
             )
         return bytes.fromhex(found[1])
 
-    def trusted_root(self) -> RootWish | None:
-        """The trusted root of Sigstore that was put here, as old as the file; None without one.
-
-        Raises SettingError for one that is none.
-        """
-        path = self.path / trusted_roots.FILE_NAME
-        if not path.exists():
-            return None
-        try:
-            with path.open("rb") as file:
-                written = file.read(trusted_roots.BYTES_MAX + 1)
-            trusted_roots.parse(written)
-            since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            return RootWish(
-                trusted_root=written.decode(),
-                as_of=min(timestamps.to_text(since), now()),
-                reason=f"taken up from {trusted_roots.FILE_NAME}",
-            )
-        except (OSError, UnicodeDecodeError, Refused) as error:
-            raise SettingError(
-                "the trusted root cannot be used", where=str(path), got=str(error),
-                expected="a trusted_root.json of Sigstore", do="Put a right one there, or none",
-            ) from error  # fmt: skip
-
     @property
     def tokens(self) -> TokenFile:
         """Who may use a server on this directory."""
@@ -403,6 +376,7 @@ def open_recorder(
     """
     # Most commands only read: they need not wait for what only writing imports (numpy, above all).
     from wherefrom.log.recorder import Recorder
+    from wherefrom.log.root_file import take_up
     from wherefrom.log.writer import LogWriter
 
     folder.need()
@@ -436,26 +410,12 @@ def open_recorder(
         try:
             recorder.start(log_key=folder.log_vkey().to_text())
             recorder.finish_erasures()
-            _take_up_root(folder, recorder)
+            take_up(folder.path, recorder)
             yield recorder
             recorder.decisions.catch_up(writer)
         finally:
             writer.close()
             journal.close()
-
-
-def _take_up_root(folder: DataFolder, recorder: Recorder) -> None:
-    """Record a root that lies in the directory, unless the log has ever said which one it has."""
-    if recorder.decisions.roots or (wish := folder.trusted_root()) is None:
-        return
-    try:
-        recorder.set_root(wish)
-    except Refused as error:
-        path = folder.path / trusted_roots.FILE_NAME
-        raise SettingError(
-            "the trusted root of this directory cannot become the log's", where=str(path),
-            got=str(error), do="Move it elsewhere; then: wherefrom roots set FILE",
-        ) from error  # fmt: skip
 
 
 def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:

@@ -29,6 +29,7 @@ from wherefrom.api.server import writer_app
 from wherefrom.app import DataFolder, Served, open_recorder, open_rekor
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.log.root_file import beside
 from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
@@ -84,8 +85,9 @@ def up(
                 file=sys.stderr,
             )
 
-        if (warns := recorder.root_warning()) is not None:
-            _say_trouble(warns)
+        for warns in (recorder.root_warning(), beside(folder.path, recorder.decisions)):
+            if warns is not None:
+                _say_trouble(warns)
         published = folder.published()
 
         def witnessing() -> Witnessing:

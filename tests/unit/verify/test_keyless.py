@@ -19,6 +19,7 @@ from wherefrom.formats.own import Administrators
 from wherefrom.keys import changes
 from wherefrom.keys.keyring import Keyring
 from wherefrom.keys.public import PublicKey
+from wherefrom.log.root_file import beside
 from wherefrom.verify import judging
 from wherefrom.verify.dated_root import HeldRoot, dated
 from wherefrom.verify.judge import judge
@@ -186,6 +187,9 @@ def test_a_root_that_lies_in_a_directory_becomes_the_first_version_of_the_logs(f
     with open_recorder(folder) as recorder:
         # What lies there later is nobody's decision.
         assert (recorder.writer.size, recorder.roots().digest) == (size, told.digest)
+        assert "is not the trusted root in force" in beside(folder.path, recorder.decisions)
+        path.write_bytes(ROOT)
+        assert beside(folder.path, recorder.decisions) is None
 
 
 def test_a_root_that_is_none_is_told_when_the_directory_is_opened(folder):
