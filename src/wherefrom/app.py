@@ -5,6 +5,7 @@ DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
+DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
 DIR/keys/log-keys.json          of a log whose keys changed: all of them, and where each secret is
 
@@ -35,13 +36,11 @@ from wherefrom.errors import (
     LimitPassed,
     Malformed,
     NotFound,
-    Refused,
     SettingError,
     Unavailable,
 )
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps, tlog_policy
-from wherefrom.formats import trusted_root as trusted_roots
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
@@ -252,27 +251,6 @@ class DataFolder:
             )
         return bytes.fromhex(found[1])
 
-    def trusted_root(self) -> bytes | None:
-        """Sigstore's trusted root, which bundles are judged under; None where none was put here.
-
-        Raises SettingError for one that is none.
-        """
-        path = self.path / trusted_roots.FILE_NAME
-        if not path.exists():
-            return None
-        from wherefrom.verify.sigstore.trusted_root import parse  # late: most have none
-
-        try:
-            with path.open("rb") as file:
-                written = file.read(trusted_roots.BYTES_MAX + 1)
-            parse(written)
-        except (OSError, Refused) as error:
-            raise SettingError(
-                "the trusted root cannot be used", where=str(path), got=str(error),
-                expected="a trusted_root.json of Sigstore", do="Put a right one there, or none",
-            ) from error  # fmt: skip
-        return written
-
     @property
     def tokens(self) -> TokenFile:
         """Who may use a server on this directory."""
@@ -418,6 +396,7 @@ def open_recorder(
     """
     # Most commands only read: they need not wait for what only writing imports (numpy, above all).
     from wherefrom.log.recorder import Recorder
+    from wherefrom.log.root_file import take_up
     from wherefrom.log.writer import LogWriter
 
     folder.need()
@@ -447,12 +426,12 @@ def open_recorder(
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
-            trusted_root=folder.trusted_root(),
             renewal_path=folder.path / "renewal.json",
         )
         try:
             recorder.start(own)
             recorder.finish_erasures()
+            take_up(folder.path, recorder)
             yield recorder
             recorder.decisions.catch_up(writer)
         finally:

@@ -172,6 +172,13 @@ def test_the_watch_list_on_its_page_is_read_and_its_digest_matches():
     assert [line.wanted[0][0] for line in watched.matches(b"four")] == ["sha256"]
 
 
+def test_the_removal_of_a_trusted_root_is_read_and_written_as_on_its_page():
+    (payload,) = (block.strip() for block in blocks("trusted-root.md", "json"))
+    said = own.parse_payload(own.PREFIX + "root.v1+json", payload.encode())
+    assert (said.version, said.trusted_root, said.digest) == (2, "", "")
+    assert own.to_payload(said).decode() == payload
+
+
 def test_the_intake_rules_are_what_a_record_of_them_holds():
     (file,) = blocks("intake-rules.md", "toml")
     (recorded,) = blocks("intake-rules.md", "json")

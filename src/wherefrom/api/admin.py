@@ -69,7 +69,8 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-async def _body(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
+async def read_wanted(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
+    """What a body asks for. Raises LimitPassed, Malformed."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -107,7 +108,7 @@ async def get_vouched(request: Request) -> Response:
 async def post_keys(request: Request) -> Response:
     """``POST /v1/keys``: trust, retire or revoke a key, or say who may."""
     principal_of(request, "admin")
-    wanted: KeyRequest = await _body(request, KeyRequest)
+    wanted: KeyRequest = await read_wanted(request, KeyRequest)
     recorder = request.app.state.intake.recorder
     if wanted.envelope is not None:
         changed = await asyncio.to_thread(recorder.apply, wanted.envelope)
@@ -125,7 +126,7 @@ async def get_log_keys(request: Request) -> Response:
 async def post_log_keys(request: Request) -> Response:
     """``POST /v1/log/keys``: replace or end a key that the log signs with, or plan it."""
     principal_of(request, "admin")
-    wish: LogKeysRequest = await _body(request, LogKeysRequest)
+    wish: LogKeysRequest = await read_wanted(request, LogKeysRequest)
     intake: Intake = request.app.state.intake
     if wish.needs_rounds and intake.witnessing is None:
         raise Unavailable(
@@ -146,7 +147,7 @@ async def get_intake(request: Request) -> Response:
 async def post_intake(request: Request) -> Response:
     """``POST /v1/intake``: other intake rules from now on, or a change that would make them so."""
     principal_of(request, "admin")
-    wanted: IntakeRequest = await _body(request, IntakeRequest, bytes_max=_RULES_BYTES_MAX)
+    wanted: IntakeRequest = await read_wanted(request, IntakeRequest, bytes_max=_RULES_BYTES_MAX)
     recorder: Recorder = request.app.state.intake.recorder
     if (wanted.envelope is None) == (wanted.rules is None):
         raise Malformed("neither rules nor a signed change, or both", expected="one of them")
@@ -164,7 +165,9 @@ async def post_intake(request: Request) -> Response:
 async def post_simulate(request: Request) -> Response:
     """``POST /v1/intake/simulate``: what records in the log would have got under these rules."""
     principal_of(request, "admin")
-    wanted: SimulateRequest = await _body(request, SimulateRequest, bytes_max=_RULES_BYTES_MAX)
+    wanted: SimulateRequest = await read_wanted(
+        request, SimulateRequest, bytes_max=_RULES_BYTES_MAX
+    )
     recorder: Recorder = request.app.state.intake.recorder
     over = _over(wanted.since, wanted.last)
     answer = await asyncio.to_thread(recorder.simulate_intake, wanted.rules, over)
@@ -194,7 +197,7 @@ async def post_renew(request: Request) -> Response:
 async def post_erase(request: Request) -> Response:
     """``POST /v1/records/{index}/erase``: remove a content and its nonce; the proofs stay."""
     principal = principal_of(request, "admin")
-    wanted: EraseRequest = await _body(request, EraseRequest)
+    wanted: EraseRequest = await read_wanted(request, EraseRequest)
     if not wanted.reason.strip():
         raise Malformed("an erasure without a reason", where="reason", expected="why, in words")
     index = entry_index(request)

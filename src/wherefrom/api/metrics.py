@@ -38,6 +38,16 @@ class WriterMetrics:
             "Records taken that are not answered yet",
             registry=self.registry,
         )
+        self.root_age_days = Gauge(
+            "wherefrom_trusted_root_age_days",
+            "How old the trusted root in force is; 0 without one",
+            registry=self.registry,
+        )
+        self.root_too_old = Gauge(
+            "wherefrom_trusted_root_too_old",
+            "1 if it is too old to judge by",
+            registry=self.registry,
+        )
 
     def text(self) -> bytes:
         """The exposition."""

@@ -344,10 +344,22 @@ def _paths() -> dict[str, Schema]:
             "listMarks", "What came in and does not keep a rule that only marks.",
             _json("Marked"), *_OVER, problems="400 413",
         ),
+        "/v1/roots": _ask(
+            "getRoots", "The trusted root that Sigstore's signatures are judged under.",
+            _json("RootsTold"),
+            _query("version", "As this version said it; else the one in force.", _SIZE),
+        ) | {
+            "post": _change(
+                "setRoot", "Another trusted root from now on, or a proposal of it.",
+                {"201": _answer("Done, and recorded.", _json("RootChanged")),
+                 "200": _answer("Proposed; nothing changed.", _json("Proposed"))},
+                "RootRequest",
+            )
+        },
         "/v1/verdicts/renew": {
             "post": _operation(
                 "renewVerdicts",
-                "One more step of judging every attestation again; the last one has an `entry`.",
+                "One more step of judging everything signed again; the last one has an `entry`.",
                 {"200": _answer("How far it has come.", _json("Renewing"))}, role="admin",
             )
         },

@@ -22,6 +22,7 @@ from wherefrom.api.admin import (
     SimulateRequest,
 )
 from wherefrom.api.fates import Item
+from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord
 from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.own import KEY_ACTIONS
@@ -31,6 +32,7 @@ from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.own_keys import LogKeysTold
 from wherefrom.log.recorder import IntakeChanged, KeyChanged
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
@@ -44,6 +46,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched,
+    SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -63,6 +66,8 @@ def schemas() -> dict[str, Schema]:
     made["Item"]["properties"]["status"]["enum"] = ["recorded", "known", "refused"]
     made["Report"]["properties"]["result"]["enum"] = ["proven", "failed", "unproven"]
     made["KeyRequest"]["properties"]["action"]["enum"] = list(KEY_ACTIONS)
+    states = ["none", "good", "old", "too_old", "past"]
+    made["RootsTold"]["properties"]["state"]["enum"] = states
     rule = made["IntakeRule"]["properties"]
     rule["least"] = {"enum": [*LEASTS, None], "default": None}
     rule["effect"]["enum"] = list(EFFECTS)

@@ -1,6 +1,7 @@
 """The writer's application, route by route: what answers on the port.
 
-Records, keys, intake rules, erasure; every other read is passed on to the reader (``reader``).
+Records, keys, intake rules, the trusted root, erasure; every other read is passed on to the reader
+(``reader``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records, rekor
+from wherefrom.api import admin, records, rekor, roots
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
@@ -68,10 +69,14 @@ def writer_app(
                 "the log takes nothing more", got=recorder.writer.stopped, do="Restart the server"
             )
         await proxy.get("/readyz")
-        return PlainTextResponse("ready\n")
+        warns = recorder.root_warning()
+        return PlainTextResponse(f"ready\n{warns}\n" if warns else "ready\n")
 
     async def get_metrics(_: Request) -> Response:
         metrics.log_size.set(recorder.writer.size)
+        root = recorder.roots()
+        metrics.root_age_days.set(root.age_days or 0)
+        metrics.root_too_old.set(root.state == "too_old")
         intake: Intake = app.state.intake
         metrics.waiting.set(intake.under_way)
         if intake.witnessing is not None and intake.witnessing.newest is not None:
@@ -129,6 +134,8 @@ def writer_app(
             Route("/v1/intake", admin.post_intake, methods=post),
             Route("/v1/intake/simulate", admin.post_simulate, methods=post),
             Route("/v1/intake/marks", admin.get_marks),
+            Route("/v1/roots", roots.get_roots),
+            Route("/v1/roots", roots.post_roots, methods=post),
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),

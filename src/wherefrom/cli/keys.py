@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wherefrom.query.lost import Lost
 
 _KEY_BYTES_MAX = 64 * 1024
+# A change may hold a whole trusted root, in base64.
+_CHANGE_BYTES_MAX = 2 * 1024 * 1024
 reason_option = click.option("--reason", default="", help="Why; kept in the log for ever.")
 propose_option = click.option(
     "--propose", metavar="FILE", type=click.Path(path_type=Path),
@@ -285,7 +287,7 @@ def administrators(
 def approve(file: Path, secret: str, as_json: bool) -> int:
     """Sign the change in FILE after reading what it does.
 
-    It is one of keys or of intake rules, as --propose wrote it.
+    It is one of keys, intake rules or the trusted root, as --propose wrote it.
     """
     from wherefrom.formats import strict_json
     from wherefrom.keys.changes import approve as signed
@@ -293,7 +295,7 @@ def approve(file: Path, secret: str, as_json: bool) -> int:
     from wherefrom.keys.held import open_signer
     from wherefrom.storage.whole_file import replace_whole
 
-    before = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
+    before = read_file(file, bytes_max=_CHANGE_BYTES_MAX)
     written = signed(before, open_signer(secret))
     change, envelope = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
     try:
@@ -315,17 +317,18 @@ def approve(file: Path, secret: str, as_json: bool) -> int:
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @placed
 def apply(file: Path, where: Where, as_json: bool) -> int:
-    """Make a change of keys or rules that those who must have signed."""
+    """Make a change that those who must have signed."""
     from wherefrom.cli.opening import writing
     from wherefrom.formats import strict_json
-    from wherefrom.formats.own import IntakeRules
+    from wherefrom.formats.own import IntakeRules, TrustRoot
     from wherefrom.keys.changes import read_draft
 
-    written = read_file(file, bytes_max=_KEY_BYTES_MAX * 4)
+    written = read_file(file, bytes_max=_CHANGE_BYTES_MAX)
     change, _ = read_draft(strict_json.as_object(strict_json.decode(written), where=""))
     with writing(where) as place:
-        if isinstance(change, IntakeRules):
-            done = place.apply_intake(written)
+        if isinstance(change, IntakeRules | TrustRoot):
+            take = place.apply_intake if isinstance(change, IntakeRules) else place.apply_root
+            done = take(written)
             if as_json:
                 write_json(done)
             else:
@@ -398,10 +401,13 @@ def write_draft(path: Path, written: bytes, as_json: bool) -> int:
 
 
 def _in_words(change: Change) -> str:
-    from wherefrom.formats.own import IntakeRules, KeyChange
+    from wherefrom.formats.own import IntakeRules, KeyChange, TrustRoot
 
     if isinstance(change, KeyChange):
         return f"{_does(change)} {change.key}"
+    if isinstance(change, TrustRoot):
+        digest = change.digest or "none any more"
+        return f"the trusted root, version {change.version}: {digest}"
     if isinstance(change, IntakeRules):
         names = ", ".join(rule.name for rule in change.rules) or "none"
         return f"intake rules, version {change.version}: {names}"

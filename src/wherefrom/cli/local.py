@@ -33,14 +33,16 @@ from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.formats import strict_json
 from wherefrom.formats.intake import IntakeRule
-from wherefrom.keys.changes import KeyWish, draft
+from wherefrom.keys.changes import KeyWish, RootWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
+from wherefrom.log import roots
 from wherefrom.log.decisions import Decisions, IntakeTold
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, told
 from wherefrom.log.reader import LogReader
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, Recorder
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
@@ -174,6 +176,9 @@ class LocalReading:
         said = self._decisions
         return marks(said.rule_sets, self._log, over, verdicts=said.verdicts)
 
+    def roots(self, *, version: int | None) -> RootsTold:
+        return roots.told(self._decisions, now=now(), version=version)
+
 
 class LocalWriting:
     """Changes to a directory that this process alone holds."""
@@ -200,6 +205,16 @@ class LocalWriting:
     def apply_intake(self, envelope: bytes) -> IntakeChanged:
         document = strict_json.as_object(strict_json.decode(envelope), where="")
         return self._recorder.apply_intake(document)
+
+    def set_root(self, wish: RootWish) -> RootChanged:
+        return self._recorder.set_root(wish)
+
+    def propose_root(self, wish: RootWish) -> bytes:
+        return draft(self._recorder.propose_root(wish))
+
+    def apply_root(self, envelope: bytes) -> RootChanged:
+        document = strict_json.as_object(strict_json.decode(envelope), where="")
+        return self._recorder.apply_root(document)
 
     def renew(self) -> Renewing:
         return self._recorder.renew()

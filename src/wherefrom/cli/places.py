@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from wherefrom.formats.intake import IntakeRule
-    from wherefrom.keys.changes import KeyWish
+    from wherefrom.keys.changes import KeyWish, RootWish
     from wherefrom.keys.keyring import KeyHistory, Keys
     from wherefrom.log.decisions import IntakeTold
     from wherefrom.log.look_back import Marked, Simulated
     from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
     from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome
     from wherefrom.log.renewal import Renewing
+    from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
@@ -73,6 +74,8 @@ class Reading(Protocol):
 
     def intake_marks(self, *, since: str | None, last: int | None) -> Marked: ...
 
+    def roots(self, *, version: int | None) -> RootsTold: ...
+
 
 class Writing(Protocol):
     """Where changes are made.
@@ -92,6 +95,12 @@ class Writing(Protocol):
     def propose_intake(self, rules: Sequence[IntakeRule], *, reason: str) -> bytes: ...
 
     def apply_intake(self, envelope: bytes) -> IntakeChanged: ...
+
+    def set_root(self, wish: RootWish) -> RootChanged: ...
+
+    def propose_root(self, wish: RootWish) -> bytes: ...
+
+    def apply_root(self, envelope: bytes) -> RootChanged: ...
 
     def renew(self) -> Renewing: ...
 

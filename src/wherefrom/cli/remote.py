@@ -23,13 +23,14 @@ from wherefrom.cli.settings import Where
 from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note, recognise, strict_json
 from wherefrom.formats.intake import IntakeRule
-from wherefrom.keys.changes import KeyWish
+from wherefrom.keys.changes import KeyWish, RootWish
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
 from wherefrom.log.look_back import Marked, Simulated
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish
 from wherefrom.log.recorder import IntakeChanged, KeyChanged, Outcome, refused
 from wherefrom.log.renewal import Renewing
+from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
@@ -135,6 +136,10 @@ class Remote:
         query = {k: v for k, v in (("since", since), ("last", last)) if v is not None}
         return _read(self._get("/v1/intake/marks", query), Marked)
 
+    def roots(self, *, version: int | None) -> RootsTold:
+        query = {} if version is None else {"version": version}
+        return _read(self._get("/v1/roots", query), RootsTold)
+
     def _ask(self, kind: type[T], verb: str, text: str, query: dict[str, Any]) -> T:
         return _read(self._get(f"/v1/{verb}/{quote(text, safe='')}", query), kind)
 
@@ -201,6 +206,20 @@ class Remote:
 
     def _set_intake(self, wanted: dict[str, Any]) -> httpx.Response:
         return self._checked(self._request("POST", "/v1/intake", json=wanted))
+
+    def set_root(self, wish: RootWish) -> RootChanged:
+        return _read(self._set_root(msgspec.to_builtins(wish)), RootChanged)
+
+    def propose_root(self, wish: RootWish) -> bytes:
+        answer = self._set_root(msgspec.to_builtins(wish) | {"propose": True})
+        return msgspec.json.encode(_json(answer)["envelope"])
+
+    def apply_root(self, envelope: bytes) -> RootChanged:
+        document = strict_json.as_object(strict_json.decode(envelope), where="")
+        return _read(self._set_root({"envelope": document}), RootChanged)
+
+    def _set_root(self, wanted: dict[str, Any]) -> httpx.Response:
+        return self._checked(self._request("POST", "/v1/roots", json=wanted))
 
     def renew(self) -> Renewing:
         return _read(self._checked(self._request("POST", "/v1/verdicts/renew")), Renewing)

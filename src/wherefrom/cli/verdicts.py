@@ -20,10 +20,10 @@ def verdicts() -> None:
 @verdicts.command()
 @placed
 def renew(where: Where, as_json: bool) -> int:
-    """Judge every attestation again, under the keys of now.
+    """Judge everything signed again, under the keys and root of now.
 
-    Each at the time the log took it. What changed gets a verdict, and one record says what was
-    looked at. Interrupted, it goes on where it was.
+    Each record at the time the log took it. What changed gets a verdict, and one record says what
+    was looked at. Interrupted, it goes on where it was.
     """
     from wherefrom.cli.opening import writing
 
@@ -34,7 +34,7 @@ def renew(where: Where, as_json: bool) -> int:
         write_json(step)
     else:
         click.echo(
-            f"{count(step.looked, 'attestation')} of {count(step.until, 'entry', 'entries')} "
+            f"{count(step.looked, 'signed record')} of {count(step.until, 'entry', 'entries')} "
             f"judged again: {step.changed:,} changed. Recorded in entry {step.entry}"
         )
     return YES

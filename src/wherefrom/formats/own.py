@@ -1,4 +1,5 @@
-"""What Wherefrom itself decides and notes: genesis, keys, intake rules, verdicts, tombstones, gaps.
+"""What Wherefrom itself decides and notes: genesis, keys, intake rules, trusted roots, verdicts,
+tombstones, gaps.
 
 Each is a DSSE envelope signed by the service key, whose payload is one small JSON object with a
 media type of its own. A stranger's envelope of these types is refused at the door, and a view
@@ -6,24 +7,30 @@ believes one only when the entry's trust is ``self``.
 
     Decision ──► to_payload ──► DSSE (keys sign) ──► log ──► parse_payload ──► Decision
 
-Sizes:  a reason is at most 1,024 bytes of UTF-8 · a payload at most 64 KiB
+Sizes:  a reason is at most 1,024 bytes of UTF-8 · a payload at most 64 KiB, of a trusted root 768
 Source: docs/formats/own-records.md
 """
 
 from __future__ import annotations
 
+import hashlib
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import intake, log_keys, note, timestamps
+from wherefrom.formats import intake, log_keys, note, timestamps, trusted_root
 from wherefrom.formats.entry import LEVELS, Trust
 from wherefrom.formats.intake import IntakeRule
 
 PREFIX: Final = "application/vnd.wherefrom."
 REASON_BYTES_MAX: Final = 1024
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
+# Sigstore's own root has 7 KB. It stands in the payload as a text, where quotation marks double.
+ROOT_BYTES_MAX: Final = 256 * 1024
+ROOT_PAYLOAD_BYTES_MAX: Final = 3 * ROOT_BYTES_MAX
+ROOT_DAYS_MAX: Final = 36_500
 
 
 class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,6 +139,43 @@ class KeyUses(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     uses: dict[str, dict[str, int]]
 
 
+class TrustRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """From here on Sigstore's signatures are judged under this trusted root; those before are gone.
+
+    version       one more than that of the root before, the first is 1
+    trusted_root  the JSON text of a ``trusted_root.json``, exactly; empty: none, nothing is judged
+    digest        SHA-256 (hex) of its UTF-8, or empty
+    as_of         since when it is what it is: from there its age counts; None without a root
+    warn_days     older than so many days, it is time to renew it
+    refuse_days   older than so many, nothing is judged under it any more
+    since         when this was said
+    keyring       as in ``KeyChange``
+    """
+
+    version: int
+    trusted_root: str
+    digest: str
+    as_of: str | None
+    warn_days: int
+    refuse_days: int
+    since: str | None = None
+    reason: str = ""
+    keyring: str = ""
+
+    def aged(self, days: int) -> str:
+        """The moment at which the root is ``days`` old, as entries write times; empty without one.
+
+        Raises Malformed for one that no calendar has.
+        """
+        if self.as_of is None:
+            return ""
+        try:
+            moment = timestamps.parse(self.as_of, where="as_of") + timedelta(days=days)
+        except OverflowError as error:
+            raise Malformed("not a time that exists", where="as_of", got=self.as_of) from error
+        return timestamps.to_text(moment)
+
+
 class Verdict(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
 ):
@@ -141,6 +185,7 @@ class Verdict(
     at        when, so that the same judgement made again is a record of its own
     verifier  who judged, such as ``wherefrom/0.3.0``
     keyring   under which keys: ``Keyring.digest``
+    root      under which trusted root: ``TrustRoot.digest``; empty if there was none
     """
 
     entry: int
@@ -150,12 +195,16 @@ class Verdict(
     content: str = ""
     verifier: str = ""
     keyring: str = ""
+    root: str = ""
 
 
-class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Every attestation in the entries below ``until`` was judged again.
+class Renewal(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
+    """Everything signed in the entries below ``until`` was judged again.
 
     keyring   under which keys: ``Keyring.digest``
+    root      under which trusted root; empty if there was none, or it was too old to judge by
     verifier  who judged, as in ``Verdict``
     looked    how many there were; ``changed`` of them got a verdict
     since     when it began, and ``at`` when it was done
@@ -168,6 +217,7 @@ class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     changed: int
     since: str
     at: str
+    root: str = ""
 
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -195,7 +245,7 @@ class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     counts: dict[str, int]
 
 
-Change = KeyChange | Administrators | IntakeRules
+Change = KeyChange | Administrators | IntakeRules | TrustRoot
 Decision = (
     Genesis | Change | LogKeysChange | KeyUses | Verdict | Renewal | Tombstone | Gap | Refusals
 )
@@ -208,6 +258,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     IntakeRules: (PREFIX + "intake.v1+json", "policy"),
     LogKeysChange: (PREFIX + "log-keys.v1+json", "key"),
     KeyUses: (PREFIX + "key-uses.v1+json", "system"),
+    TrustRoot: (PREFIX + "root.v1+json", "policy"),
     Verdict: (PREFIX + "verdict.v1+json", "verdict"),
     Renewal: (PREFIX + "renewal.v1+json", "system"),
     Tombstone: (PREFIX + "tombstone.v1+json", "tombstone"),
@@ -238,8 +289,7 @@ def to_payload(decision: Decision) -> bytes:
         payload = msgspec.json.encode(decision, order="sorted")
     except UnicodeEncodeError as error:
         raise Malformed("text that UTF-8 cannot hold", got=str(error)) from error
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        raise LimitPassed("a payload is too long", expected=f"{PAYLOAD_BYTES_MAX} bytes at most")
+    _check_size(type(decision), payload)
     _check(decision)
     return payload
 
@@ -251,14 +301,19 @@ def parse_payload(payload_type: str, payload: bytes) -> Decision:
         raise Malformed(
             "not a record of Wherefrom's own", expected=" ".join(_CLASSES), got=payload_type
         )
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        raise LimitPassed("a payload is too long", expected=f"{PAYLOAD_BYTES_MAX} bytes at most")
+    _check_size(cls, payload)
     try:
         decision: Decision = msgspec.json.decode(payload, type=cls)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("a broken record of Wherefrom's own", got=str(error)) from error
     _check(decision)
     return decision
+
+
+def _check_size(cls: type, payload: bytes) -> None:
+    bytes_max = ROOT_PAYLOAD_BYTES_MAX if cls is TrustRoot else PAYLOAD_BYTES_MAX
+    if len(payload) > bytes_max:
+        raise LimitPassed("a payload is too long", expected=f"{bytes_max} bytes at most")
 
 
 def _check(decision: Decision) -> None:
@@ -271,6 +326,8 @@ def _check(decision: Decision) -> None:
         _check_intake_rules(decision)
     if isinstance(decision, LogKeysChange):
         log_keys.parse(note.parse(decision.note.encode(), where="note").text, where="note")
+    if isinstance(decision, TrustRoot):
+        _check_trust_root(decision)
     if isinstance(decision, Administrators) and not (
         1 <= decision.threshold <= len(set(decision.keys)) == len(decision.keys)
     ):
@@ -304,19 +361,58 @@ def _check_intake_rules(decision: IntakeRules) -> None:
         )
 
 
+def digest_of_root(written: bytes) -> str:
+    """What a record calls a trusted root; empty for none."""
+    return hashlib.sha256(written).hexdigest() if written else ""
+
+
+def _check_trust_root(decision: TrustRoot) -> None:
+    written = decision.trusted_root.encode()
+    if len(written) > ROOT_BYTES_MAX:
+        raise LimitPassed(
+            "a trusted root is too large for the log", expected=f"{ROOT_BYTES_MAX} bytes at most"
+        )
+    said = (decision.version >= 1, decision.digest)
+    if said != (True, digest := digest_of_root(written)):
+        raise Malformed(
+            "a trusted root under another version or digest than its own",
+            expected=f"a version from 1, {digest or 'no digest'}",
+            got=f"{decision.version}, {decision.digest}",
+        )
+    days = (decision.warn_days, decision.refuse_days)
+    if not 0 <= days[0] <= days[1] <= ROOT_DAYS_MAX:
+        raise Malformed(
+            "not an age to warn at and one to refuse at",
+            where="warn_days, refuse_days",
+            expected=f"two numbers of days, the first not more, up to {ROOT_DAYS_MAX}",
+            got=days,
+        )
+    if bool(written) != (decision.as_of is not None):
+        raise Malformed(
+            "a trusted root has an age, and none has none", where="as_of", got=decision.as_of
+        )
+    if written:
+        trusted_root.parse(written)
+        _need_canonical(decision.as_of, "as_of")
+        decision.aged(ROOT_DAYS_MAX)
+
+
+def _need_canonical(time: str | None, where: str) -> None:
+    # Times are compared as text, so they have one spelling.
+    if time is not None and timestamps.canonical(time, where=where) != time:
+        raise Malformed(
+            "not the spelling of a time that records keep",
+            where=where,
+            expected=timestamps.canonical(time, where=where),
+            got=time,
+        )
+
+
 def _check_key_change(change: KeyChange) -> None:
     if change.action not in KEY_ACTIONS:
         raise Malformed("not a key action", expected=" ".join(KEY_ACTIONS), got=change.action)
     for name in ("valid_from", "valid_to", "compromised_since"):
-        time = getattr(change, name)
-        # Times are compared as text, so they have one spelling.
-        if time is not None and timestamps.canonical(time, where=name) != time:
-            raise Malformed(
-                "not the spelling of a time that records keep",
-                where=name,
-                expected=timestamps.canonical(time, where=name),
-                got=time,
-            )
+        _need_canonical(getattr(change, name), name)
     if change.valid_from and change.valid_to and change.valid_from >= change.valid_to:
         raise Malformed(
             "a key that is never valid",

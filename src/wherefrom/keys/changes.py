@@ -2,10 +2,11 @@
 
     KeyWish ──► change_of ──► KeyChange ──┐ draft: an unsigned envelope, in a file
     ids, k   ──► Administrators ──────────┤
-    rules    ──► rules_of ─► IntakeRules ─┴──► approve, by each in turn ──► apply
+    rules    ──► rules_of ─► IntakeRules ─┤
+    RootWish ──► root_of ──► TrustRoot ───┴──► approve, by each in turn ──► apply
 
-A draft names the keyring that it was made for, and intake rules their version, so it can be applied
-once and not after the keys, or the rules, have changed.
+A draft names the keyring that it was made for, and intake rules and a trusted root their version,
+so it can be applied once and not after the keys, the rules or the root have changed.
 
 Source: docs/formats/own-records.md, "Changing keys together"
 """
@@ -13,7 +14,7 @@ Source: docs/formats/own-records.md, "Changing keys together"
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -21,7 +22,7 @@ from wherefrom.errors import Malformed, NotAllowed, SettingError
 from wherefrom.formats import base64_strict, dsse, intake, own, strict_json, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.intake import IntakeRule
-from wherefrom.formats.own import Change, IntakeRules, KeyChange
+from wherefrom.formats.own import Change, IntakeRules, KeyChange, TrustRoot
 from wherefrom.keys.held import Signer
 from wherefrom.keys.keyring import KnownKey
 from wherefrom.keys.public import PublicKey
@@ -141,18 +142,71 @@ def rules_of(
     )
 
 
-def need_follows(rules: IntakeRules, before: IntakeRules | None) -> None:
-    """Return if ``rules`` are the next after ``before``. Raises NotAllowed.
+# -- the trusted root
 
-    Signed once, a rule set could otherwise be brought again after another took its place.
+WARN_DAYS: Final = 180
+REFUSE_DAYS: Final = 730
+
+
+class RootWish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Which trusted root is to be in force.
+
+    trusted_root  the text of a ``trusted_root.json``; None for none any more
+    as_of         since when it is what it is, any RFC 3339; now, if not given
+    warn_days     how old it may be before it is warned about; ``refuse_days`` before nothing is
+                  judged under it any more
+    """
+
+    trusted_root: str | None = None
+    as_of: str | None = None
+    warn_days: int = WARN_DAYS
+    refuse_days: int = REFUSE_DAYS
+    reason: str = ""
+
+
+def root_of(wish: RootWish, *, before: TrustRoot | None, now: str, keyring: str = "") -> TrustRoot:
+    """The change to this root; ``before`` is what was said last. Raises Malformed, Unsupported,
+    LimitPassed."""
+    written = wish.trusted_root
+    if written == "":
+        raise Malformed("an empty trusted root", where="trusted_root", expected="a JSON object")
+    as_of = _time(wish.as_of, "as_of") or now
+    if as_of > now:
+        raise Malformed(
+            "a time that has not come", where="as_of", expected=f"up to {now}", got=as_of
+        )
+    try:
+        digest = own.digest_of_root((written or "").encode())
+    except UnicodeEncodeError as error:
+        raise Malformed("text that UTF-8 cannot hold", got=str(error)) from error
+    change = TrustRoot(
+        version=before.version + 1 if before else 1,
+        trusted_root=written or "",
+        digest=digest,
+        as_of=as_of if written else None,
+        warn_days=wish.warn_days,
+        refuse_days=wish.refuse_days,
+        since=now,
+        reason=wish.reason,
+        keyring=keyring,
+    )
+    own.to_payload(change)
+    return change
+
+
+def need_follows(change: IntakeRules | TrustRoot, before: IntakeRules | TrustRoot | None) -> None:
+    """Return if ``change`` is the next after ``before``. Raises NotAllowed.
+
+    Signed once, a change could otherwise be brought again after another took its place.
     """
     expected = before.version + 1 if before else 1
-    if rules.version != expected:
+    if change.version != expected:
+        what = "intake rules have" if isinstance(change, IntakeRules) else "trusted root has"
         raise NotAllowed(
-            "the intake rules have changed since this was written",
+            f"the {what} changed since this was written",
             where="version",
             expected=str(expected),
-            got=rules.version,
+            got=change.version,
             do="Make the change anew, and let it be signed again",
         )
 
@@ -184,9 +238,9 @@ def read_draft(document: dict[str, Any]) -> tuple[Change, Envelope]:
     change = own.parse_payload(envelope.payload_type, envelope.payload)
     if not isinstance(change, Change):
         raise Malformed(
-            "not a change of keys or intake rules",
+            "not a change of keys, intake rules or the trusted root",
             where="payloadType",
-            expected="an envelope made by wherefrom keys … or wherefrom intake set, --propose",
+            expected="an envelope made by wherefrom keys …, intake set or roots set, --propose",
             got=envelope.payload_type,
         )
     return change, envelope

@@ -1,8 +1,8 @@
-"""What the log itself says about keys, intake rules, trust and erasure: a small fold the writer
-needs at once.
+"""What the log itself says about keys, intake rules, the trusted root, trust and erasure: a small
+fold the writer needs at once.
 
     key, policy, verdict and tombstone records
-        ──► keyring · intake rules · latest verdict of an entry · erased entries
+        ──► keyring · intake rules · root · latest verdict of an entry · erased entries
 
 The graph view folds the same records for its readers; this one lives with the writer, so that a
 key trusted by record N is known to record N + 1. It is kept in one file, which can be deleted at
@@ -34,6 +34,7 @@ from wherefrom.formats.own import (
     KeyUses,
     LogKeysChange,
     Tombstone,
+    TrustRoot,
     Verdict,
 )
 from wherefrom.keys.changes import need_follows
@@ -115,6 +116,7 @@ class Decisions:
         self.rule_sets: list[tuple[int, IntakeRules]] = []
         self.log_keys: list[tuple[int, str]] = []
         self.key_uses: KeyUses | None = None
+        self.roots: list[tuple[int, TrustRoot]] = []
         self.verdicts: dict[int, Trust] = {}
         self.erased: dict[int, int] = {}
 
@@ -146,6 +148,8 @@ class Decisions:
             self.log_keys.append((index, decision.note))
         elif isinstance(decision, KeyUses):
             self.key_uses = decision
+        elif isinstance(decision, TrustRoot):
+            self.roots.append((index, decision))
         elif isinstance(decision, Verdict):
             self.verdicts[decision.entry] = decision.trust
         elif isinstance(decision, Tombstone):
@@ -162,6 +166,11 @@ class Decisions:
     def intake(self) -> tuple[IntakeRule, ...]:
         """The rules of now."""
         return self.rule_sets[-1][1].rules if self.rule_sets else ()
+
+    @property
+    def root(self) -> TrustRoot | None:
+        """What was said last of the trusted root, also that there is none; None if never."""
+        return self.roots[-1][1] if self.roots else None
 
     def told_intake(self, *, senders: dict[str, str]) -> IntakeTold:
         """The rules in force, and every version before."""
@@ -193,6 +202,8 @@ class Decisions:
         self.keyring.need_may_change(change, signers, at=at)
         if isinstance(change, IntakeRules):
             need_follows(change, self.in_force)
+        if isinstance(change, TrustRoot):
+            need_follows(change, self.root)
 
     def verdicts_since(self, first: int, *, reason: str) -> int:
         """How many verdicts with this reason stand in entries from ``first`` on."""

@@ -10,22 +10,19 @@ checks whichever door it takes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from wherefrom import __version__
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, Token, producer_of
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, intake, own, recognise, timestamps
-from wherefrom.formats.batch import is_batched
+from wherefrom.formats import base64_strict, entry, intake, own, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
-from wherefrom.formats.entry import Trust
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
     Administrators,
@@ -36,34 +33,31 @@ from wherefrom.formats.own import (
     KeyChange,
     LogKeysChange,
     Refusals,
-    Renewal,
     Tombstone,
-    Verdict,
+    TrustRoot,
 )
-from wherefrom.keys.changes import KeyWish, change_of, read_draft, rules_of
+from wherefrom.keys.changes import KeyWish, RootWish, change_of, read_draft, root_of, rules_of
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import signers_over
-from wherefrom.keys.keyring import Keyring, KnownKey, Signing
+from wherefrom.keys.keyring import Keyring, KnownKey
 from wherefrom.keys.public import PublicKey
-from wherefrom.log import renewal
+from wherefrom.log import renewal, roots
+from wherefrom.log.again import Again
 from wherefrom.log.clock import WatchedClock
 from wherefrom.log.decisions import Decisions, IntakeTold, stronger
 from wherefrom.log.key_uses import summed
 from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simulate
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, OwnKeys, told
-from wherefrom.log.renewal import Position, PositionFile, Renewing
+from wherefrom.log.renewal import PositionFile, Renewing
+from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.log.writer import LogWriter, Receipt
-from wherefrom.verify.judge import CHANNEL, decide, judge, trust_of
-from wherefrom.verify.judging import Rules, root_of
+from wherefrom.verify.dated_root import dated, held
+from wherefrom.verify.judge import decide, judge
+from wherefrom.verify.judging import Rules
 from wherefrom.verify.verified import Verified
 
-VERIFIER: Final = f"wherefrom/{__version__}"
-# In an entry, whose type cannot hold a bare quotation mark: a decision of Wherefrom's own.
-_OWN: Final = b'"level":"self"'
-_SIGNED_KINDS: Final = frozenset({"attestation", "batch"})
 _USES_EVERY: Final = timedelta(days=1)
-_RENEWED_LEVELS: Final = frozenset({"signed", "batch", "channel"})
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -103,15 +97,6 @@ class IntakeChanged(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-class _Heard(msgspec.Struct, frozen=True):
-    """A record in the log: its effective trust, and when it was heard."""
-
-    index: int
-    kind: str
-    trust: Trust
-    received: str
-
-
 class ClockNotes(NamedTuple):
     """Records that go before others; ``put_back`` if they could not be logged."""
 
@@ -128,7 +113,6 @@ class Recorder:
     """Everything that may be written to one open log.
 
     clock         gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
-    trusted_root  Sigstore's, as JSON: what bundles are judged under; None to judge none
     renewal_path  where to keep how far a renewal has come
     """
 
@@ -141,12 +125,9 @@ class Recorder:
         producer_key: bytes,
         clock: Callable[[], str],
         content_bytes_max: int = CONTENT_BYTES_MAX,
-        trusted_root: bytes | None = None,
         renewal_path: Path | None = None,
     ) -> None:
-        """Raises Malformed, Unsupported or LimitPassed for a trusted root that is none."""
         self.writer = writer
-        self._position = PositionFile(renewal_path)
         # A server puts its queue here, so that a decision takes its turn like any record.
         self.commit: Callable[[Sequence[Verified]], list[Receipt]] = writer.commit
         self.decisions = decisions
@@ -154,10 +135,17 @@ class Recorder:
         self._producer_key = producer_key
         self._clock = WatchedClock(clock)
         self._content_bytes_max = content_bytes_max
-        self._trusted_root, self._root = trusted_root, root_of(trusted_root)
         # Decisions are folded in the order they are logged, and one thing changes at a time.
         self._deciding = threading.RLock()
         self._changing = threading.Lock()
+        self._again = Again(
+            writer,
+            decisions,
+            decide=self._decide,
+            flush=lambda: self.commit([]),
+            now=self._clock,
+            position=PositionFile(renewal_path),
+        )
 
     def start(self, own_keys: OwnKeys) -> None:
         """Write entry 0 into an empty log; take up what the log says of keys and verdicts.
@@ -250,7 +238,7 @@ class Recorder:
             collected,
             keyring=decisions.keyring,
             producer_key=self._producer_key,
-            root=self._root,
+            root=dated(held(decisions.root)),
             intake=decisions.intake,
         )
 
@@ -264,7 +252,7 @@ class Recorder:
                 for entry, change in self.decisions.keyring.changes
                 if isinstance(change, KeyChange)
             ),
-            trusted_root=self._trusted_root,
+            root=held(self.decisions.root),
             intake=self.decisions.intake,
         )
 
@@ -293,7 +281,7 @@ class Recorder:
                 with self._deciding:
                     before = self.decisions.trust_of(receipt.index, receipt.entry)
                     if stronger(new.trust, before):
-                        self._judge_entry(receipt.index, new.trust, reason)
+                        self._again.give(receipt.index, new.trust, reason)
         return receipts
 
     # -- decisions
@@ -324,7 +312,7 @@ class Recorder:
         BadSignature for a signature that fails or is by a stranger.
         """
         change, envelope = read_draft(document)
-        if isinstance(change, IntakeRules):
+        if not isinstance(change, KeyChange | Administrators):
             raise _another_change("keys", got=own.media_type(change))
         return self._change(change, envelope)
 
@@ -338,7 +326,7 @@ class Recorder:
             entry_of_it = self._log_change(change, envelope)
             entries: list[int] = []
             if isinstance(change, KeyChange) and change.action != "retire":
-                again = self._vouch if change.action == "trust" else self._take_back
+                again = self._again.vouch if change.action == "trust" else self._again.take_back
                 entries = list(again(change.key))
             known = keyring.get(change.key) if isinstance(change, KeyChange) else None
             return KeyChanged(
@@ -355,8 +343,10 @@ class Recorder:
                 expected=f"{len(envelope.signatures)} of keys that the log has named",
                 got=" ".join(sorted(signers)) or "none",
             )
-        self.decisions.need_may_change(change, signers, at=self._clock())
-        index = self._decide(change, others=envelope.signatures if envelope else ()).index
+        at = self._clock()
+        self.decisions.need_may_change(change, signers, at=at)
+        # As of the same moment, or who reads the log could find that they no longer might.
+        index = self._decide(change, at=at, others=envelope.signatures if envelope else ()).index
         # What was judged just before and still waits for the log must be in it to be found; and
         # what comes into it after this was judged under the change.
         self.commit([])
@@ -422,112 +412,57 @@ class Recorder:
         entry_of_it = self._log_change(change, envelope)
         return IntakeChanged(entry=entry_of_it, version=change.version, digest=change.digest)
 
-    def _vouch(self, id: str) -> Iterator[int]:
-        """Give a verdict to each record that the key ``id`` signed and vouches for now, or no
-        longer: its window or what it may sign can have changed."""
-        for heard, content in self._signed():
-            now = self._trust_now(content, heard.received)
-            if (id in now.signers) != (id in heard.trust.signers):
-                why = f"{id} became known" if id in now.signers else f"{id} does not count for this"
-                self._judge_entry(heard.index, now, why)
-                yield heard.index
+    # -- the trusted root
 
-    def _take_back(self, id: str) -> Iterator[int]:
-        """Give a verdict to each record that the key ``id`` vouches for and should not."""
-        keyring = self.decisions.keyring
-        for heard in self._judged(signer=id):
-            if id in heard.trust.signers and keyring.why_not(id, Signing(heard.received)):
-                others = tuple(s for s in heard.trust.signers if s != id)
-                now = Trust(heard.trust.level, others) if others else CHANNEL
-                self._judge_entry(heard.index, now, f"{id} was revoked")
-                yield heard.index
+    def propose_root(self, wish: RootWish) -> TrustRoot:
+        """The change to this root, for administrators to sign. Raises as ``set_root``."""
+        return self._root_change(wish, keyring=self.decisions.keyring.digest)
+
+    def set_root(self, wish: RootWish) -> RootChanged:
+        """Judge Sigstore's signatures under this root, and no other, from now on.
+
+        Raises Malformed, Unsupported, LimitPassed; NotAllowed if that takes administrators.
+        """
+        with self._changing:
+            return self._take_root(self._root_change(wish))
+
+    def apply_root(self, document: dict[str, Any]) -> RootChanged:
+        """Take a root that others signed. As ``apply_intake``."""
+        change, envelope = read_draft(document)
+        if not isinstance(change, TrustRoot):
+            raise _another_change("the trusted root", got=own.media_type(change))
+        roots.need_usable(change)
+        with self._changing:
+            return self._take_root(change, envelope)
+
+    def roots(self, *, version: int | None = None) -> RootsTold:
+        """The root in force, or as a version said it. Raises NotFound."""
+        return roots.told(self.decisions, now=self._clock(), version=version)
+
+    def root_warning(self) -> str | None:
+        """What to say of a trusted root that grows too old; None if there is nothing to."""
+        return roots.warning(self.decisions.root, self._clock())
+
+    def _root_change(self, wish: RootWish, *, keyring: str = "") -> TrustRoot:
+        before, now = self.decisions.root, self._clock()
+        change = root_of(wish, before=before, now=now, keyring=keyring)
+        roots.need_usable(change)
+        return change
+
+    def _take_root(self, change: TrustRoot, envelope: Envelope | None = None) -> RootChanged:
+        entry_of_it = self._log_change(change, envelope)
+        # What was judged under the root before, and came into the log behind this record.
+        late = [*self._again.pass_over(entry_of_it + 1, "the trusted root changed as it came")]
+        return RootChanged(
+            entry=entry_of_it, version=change.version, digest=change.digest, judged_again=len(late)
+        )
 
     def renew(self, *, entries_max: int = renewal.STEP_ENTRIES_MAX) -> Renewing:
         """Judge more of what is signed again, each at the time the log took it; call it until the
         answer has an ``entry``. It goes on where the last call ended, also one of another process.
-
-        What is vouched for otherwise than by a signature here stays as it is.
         """
         with self._changing:
-            at = self._position.read() or self._begin()
-            if at.keyring != self.decisions.keyring.digest or at.verifier != VERIFIER:
-                at = self._begin()
-            end = min(at.next + entries_max, at.until)
-            looked = at.looked
-            for heard, content in self._signed(at.next, end):
-                looked += 1
-                now = self._trust_now(content, heard.received)
-                if heard.trust.level in _RENEWED_LEVELS and now != heard.trust:
-                    self._judge_entry(heard.index, now, renewal.REASON)
-            at = msgspec.structs.replace(at, next=end, looked=looked)
-            self._position.keep(at)
-            changed = self.decisions.verdicts_since(at.until, reason=renewal.REASON)
-            done = self._end_renewal(at, changed) if end == at.until else None
-            return Renewing(
-                next=at.next,
-                until=at.until,
-                looked=looked,
-                changed=changed,
-                keyring=at.keyring,
-                entry=done,
-            )
-
-    def _begin(self) -> Position:
-        self.commit([])
-        at = Position(
-            next=0,
-            until=self.writer.size,
-            keyring=self.decisions.keyring.digest,
-            looked=0,
-            since=self._clock(),
-            verifier=VERIFIER,
-        )
-        self._position.keep(at)
-        return at
-
-    def _end_renewal(self, at: Position, changed: int) -> int:
-        said = Renewal(
-            until=at.until,
-            keyring=at.keyring,
-            verifier=at.verifier,
-            looked=at.looked,
-            changed=changed,
-            since=at.since,
-            at=self._clock(),
-        )
-        entry_of_it = self._decide(said).index
-        # A crash before this step has the record written twice, with the same in it.
-        self._position.keep(None)
-        return entry_of_it
-
-    def _signed(self, first: int = 0, end: int | None = None) -> Iterator[tuple[_Heard, bytes]]:
-        """Of those that ``_judged`` gives, each that carries a signature, with its content."""
-        for heard in self._judged(first, end):
-            content = self.writer.record(heard.index).content
-            # Of the kinds that carry no signature only what was signed in a batch has one.
-            if content is not None and (heard.kind in _SIGNED_KINDS or is_batched(content)):
-                yield heard, content
-
-    def _judged(
-        self, first: int = 0, end: int | None = None, *, signer: str = ""
-    ) -> Iterator[_Heard]:
-        """Every record of others there is now, with its effective trust; only those that
-        ``signer`` vouches for, or may, if it is given."""
-        named, verdicts = signer.encode(), self.decisions.verdicts
-        entries = self.writer.entries(first, self.writer.size if end is None else end)
-        for index, written in enumerate(entries, start=first):
-            if _OWN not in written and (named in written or index in verdicts):
-                heard = entry.parse(written)
-                trust = verdicts.get(index) or heard.trust
-                yield _Heard(index, heard.kind, trust, heard.received)
-
-    def _trust_now(self, content: bytes, received: str) -> Trust:
-        try:
-            # As at the door: what another format read its facts from is not vouched for by an
-            # envelope's signature, even if it has an envelope's fields too.
-            return trust_of(recognise.read(content), self.decisions.keyring, at=received)
-        except Refused:
-            return CHANNEL  # recorded before its key was known, and not by that key after all
+            return self._again.renew(entries_max=entries_max)
 
     def vouched(self, id: str, *, first: int) -> Vouched:
         """Some of what the key with this id vouches for, from entry ``first`` on."""
@@ -582,23 +517,11 @@ class Recorder:
             notes.put_back()
             raise
 
-    def _judge_entry(self, index: int, trust: Trust, reason: str) -> None:
-        self._decide(
-            Verdict(
-                entry=index,
-                trust=trust,
-                reason=reason,
-                at=self._clock(),
-                content=entry.parse(self.writer.entry(index)).content,
-                verifier=VERIFIER,
-                keyring=self.decisions.keyring.digest,
-            )
-        )
-
-    def _decide(self, decision: Decision, *, others: Sequence[Signature] = ()) -> Receipt:
-        verified = decide(
-            decision, service_key=self._service_key, received=self._clock(), others=others
-        )
+    def _decide(
+        self, decision: Decision, *, at: str | None = None, others: Sequence[Signature] = ()
+    ) -> Receipt:
+        received = at or self._clock()
+        verified = decide(decision, service_key=self._service_key, received=received, others=others)
         with self._deciding:
             receipt = self._commit([verified])[0]
             self.decisions.fold(receipt.index, decision)

@@ -1,4 +1,4 @@
-"""How far a renewal has come: every attestation judged again under the keys of now.
+"""How far a renewal has come: everything signed judged again under the keys and the root of now.
 
     begin ──► step, step, … ──► the end: one ``system`` record of what was looked at
                 └ the position, in a file, after each
@@ -15,20 +15,22 @@ from typing import Final
 import msgspec
 
 STEP_ENTRIES_MAX: Final = 2_000
-REASON: Final = "judged again under the keys of now"
+REASON: Final = "judged again under the keys and the trusted root of now"
 
 
 class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Entries below ``next`` of those below ``until`` are done.
 
-    keyring  under which keys; when they change, a renewal begins anew
-    looked   how many attestations were judged
+    keyring  under which keys, and ``root`` under which trusted root, empty if none judged; when
+             they change, a renewal begins anew
+    looked   how many signed records were judged
     since    when it began; ``verifier`` who judges
     """
 
     next: int
     until: int
     keyring: str
+    root: str
     looked: int
     since: str
     verifier: str
@@ -42,6 +44,7 @@ class Renewing(msgspec.Struct, frozen=True, kw_only=True):
     looked: int
     changed: int
     keyring: str
+    root: str
     entry: int | None
 
 

@@ -29,6 +29,7 @@ from wherefrom.api.server import writer_app
 from wherefrom.app import DataFolder, Served, now, open_recorder, open_rekor
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.log.root_file import beside
 from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
@@ -84,6 +85,9 @@ def up(
                 file=sys.stderr,
             )
 
+        for warns in (recorder.root_warning(), beside(folder.path, recorder.decisions)):
+            if warns is not None:
+                _say_trouble(warns)
         published, own = folder.published(), folder.own_keys
 
         def witnessing() -> Witnessing:

@@ -5,19 +5,18 @@
 
 ``signed``   every signature that names a key we know verifies, and at least one known key signed
              that counts for this record, at the time we heard it
-``keyless``  a Sigstore bundle or PEP 740 attestation, proven under the log's trusted root
+``keyless``  a Sigstore bundle or PEP 740 attestation, proven under the trusted root in force
 ``batch``    the same for the signature over a batch that the record is in, by its path
 ``channel``  nobody we know signed; an authenticated principal brought it
 ``self``     Wherefrom's own decision, under the service key
 
-A log without a trusted root (``DIR/trusted-root.json``) judges no bundle: it stays ``channel``.
+A log that has no trusted root, or one too old to judge by, leaves each bundle ``channel``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from wherefrom.collect.collected import Collected
 from wherefrom.collect.principals import producer_of
@@ -33,11 +32,9 @@ from wherefrom.keys.batches import check_path
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.envelopes import Signers, sign_envelope, signers_of, signers_of_batch
 from wherefrom.keys.keyring import Keyring, Signing
+from wherefrom.verify.dated_root import DatedRoot
 from wherefrom.verify.intake import Asked, need_let_in
 from wherefrom.verify.verified import Verified
-
-if TYPE_CHECKING:
-    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 CHANNEL = Trust("channel")
 
@@ -47,13 +44,15 @@ def judge(
     *,
     keyring: Keyring,
     producer_key: bytes,
-    root: TrustedRoot | None = None,
+    root: DatedRoot | None = None,
     intake: Sequence[IntakeRule] = (),
 ) -> Verified:
     """Judge one record. Raises BadSignature, also for a key that no longer counts; NotAllowed for
     a stranger's own record, for a key that may not sign this, and for what an intake rule keeps
     out."""
-    trust = _keyless(collected, root) or trust_of(collected, keyring, at=collected.received)
+    trust = believed(
+        collected, collected.content, keyring=keyring, root=root, at=collected.received
+    )
     producer = producer_of(collected.principal, key=producer_key)
     if intake:
         need_let_in(intake, Asked(facts=collected.facts, trust=trust, producer=producer))
@@ -68,6 +67,28 @@ def judge(
         occurred=collected.facts.occurred,
         facts=packed(collected.facts),
     )
+
+
+def believed(
+    record: Collected | Recognised,
+    content: bytes,
+    *,
+    keyring: Keyring,
+    root: DatedRoot | None,
+    at: str,
+) -> Trust:
+    """How far a record is believed that is known to exist since ``at``: under the trusted root if
+    it is one of Sigstore's, else as ``trust_of``."""
+    trust = None
+    if root is not None and root.judges(at) and is_sigstore(record):
+        trust = _keyless(record, content, keyring, root, at)
+    return trust or trust_of(record, keyring, at=at)
+
+
+def is_sigstore(record: Collected | Recognised) -> bool:
+    """Is this a record that a trusted root has to judge?"""
+    # One in a batch is not: its bytes are inside, and the batch's signature is what is judged.
+    return record.format in ("sigstore_bundle", "pep740") and record.batched is None
 
 
 def trust_of(record: Collected | Recognised, keyring: Keyring, *, at: str) -> Trust:
@@ -101,14 +122,17 @@ def _vouched(level: str, signers: Signers) -> Trust:
     return Trust(level, signers.known[:SIGNERS_MAX]) if signers.known else CHANNEL
 
 
-def _keyless(collected: Collected, root: TrustedRoot | None) -> Trust | None:
-    if root is None or collected.format not in ("sigstore_bundle", "pep740"):
-        return None
-    if collected.batched is not None:
-        return None  # its bytes are inside: the batch's signature is what is judged
+def _keyless(
+    record: Collected | Recognised, content: bytes, keyring: Keyring, root: DatedRoot, at: str
+) -> Trust | None:
     from wherefrom.verify import keyless  # late: most logs have no root
 
-    return keyless.trust_of(collected.content, root=root, received=collected.received)
+    trust = keyless.trust_of(content, root=root.trusted, received=at)
+    signing = Signing(at, record.facts)
+    # A certificate's key that the log knows too is believed no more than its keyring says.
+    if trust and any(keyring.named(k) and keyring.why_not(k, signing) for k in trust.signers):
+        return None
+    return trust
 
 
 def decide(

@@ -3,8 +3,8 @@
     standard input, a socket:   frame(Rules) ──► frame(Part)… ──► end: leave
                                                    └──► frame(answers), one for each part, in order
 
-Each knows the keyring and the intake rules as they were when it started. It leaves when the socket
-ends, so one whose server was killed is gone a moment later.
+Each knows keyring, intake rules and trusted root as they were when it started. It leaves when the
+socket ends, so one whose server was killed is gone a moment later.
 
     frame = length u32 │ MessagePack
 
@@ -20,7 +20,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -31,10 +31,8 @@ from wherefrom.formats.entry import Trust
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import KeyChange
 from wherefrom.keys.keyring import Keyring
+from wherefrom.verify.dated_root import DatedRoot, HeldRoot, dated
 from wherefrom.verify.judge import judge
-
-if TYPE_CHECKING:
-    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 LENGTH: Final = struct.Struct(">I")
 FRAME_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -50,7 +48,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     producer_key: bytes
     content_bytes_max: int
     key_changes: tuple[tuple[int, KeyChange], ...]
-    trusted_root: bytes | None = None
+    root: HeldRoot | None = None
     intake: tuple[IntakeRule, ...] = ()
 
 
@@ -93,7 +91,7 @@ def framed(value: Any) -> bytes:
 
 
 def judge_part(
-    part: Part, *, rules: Rules, keyring: Keyring, root: TrustedRoot | None = None
+    part: Part, *, rules: Rules, keyring: Keyring, root: DatedRoot | None = None
 ) -> list[Judged | Refusal]:
     """The judgement of each record, in order."""
     answers: list[Judged | Refusal] = []
@@ -130,15 +128,6 @@ def keyring_of(rules: Rules) -> Keyring:
     return keyring
 
 
-def root_of(written: bytes | None) -> TrustedRoot | None:
-    """The trusted root of a log that has one. Raises Malformed, Unsupported, LimitPassed."""
-    if written is None:
-        return None
-    from wherefrom.verify.sigstore import trusted_root  # late: most logs have none
-
-    return trusted_root.parse(written)
-
-
 def main() -> None:
     """The process: judge what comes on standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the server decides
@@ -154,7 +143,7 @@ def serve(server: socket.socket) -> None:
     frames = _frames(server)
     with contextlib.suppress(StopIteration, ConnectionError, *UNREADABLE):  # nobody waits for it
         rules = msgspec.msgpack.decode(next(frames), type=Rules)
-        keyring, root = keyring_of(rules), root_of(rules.trusted_root)
+        keyring, root = keyring_of(rules), dated(rules.root)
         parts: msgspec.msgpack.Decoder[Part] = msgspec.msgpack.Decoder(Part)
         for frame in frames:
             answers = judge_part(parts.decode(frame), rules=rules, keyring=keyring, root=root)

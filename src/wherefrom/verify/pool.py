@@ -5,9 +5,9 @@
 
 Reading and checking a signed record costs ten times what writing it does, and holds the
 interpreter, so a batch is judged by processes (``judging``). They start with the first batch and
-leave when none has come for a while. Each knows the keyring and the intake rules as they were when
-it started: when they change, they are started anew, and an answer under older ones is judged again
-here.
+leave when none has come for a while. Each knows keyring, intake rules and trusted root as they were
+when it started: when they change, they are started anew, and an answer under older ones is judged
+again here.
 
 Each process has a socket of its own: one that is killed in the middle of an answer leaves half a
 frame that nobody else waits behind.
@@ -104,7 +104,7 @@ class JudgePool:
             self.close()
             return None
         if self._current() != rules:
-            return None  # a key or an intake rule changed meanwhile
+            return None  # a key, a rule or the root changed meanwhile
         return _joined(contents, answers, received=received)
 
     def close(self) -> None:

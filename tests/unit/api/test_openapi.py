@@ -9,6 +9,7 @@ import pytest
 from tests.paths import REPOSITORY
 from tests.rekords import request_of
 from tests.served import event_bytes, ndjson
+from tests.sigstore_world import world
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
 from wherefrom.api.openapi import openapi
@@ -169,6 +170,12 @@ def requests_of_all_kinds():
     ):
         for body in bodies:
             yield "POST", path, path, json.dumps(body).encode()
+    root = json.dumps(world().root())
+    for body in ({"trusted_root": root}, {"trusted_root": root, "propose": True},
+                 {"trusted_root": "{}"}, {"warn_days": -1, "trusted_root": root}, {}):  # fmt: skip
+        yield "POST", "/v1/roots", "/v1/roots", json.dumps(body).encode()
+    for query in ("", "?version=1", "?version=99", "?version=x"):
+        yield "GET", "/v1/roots", "/v1/roots" + query, None
     for query in ("", "?last=5", "?last=x", "?last=99999", "?since=x"):
         yield "GET", "/v1/intake/marks", "/v1/intake/marks" + query, None
     yield "POST", "/v1/verdicts/renew", "/v1/verdicts/renew", b""
@@ -176,8 +183,8 @@ def requests_of_all_kinds():
         path = "/v1/records/{index}/erase"
         yield "POST", path, path.replace("{index}", index), b'{"reason": "asked to"}'
     yield "POST", "/v1/records/{index}/erase", "/v1/records/1/erase", b"{}"
-    for path in ("/v1/log", "/v1/keys", "/v1/intake", "/checkpoint", "/healthz", "/readyz",
-                 "/metrics", "/openapi.json"):  # fmt: skip
+    for path in ("/v1/log", "/v1/keys", "/v1/intake", "/v1/roots", "/checkpoint", "/healthz",
+                 "/readyz", "/metrics", "/openapi.json"):  # fmt: skip
         yield "GET", path, path, None
     for tile in ("0/000.p/1", "entries/000.p/1", "9/999"):
         yield "GET", "/tile/{path}", "/tile/" + tile, None

@@ -10,7 +10,7 @@ def test_renewing_says_what_was_looked_at_and_what_changed(tmp_path):
     run("record", "-", stdin=envelope(statement("app"), BUILDER), data=data)
     ran = run("verdicts", "renew", data=data)
     assert (ran.code, ran.out) == (
-        0, "1 attestation of 2 entries judged again: 0 changed. Recorded in entry 2\n",
+        0, "1 signed record of 2 entries judged again: 0 changed. Recorded in entry 2\n",
     )  # fmt: skip
     assert run("verdicts", "renew", "--json", data=data).json["entry"] == 3
 

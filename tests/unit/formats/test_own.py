@@ -1,6 +1,7 @@
 """Wherefrom's own decisions: written, read back, and nothing else taken for one."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from wherefrom.errors import LimitPassed, Malformed, Refused
 from wherefrom.formats import own
 from wherefrom.formats.entry import ENTRY_KINDS, LEVELS, Trust
-from wherefrom.formats.own import Gap, Genesis, KeyChange, Tombstone, Verdict
+from wherefrom.formats.own import Gap, Genesis, KeyChange, Tombstone, TrustRoot, Verdict
+from wherefrom.formats.timestamps import to_text
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 indexes = st.integers(0, 2**53)
+ROOT = '{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
 decisions = st.one_of(
     st.builds(Genesis, origin=text, log_key=text, service_key=text),
     st.builds(
@@ -28,6 +31,16 @@ decisions = st.one_of(
         Verdict,
         entry=indexes,
         trust=st.builds(Trust, st.sampled_from(LEVELS), st.just(())),
+        reason=text,
+    ),
+    st.builds(
+        TrustRoot,
+        version=st.integers(1, 2**53),
+        trusted_root=st.just(ROOT),
+        digest=st.just(own.digest_of_root(ROOT.encode())),
+        as_of=st.datetimes(max_value=datetime(9000, 1, 1), timezones=st.just(UTC)).map(to_text),
+        warn_days=st.integers(0, 180),
+        refuse_days=st.integers(180, own.ROOT_DAYS_MAX),
         reason=text,
     ),
     st.builds(Tombstone, entry=indexes, reason=text, by=text),
@@ -99,6 +112,48 @@ def test_a_reason_is_measured_in_bytes():
 def test_a_payload_over_its_limit_is_refused():
     with pytest.raises(LimitPassed, match="a payload is too long"):
         parse(payload(by="x" * 66_000))
+
+
+def root(**changes):
+    fields = {
+        "version": 1, "trusted_root": ROOT, "digest": own.digest_of_root(ROOT.encode()),
+        "as_of": "2026-01-01T00:00:00.000000Z", "warn_days": 180, "refuse_days": 730,
+    }  # fmt: skip
+    return TrustRoot(**fields | changes)
+
+
+def test_a_trusted_root_ages_day_by_day_from_when_it_is_what_it_is():
+    assert root().aged(180) == "2026-06-30T00:00:00.000000Z"
+    assert root(trusted_root="", digest="", as_of=None).aged(180) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"version": 0}, "under another version or digest"),
+        ({"digest": "0" * 64}, "under another version or digest"),
+        ({"trusted_root": "", "digest": own.digest_of_root(ROOT.encode())}, "version or digest"),
+        ({"trusted_root": "", "digest": ""}, "none has none"),
+        ({"as_of": None}, "none has none"),
+        ({"as_of": "2026-01-01T00:00:00Z"}, "not the spelling of a time"),
+        ({"as_of": "9999-01-01T00:00:00.000000Z"}, "not a time that exists"),
+        ({"warn_days": 731}, "not an age to warn at"),
+        ({"refuse_days": own.ROOT_DAYS_MAX + 1}, "not an age to warn at"),
+        ({"trusted_root": "{}", "digest": own.digest_of_root(b"{}")}, "mediaType"),
+    ],
+)
+def test_a_trusted_root_that_says_two_things_is_refused(changes, match):
+    with pytest.raises(Refused, match=match):
+        own.to_payload(root(**changes))
+
+
+def test_a_trusted_root_may_be_larger_than_another_payload_and_no_larger_than_its_limit():
+    room = own.ROOT_BYTES_MAX - len(ROOT)
+    padded = ROOT[:-1] + " " * room + "}"
+    assert own.to_payload(root(trusted_root=padded, digest=own.digest_of_root(padded.encode())))
+    more = padded[:-1] + " }"
+    with pytest.raises(LimitPassed, match="a trusted root is too large"):
+        own.to_payload(root(trusted_root=more, digest=own.digest_of_root(more.encode())))
 
 
 def test_an_action_or_level_outside_its_set_is_refused():

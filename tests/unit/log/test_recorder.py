@@ -27,6 +27,7 @@ from wherefrom.errors import LimitPassed, Malformed, NotFound, ReadOnly
 from wherefrom.formats import base64_strict, dsse, entry, own, recognise, strict_json
 from wherefrom.formats.entry import Trust
 from wherefrom.formats.own import Genesis, KeyChange, Tombstone, Verdict
+from wherefrom.log.again import Heard
 from wherefrom.query.desk import TraceOptions
 
 SIGNED = envelope(statement(), BUILDER)
@@ -176,8 +177,9 @@ def test_a_signature_says_nothing_of_what_another_format_read_in_the_same_bytes(
     assert recorder.change_key(public(BUILDER), action="trust")[1] == 0
     assert trust_of(recorder, index) == Trust("channel")
     at = "2026-01-01T00:00:00.000000Z"
-    assert recorder._trust_now(chimera, at) == Trust("channel")
-    assert recorder._trust_now(SIGNED, at) == Trust("signed", (BUILDER.id,))
+    heard = Heard(1, "attestation", Trust("channel"), at)
+    assert recorder._again._trust_now(heard, chimera) == Trust("channel")
+    assert recorder._again._trust_now(heard, SIGNED) == Trust("signed", (BUILDER.id,))
     assert one(recorder, chimera).index == index
     assert trust_of(recorder, index) == Trust("channel")
 

@@ -11,7 +11,7 @@ from wherefrom.app import open_recorder
 from wherefrom.formats import base64_strict, entry, own
 from wherefrom.formats.entry import Trust
 from wherefrom.keys.changes import KeyWish, change_of
-from wherefrom.log.recorder import VERIFIER
+from wherefrom.log.again import VERIFIER
 
 KEYS = [BUILDER, REVIEWER, STRANGER]
 
@@ -75,8 +75,8 @@ def test_an_interrupted_renewal_goes_on_where_it_was_and_counts_what_it_changed(
         assert (first.next, first.entry, first.changed) == (5, None, 4)
     with open_recorder(folder) as recorder:
         looked = []
-        judged = recorder._judged
-        recorder._judged = lambda *range: looked.append(range) or judged(*range)
+        judged = recorder._again._judged
+        recorder._again._judged = lambda *range: looked.append(range) or judged(*range)
         step = renewed(recorder, entries_max=5)
         assert looked[0] == (5, 10)
         assert (step.until, step.looked, step.changed) == (until, 10, 10)

@@ -1,11 +1,13 @@
 """Sigstore at the door: what is proven under the log's root is keyless, and a lie is refused."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.folders import ME
+from tests.folders import BUILDER, ME, public
 from tests.sigstore_world import NOW, Made, b64, spki_of, world
+from tests.unit.keys.test_keyring import change
 from tests.unit.verify.sigstore.test_accepted import pep740
 from tests.unit.verify.sigstore.test_refused import entry_of, flipped
 from wherefrom.app import DataFolder, open_recorder
@@ -13,13 +15,18 @@ from wherefrom.collect.collected import collect
 from wherefrom.errors import BadSignature, SettingError
 from wherefrom.formats import entry, timestamps
 from wherefrom.formats.entry import Trust
+from wherefrom.formats.own import Administrators
+from wherefrom.keys import changes
 from wherefrom.keys.keyring import Keyring
 from wherefrom.keys.public import PublicKey
+from wherefrom.log.root_file import beside
 from wherefrom.verify import judging
+from wherefrom.verify.dated_root import HeldRoot, dated
 from wherefrom.verify.judge import judge
-from wherefrom.verify.sigstore import trusted_root
 
 ROOT = json.dumps(world().root()).encode()
+LATER = "2099-01-01T00:00:00.000000Z"
+SECOND = timedelta(seconds=1)
 RECEIVED = timestamps.to_text(NOW)
 CHANNEL = Trust("channel")
 PROVENANCE = {"publisher": {"kind": "GitHub", "repository": "o/r", "workflow": "r.yml"}}
@@ -29,11 +36,11 @@ def key_of(made):
     return PublicKey(spki_of(made.key)).id
 
 
-def trust(document, *, root=ROOT, received=RECEIVED):
+def trust(document, *, root=ROOT, received=RECEIVED, until=LATER, keyring=Keyring()):  # noqa: B008
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
     heard = collect(content, principal=ME, received=received)
-    parsed = None if root is None else trusted_root.parse(root)
-    return judge(heard, keyring=Keyring(), producer_key=bytes(32), root=parsed).trust
+    parsed = None if root is None else dated(HeldRoot(root.decode(), until))
+    return judge(heard, keyring=keyring, producer_key=bytes(32), root=parsed).trust
 
 
 @pytest.mark.parametrize("made", [
@@ -59,6 +66,20 @@ def test_without_a_root_nothing_is_judged():
     bad = Made().document()
     bad["dsseEnvelope"]["signatures"][0]["sig"] = b64(b"none")
     assert trust(bad, root=None) == CHANNEL
+
+
+def test_a_root_that_is_too_old_judges_nothing_and_refuses_no_lie():
+    assert trust(Made().document(), until=RECEIVED) == CHANNEL
+    assert trust(bad_signature(), until=RECEIVED) == CHANNEL
+    assert trust(Made().document(), until=timestamps.to_text(NOW + SECOND)).level == "keyless"
+
+
+def test_a_certificates_key_that_the_log_has_revoked_is_not_believed():
+    ring, made = Keyring(), Made()
+    ring.fold(1, change(PublicKey(spki_of(made.key))))
+    assert trust(made.document(), keyring=ring).level == "keyless"
+    ring.fold(2, change(PublicKey(spki_of(made.key)), "revoke"))
+    assert trust(made.document(), keyring=ring) == CHANNEL
 
 
 def root_without(**changes):
@@ -115,19 +136,20 @@ def test_one_attestation_that_is_not_proven_leaves_the_whole_record_channel():
 
 
 def test_a_judge_on_another_core_says_the_same():
+    held = HeldRoot(ROOT.decode(), LATER)
     rules = judging.Rules(
-        producer_key=bytes(32), content_bytes_max=10**6, key_changes=(), trusted_root=ROOT
+        producer_key=bytes(32), content_bytes_max=10**6, key_changes=(), root=held
     )
     contents = [json.dumps(d).encode() for d in (Made().document(), bad_signature())]
     answers = judging.judge_part(
         judging.Part(contents, ME, RECEIVED, None), rules=rules,
-        keyring=judging.keyring_of(rules), root=judging.root_of(rules.trusted_root),
+        keyring=judging.keyring_of(rules), root=dated(rules.root),
     )  # fmt: skip
     assert isinstance(answers[0], judging.Judged)
     assert answers[0].trust == Trust("keyless", (key_of(Made()),))
     assert isinstance(answers[1], judging.Refusal)
     assert answers[1].name == "BadSignature"
-    assert judging.root_of(None) is None
+    assert dated(None) is None
 
 
 @pytest.fixture
@@ -137,14 +159,17 @@ def folder(tmp_path):
     return made
 
 
-def test_the_root_of_a_directory_is_what_its_recorder_judges_by(folder):
+def test_a_root_that_lies_in_a_directory_becomes_the_first_version_of_the_logs(folder):
     content = json.dumps(Made().document()).encode()
     with open_recorder(folder) as recorder:
-        assert recorder.rules().trusted_root is None
+        assert recorder.rules().root is None
         (known,) = recorder.record([content], principal=ME)
-    (folder.path / "trusted-root.json").write_bytes(ROOT)
+    path = folder.path / "trusted-root.json"
+    path.write_bytes(ROOT)
     with open_recorder(folder) as recorder:
-        assert recorder.rules().trusted_root == ROOT
+        told = recorder.roots()
+        assert (told.version, told.trusted_root) == (1, ROOT.decode())
+        assert told.as_of == timestamps.to_text(datetime.fromtimestamp(path.stat().st_mtime, UTC))
         again, refused, new = recorder.record(
             [content, json.dumps(bad_signature()).encode(),
              json.dumps(Made(version=2).document()).encode()], principal=ME,
@@ -157,9 +182,29 @@ def test_the_root_of_a_directory_is_what_its_recorder_judges_by(folder):
         assert (refused.status, refused.code) == ("refused", "bad_signature")
         assert entry.parse(recorder.writer.entry(known.index)).trust == CHANNEL
         assert entry.parse(recorder.writer.entry(new.index)).trust.level == "keyless"
+        size = recorder.writer.size
+    path.write_bytes(root_without(tlogs=[]))
+    with open_recorder(folder) as recorder:
+        # What lies there later is nobody's decision.
+        assert (recorder.writer.size, recorder.roots().digest) == (size, told.digest)
+        assert "is not the trusted root in force" in beside(folder.path, recorder.decisions)
+        path.write_bytes(ROOT)
+        assert beside(folder.path, recorder.decisions) is None
 
 
 def test_a_root_that_is_none_is_told_when_the_directory_is_opened(folder):
     (folder.path / "trusted-root.json").write_text("{}")
     with pytest.raises(SettingError, match=r"trusted-root\.json"), open_recorder(folder):
+        pass
+
+
+def test_a_root_that_administrators_must_agree_to_is_not_taken_up_in_silence(folder):
+    with open_recorder(folder) as recorder:
+        recorder.change_key(public(BUILDER), action="trust")
+        named = Administrators(
+            keys=(BUILDER.id,), threshold=1, keyring=recorder.decisions.keyring.digest
+        )
+        recorder.apply(json.loads(changes.draft(named)))
+    (folder.path / "trusted-root.json").write_bytes(ROOT)
+    with pytest.raises(SettingError, match="too few administrators"), open_recorder(folder):
         pass

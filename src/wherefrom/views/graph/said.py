@@ -82,6 +82,7 @@ def _own(index: int, content: bytes) -> Said:
     scalars = {k: v for k, v in msgspec.to_builtins(decision).items() if v not in (None, "", ())}
     if isinstance(decision, own.IntakeRules):
         scalars["rules"] = [rule.name for rule in decision.rules]
+    scalars.pop("trusted_root", None)  # the whole root: its digest names it
     node = Node(document, "attestation", None, {"decision": kind, **scalars})
     said = Said(document=document, nodes={document: _node(node)})
     if isinstance(decision, own.Gap):
