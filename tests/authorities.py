@@ -159,8 +159,11 @@ class TimestampAuthority:
 
     def stamp(self, message, *, at=None, nonce=None):
         """A TimeStampResp: granted, over the SHA-256 of ``message``."""
+        return self.stamp_digest(hashlib.sha256(message).digest(), at=at, nonce=nonce)
+
+    def stamp_digest(self, digest, *, at=None, nonce=None):
+        """The same, over what has this SHA-256."""
         self.serial += 1
-        digest = hashlib.sha256(message).digest()
         info = der_sequence(
             der_integer(1),
             der_oid("1.2.3.4.5"),

@@ -7,6 +7,7 @@ DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
+DIR/anchor-settings.json, anchors/   whom to ask to hold checkpoints, and what they said
 DIR/keys/log-keys.json          of a log whose keys changed: all of them, and where each secret is
 
 Writing: one process holds DIR/lock.   Reading: any number, at the newest signed checkpoint.
@@ -30,23 +31,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
 from wherefrom.errors import (
     Corrupt,
     LimitPassed,
     Malformed,
     NotFound,
+    Refused,
     SettingError,
     Unavailable,
 )
 from wherefrom.formats import note as notes
 from wherefrom.formats import timestamps, tlog_policy
+from wherefrom.formats.anchor import ASKED_MAX, AnchorSettings
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.recognise import FACTS_VERSION, facts_of
 from wherefrom.formats.tlog_policy import Policy
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.keys.keyring import Keyring
+from wherefrom.log.anchors import AnchorFolder
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
@@ -68,6 +74,7 @@ _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
 _SERVICE_KEY = "keys/service.key"
 _PRODUCER_KEY = "keys/producer.key"
+_ANCHOR_SETTINGS = "anchor-settings.json"
 # FS_IOC_GETVERSION of linux/fs.h: _IOR('v', 1, long); it gives 4 bytes all the same.
 _GET_GENERATION: Final = 0x80007601 | struct.calcsize("l") << 16
 
@@ -305,6 +312,45 @@ class DataFolder:
             return None
         return PublishedFile(self.path / "published", policy=policy or Policy(), log_keys=own.known)
 
+    # -- who else holds its checkpoints
+
+    def anchor_settings(self) -> AnchorSettings | None:
+        """Whom to ask to hold checkpoints; None if nobody. Raises SettingError."""
+        path = self.path / _ANCHOR_SETTINGS
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=AnchorSettings)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise SettingError("cannot be read", where=str(path), got=error) from error
+
+    def keep_anchor_settings(self, settings: AnchorSettings, *, where: str) -> None:
+        """From now on a server asks these. Raises SettingError."""
+        from wherefrom.verify.sigstore.trusted_root import parse  # late: most logs have none
+
+        try:
+            root = parse(settings.root.encode())
+        except Refused as error:
+            raise SettingError("not a trusted root", where=where, got=str(error)) from error
+        for asked, known, what in (
+            (settings.logs, root.logs, "logs"),
+            (settings.stamps, root.timestamp_authorities, "timestamp authorities"),
+        ):
+            if asked and not known:
+                raise SettingError(
+                    f"the trusted root has no {what}, so no answer of one could be believed",
+                    where=where, got=root.left_out(),
+                )  # fmt: skip
+        if max(len(settings.logs), len(settings.stamps)) > ASKED_MAX:
+            raise SettingError("too many to ask", expected=f"{ASKED_MAX} logs, and authorities")
+        # An address may hold a token.
+        write_secret(self.path / _ANCHOR_SETTINGS, msgspec.json.encode(settings).decode() + "\n")
+
+    @property
+    def anchors(self) -> AnchorFolder:
+        """The checkpoints that others hold."""
+        return AnchorFolder(self.path / "anchors")
+
     @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
@@ -494,6 +540,7 @@ def open_desk(folder: DataFolder, log: LogReader) -> Desk:
         log,
         GraphReader(folder.graph_path),
         own_keys=folder.own_keys,
+        anchors=folder.anchors,
     )
 
 

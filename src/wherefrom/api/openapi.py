@@ -297,6 +297,10 @@ def _paths() -> dict[str, Schema]:
                 {"201": _answer("Done, and recorded.", _json("LogKeysTold"))}, "LogKeysRequest",
             )
         },
+        "/v1/log/anchor": _ask(
+            "getAnchor", "A checkpoint that others hold: the first over an entry, or the newest.",
+            _json("Anchor"), _query("entry", "The index of the entry.", _SIZE), problems="400 404",
+        ),
         "/v1/log/consistency": _ask(
             "getConsistency", "Hashes that show that a tree begins with an older one.",
             _json("Hashes") | {"application/cose": {}},

@@ -35,6 +35,7 @@ READS = [
     ("/checkpoint", tlog.get_checkpoint),
     ("/tile/{path:path}", tlog.get_tile),
     ("/v1/log", reads.get_status),
+    ("/v1/log/anchor", reads.get_anchor),
     ("/v1/log/consistency", reads.get_consistency),
     ("/v1/records/{index}", reads.get_record),
     ("/v1/records/{index}/content", reads.get_content),

@@ -166,6 +166,11 @@ def get_status(request: Request) -> Response:
     return json_response(_desk(request).status())
 
 
+def get_anchor(request: Request) -> Response:
+    """``/v1/log/anchor?entry=``: the first anchor that covers an entry, or the newest."""
+    return json_response(_desk(request).anchor(number(request, "entry")))
+
+
 def get_consistency(request: Request) -> Response:
     """``/v1/log/consistency?from=&to=``: base64 hashes, or with ``format=cose`` a receipt."""
     desk, first, second = _desk(request), number(request, "from"), number(request, "to")

@@ -24,6 +24,7 @@ from wherefrom.api.admin import (
 from wherefrom.api.fates import Item
 from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord
+from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
@@ -45,7 +46,7 @@ _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
-    Vouched,
+    Vouched, Anchor,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

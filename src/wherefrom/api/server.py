@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,6 +31,9 @@ from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
 from wherefrom.log.witnessing import Witnessing
 
+if TYPE_CHECKING:
+    from wherefrom.log.anchoring import Anchoring
+
 Handler = Callable[[Request], Awaitable[Response]]
 REFUSALS_EVERY_SECONDS: Final = 60.0
 TICK_EVERY_SECONDS: Final = 60.0
@@ -43,11 +46,13 @@ def writer_app(
     proxy: ReaderProxy,
     door: RekorDoor,
     witnessing: Callable[[], Witnessing] | None = None,
+    anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
     door        the log as a Rekor v2 log; closed with the application
     witnessing  makes the rounds of a log with witnesses, once the loop is there
+    anchoring   makes the schedule of a log with anchors, given what is published
     """
     metrics = WriterMetrics()
 
@@ -104,7 +109,20 @@ def writer_app(
             intake.witnessing = witnessing()
             recorder.writer.on_signed = intake.witnessing.grown
             intake.witnessing.start()
+
+        def published() -> bytes:
+            if intake.witnessing is None:
+                return recorder.writer.checkpoint
+            if intake.witnessing.newest is None:
+                raise Unavailable("no checkpoint is published yet")
+            return intake.witnessing.newest.note
+
+        anchors = anchoring(published) if anchoring is not None else None
+        if anchors is not None:
+            anchors.start()
         yield
+        if anchors is not None:
+            await anchors.close()
         noting.cancel()
         ticking.cancel()
         await intake.log_refusals()

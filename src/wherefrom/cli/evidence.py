@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -15,11 +15,12 @@ from wherefrom.cli.failures import warn
 from wherefrom.cli.render import columns, count, write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import path_of, read_file, unreadable
-from wherefrom.errors import Malformed, NotFound, SettingError, Unavailable
+from wherefrom.errors import Malformed, NotFound, Refused, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.formats.note import VerifierKey
     from wherefrom.formats.tlog_policy import Policy
+    from wherefrom.verify.evidence_file import Outside
     from wherefrom.verify.steps import Report
 
 _EVIDENCE_BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -29,6 +30,14 @@ _SAID: Final = {
     "failed": "FAILED: what is claimed does not hold",
     "unproven": "UNPROVEN: the records are in the log, unchanged, but nobody we know signed them",
 }
+
+
+class _Beside(NamedTuple):
+    """Files that some evidence needs beside it."""
+
+    entry: str | None = None
+    checkpoint: str | None = None
+    anchor_root: str | None = None
 
 
 @click.command()
@@ -46,6 +55,10 @@ _SAID: Final = {
     "--policy", "policy_file", type=click.Path(path_type=Path), metavar="FILE",
     help="Demand the quorum of witnesses of this policy, for evidence files.",
 )  # fmt: skip
+@click.option(
+    "--anchor-root", metavar="JSON",
+    help="Demand that others, whose keys this trusted root has, hold the log's checkpoint.",
+)  # fmt: skip
 @click.option("--entry", metavar="FILE", help="Of a COSE receipt without one: the entry's bytes.")
 @click.option(
     "--checkpoint", metavar="FILE", help="Of a COSE receipt of consistency: the older checkpoint."
@@ -56,6 +69,7 @@ def verify(
     offline: bool,
     log_key: str | None,
     policy_file: Path | None,
+    anchor_root: str | None,
     entry: str | None,
     checkpoint: str | None,
     where: Where,
@@ -80,7 +94,12 @@ def verify(
         raise click.UsageError("give a TARGET, or a --bundle with its --artifact")
     else:
         report = _check_target(
-            target, offline, log_key, policy_file, where, entry=entry, checkpoint=checkpoint
+            target,
+            offline,
+            log_key,
+            policy_file,
+            where,
+            beside=_Beside(entry, checkpoint, anchor_root),
         )
     if as_json:
         write_json(report)
@@ -104,16 +123,17 @@ def _check_target(
     policy_file: Path | None,
     where: Where,
     *,
-    entry: str | None,
-    checkpoint: str | None,
+    beside: _Beside,
 ) -> Report:
     if offline and log_key is None and policy_file is None:
         raise click.UsageError(
             "--offline needs --log-key or --policy: the key in the evidence proves nothing"
         )
     if log_key is None and policy_file is None:
-        if entry is not None or checkpoint is not None:
-            raise click.UsageError("--entry and --checkpoint need --log-key, and a COSE receipt")
+        if any(beside):
+            raise click.UsageError(
+                "--entry, --checkpoint and --anchor-root need --log-key, and a file"
+            )
         return _verify_at(target, where)
     from wherefrom.cli.witness import read_policy
 
@@ -127,7 +147,7 @@ def _check_target(
             expected="a file that `wherefrom prove` wrote",
             do="Make one with: wherefrom prove ID -o FILE",
         )
-    return _check_file(path, keys, policy, entry=entry, checkpoint=checkpoint)
+    return _check_file(path, keys, policy, beside=beside)
 
 
 def _verify_at(target: str, where: Where) -> Report:
@@ -178,26 +198,43 @@ def _check_file(
     keys: Sequence[VerifierKey],
     policy: Policy | None = None,
     *,
-    entry: str | None = None,
-    checkpoint: str | None = None,
+    beside: _Beside = _Beside(),  # noqa: B008 - it never changes
 ) -> Report:
-    from wherefrom.formats import cose
+    from wherefrom.formats import cose, evidence_file
     from wherefrom.verify import cose_receipt
     from wherefrom.verify.evidence_file import check
 
     written = read_file(path, bytes_max=_EVIDENCE_BYTES_MAX)
     if cose.looks_like(written):
-        if not keys or policy is not None:
+        if not keys or policy is not None or beside.anchor_root is not None:
             raise click.UsageError("a COSE receipt is checked with --log-key, without --policy")
         return cose_receipt.check(
             written,
             log_key=cose_receipt.signer(written, keys),
-            entry=None if entry is None else _read_beside(entry),
-            older=None if checkpoint is None else _read_beside(checkpoint),
+            entry=None if beside.entry is None else _read_beside(beside.entry),
+            older=None if beside.checkpoint is None else _read_beside(beside.checkpoint),
         )
-    if entry is not None or checkpoint is not None:
+    if beside.entry is not None or beside.checkpoint is not None:
         raise click.UsageError("--entry and --checkpoint go with a COSE receipt")
-    return check(written, log_keys=keys, policy=policy)
+    if beside.anchor_root is None:
+        return check(written, log_keys=keys, policy=policy)
+    if not evidence_file.is_evidence(written):
+        raise click.UsageError("--anchor-root is for an evidence file: prove … -o FILE.zip")
+    outside = _outside(beside.anchor_root)
+    return check(written, log_keys=keys, policy=policy, outside=outside)
+
+
+def _outside(name: str) -> Outside:
+    from datetime import UTC, datetime
+
+    from wherefrom.verify.evidence_file import Outside
+    from wherefrom.verify.sigstore import trusted_root
+
+    try:
+        root = trusted_root.parse(_read_beside(name))
+    except Refused as error:
+        raise SettingError("not a trusted root", where=name, got=str(error)) from error
+    return Outside(root, datetime.now(UTC))
 
 
 def _read_beside(name: str) -> bytes:

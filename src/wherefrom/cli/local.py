@@ -32,6 +32,7 @@ from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.formats import strict_json
+from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.keys.changes import KeyWish, RootWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
@@ -137,6 +138,9 @@ class LocalReading:
 
     def status(self) -> LogStatus:
         return self._desk.status()
+
+    def anchor(self, entry: int | None) -> Anchor:
+        return self._unfolded.anchor(entry)
 
     def log_keys(self) -> LogKeysTold:
         return told(self._folder.own_keys.read(), at=now(), uses=self._decisions.key_uses)

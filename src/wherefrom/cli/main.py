@@ -17,6 +17,7 @@ import click
 
 from wherefrom import __version__
 from wherefrom.cli import (
+    anchor,
     erase,
     evidence,
     intake,
@@ -86,7 +87,7 @@ for _command in (
 ):
     root.add_command(_command)
 keys.keys.add_command(resign.resign)
-for _command in (log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
+for _command in (anchor.anchor, log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
     logs.log.add_command(_command)
 
 

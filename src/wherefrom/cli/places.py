@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from wherefrom.formats.anchor import Anchor
     from wherefrom.formats.intake import IntakeRule
     from wherefrom.keys.changes import KeyWish, RootWish
     from wherefrom.keys.keyring import KeyHistory, Keys
@@ -51,6 +52,8 @@ class Reading(Protocol):
     def proof_token(self, text: str, *, expires: str | None) -> TokenMade: ...
 
     def log_keys(self) -> LogKeysTold: ...
+
+    def anchor(self, entry: int | None) -> Anchor: ...
 
     def consistency(self, size1: int, size2: int) -> list[str]: ...
 

@@ -22,6 +22,7 @@ from wherefrom.cli.places import LogAt
 from wherefrom.cli.settings import Where
 from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note, recognise, strict_json
+from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.keys.changes import KeyWish, RootWish
 from wherefrom.keys.keyring import KeyHistory, Keys
@@ -118,6 +119,10 @@ class Remote:
 
     def content(self, index: int) -> bytes:
         return self._get(f"/v1/records/{index}/content").content
+
+    def anchor(self, entry: int | None) -> Anchor:
+        query = {} if entry is None else {"entry": entry}
+        return _read(self._get("/v1/log/anchor", query), Anchor)
 
     def log_keys(self) -> LogKeysTold:
         return _read(self._get("/v1/log/keys"), LogKeysTold)

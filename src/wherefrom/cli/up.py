@@ -45,6 +45,15 @@ _FILE = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option("--fail-open", is_flag=True, help="Then publish a checkpoint without the quorum.")
 @click.option(
+    "--anchor-root", type=_FILE, metavar="JSON",
+    help="Anchor checkpoints with others, whose keys this Sigstore trusted root has.",
+)  # fmt: skip
+@click.option("--rekor", multiple=True, metavar="URL", help="In this Rekor v2 log; several times.")
+@click.option("--tsa", multiple=True, metavar="URL", help="By this RFC 3161 authority; several.")
+@click.option(
+    "--anchor-every", default="1h", show_default=True, metavar="DURATION", help="How often."
+)
+@click.option(
     "--audit-first", is_flag=True,
     help="Read the whole log before the first answer, however large it is.",
 )  # fmt: skip
@@ -61,6 +70,10 @@ def up(
     policy: Path | None,
     witness_deadline: float,
     fail_open: bool,
+    anchor_root: Path | None,
+    rekor: tuple[str, ...],
+    tsa: tuple[str, ...],
+    anchor_every: str,
     audit_first: bool,
     where: Where,
     as_json: bool,
@@ -89,6 +102,12 @@ def up(
     if policy is not None and folder.served() is None:  # else this one will not start
         written = read_file(policy, bytes_max=1024 * 1024)
         folder.keep_policy(written, where=str(policy))
+    if (rekor or tsa) and anchor_root is None:
+        raise click.UsageError("--rekor and --tsa need --anchor-root: whose answers to believe")
+    if anchor_root is not None:
+        if not rekor and not tsa:
+            raise click.UsageError("--anchor-root needs somebody to ask: --rekor or --tsa")
+        _keep_anchor_settings(folder, anchor_root, rekor, tsa, anchor_every)
     if fail_open and folder.policy() is None:
         raise click.UsageError("--fail-open is for a log with witnesses: give --policy too")
     if not (folder.path / "token").exists():
@@ -120,6 +139,21 @@ def up(
     return YES
 
 
+def _keep_anchor_settings(
+    folder: DataFolder, root: Path, logs: tuple[str, ...], stamps: tuple[str, ...], every: str
+) -> None:
+    from wherefrom.formats.anchor import AnchorSettings
+    from wherefrom.formats.timestamps import duration_s
+
+    if folder.served() is not None:  # then this server will not start
+        return
+    written = read_file(root, bytes_max=4 * 1024 * 1024).decode("utf-8", "replace")
+    every_s = duration_s(every, where="--anchor-every")
+    folder.keep_anchor_settings(
+        AnchorSettings(root=written, logs=logs, stamps=stamps, every_s=every_s), where=str(root)
+    )
+
+
 def read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
     """A checkpoint that the log's own key signed. Raises SettingError."""
     from wherefrom.formats import checkpoint, note
@@ -127,7 +161,7 @@ def read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
 
     written = read_file(path, bytes_max=1024 * 1024)
     try:
-        return checkpoint.parse(check_note(note.parse(written), [folder.log_vkey()]))
+        return checkpoint.parse(check_note(note.parse(written), folder.own_keys.known()))
     except Error as error:
         raise SettingError(
             "not a checkpoint of this log", where=str(path), got=str(error),

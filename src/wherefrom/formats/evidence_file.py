@@ -27,6 +27,7 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import entry, note, strict_json, tlog_proof
+from wherefrom.formats.anchor import Anchor
 
 ENTRIES_MAX: Final = 100_000
 BYTES_MAX: Final = 1024 * 1024 * 1024
@@ -71,6 +72,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     consistency  base64 hashes from the trace's log to the checkpoint, which may be larger
     log_keys     each change of the log's keys, signed (``log_keys``): who trusts an earlier key can
                  follow them to the one that signed the checkpoint
+    anchor       the first checkpoint over these entries that others hold, or None; and from it to
+                 the checkpoint, base64 hashes: ``anchor_consistency``
     format       1; a later one is refused
     """
 
@@ -79,6 +82,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     trace: dict[str, Any] | None = None
     consistency: tuple[str, ...] = ()
     log_keys: tuple[str, ...] = ()
+    anchor: Anchor | None = None
+    anchor_consistency: tuple[str, ...] = ()
     format: int = 1
 
 

@@ -85,6 +85,14 @@ def of_posix(seconds: int) -> str:
         return str(seconds)
 
 
+def duration_s(text: str, *, where: str) -> int:
+    """Seconds of ``90s``, ``10m``, ``12h``, ``30d``, ``2w``. Raises Malformed."""
+    duration = _DURATION.fullmatch(text)
+    if duration is None:
+        raise Malformed("not a duration", where=where, expected="10m, 12h, 30d", got=text)
+    return int(duration[1]) * _UNITS[duration[2]]
+
+
 def moment_or_duration(text: str, *, now: int, where: str) -> int:
     """Seconds since 1970 of an RFC 3339 time, or of so long after ``now``: ``90m``, ``30d``.
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Corrupt, Malformed, NotFound, ProofError, Unavailable
+from wherefrom.errors import Corrupt, LimitPassed, Malformed, NotFound, ProofError, Unavailable
 from wherefrom.formats import base64_strict, entry, evidence_file, note, tlog_proof
 from wherefrom.formats import checkpoint as checkpoints
+from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
@@ -29,6 +30,7 @@ from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
 from wherefrom.keys.cose import sign_receipt
 from wherefrom.keys.proof_tokens import sign_token
+from wherefrom.log.anchors import AnchorFolder
 from wherefrom.log.own_keys import KeyShown, OwnKeys, shown
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
@@ -136,6 +138,7 @@ class Desk:
 
     own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
               signed in a checkpoint before
+    anchors   the checkpoints that others hold
     """
 
     def __init__(
@@ -144,10 +147,12 @@ class Desk:
         graph: GraphReader,
         *,
         own_keys: OwnKeys,
+        anchors: AnchorFolder,
     ) -> None:
         self._log = log
         self._graph = graph
         self._own_keys = own_keys
+        self._anchors = anchors
 
     # -- questions about things
 
@@ -477,14 +482,32 @@ class Desk:
                 )
             hashes = self._log.consistency(answer.log.size, position.size)
             consistency = tuple(base64_strict.encode(h) for h in hashes)
+        anchor, anchored = self._anchor_over(max(records), position.size)
         manifest = Manifest(
             of=text,
             log=msgspec.to_builtins(position),
             trace=None if answer is None else _as_sent(answer),
             consistency=consistency,
             log_keys=self._own_keys.read().notes,
+            anchor=anchor,
+            anchor_consistency=anchored,
         )
         return EvidenceFile(manifest=manifest, checkpoint=checkpoint, claimed=claimed)
+
+    def _anchor_over(self, entry: int, size: int) -> tuple[Anchor | None, tuple[str, ...]]:
+        """The first anchor over an entry, and how a tree of ``size`` begins with its tree."""
+        try:
+            found = self._anchors.covering(entry)
+        except (NotFound, Malformed, LimitPassed):
+            return None, ()
+        if found.tree.size > size:  # of a moment ago: this evidence speaks of one before
+            return None, ()
+        hashes = self._log.consistency(found.tree.size, size)
+        return found, tuple(base64_strict.encode(h) for h in hashes)
+
+    def anchor(self, entry: int | None = None) -> Anchor:
+        """The first anchor that covers an entry, or the newest of all. Raises NotFound."""
+        return self._anchors.covering(entry)
 
     def _records(self, indexes: Iterable[int]) -> dict[int, Record]:
         """What is stored under these indexes, with the tombstone of each that was erased.

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 
@@ -34,6 +34,9 @@ from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
+
+if TYPE_CHECKING:
+    from wherefrom.log.anchoring import Anchoring
 
 _RESTART_AFTER_SECONDS: Final = 0.5
 _READY_WITHIN_SECONDS: Final = 30.0
@@ -103,6 +106,20 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        settings = folder.anchor_settings()
+
+        def anchoring(shown: Callable[[], bytes]) -> Anchoring:
+            from wherefrom.log.anchoring import Anchoring, AnchorKey  # late: most logs have none
+
+            assert settings is not None
+            return Anchoring(
+                settings=settings,
+                published=shown,
+                key=AnchorKey(folder.path / "keys" / "anchor.key"),
+                kept=folder.anchors,
+                on_trouble=_say_trouble,
+            )
+
         def application() -> Starlette:
             return writer_app(
                 recorder=recorder,
@@ -110,6 +127,7 @@ def up(
                 proxy=ReaderProxy(folder.path / "reader.sock"),
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 witnessing=witnessing if published is not None else None,
+                anchoring=anchoring if settings is not None else None,
             )
 
         try:

@@ -14,7 +14,8 @@ Source: docs/formats/evidence.md
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, ProofError, SignatureError
 from wherefrom.formats import (
@@ -42,21 +43,36 @@ from wherefrom.keys.log_keys import followed
 from wherefrom.keys.public import PublicKey
 from wherefrom.keys.quorum import need_quorum
 from wherefrom.merkle.hashing import hash_leaf
-from wherefrom.merkle.proofs import verify_inclusion
+from wherefrom.merkle.proofs import verify_consistency, verify_inclusion
 from wherefrom.verify.evidence_trace import check_trace, trace_of
 from wherefrom.verify.steps import Report, Step, report
+
+if TYPE_CHECKING:
+    from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 _ENTRIES_NAMED_MAX: Final = 4
 
 
+class Outside(NamedTuple):
+    """By whom an anchor must be held: a trusted root, and now, which nothing may be later than."""
+
+    root: TrustedRoot
+    now: datetime
+
+
 def check(
-    written: bytes, *, log_keys: Sequence[VerifierKey] = (), policy: Policy | None = None
+    written: bytes,
+    *,
+    log_keys: Sequence[VerifierKey] = (),
+    policy: Policy | None = None,
+    outside: Outside | None = None,
 ) -> Report:
     """Check a tlog-proof or an evidence file against the log's keys.
 
     log_keys  one of which must have signed the checkpoint, or named the key that did; without
               any, those of the policy
     policy    whose quorum of witnesses must have cosigned the checkpoint
+    outside   who else must hold a checkpoint over the entries, in an evidence file
 
     Raises ValueError without either.
     """
@@ -65,7 +81,9 @@ def check(
     elif not log_keys:
         raise ValueError("evidence is checked against a key or a policy")
     if files.is_evidence(written):
-        return report(_check_file(written, log_keys, policy))
+        return report(_check_file(written, log_keys, policy, outside))
+    if outside is not None:
+        raise ValueError("a proof of one entry carries no anchor")
     return report(_check_proof(written, log_keys, policy))
 
 
@@ -97,9 +115,46 @@ def _check_proof(
 
 
 def _check_file(
-    written: bytes, log_keys: Sequence[VerifierKey], policy: Policy | None
+    written: bytes,
+    log_keys: Sequence[VerifierKey],
+    policy: Policy | None,
+    outside: Outside | None,
 ) -> Iterator[str | Step]:
-    yield from check_parsed(files.parse(written), log_keys, policy)
+    yield from check_parsed(files.parse(written), log_keys, policy, outside)
+
+
+def _check_anchor(evidence: EvidenceFile, signed: Checkpoint, outside: Outside | None) -> str:
+    """What others hold of this log, and of how many of its entries."""
+    anchor = evidence.manifest.anchor
+    if anchor is None:
+        raise ProofError(
+            "no checkpoint over these entries is anchored", expected="an anchor in the evidence"
+        )
+    tree = anchor.tree
+    newest = max(evidence.claimed)
+    if tree.origin != signed.origin or tree.size <= newest:
+        raise ProofError(
+            "the anchor is of something else",
+            expected=f"{signed.origin}, a size over {newest}",
+            got=f"{tree.origin}, size {tree.size}",
+        )
+    hashes = evidence.manifest.anchor_consistency
+    verify_consistency(
+        size1=tree.size,
+        size2=signed.size,
+        path=[base64_strict.decode(text, where="anchor_consistency") for text in hashes],
+        root1=tree.root,
+        root2=signed.root,
+    )
+    if outside is None:
+        return (
+            f"others hold the checkpoint of {tree.size:,} entries; who and since when is not "
+            "checked without --anchor-root"
+        )
+    from wherefrom.verify import anchors  # late: its libraries take a while
+
+    found = anchors.check(anchor, root=outside.root, now=outside.now)
+    return f"the first {tree.size:,} entries were there then: {found.says}"
 
 
 def _followed(
@@ -125,7 +180,10 @@ def _check_witnesses(checkpoint: bytes, policy: Policy) -> Iterator[str | Step]:
 
 
 def check_parsed(
-    evidence: EvidenceFile, log_keys: Sequence[VerifierKey], policy: Policy | None = None
+    evidence: EvidenceFile,
+    log_keys: Sequence[VerifierKey],
+    policy: Policy | None = None,
+    outside: Outside | None = None,
 ) -> Iterator[str | Step]:
     """The steps for evidence that was read already. Raises the error of the step that fails."""
     # 1. The checkpoint is the log's, and enough witnesses saw it.
@@ -138,6 +196,9 @@ def check_parsed(
     yield _says_checkpoint(signed)
     if policy is not None:
         yield from _check_witnesses(evidence.checkpoint, policy)
+    if outside is not None or evidence.manifest.anchor is not None:
+        yield "anchor"
+        yield Step("anchor", True, _check_anchor(evidence, signed, outside))
     # 2. Every entry is in the tree under that checkpoint, and no other.
     yield "inclusion"
     entries = _checked_entries(evidence, signed)

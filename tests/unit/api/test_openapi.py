@@ -6,6 +6,7 @@ import re
 import jsonschema_rs
 import pytest
 
+from tests.folders import BUILDER
 from tests.paths import REPOSITORY
 from tests.rekords import request_of
 from tests.served import event_bytes, ndjson
@@ -14,6 +15,9 @@ from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
+from wherefrom.formats.anchor import Anchor
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.keys.ed25519 import sign_note
 from wherefrom.query import exports
 
 METHODS = ("get", "post", "put", "delete", "patch")
@@ -101,6 +105,12 @@ def test_what_takes_a_token_says_which_role_it_must_have(server):
 # -- the answers
 
 
+def an_anchor():
+    """Over the first 50 entries of a log, unchecked as they are all when they are given out."""
+    note = sign_note(Checkpoint("log.example/x", 50, bytes(32)).to_text(), name="x", key=BUILDER)
+    return Anchor(note=note.decode(), key="a PEM", bundle={"mediaType": "x"})
+
+
 def requests_of_all_kinds():
     event, other = event_bytes(1), event_bytes(2)
     pem = a_key()[1]
@@ -163,6 +173,8 @@ def requests_of_all_kinds():
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
     yield "GET", "/v1/log/keys", "/v1/log/keys", None
+    for query in ("", "?entry=0", "?entry=99", "?entry=x"):
+        yield "GET", "/v1/log/anchor", "/v1/log/anchor" + query, None
     rules = [{"name": "a", "kinds": ["sbom"], "least": "signed"}]
     for path, bodies in (
         ("/v1/intake/simulate", ({"rules": rules}, {"rules": [], "last": 99999}, {})),
@@ -209,6 +221,7 @@ def check_answer(operation, answer):
 
 def test_every_answer_is_as_it_is_described(server, client):
     seen = set()
+    server.folder.anchors.keep(an_anchor())
     for method, path, asked, body in requests_of_all_kinds():
         server.fold()
         operation = operations()[method, path]
