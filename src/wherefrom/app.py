@@ -24,7 +24,7 @@ import secrets
 import shutil
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -58,6 +58,7 @@ from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
+from wherefrom.query.across import Other
 from wherefrom.query.desk import Desk
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
@@ -534,13 +535,16 @@ def known_keys(folder: DataFolder, log: LogReader) -> Keyring:
     return decided(folder, log).keyring
 
 
-def open_desk(folder: DataFolder, log: LogReader) -> Desk:
-    """Questions over a directory's log and graph."""
+def open_desk(
+    folder: DataFolder, log: LogReader, *, others: Callable[[], Sequence[Other]] = lambda: ()
+) -> Desk:
+    """Questions over a directory's log and graph; ``others`` gives the logs that it follows."""
     return Desk(
         log,
         GraphReader(folder.graph_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
+        others=others,
     )
 
 

@@ -68,6 +68,7 @@ _WALK: Final = (
     _query("depth", "How many edges away at most.", _SIZE),
     _query("kind", "Show only things of these kinds.", {"type": "array", "items": _TEXT}),
     _query("to", "Answer with the shortest way to this thing instead.", _TEXT),
+    _query("own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}),
     _query(
         "format",
         "How to write the answer.",
@@ -401,6 +402,10 @@ def _paths() -> dict[str, Schema]:
         "/tile/{path}": _public(
             "getTile", "A tile, `0/x001/x234/067`, or an entry bundle, `entries/273.p/112`.",
             octets, _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),
+        ),
+        "/contents/{path}": _ask(
+            "getContents", "What the entries of a bundle commit to: nonce and content of each.",
+            octets, _in_path("path", "As of an entry bundle, `273.p/112`.", _TEXT), problems="404",
         ),
         "/healthz": _public("isAlive", "The server runs.", text),
         "/readyz": _public("isReady", "It answers questions too.", text),

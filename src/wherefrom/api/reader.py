@@ -34,6 +34,7 @@ ERRORS = {
 READS = [
     ("/checkpoint", tlog.get_checkpoint),
     ("/tile/{path:path}", tlog.get_tile),
+    ("/contents/{path:path}", tlog.get_contents),
     ("/v1/log", reads.get_status),
     ("/v1/log/anchor", reads.get_anchor),
     ("/v1/log/consistency", reads.get_consistency),

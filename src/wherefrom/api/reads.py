@@ -66,6 +66,7 @@ def _options(request: Request) -> TraceOptions:
         kinds=tuple(query.getlist("kind")),
         at=query.get("at"),
         as_of=number(request, "as_of"),
+        own=_flag(request, "own"),
     )
 
 

@@ -1,6 +1,6 @@
 """The log as tlog-tiles clients, witnesses and auditors read it.
 
-    /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]
+    /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]   /contents/<N>[.p/<W>]
 
 Any width of any tile that has existed is served by truncation. Served by the reader.
 Source: C2SP tlog-tiles
@@ -11,9 +11,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherefrom.api.access import principal_of
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats.tiles import TileName, parse_tile_path
+from wherefrom.log.contents import encoded
 from wherefrom.log.reader import LogReader
+from wherefrom.merkle.tree import TILE_WIDTH
 
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -38,6 +41,22 @@ def get_tile(request: Request) -> Response:
         log.refresh()  # the checkpoint that the client holds may be newer than what we saw last
         written = _read(log, name)
     return Response(written, media_type="application/octet-stream", headers=_IMMUTABLE)
+
+
+def get_contents(request: Request) -> Response:
+    """``/contents/<N>[.p/<W>]``: what the entries of a bundle commit to; for who may read."""
+    principal_of(request, "read")
+    log: LogReader = request.app.state.log
+    try:
+        name = parse_tile_path("tile/entries/" + request.path_params["path"])
+    except Malformed as error:
+        raise NotFound(error.what, where=error.where) from error
+    first = name.n * TILE_WIDTH
+    if first + name.width > log.size and first + name.width > log.refresh().size:
+        raise NotFound(f"no contents of bundle {name.n} and width {name.width}")
+    records = log.records(first, first + name.width)
+    written = b"".join(encoded(records, first=first))
+    return Response(written, media_type="application/octet-stream")
 
 
 def _read(log: LogReader, name: TileName) -> bytes:

@@ -40,6 +40,11 @@ def draw_trace(trace: Trace, asked: str) -> Iterator[str]:
     yield ""
     yield from _remarks(trace)
     yield from foot(trace.log, as_of=trace.as_of).splitlines()
+    for other in trace.logs:
+        yield f"and  {other.origin}, size {other.size}: {count(other.edges, 'link')} by its word"
+    if trace.completeness is not None and trace.completeness.missing:
+        said = trace.completeness
+        yield f"Of {count(said.missing, 'link')} missing in our own log, others have {said.closed}."
 
 
 def _tree(branches: Sequence[Branch]) -> Iterator[str]:
@@ -135,7 +140,8 @@ def _shallow(lead: str, depth: int) -> str:
 def _line(lead: str, edge: TraceEdge, node: TraceNode, *, reads_on: bool, again: bool) -> str:
     more = f" +{len(edge.entries) - 1}" if len(edge.entries) > 1 else ""
     more += "…" if edge.more else ""
-    evidence = f"#{edge.entry}{more} {trust_said(edge.trust, edge.signers)}"
+    whose = f" of {edge.log}" if edge.log else ""
+    evidence = f"#{edge.entry}{more}{whose} {trust_said(edge.trust, edge.signers)}"
     width = columns() - max(_EVIDENCE_COLUMNS, len(evidence)) - 2
     relation = f"{edge.relation} → " if reads_on else f"← {edge.relation} "
     seen = " (above)" if again else ""

@@ -31,6 +31,7 @@ from wherefrom.cli.settings import Where
 from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
+from wherefrom.followed import Others
 from wherefrom.formats import strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
@@ -87,7 +88,7 @@ class LocalReading:
 
     @cached_property
     def _unfolded(self) -> Desk:
-        return open_desk(self._folder, self._log)
+        return open_desk(self._folder, self._log, others=Others(self._folder))
 
     @cached_property
     def _desk(self) -> Desk:

@@ -300,6 +300,7 @@ def _query(options: TraceOptions) -> dict[str, Any]:
         "kind": list(options.kinds),
         "at": options.at,
         "as_of": options.as_of,
+        "own": 1 if options.own else None,
     }
     return {k: v for k, v in query.items() if v is not None}
 

@@ -42,6 +42,7 @@ def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
 )  # fmt: skip
 @at_option
 @as_of_option
+@click.option("--own", is_flag=True, help="As our own log knows it, without those it follows.")
 @click.option("--path", "ends", nargs=2, metavar="A B", help="The shortest way from A to B.")
 @click.option("--format", "format", type=click.Choice(FORMATS), help="How to write the answer.")
 @placed
@@ -52,6 +53,7 @@ def trace(
     kinds: tuple[str, ...],
     at: At,
     as_of: int | None,
+    own: bool,
     ends: tuple[str, str] | None,
     format: str | None,
     where: Where,
@@ -68,7 +70,9 @@ def trace(
     if as_json and format not in (None, "json"):
         raise click.UsageError(f"--json and --format {format} ask for two things")
     format = "json" if as_json else format or "tree"
-    options = TraceOptions(direction=direction, depth=depth, kinds=kinds, at=at, as_of=as_of)
+    options = TraceOptions(
+        direction=direction, depth=depth, kinds=kinds, at=at, as_of=as_of, own=own
+    )
     if not ends and not id:
         raise click.UsageError("name the thing to trace, or two with --path A B")
     if ends and id and id not in ends:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from wherefrom.errors import Corrupt, NotFound
 from wherefrom.formats import entry as entries
@@ -41,16 +41,21 @@ def write_contents(path: Path, records: Iterable[Record], *, first: int) -> None
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with open(new, "wb") as file:
-            for index, record in enumerate(records, start=first):
-                if record.nonce is None or record.content is None:
-                    file.write(ERASED)
-                    continue
-                need_committed(record, index=index, where="journal")
-                file.write(record.nonce)
-                file.write(record.content)
+            file.writelines(encoded(records, first=first))
         os.rename(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def encoded(records: Iterable[Record], *, first: int) -> Iterator[bytes]:
+    """The pieces of such a file, for the records from index ``first`` on. Raises Corrupt."""
+    for index, record in enumerate(records, start=first):
+        if record.nonce is None or record.content is None:
+            yield ERASED
+            continue
+        need_committed(record, index=index, where="journal")
+        yield record.nonce
+        yield record.content
 
 
 def read_contents(path: Path, written: Sequence[bytes], *, first: int) -> Iterator[Record]:
@@ -64,17 +69,24 @@ def read_contents(path: Path, written: Sequence[bytes], *, first: int) -> Iterat
             do="Make one that has them: wherefrom log export DIR --contents",
         ) from error
     with file:
-        for index, entry in enumerate(written, start=first):
-            size = entries.content_size(entry)
-            nonce = file.read(NONCE_BYTES)
-            if nonce == ERASED:
-                yield Record(entry, ERASED, bytes(size))
-                continue
-            record = Record(entry, nonce, file.read(size))
-            need_committed(record, index=index, where=str(path))
-            yield record
-        if file.read(1):
-            raise Corrupt("a file of contents is longer than its entries say", where=str(path))
+        yield from decoded(file, written, first=first, where=str(path))
+
+
+def decoded(
+    file: IO[bytes], written: Sequence[bytes], *, first: int, where: str
+) -> Iterator[Record]:
+    """The same from an open file. Raises Corrupt."""
+    for index, entry in enumerate(written, start=first):
+        size = entries.content_size(entry)
+        nonce = file.read(NONCE_BYTES)
+        if nonce == ERASED:
+            yield Record(entry, ERASED, bytes(size))
+            continue
+        record = Record(entry, nonce, file.read(size))
+        need_committed(record, index=index, where=where)
+        yield record
+    if file.read(1):
+        raise Corrupt("contents are longer than their entries say", where=where)
 
 
 def need_committed(record: Record, *, index: int, where: str) -> None:

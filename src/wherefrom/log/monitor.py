@@ -217,27 +217,30 @@ class Monitor:
         first = self.seen.watched
         for n in range(first // TILE_WIDTH, -(-tree.size // TILE_WIDTH)):
             start, limit = n * TILE_WIDTH, min((n + 1) * TILE_WIDTH, tree.size)
-            for index, entry in enumerate(self._bundle(tiles, n, limit - start), start=start):
+            bundle = checked_bundle(self._source, tiles, n, limit - start)
+            for index, entry in enumerate(bundle, start=start):
                 if index >= first:
                     yield from self._matches(index, entry, tree)
             self.seen = msgspec.structs.replace(self.seen, watched=limit)
-
-    def _bundle(self, tiles: CheckedTiles, n: int, width: int) -> list[bytes]:
-        """A bundle's entries, checked against the tile of their hashes."""
-        try:
-            entries = self._source.bundle(n, width)
-        except Malformed as error:
-            raise ProofError(f"bundle {n} cannot be read", got=error) from error
-        hashes = b"".join(hash_leaves(entries))
-        if len(entries) != width or not tiles.tile(0, n, width).startswith(hashes):
-            raise ProofError(f"bundle {n} does not hold the entries that its tile has hashes of")
-        return entries
 
     def _matches(self, index: int, entry: bytes, tree: Checkpoint) -> Iterator[Event]:
         assert self._watch is not None
         for line in self._watch.matches(entry):
             says = f"entry {index} matches line {line.line}: {line.says()}"
             yield Event(event="match", says=says, size=tree.size, index=index, watched=line.says())
+
+
+def checked_bundle(source: TileSource, tiles: CheckedTiles, n: int, width: int) -> list[bytes]:
+    """A bundle's entries, checked against the tile of their hashes. Raises ProofError,
+    Unavailable."""
+    try:
+        entries = source.bundle(n, width)
+    except Malformed as error:
+        raise ProofError(f"bundle {n} cannot be read", got=error) from error
+    hashes = b"".join(hash_leaves(entries))
+    if len(entries) != width or not tiles.tile(0, n, width).startswith(hashes):
+        raise ProofError(f"bundle {n} does not hold the entries that its tile has hashes of")
+    return entries
 
 
 def _is_growth(before: Checkpoint, tree: Checkpoint, path: list[bytes]) -> bool:

@@ -19,11 +19,13 @@ import msgspec
 from wherefrom.errors import NotFound, Unavailable
 from wherefrom.formats.note import NOTE_BYTES_MAX
 from wherefrom.formats.tiles import decode_bundle, entries_path, tile_path
+from wherefrom.log.contents import FOLDER
 from wherefrom.merkle.hashing import HASH_BYTES
 from wherefrom.merkle.tree import TILE_BYTES, TILE_WIDTH
 
 TIMEOUT_SECONDS: Final = 30.0
 _BUNDLE_BYTES_MAX: Final = TILE_WIDTH * (2 + 65_535)
+CONTENTS_BYTES_MAX: Final = 1024 * 1024 * 1024
 _KEYS_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
@@ -34,12 +36,16 @@ class _LogKeys(msgspec.Struct):
 class TileClient:
     """The log below a URL; connections are kept open."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, token: str | None = None) -> None:
+        """``token`` may read contents, of a log that is ours."""
         self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         verify: Any = True
         if self.url.startswith("http://"):
             verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading authorities takes 30 ms
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, verify=verify)
+        self._client = httpx.Client(
+            timeout=TIMEOUT_SECONDS, follow_redirects=True, verify=verify, headers=headers
+        )
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint. Raises Unavailable, also if there is none."""
@@ -62,6 +68,18 @@ class TileClient:
         path = entries_path(n, width)
         written = self._whole_or_part(path, entries_path(n), width, _BUNDLE_BYTES_MAX)
         return decode_bundle(written, where=f"{self.url}/{path}")[:width]
+
+    def contents(self, n: int, width: int) -> bytes:
+        """What the first ``width`` entries of a bundle commit to (``log.contents``). Raises
+        Unavailable, also where they are not given."""
+        path = FOLDER + entries_path(n, width).removeprefix("tile/entries")
+        try:
+            return self._get(path, CONTENTS_BYTES_MAX)
+        except NotFound as error:
+            raise Unavailable(
+                "the log does not give its contents", where=error.where,
+                do="Is the token one that may read? Is it a log of ours, or its export?",
+            ) from error  # fmt: skip
 
     def log_keys(self) -> list[str]:
         """Each change of the log's keys, signed (``formats.log_keys``); none of a log that is not
@@ -98,6 +116,11 @@ class TileClient:
             with self._client.stream("GET", url) as answer:
                 if answer.status_code in (404, 410):
                     raise NotFound("not served", where=url)
+                if answer.status_code in (401, 403):
+                    raise Unavailable(
+                        "the log does not let us read this", where=url,
+                        got=f"HTTP {answer.status_code}", do="Give a token that may read there",
+                    )  # fmt: skip
                 if answer.status_code != 200:
                     raise Unavailable(
                         "the log does not answer", where=url, got=f"HTTP {answer.status_code}"

@@ -296,10 +296,14 @@ class LogWriter:
 
     def append_entries(self, written: Sequence[bytes]) -> int:
         """Append canonical entries whose contents are kept elsewhere; returns the first index."""
+        return self.append_records([Record(e, None, None) for e in written])
+
+    def append_records(self, records: Sequence[Record]) -> int:
+        """Append records as another log has them, checked already; returns the first index."""
         pending = self.prepare(())
-        pending.records += [Record(e, None, None) for e in written]
-        pending.digests += [None] * len(written)
-        pending.facts += [None] * len(written)
+        pending.records += records
+        pending.digests += [None] * len(records)
+        pending.facts += [None] * len(records)
         self.write(pending)
         self.finish(pending)
         return pending.first

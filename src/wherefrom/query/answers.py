@@ -33,14 +33,18 @@ class LogPosition(msgspec.Struct, frozen=True, kw_only=True):
     root: str | None
 
 
-class TraceNode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A thing. ``depth`` counts the edges from what was asked, alternates not counted."""
+class TraceNode(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A thing. ``depth`` counts the edges from what was asked, alternates not counted.
+
+    log  whose word its kind, name and properties are; left out of our own
+    """
 
     id: str
     kind: str
     name: str | None
     properties: dict[str, Any]
     depth: int
+    log: str = ""
 
 
 class TraceEdge(
@@ -48,6 +52,7 @@ class TraceEdge(
     frozen=True,
     kw_only=True,
     gc=False,
+    omit_defaults=True,
     rename={"source": "from", "target": "to"},
 ):
     """An edge, under the best of the entries that state it: the most trusted, then the first.
@@ -57,6 +62,7 @@ class TraceEdge(
                 ``occurred`` and ``received`` was used for ``--at``
     entries     entries that state it, lowest first, STATEMENTS_MAX at most; ``more`` if others do
     annotation  shown beside the walk, not walked through: a document that describes a node
+    log         whose word it is, and in which log its entries are; left out of our own
     """
 
     source: str
@@ -75,6 +81,7 @@ class TraceEdge(
     properties: dict[str, Any]
     depth: int
     annotation: bool
+    log: str = ""
 
 
 class MissingLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,13 +92,34 @@ class MissingLink(msgspec.Struct, frozen=True, kw_only=True):
     says: str
 
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
+class OtherLog(msgspec.Struct, kw_only=True):
+    """A log that is followed, as an answer used it; ``edges`` are its word.
+
+    trouble  why it is not followed any further, or empty
+    """
+
+    origin: str
+    size: int
+    root: str | None
+    edges: int
+    trouble: str = ""
+
+
+class Completeness(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the links that are ``missing`` in our own answer, how many other logs have: ``closed``."""
+
+    missing: int
+    closed: int
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where something came from (``up``) or what came of it (``down``).
 
     of         the id asked for; ``starts`` all ids it stands for
     truncated  a bound ended the walk: ``reason`` is ``depth``, ``nodes`` or ``time``, and
                ``frontier`` the nodes it would go on from, FRONTIER_MAX at most
     notes      in words, what a reader should know of the answer
+    logs       other logs that were asked, if any are followed; and what that came to
     """
 
     of: str
@@ -108,6 +136,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     frontier: list[str]
     notes: list[str]
+    logs: list[OtherLog] = []
+    completeness: Completeness | None = None
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):

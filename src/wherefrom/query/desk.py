@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -35,7 +35,8 @@ from wherefrom.log.own_keys import KeyShown, OwnKeys, shown
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace
+from wherefrom.query.across import Other, trace_across
+from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace, log_of
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.path import PATH_LENGTH_MAX, path
@@ -62,13 +63,17 @@ _ENTRY: Final = re.compile(r"(?:entry:)?(0|[1-9][0-9]{0,15})")
 
 
 class TraceOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to trace; the defaults are what a person means who gives none."""
+    """How to trace; the defaults are what a person means who gives none.
+
+    own  as our own log knows it, without those that it follows
+    """
 
     direction: str = "up"
     depth: int | None = None
     kinds: tuple[str, ...] = ()
     at: str | None = None
     as_of: int | None = None
+    own: bool = False
 
 
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +144,7 @@ class Desk:
     own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
               signed in a checkpoint before
     anchors   the checkpoints that others hold
+    others    gives the logs that are followed
     """
 
     def __init__(
@@ -148,23 +154,59 @@ class Desk:
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
+        others: Callable[[], Sequence[Other]] = lambda: (),
     ) -> None:
         self._log = log
         self._graph = graph
         self._own_keys = own_keys
         self._anchors = anchors
+        self._others = others
 
     # -- questions about things
 
     def trace(self, text: str, options: TraceOptions) -> Trace:
-        """Where a thing came from, or what came of it. Raises NotFound, Ambiguous."""
+        """Where a thing came from, or what came of it: as we know it, and the logs that are
+        followed. Raises NotFound, Ambiguous."""
+        others = () if options.own else self._others()
+        if not others:
+            return self.trace_here(text, options)
+        whole = msgspec.structs.replace(options, kinds=())
+        return trace_across(text, options, lambda: self.trace_here(text, whole), others, self)
+
+    def known(self, ids: Sequence[str], *, as_of: int | None = None) -> list[str]:
+        """Those of these ids that a record here speaks of."""
+        with self._snapshot(as_of) as snapshot:
+            numbers = snapshot.numbers(ids)
+            seen = snapshot.visible(list(numbers.values()), snapshot.lens(as_of=as_of))
+            return [id for id in ids if numbers.get(id) in seen]
+
+    def position(self) -> LogPosition:
+        """Where the graph of this log stands."""
+        with self._snapshot(None) as snapshot:
+            return log_of(snapshot)
+
+    @property
+    def origin(self) -> str:
+        """The log's origin."""
+        return self._log.origin
+
+    def trace_ids(self, ids: Sequence[str], options: TraceOptions) -> Trace:
+        """The trace of things by their ids, in this log alone. Raises NotFound."""
+        with self._snapshot(options.as_of) as snapshot:
+            return self._trace_of(snapshot, ids, options)
+
+    def trace_here(self, text: str, options: TraceOptions) -> Trace:
+        """The trace in this log alone. Raises NotFound, Ambiguous."""
         with self._snapshot(options.as_of) as snapshot:
             return self._trace(snapshot, text, options)
 
     def _trace(self, snapshot: Snapshot, text: str, options: TraceOptions) -> Trace:
+        return self._trace_of(snapshot, _ids(snapshot, text, options), options)
+
+    def _trace_of(self, snapshot: Snapshot, ids: Sequence[str], options: TraceOptions) -> Trace:
         return trace(
             snapshot,
-            _ids(snapshot, text, options),
+            ids,
             direction=options.direction,
             depth=DEPTH_MAX if options.depth is None else options.depth,
             kind=options.kinds or None,

@@ -18,6 +18,7 @@ import uvicorn
 
 from wherefrom.api.reader import reader_app
 from wherefrom.app import DataFolder, open_desk, open_log
+from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
 from wherefrom.serving.lifeline import at_the_end_of
@@ -33,7 +34,9 @@ def run(path: str) -> None:
     spare_collections()
     _keep_a_fold(folder)
     log = open_log(folder)
-    app = reader_app(desk=open_desk(folder, log), log=log, tokens=folder.tokens)
+    app = reader_app(
+        desk=open_desk(folder, log, others=Others(folder)), log=log, tokens=folder.tokens
+    )
     config = uvicorn.Config(
         app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
     )

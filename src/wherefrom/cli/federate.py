@@ -1,0 +1,137 @@
+"""``wherefrom federate``: the logs of others that are followed, and asked in every trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wherefrom.cli.exits import NO, YES
+from wherefrom.cli.failures import warn
+from wherefrom.cli.render import count, progress_bar, write_json
+from wherefrom.cli.settings import Where, placed_locally
+from wherefrom.cli.targets import read_file
+from wherefrom.errors import SettingError
+
+if TYPE_CHECKING:
+    from wherefrom.followed import FollowedFolder
+    from wherefrom.log.followed import Follow
+
+
+@click.group()
+def federate() -> None:
+    """Follow the logs of others, and trace through them."""
+
+
+@federate.command()
+@click.argument("url")
+@click.argument("vkey", metavar="VKEY|FILE")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="A token that may read there: contents are not public.",
+)  # fmt: skip
+@placed_locally
+def add(url: str, vkey: str, token_file: Path | None, where: Where, as_json: bool) -> int:
+    """Follow the log at URL, which signs with VKEY, from now on.
+
+    All of it is read and checked now, and again every half minute by a running server. Traces go
+    through it, and say whose word each link is. Exits 1 if it does not keep its word.
+    """
+    from wherefrom import followed
+    from wherefrom.cli.evidence import read_key
+    from wherefrom.cli.local import need_log
+
+    if not url.startswith(("http://", "https://")):
+        raise SettingError("not the address of a log", got=url, expected="http://… or https://…")
+    token = None
+    if token_file is not None:
+        token = read_file(token_file, bytes_max=4096).decode("utf-8", "replace").strip()
+    folder = need_log(where.data)
+    made = followed.add(folder, url, read_key(vkey), token=token)
+    return _look([made], as_json=as_json)
+
+
+@federate.command(name="list")
+@placed_locally
+def list_(where: Where, as_json: bool) -> int:
+    """List the logs that are followed, and how far."""
+    from wherefrom import followed
+    from wherefrom.cli.local import need_log
+
+    found = followed.all_followed(need_log(where.data))
+    told = [_said(one, one.follow()) for one in found]
+    if as_json:
+        write_json({"logs": told})
+    elif not told:
+        click.echo("none is followed; begin with: wherefrom federate add URL VKEY")
+    for one in [] if as_json else told:
+        _show(one)
+    return YES
+
+
+@federate.command()
+@placed_locally
+def sync(where: Where, as_json: bool) -> int:
+    """Look at every followed log now. Exits 1 if one does not keep its word."""
+    from wherefrom import followed
+    from wherefrom.cli.local import need_log
+
+    return _look(followed.all_followed(need_log(where.data)), as_json=as_json)
+
+
+@federate.command()
+@click.argument("origin")
+@placed_locally
+def remove(origin: str, where: Where, as_json: bool) -> int:
+    """Follow the log ORIGIN no more, and forget what it said."""
+    from wherefrom import followed
+    from wherefrom.cli.local import need_log
+
+    followed.remove(followed.find(need_log(where.data), origin))
+    if as_json:
+        write_json({"removed": origin})
+    else:
+        click.echo(f"{origin} is followed no more; nothing of it is kept")
+    return YES
+
+
+def _look(found: list[FollowedFolder], *, as_json: bool) -> int:
+    from wherefrom.followed import look_again
+
+    told = []
+    with progress_bar("following") as tell:
+        for number, one in enumerate(found):
+            told.append(_said(one, look_again(one)))
+            tell(number + 1, len(found))
+    if as_json:
+        write_json({"logs": told})
+    else:
+        for said in told:
+            _show(said)
+    bad = [said for said in told if said["trouble"]]
+    if bad and not as_json:
+        warn(f"{count(len(bad), 'log')} could not be followed")
+    return NO if bad else YES
+
+
+def _said(one: FollowedFolder, follow: Follow) -> dict[str, Any]:
+    tree = follow.tree
+    return {
+        "origin": one.origin,
+        "url": follow.url,
+        "size": tree.size if tree is not None else 0,
+        "root": tree.root.hex() if tree is not None else None,
+        "looked": follow.looked,
+        "forked": follow.forked,
+        "trouble": follow.trouble,
+    }
+
+
+def _show(said: dict[str, Any]) -> None:
+    mark = "✗" if said["trouble"] else "✓"
+    click.echo(f"{mark} {said['origin']}, size {said['size']:,}, at {said['url']}")
+    if said["root"]:  # in full: roots are to be compared
+        click.echo(f"    root {said['root']}")
+    if said["trouble"]:
+        click.echo(f"    {said['trouble']}")

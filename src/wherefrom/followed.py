@@ -1,0 +1,163 @@
+"""Other logs that are followed: a directory for each, and what is wired of it.
+
+    DIR/federated/<32 hex of SHA-256(origin)>/    a log's directory, a copy
+        follow.json                              whose it is, and what was seen of it last
+
+Source: docs/decisions/0023-federation.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from wherefrom.app import DataFolder, fold_views, now, open_desk, open_log
+from wherefrom.collect.principals import write_secret
+from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError
+from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.tlog_policy import Policy
+from wherefrom.log.followed import Follow
+from wherefrom.log.published import PublishedFile
+from wherefrom.query.across import Other
+from wherefrom.storage.file_blobs import FileBlobs
+from wherefrom.storage.file_head import FileHead
+from wherefrom.storage.file_journal import FileJournal
+
+FOLDER: Final = "federated"
+_FILE: Final = "follow.json"
+
+
+class FollowedFolder(DataFolder):
+    """The copy of a log that somebody else keeps; only ``look_again`` writes to it."""
+
+    def follow(self) -> Follow:
+        """Whose it is, and what was seen. Raises SettingError."""
+        path = self.path / _FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Follow)
+        except (OSError, ValueError) as error:
+            raise SettingError(
+                "what is kept of a followed log cannot be read", where=str(path), got=error,
+                do="Follow it anew: wherefrom federate remove, then add",
+            ) from error  # fmt: skip
+
+    def keep(self, follow: Follow) -> None:
+        """Keep it; it may hold a token."""
+        write_secret(self.path / _FILE, msgspec.json.encode(follow).decode() + "\n")
+
+    def published(self) -> PublishedFile:
+        """The other log's checkpoint, under the other log's keys."""
+        return self.published_by(self.follow())
+
+    def published_by(self, follow: Follow) -> PublishedFile:
+        """The same, under the keys that ``follow`` has."""
+        return PublishedFile(
+            self.path / "published", policy=Policy(), log_keys=lambda: follow.keys()
+        )
+
+
+def all_followed(folder: DataFolder) -> list[FollowedFolder]:
+    """Every log that is followed from here, by origin."""
+    try:
+        found = [p for p in (folder.path / FOLDER).iterdir() if (p / _FILE).exists()]
+    except FileNotFoundError:
+        return []
+    return sorted(map(FollowedFolder, found), key=lambda followed: followed.origin)
+
+
+def add(folder: DataFolder, url: str, key: VerifierKey, *, token: str | None) -> FollowedFolder:
+    """Begin to follow a log. Raises SettingError, AlreadyExists."""
+    if key.name == folder.origin:
+        raise SettingError("a log does not follow itself", got=key.name)
+    name = hashlib.sha256(key.name.encode()).hexdigest()[:32]
+    followed = FollowedFolder(folder.path / FOLDER / name)
+    if (followed.path / _FILE).exists():
+        raise AlreadyExists(
+            "this log is followed already", got=key.name, do="wherefrom federate list"
+        )
+    followed.create(origin=key.name)
+    followed.keep(Follow(url=url.rstrip("/"), vkey=key.to_text(), token=token))
+    return followed
+
+
+def find(folder: DataFolder, origin: str) -> FollowedFolder:
+    """The followed log of this origin. Raises NotFound."""
+    for followed in all_followed(folder):
+        if followed.origin == origin:
+            return followed
+    origins = ", ".join(f.origin for f in all_followed(folder)) or "none"
+    raise NotFound("no such log is followed", got=origin, expected=origins)
+
+
+def remove(followed: FollowedFolder) -> None:
+    """Follow it no more, and forget all it said. Raises Unavailable while it is looked at."""
+    with followed.held():
+        (followed.path / _FILE).unlink()
+        shutil.rmtree(followed.path)
+
+
+def look_again(followed: FollowedFolder) -> Follow:
+    """Look at the other log once, append what is new, and fold it. Raises Unavailable if somebody
+    else does, StorageError."""
+    from wherefrom.log.follow import look  # late: only here something is written
+    from wherefrom.log.own_keys import HeadSigners
+    from wherefrom.log.tile_client import TileClient
+    from wherefrom.log.writer import LogWriter
+
+    with followed.held():
+        follow, own = followed.follow(), followed.own_keys
+        journal = FileJournal(followed.path / "journal")
+        writer = LogWriter(
+            origin=followed.origin,
+            signers=HeadSigners(own.of_heads(now()), own.known),
+            journal=journal,
+            blobs=FileBlobs(followed.path),
+            head=FileHead(followed.path),
+            home=followed.home(),
+            dedup_folder=None,
+        )
+        writer.open()
+        try:
+            with closing(TileClient(follow.url, token=follow.token)) as client:
+                done = look(follow, client, writer, followed.published_by, at=now())
+            followed.keep(done)
+        finally:
+            writer.close()
+            journal.close()
+    if done.tree is not None:
+        fold_views(followed, open_log(followed))
+    return done
+
+
+class Others:
+    """The logs that are followed, opened as they come and go; for several threads."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._opened: dict[Path, Other] = {}
+
+    def __call__(self) -> list[Other]:
+        """Those that have something to say now."""
+        found = []
+        there = all_followed(self._folder)
+        paths = {followed.path for followed in there}
+        self._opened = {path: other for path, other in self._opened.items() if path in paths}
+        for followed in there:
+            try:
+                follow = followed.follow()
+                if follow.tree is None:
+                    continue
+                other = self._opened.get(followed.path)
+                if other is None:
+                    other = self._opened[followed.path] = Other(
+                        open_desk(followed, open_log(followed))
+                    )
+                found.append(other._replace(trouble=follow.trouble))
+            except Error as error:
+                found.append(Other(None, origin=followed.origin, trouble=str(error)))
+        return found

@@ -1,0 +1,280 @@
+"""A copy of another log holds what that log can prove, whatever its server says."""
+
+import msgspec
+import pytest
+
+from tests.folders import ME, made, statement
+from wherefrom.app import DataFolder, open_log, open_recorder
+from wherefrom.errors import AlreadyExists, NotFound, SettingError, Unavailable
+from wherefrom.followed import FollowedFolder, add, all_followed, find, look_again, remove
+from wherefrom.formats import note
+from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.log import follow as module
+from wherefrom.log import tile_client
+from wherefrom.log.contents import encoded
+from wherefrom.log.own_keys import LogKeysWish
+
+THEIRS = "log.example/theirs"
+
+
+class Theirs:
+    """Their log in a directory, served without a server; ``lies`` by method name."""
+
+    def __init__(self, path):
+        self.folder = DataFolder(path)
+        self.folder.create(origin=THEIRS)
+        self.lies = {}
+        self.asked = []
+        self.put("first")
+
+    def put(self, *names):
+        with open_recorder(self.folder) as recorder:
+            recorder.record([statement(name) for name in names], principal=ME)
+
+    def _say(self, method, answer, *arguments):
+        self.asked.append((method, *arguments))
+        lie = self.lies.get(method)
+        return lie(answer, *arguments) if lie else answer
+
+    def checkpoint(self):
+        return self._say("checkpoint", open_log(self.folder).checkpoint)
+
+    def tile(self, level, n, width):
+        return self._say("tile", open_log(self.folder).tile(level, n, width), level, n)
+
+    def bundle(self, n, width):
+        first = n * 256
+        entries = list(open_log(self.folder).entries(first, first + width))
+        return self._say("bundle", entries, n)
+
+    def contents(self, n, width):
+        first = n * 256
+        records = open_log(self.folder).records(first, first + width)
+        return self._say("contents", b"".join(encoded(records, first=first)), n)
+
+    def log_keys(self):
+        return self._say("log_keys", list(self.folder.own_keys.read().notes))
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    source = Theirs(tmp_path / "theirs")
+    monkeypatch.setattr(tile_client, "TileClient", lambda url, token: source)
+    return source
+
+
+@pytest.fixture
+def ours(tmp_path):
+    return made(tmp_path / "ours")
+
+
+@pytest.fixture
+def copy(ours, theirs):
+    return add(ours, "http://theirs.example", theirs.folder.log_vkey(), token="t")
+
+
+def size_of(copy):
+    return open_log(copy).size
+
+
+def same(copy, theirs):
+    mine, other = open_log(copy), open_log(theirs.folder)
+    assert mine.size == other.size
+    assert list(mine.records(0, mine.size)) == list(other.records(0, other.size))
+    assert mine.shown()[1].root == other.position().root
+
+
+def test_a_copy_grows_with_the_log_and_shows_its_checkpoints(copy, theirs):
+    for names in (["a"], ["b", "c"], [f"n{i}" for i in range(300)], ["d"]):
+        theirs.put(*names)
+        assert look_again(copy).trouble == ""
+        same(copy, theirs)
+    shown = note.parse(open_log(copy).shown()[0])
+    assert shown.text == note.parse(open_log(theirs.folder).checkpoint).text
+    asked = len(theirs.asked)
+    assert look_again(copy).trouble == ""
+    assert len(theirs.asked) == asked + 1  # the checkpoint, and nothing that is here already
+
+
+def test_a_record_is_read_once_and_a_bundle_that_grew_from_where_it_was(copy, theirs):
+    look_again(copy)
+    theirs.put("a")
+    theirs.asked.clear()
+    look_again(copy)
+    assert [a for a in theirs.asked if a[0] == "contents"] == [("contents", 0)]
+    same(copy, theirs)
+
+
+def changed_content(answer, n):
+    return answer[:-1] + bytes([answer[-1] ^ 1])
+
+
+def changed_nonce(answer, n):
+    return bytes([answer[0] ^ 1]) + answer[1:]
+
+
+def cut(answer, *_):
+    return answer[:-1]
+
+
+def longer(answer, *_):
+    return answer + answer[:1]
+
+
+def empty(answer, *_):
+    return answer[:0]
+
+
+def swapped(answer, n):
+    return answer[::-1]
+
+
+def other_tile(answer, level, n):
+    return bytes([answer[0] ^ 1]) + answer[1:]
+
+
+def by_a_stranger(answer):
+    text = note.parse(answer).text
+    from wherefrom.keys.ed25519 import sign_note
+
+    return sign_note(text, name=THEIRS, key=SigningKey(bytes(32)))
+
+
+def of_another_log(answer):
+    from wherefrom.keys.ed25519 import sign_note
+
+    text = note.parse(answer).text.replace(THEIRS, "log.example/another")
+    return sign_note(text, name="log.example/another", key=SigningKey(bytes(32)))
+
+
+def gone(answer, *_):
+    raise Unavailable("gone")
+
+
+LIES = [
+    *(("contents", lie) for lie in (changed_content, changed_nonce, cut, longer, empty, gone)),
+    *(("bundle", lie) for lie in (cut, swapped, empty, gone)),
+    *(("tile", lie) for lie in (other_tile, gone)),
+    *(("checkpoint", lie) for lie in (empty, cut, by_a_stranger, of_another_log, gone)),
+]
+
+
+@pytest.mark.parametrize(("method", "lie"), LIES, ids=lambda v: getattr(v, "__name__", v))
+def test_a_lie_is_told_and_nothing_of_it_is_kept_and_the_truth_mends_it(copy, theirs, method, lie):
+    look_again(copy)
+    before = size_of(copy)
+    theirs.put("a", "b")
+    theirs.lies[method] = lie
+    told = look_again(copy)
+    assert told.trouble
+    assert not told.forked
+    assert size_of(copy) == before
+    theirs.lies.clear()
+    assert look_again(copy).trouble == ""
+    same(copy, theirs)
+
+
+def test_what_was_appended_before_a_failure_is_not_asked_for_again(copy, theirs):
+    theirs.put(*(f"n{i}" for i in range(600)))
+    theirs.lies["contents"] = lambda answer, n: gone(answer) if n == 2 else answer
+    assert "gone" in look_again(copy).trouble
+    assert size_of(copy) == 512
+    theirs.lies.clear()
+    theirs.asked.clear()
+    look_again(copy)
+    assert [a[1] for a in theirs.asked if a[0] == "contents"] == [2]
+    same(copy, theirs)
+
+
+def test_an_older_checkpoint_is_told_and_forgiven(copy, theirs):
+    old = open_log(theirs.folder).checkpoint
+    theirs.put("a")
+    look_again(copy)
+    theirs.lies["checkpoint"] = lambda answer: old
+    told = look_again(copy)
+    assert told.trouble.startswith("rollback: ")
+    assert not told.forked
+    theirs.lies.clear()
+    assert look_again(copy).trouble == ""
+
+
+def test_another_history_is_never_forgiven(copy, theirs, tmp_path):
+    look_again(copy)
+    import shutil
+
+    shutil.copytree(theirs.folder.path, tmp_path / "fork")
+    theirs.put("a", "b")
+    look_again(copy)
+    honest = theirs.folder
+    theirs.folder = DataFolder(tmp_path / "fork")
+    early = open_log(theirs.folder)
+    from wherefrom.formats.checkpoint import Checkpoint
+
+    extends = Checkpoint(THEIRS, early.size, early.position().root)
+    with open_recorder(theirs.folder, extends=extends) as recorder:
+        recorder.record([statement(n) for n in "vwxyz"], principal=ME)
+    told = look_again(copy)
+    assert told.forked
+    assert told.trouble.startswith("fork: ")
+    assert size_of(copy) == 4
+    theirs.folder = honest
+    asked = len(theirs.asked)
+    assert look_again(copy).forked
+    assert len(theirs.asked) == asked
+
+
+def test_a_key_that_the_log_named_is_followed(copy, theirs):
+    look_again(copy)
+    with open_recorder(theirs.folder) as recorder:
+        recorder.change_log_keys(LogKeysWish(to="ed25519", grace_days=0))
+    theirs.put("a")
+    assert look_again(copy).trouble == ""
+    assert copy.follow().keys() == theirs.folder.own_keys.known()
+    same(copy, theirs)
+
+
+def test_what_they_erased_is_erased_here(copy, theirs):
+    look_again(copy)
+    with open_recorder(theirs.folder) as recorder:
+        recorder.erase(1, reason="x", principal=ME)
+    assert open_log(copy).record(1).content is not None
+    assert look_again(copy).trouble == ""
+    assert open_log(copy).record(1).content is None
+
+
+def test_a_copy_is_found_by_its_origin_and_removed_whole(ours, copy, theirs):
+    assert [f.origin for f in all_followed(ours)] == [THEIRS]
+    assert find(ours, THEIRS).path == copy.path
+    with pytest.raises(AlreadyExists, match="followed already"):
+        add(ours, "http://x", theirs.folder.log_vkey(), token=None)
+    with pytest.raises(SettingError, match="does not follow itself"):
+        add(ours, "http://x", ours.log_vkey(), token=None)
+    remove(copy)
+    assert all_followed(ours) == []
+    with pytest.raises(NotFound, match="no such log is followed"):
+        find(ours, THEIRS)
+
+
+def test_a_token_is_read_by_its_owner_alone_and_a_broken_file_is_told(copy):
+    path = copy.path / "follow.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("{")
+    with pytest.raises(SettingError, match="federate remove, then add"):
+        FollowedFolder(copy.path).follow()
+
+
+def test_a_copy_that_cannot_be_written_is_our_trouble_not_theirs(copy, theirs, monkeypatch):
+    look_again(copy)
+    theirs.put("a")
+
+    def full(self, records):
+        self._stop("the disk is full")
+        raise module.Corrupt("the disk is full")
+
+    monkeypatch.setattr(module.LogWriter, "append_records", full)
+    with pytest.raises(module.Corrupt):
+        look_again(copy)
+    assert msgspec.json.decode((copy.path / "follow.json").read_bytes())["trouble"] == ""
