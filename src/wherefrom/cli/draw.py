@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id, trust_said
@@ -113,7 +113,7 @@ def draw_path(path: Path) -> Iterator[str]:
 def node_said(node: TraceNode, width: int) -> str:
     """What a node is and is called, with its id as short as it finds it again."""
     id = short_id(node.id)
-    name = printable(node.name or "")
+    name = printable(node.name or signer_said(node.properties))
     if id.startswith((f"{node.kind}:", "gitCommit:")):  # the id says the kind
         if not name or name in id:
             return cut(id, width)
@@ -124,6 +124,12 @@ def node_said(node: TraceNode, width: int) -> str:
     id = cut(id, max(19, width // 2))
     room = width - len(node.kind) - len(id) - 3
     return cut(f"{node.kind} {cut(name, room)}  {id}" if room >= 8 else id, width)
+
+
+def signer_said(properties: Mapping[str, Any]) -> str:
+    """Who signed a record, and whether that is proven; empty if its certificate says nothing."""
+    proven = properties.get("identityIs")
+    return f"{proven}: {properties['identity']}" if proven else ""
 
 
 def _root(node: TraceNode) -> str:

@@ -4,6 +4,10 @@ Records disagree. The most trusted speaks first; among equals the later one, bec
 is COMPLETE was RUNNING before. A kind that says little (``artifact``) gives way to any other.
 Everything that was said stays visible in ``show``, with its entry.
 
+Who signed a record of Sigstore's, its certificate says, and only a trusted root proves: beside such
+an ``identity`` stands IDENTITY_IS, ``verified`` if the record is ``keyless`` at the lens's size,
+else ``claimed``. Nobody's record can say that itself.
+
     mentions (first and last EACH_MAX of a node) ──rank by (trust, entry)──► Summary
 
 Sizes:  EACH_MAX mentions from each end; what a node of a million mentions is called does not
@@ -19,10 +23,13 @@ import msgspec
 
 from wherefrom.formats.entry import LEVELS
 from wherefrom.views.graph import Judgement, Lens, Mention, Snapshot
-from wherefrom.views.graph.schema import KIND_NAMES
+from wherefrom.views.graph.schema import KIND_NAMES, KIND_NUMBERS
 
 EACH_MAX: Final = 4
 VAGUE: Final = frozenset({"artifact", "component", "resource"})
+IDENTITY_IS: Final = "identityIs"
+_SIGNER: Final = ("identity", "issuer")
+_ATTESTATION: Final = KIND_NUMBERS["attestation"]
 STRENGTH: Final = {level: strength for strength, level in enumerate(LEVELS)}
 
 
@@ -49,12 +56,17 @@ def mentions_of(
 
 
 def disputed(by_node: Mapping[int, list[Mention]]) -> set[int]:
-    """The entries whose trust decides what a node is taken to be."""
-    return {m.entry for said in by_node.values() if len(said) > 1 for m in said}
+    """The entries whose trust decides what a node is taken to be, or who signed it."""
+    return {m.entry for said in by_node.values() for m in said if len(said) > 1 or _names_signer(m)}
+
+
+def _names_signer(mention: Mention) -> bool:
+    """Perhaps: a cheap look at a record's own node, for most nodes are none."""
+    return mention.kind == _ATTESTATION and '"identity":' in (mention.properties or "")
 
 
 def summarise(mentions: list[Mention], judged: Mapping[int, Judgement]) -> Summary:
-    """Merge what was said of one node; ``judged`` has every disputed entry."""
+    """Merge what was said of one node; ``judged`` has every entry that is ``disputed``."""
     if len(mentions) > 1:
         mentions = sorted(
             mentions, key=lambda m: (STRENGTH[judged[m.entry].level], m.entry), reverse=True
@@ -62,14 +74,24 @@ def summarise(mentions: list[Mention], judged: Mapping[int, Judgement]) -> Summa
     kind = KIND_NAMES[mentions[0].kind]
     name: str | None = None
     properties: dict[str, Any] = {}
+    signer: dict[str, Any] = {}
     for mention in mentions:
         if kind in VAGUE:
             said = KIND_NAMES[mention.kind]
             kind = said if said not in VAGUE else kind
         name = name or mention.name
         if mention.properties:
-            for key, value in msgspec.json.decode(mention.properties).items():
+            said_here = msgspec.json.decode(mention.properties)
+            said_here.pop(IDENTITY_IS, None)
+            if not signer and _names_signer(mention) and "identity" in said_here:
+                # Together, or one record's issuer could stand beside another's identity.
+                signer = {key: said_here[key] for key in _SIGNER if key in said_here}
+                proven = judged[mention.entry].level == "keyless"
+                signer[IDENTITY_IS] = "verified" if proven else "claimed"
+            for key, value in said_here.items():
                 properties.setdefault(key, value)
+    if signer:
+        properties = {k: v for k, v in properties.items() if k not in _SIGNER} | signer
     return Summary(kind, name, properties)
 
 

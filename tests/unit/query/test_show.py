@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.views.fakes import KEY, OTHER_KEY, FakeLog, folded
 from wherefrom.errors import NotFound
-from wherefrom.query import show
+from wherefrom.query import show, trace
 
 
 def test_show_gives_each_statement_with_its_entry_and_trust(tmp_path: Path) -> None:
@@ -76,3 +76,21 @@ def test_the_records_of_a_much_mentioned_node_are_the_first_and_the_last(tmp_pat
     assert [r.entry for r in detail.records] == [*range(50), *range(80, 130)]
     assert detail.name == "name 129"
     assert detail.entries == list(range(16))
+
+
+def test_a_signers_identity_is_claimed_until_its_record_is_proven_and_none_says_so_itself(
+    tmp_path: Path,
+) -> None:
+    said = {"identity": "ada@example.com", "issuer": "https://id", "identityIs": "verified"}
+    log = FakeLog()
+    log.add([["doc:1", "attestation", None, said]], level="channel", signers=())
+    log.judge(0, "keyless", OTHER_KEY)
+    log.judge(0, "channel")
+    reader = folded(log, tmp_path)
+    with reader.snapshot() as snapshot:
+        told = [show(snapshot, "doc:1", as_of=n).matches[0].properties for n in (1, 2, 3)]
+        traced = trace(snapshot, "doc:1", as_of=2).nodes[0].properties
+    reader.close()
+    assert [p["identityIs"] for p in told] == ["claimed", "verified", "claimed"]
+    assert {p["identity"] for p in told} == {"ada@example.com"}
+    assert traced == told[1]
