@@ -34,6 +34,7 @@ from wherefrom.log.decisions import check_saved
 from wherefrom.log.logged import Position
 from wherefrom.log.own_keys import FILE_NAME as OWN_KEYS_FILE
 from wherefrom.log.reader import LogReader
+from wherefrom.log.replay import DECIDES_NOTHING
 from wherefrom.log.restore import restore
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
@@ -90,12 +91,14 @@ def is_grave(problem: Problem) -> bool:
     """Must nothing be signed over this? Not so for what the next start mends by itself.
 
     That is an index, a torn slot of the head, or an erasure that a crash cut short. Who may come
-    in (``tokens.json``) is no matter of what is signed.
+    in (``tokens.json``) is no matter of what is signed, nor is a change that everybody passes over.
     """
     if problem.file == "tokens.json":
         return False
     if problem.file.startswith("tile/"):
         return True
+    if DECIDES_NOTHING in problem.what:
+        return False
     return "rebuildable" not in problem.what and not problem.what.endswith("erase it again")
 
 

@@ -1,7 +1,7 @@
 """Read a whole log and say everything in it that is not as it was written.
 
     head ──► pieces of the journal ──► entries, contents, tiles ──► tree above ──► signed root
-                 (a process each)                                └► erasures, genesis, indexes
+                 (a process each)                        └► erasures, genesis, who changed what
 
 One pass, flat memory, and it goes on after a problem. What it cannot see: a head, with all that
 came after it, put back to an older state (keep a checkpoint elsewhere: ``compare``), a nonce or
@@ -42,6 +42,7 @@ from wherefrom.log.audit_piece import (
 )
 from wherefrom.log.audit_tree import TreeCheck
 from wherefrom.log.reader import LogReader, Stored
+from wherefrom.log.replay import Replay, service_key_of
 from wherefrom.log.state import HeadState
 from wherefrom.storage.contracts import Blobs, Piece, Slotted, Surveyed, Tail
 
@@ -89,6 +90,7 @@ class _Audit:
         self._unlike: dict[int, str] = {}
         self._tombstones: dict[int, int] = {}
         self._genesis: bytes | None = None
+        self._changes: list[tuple[int, bytes, str]] = []
 
     def run(self, dedup_folder: Path | None, processes: int | None) -> Report:
         # 1. Where the log ends, and what was signed there.
@@ -105,6 +107,7 @@ class _Audit:
             # 3. What the records say of the log itself.
             if self._size:
                 self._check_genesis()
+                self._check_changes()
             self._check_erasures()
         # 4. Indexes, which can be made again.
         if dedup_folder is not None:
@@ -157,7 +160,8 @@ class _Audit:
             processes = min(len(pieces), os.cpu_count() or 1) if large else 1
         tree = TreeCheck(blobs)
         self._progress(0, self._size)
-        for checked in _check_pieces(pieces, blobs, processes=processes):
+        checking = _check_pieces(pieces, blobs, self._service_key(), processes=processes)
+        for checked in checking:
             tree.take(checked)
             self._problems += checked.problems
             tree.missing.update(checked.missing)
@@ -165,6 +169,7 @@ class _Audit:
             self._unlike.update(checked.unlike)
             self._tombstones = checked.tombstones | self._tombstones
             self._genesis = self._genesis or checked.genesis
+            self._changes += checked.changes
             self._progress(checked.limit, self._size)
         root = tree.root()
         self._problems += tree.problems
@@ -186,6 +191,29 @@ class _Audit:
             if named != value:
                 what = f"entry 0: the genesis record names {field} {named}, expected {value}"
                 self._problem(0, "journal", what)
+
+    def _service_key(self) -> bytes | None:
+        """The key that entry 0 names; None if nothing tells, which is said elsewhere."""
+        with suppress(Error, StopIteration):
+            self._reader.refresh()
+            genesis = read_own(self._reader.record(0).content or b"")
+            if isinstance(genesis, Genesis):
+                return service_key_of(genesis)
+        return None
+
+    def _check_changes(self) -> None:
+        """Was each change made by who might make it then?"""
+        try:
+            genesis = read_own(self._genesis) if self._genesis else None
+            if not isinstance(genesis, Genesis):
+                return  # said already
+            replay = Replay(genesis)
+        except Error as error:
+            self._problem(0, "journal", f"entry 0: {error}")
+            return
+        for index, content, received in sorted(self._changes):
+            for what in replay.take(index, content, received=received):
+                self._problem(index, "journal", f"entry {index}: {what}")
 
     def _check_erasures(self) -> None:
         unexplained = self._erased - self._tombstones.keys()
@@ -223,18 +251,20 @@ class _Audit:
             return False  # reported already, as damage
 
 
-def _check_pieces(pieces: Sequence[Piece], blobs: Blobs, *, processes: int) -> Iterator[Checked]:
+def _check_pieces(
+    pieces: Sequence[Piece], blobs: Blobs, service_key: bytes | None, *, processes: int
+) -> Iterator[Checked]:
     """Check every piece; results come in order, and only a few are worked on ahead."""
     if processes <= 1:
         for piece in pieces:
-            yield check_piece(piece, blobs)
+            yield check_piece(piece, blobs, service_key)
         return
     # Spawned, not forked: whoever asks may have threads.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         under_way: deque[Future[Checked]] = deque()
         try:
             for piece in pieces:
-                under_way.append(pool.submit(check_piece, piece, blobs))
+                under_way.append(pool.submit(check_piece, piece, blobs, service_key))
                 if len(under_way) >= _AHEAD * processes:
                     yield under_way.popleft().result()
             while under_way:

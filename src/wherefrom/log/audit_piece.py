@@ -26,6 +26,7 @@ from wherefrom.formats import entry as entries
 from wherefrom.formats.entry import ENTRY_KINDS, LEVELS, NONCE_BYTES
 from wherefrom.formats.own import Decision, Tombstone
 from wherefrom.formats.tiles import tile_path
+from wherefrom.log.replay import CHANGING_KINDS, need_service_signature
 from wherefrom.log.tree import TILE_BYTES, TILE_WIDTH
 from wherefrom.merkle.hashing import HASH_BYTES, hash_leaves
 from wherefrom.merkle.tree import hash_tile
@@ -72,6 +73,7 @@ class Checked(msgspec.Struct):
     erased      entries whose content and nonce are zeros
     tombstones  entry → the tombstone that names it
     genesis     the content of entry 0, if this piece has it
+    changes     index, content and time of each record of our own that changes who may do what
     """
 
     first: int
@@ -85,16 +87,21 @@ class Checked(msgspec.Struct):
     erased: list[int] = []
     tombstones: dict[int, int] = {}
     genesis: bytes | None = None
+    changes: list[tuple[int, bytes, str]] = []
 
 
-def check_piece(piece: Piece, blobs: Blobs) -> Checked:
-    """Read a piece from end to end. Never raises for what is stored."""
-    return _PieceCheck(piece, blobs).run()
+def check_piece(piece: Piece, blobs: Blobs, service_key: bytes | None = None) -> Checked:
+    """Read a piece from end to end. Never raises for what is stored.
+
+    service_key  32 bytes, by which records of our own must be signed; None where nothing tells
+    """
+    return _PieceCheck(piece, blobs, service_key).run()
 
 
 class _PieceCheck:
-    def __init__(self, piece: Piece, blobs: Blobs) -> None:
+    def __init__(self, piece: Piece, blobs: Blobs, service_key: bytes | None) -> None:
         self._piece = piece
+        self._service_key = service_key
         self._blobs = blobs
         self._checked = Checked(piece.first, piece.limit)
         self._checked.tile = -(-piece.first // TILE_WIDTH)
@@ -152,10 +159,8 @@ class _PieceCheck:
                     self._problem(index, part.file, "its nonce is erased and its content is not")
             elif commitment and sha256(beside).hexdigest().encode() != commitment:
                 checked.unlike[index] = part.file
-            elif own_kind == b"tombstone":
-                self._take_tombstone(index, beside[NONCE_BYTES:], part.file)
-            elif own_kind == b"genesis" and index == 0:
-                checked.genesis = beside[NONCE_BYTES:]
+            elif own_kind:
+                self._take_own(index, own_kind, written, beside[NONCE_BYTES:], part.file)
 
     def _read_entry(self, index: int, written: bytes, file: str) -> tuple[bytes, bytes]:
         """(commitment in hex, its kind if it is Wherefrom's own); both empty if it is broken."""
@@ -171,6 +176,20 @@ class _PieceCheck:
             return b"", b""
         own_kind = parsed.kind if parsed.trust.level == "self" else ""
         return parsed.content.removeprefix("sha256:").encode(), own_kind.encode()
+
+    def _take_own(self, index: int, kind: bytes, written: bytes, content: bytes, file: str) -> None:
+        if kind == b"tombstone":
+            self._take_tombstone(index, content, file)
+        elif kind == b"genesis" and index == 0:
+            self._checked.genesis = content
+        if kind in CHANGING_KINDS:
+            received = entries.read_stored(written, where=f"entry {index}").received
+            self._checked.changes.append((index, content, received))
+        elif self._service_key is not None:
+            try:
+                need_service_signature(content, self._service_key)
+            except Error as error:
+                self._problem(index, file, f"a record that is not the log's own: {error}")
 
     def _take_tombstone(self, index: int, content: bytes, file: str) -> None:
         try:
