@@ -38,6 +38,9 @@ def status(where: Where, as_json: bool) -> int:
         return YES
     rows = [("origin", answer.origin), ("size", f"{answer.size:,}"), ("root", answer.root)]
     rows += [("vkey", answer.vkey)]
+    if len(signing := [key for key in answer.keys if key.signs]) > 1:
+        more = count(len(signing) - 1, "other key signs", "other keys sign")
+        rows.append(("", f"{more} too: wherefrom log keys"))
     for view, size in answer.views.items():
         behind = answer.size - size
         said = "up to date" if not behind else f"{count(behind, 'entry', 'entries')} behind"

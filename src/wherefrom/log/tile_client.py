@@ -25,7 +25,7 @@ from wherefrom.merkle.tree import TILE_BYTES, TILE_WIDTH
 
 TIMEOUT_SECONDS: Final = 30.0
 _BUNDLE_BYTES_MAX: Final = TILE_WIDTH * (2 + 65_535)
-CONTENTS_BYTES_MAX: Final = 1024 * 1024 * 1024
+CONTENTS_BYTES_MAX: Final = 512 * 1024 * 1024
 _KEYS_BYTES_MAX: Final = 16 * 1024 * 1024
 
 

@@ -18,6 +18,7 @@ Source: docs/decisions/0023-federation.md
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -102,9 +103,8 @@ def trace_across(
     asked: dict[str, set[str]] = {}
     asks = [(o.name, o.desk) for o in others if o.desk is not None]
     for name, other in [] if answer is not None else asks:
-        try:
-            found = other.trace_here(text, everything)
-        except NotFound:
+        found = _heard_of(told[name], partial(other.trace_here, text, everything))
+        if found is None:
             continue
         heard.starts += [id for id in found.starts if id not in heard.starts]
         told[name].edges += heard.take(found, name)
@@ -119,12 +119,13 @@ def trace_across(
         for name, other in [("", desk), *asks]:
             ids = sorted(heard.walked - asked.setdefault(name, set()))
             asked[name].update(ids)
-            known = other.known(ids, as_of=options.as_of if not name else None)
-            if not known or len(heard.nodes) >= NODES_MAX:
+            if not ids or len(heard.nodes) >= NODES_MAX:
                 continue
-            found = other.trace_ids(
-                known, everything if name else msgspec.structs.replace(options, kinds=())
-            )
+            wanted = everything if name else msgspec.structs.replace(options, kinds=())
+            ask = partial(_known_of, other, ids, wanted)
+            found = _heard_of(told[name], ask) if name else ask()
+            if found is None:
+                continue
             new = heard.take(found, name)
             asked[name].update(n.id for n in found.nodes)
             if name:
@@ -133,6 +134,22 @@ def trace_across(
         if not grown:
             break
     return _joined(text, options, answer, heard, list(told.values()), desk)
+
+
+def _known_of(desk: Desk, ids: list[str], options: TraceOptions) -> Trace | None:
+    known = desk.known(ids, as_of=options.as_of)
+    return desk.trace_ids(known, options) if known else None
+
+
+def _heard_of(told: OtherLog, ask: Callable[[], Trace | None]) -> Trace | None:
+    """What a followed log answers; whatever is wrong with it is said, and costs nobody else."""
+    try:
+        return ask()
+    except NotFound:
+        return None
+    except Error as error:
+        told.trouble = told.trouble or str(error)
+        return None
 
 
 def _told(other: Other) -> OtherLog:

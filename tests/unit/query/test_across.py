@@ -133,6 +133,14 @@ def test_trouble_with_a_log_is_said_and_the_others_answer(logs):
     assert "log.example/b" in whose(answer).values()
 
 
+def test_a_log_that_cannot_answer_costs_nobody_else_theirs(logs):
+    a, b, c = logs
+    b.graph_path.unlink()
+    answer = desk_of(a, *others(b, c)).trace(sha256_of("app"), TraceOptions())
+    assert whose(answer)
+    assert any(note.startswith("log.example/b is not followed now:") for note in answer.notes)
+
+
 def test_a_log_that_follows_nobody_answers_as_ever(logs):
     a = logs[0]
     said = json.loads(msgspec.json.encode(desk_of(a).trace(sha256_of("app"), TraceOptions())))
