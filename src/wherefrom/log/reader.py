@@ -34,6 +34,7 @@ from wherefrom.merkle.tree import (
     hash_tile,
     inclusion_path,
     root_of,
+    shared_path,
 )
 from wherefrom.storage.contracts import Blobs, Head, Journal, Record, Tail
 
@@ -210,6 +211,11 @@ class LogReader:
                 got=error,
                 do="Run wherefrom log audit: it names the entry or tile that was changed",
             ) from error
+
+    def shared_path(self, indexes: Sequence[int], size: int) -> list[bytes]:
+        """One proof for all of ``indexes``, ascending, in the tree of the first ``size`` entries."""
+        with self._hashes_lock:
+            return shared_path(indexes, size, self._hashes)
 
     def consistency(self, size1: int, size2: int) -> list[bytes]:
         """The path that shows that ``size2`` begins with ``size1``."""

@@ -10,12 +10,13 @@ Every path has exactly one right length for its numbers; any other is refused, s
 never has a spelling its checker did not look at.
 
 Sizes:  a hash is 32 bytes · an index counts from 0 · a tree size counts from 1
-Source: RFC 9162 §2.1.3.2 and §2.1.4.2; the index arithmetic of transparency-dev/merkle, proof/
+Source: RFC 9162 §2.1.1, §2.1.3.2 and §2.1.4.2; the index arithmetic of transparency-dev/merkle, proof/
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 
 from wherefrom.errors import ProofError
 from wherefrom.merkle.hashing import HASH_BYTES, hash_node
@@ -66,6 +67,45 @@ def inclusion_root(*, leaf_hash: bytes, index: int, tree_size: int, path: Sequen
     for sibling in path[inner:]:
         reached = hash_node(sibling, reached)
     return reached
+
+
+def verify_shared_inclusion(
+    *, leaf_hashes: Mapping[int, bytes], tree_size: int, path: Sequence[bytes], root: bytes
+) -> None:
+    """Check that all these leaves are in the tree with this ``root``, by one proof.
+
+    leaf_hashes  by index; 32 bytes each
+    path         roots of the subtrees without any of them, left to right; 32 bytes each
+
+    If the path is empty, the leaves are the whole tree. Raises ProofError, as ``verify_inclusion``.
+    """
+    where = f"{len(leaf_hashes)} leaves of {tree_size}"
+    _need_counts(tree_size=tree_size)
+    _need_hashes(where, root=root)
+    indexes = sorted(leaf_hashes)
+    if not indexes or not 0 <= indexes[0] <= indexes[-1] < tree_size:
+        raise ProofError(f"not leaves of a tree of {tree_size}", where=where, do=_OTHER_LOG)
+    for value in (*leaf_hashes.values(), *path):
+        if len(value) != HASH_BYTES:
+            _need_hashes(where, hash=value)
+    left = iter(path)
+
+    def reached(start: int, end: int, among: Sequence[int]) -> bytes:
+        if not among:
+            return next(left)
+        if end - start == 1:
+            return leaf_hashes[start]
+        middle = start + (1 << (end - start - 1).bit_length() - 1)
+        cut = bisect_left(among, middle)
+        return hash_node(reached(start, middle, among[:cut]), reached(middle, end, among[cut:]))
+
+    try:
+        found = reached(0, tree_size, indexes)
+    except StopIteration as error:
+        raise ProofError(f"a path of {len(path)} hashes is too short", where=where) from error
+    if next(left, None) is not None:
+        raise ProofError(f"a path of {len(path)} hashes is too long", where=where, do=_OTHER_LOG)
+    _need_root(where, found, root, _OTHER_LOG)
 
 
 def verify_consistency(

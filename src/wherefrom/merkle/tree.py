@@ -16,6 +16,7 @@ Source: RFC 9162 §2.1; the tiles of C2SP tlog-tiles
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -135,6 +136,29 @@ def consistency_path(size1: int, size2: int, read: HashReader) -> list[bytes]:
     if start:
         path.append(_root_between(start, end, end, read))
     path.reverse()
+    return path
+
+
+def shared_path(indexes: Sequence[int], size: int, read: HashReader) -> list[bytes]:
+    """One proof for many leaves: the roots of the subtrees without any of them, left to right.
+
+    indexes  in ascending order, each once. Raises IndexError unless they are in 0 to ``size``.
+    """
+    if any(not 0 <= index < size for index in indexes):
+        raise IndexError(f"a leaf is not in a tree of {size}")
+    path: list[bytes] = []
+
+    def walk(start: int, end: int, among: Sequence[int]) -> None:
+        if not among:
+            path.append(_root_between(start, end, end, read))
+        elif end - start > 1:
+            middle = start + (1 << (end - start - 1).bit_length() - 1)
+            cut = bisect_left(among, middle)
+            walk(start, middle, among[:cut])
+            walk(middle, end, among[cut:])
+
+    if size:
+        walk(0, size, indexes)
     return path
 
 
