@@ -18,6 +18,7 @@ import click
 from wherefrom import __version__
 from wherefrom.cli import (
     anchor,
+    audit,
     erase,
     evidence,
     federate,
@@ -80,6 +81,7 @@ for _command in (
     roots.roots,
     verdicts.verdicts,
     federate.federate,
+    audit.audit,
     sign.sign,
     tokens.tokens,
     erase.erase,

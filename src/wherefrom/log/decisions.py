@@ -129,7 +129,7 @@ class Decisions:
             self._load(log)
         for index, written in enumerate(log.entries(self.size, log.size), start=self.size):
             if any(kind in written for kind in _KINDS):
-                self._fold_record(index, log.record(index))
+                self.take(index, log.record(index))
         self.size = log.size
         self._save(log)
 
@@ -219,7 +219,11 @@ class Decisions:
         """The effective trust of an entry now: its latest verdict, else the door's."""
         return self.verdicts.get(index) or entry.parse(written).trust
 
-    def _fold_record(self, index: int, record: Record) -> None:
+    def take(self, index: int, record: Record) -> None:
+        """Fold one record, if it is a decision of the log's own that its makers might make.
+
+        Raises Corrupt for one whose content is not what its entry commits to.
+        """
         logged = entry.parse(record.entry, where=f"entry {index}")
         if record.content is None or record.nonce is None or logged.trust.level != "self":
             return

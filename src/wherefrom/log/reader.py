@@ -213,7 +213,7 @@ class LogReader:
             ) from error
 
     def shared_path(self, indexes: Sequence[int], size: int) -> list[bytes]:
-        """One proof for all of ``indexes``, ascending, in the tree of the first ``size`` entries."""
+        """One proof for all of ``indexes``, ascending, in the tree of ``size`` entries."""
         with self._hashes_lock:
             return shared_path(indexes, size, self._hashes)
 

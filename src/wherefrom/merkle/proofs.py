@@ -10,7 +10,7 @@ Every path has exactly one right length for its numbers; any other is refused, s
 never has a spelling its checker did not look at.
 
 Sizes:  a hash is 32 bytes · an index counts from 0 · a tree size counts from 1
-Source: RFC 9162 §2.1.1, §2.1.3.2 and §2.1.4.2; the index arithmetic of transparency-dev/merkle, proof/
+Source: RFC 9162 §2.1.1, §2.1.3.2, §2.1.4.2; the index arithmetic of transparency-dev/merkle, proof/
 """
 
 from __future__ import annotations

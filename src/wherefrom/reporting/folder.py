@@ -1,0 +1,291 @@
+"""Make the folder of an audit report: selected, proven, told, written whole or not at all.
+
+    question ──► checkpoint of size N ──► entries, contents, one proof ──► tables ──► pages
+                                                     └─► DIR.new ──► renamed to DIR
+
+The same question of the same log at the same size makes the same bytes: nothing here has a clock.
+A checkpoint that a report rested on is kept in the directory, for a later report of that size.
+
+Source: docs/formats/audit-report.md, docs/decisions/0024-audit-report.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.app import DataFolder, open_desk, open_log
+from wherefrom.errors import (
+    AlreadyExists,
+    Corrupt,
+    Error,
+    LimitPassed,
+    NotFound,
+    ProofError,
+    StorageError,
+)
+from wherefrom.formats import base64_strict
+from wherefrom.formats import note as notes
+from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.note import Note
+from wherefrom.keys.cosignatures import check_log_signature
+from wherefrom.keys.log_keys import followed
+from wherefrom.log.decisions import Decisions
+from wherefrom.log.logged import Position
+from wherefrom.log.reader import LogReader
+from wherefrom.merkle.proofs import verify_consistency
+from wherefrom.query.answers import MissingLink
+from wherefrom.query.desk import Desk, TraceOptions
+from wherefrom.reporting import tables, text, words
+from wherefrom.reporting.select import Question, Selected, select
+from wherefrom.storage.file_head import sync_folder
+from wherefrom.storage.whole_file import replace_whole
+
+FORMAT: Final = "wherefrom-audit-report/1"
+ENTRIES_MAX: Final = 100_000
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made: how much of which log, and the fingerprint of the whole folder."""
+
+    folder: str
+    origin: str
+    size: int
+    root: str
+    entries: int
+    asked: int
+    gaps: int
+    fingerprint: str
+
+
+def report(
+    folder: DataFolder,
+    question: Question,
+    out: Path,
+    *,
+    size: int | None = None,
+    given: bytes | None = None,
+    with_pdf: bool = True,
+) -> Made:
+    """Make a report in the new folder ``out``.
+
+    size      of the log that it speaks of; None: as it is published now
+    given     a checkpoint to rest on, as it was published once
+
+    Raises NotFound, Ambiguous for what the log does not know, AlreadyExists for a folder that is
+    there, Corrupt for a checkpoint that is not the log's, LimitPassed, StorageError, SettingError.
+    """
+    if out.exists():
+        raise AlreadyExists("a report is made in a new folder", where=str(out))
+    log = open_log(folder)
+    desk = open_desk(folder, log)
+    signed, tree = _checkpoint(folder, log, size=size, given=given)
+    selected = select(log, desk, question, size=tree.size)
+    if len(selected.entries) > ENTRIES_MAX:
+        raise LimitPassed(
+            "a report of too many records",
+            expected=f"{ENTRIES_MAX:,} at most",
+            got=f"{len(selected.entries):,}",
+            do="Ask for less: --scope, --since, --until",
+        )
+    parts = _parts(folder, log, desk, question, selected, signed, tree, with_pdf=with_pdf)
+    _write(out, parts)
+    _keep(folder, signed, tree)
+    return Made(
+        folder=str(out),
+        origin=tree.origin,
+        size=tree.size,
+        root=tree.root.hex(),
+        entries=len(selected.entries),
+        asked=len(selected.asked),
+        gaps=len(json.loads(parts["gaps.json"])),
+        fingerprint=hashlib.sha256(parts["manifest.json"]).hexdigest(),
+    )
+
+
+# -- what all of it rests on
+
+
+def _checkpoint(
+    folder: DataFolder, log: LogReader, *, size: int | None, given: bytes | None
+) -> tuple[bytes, Checkpoint]:
+    """The checkpoint: given, kept of an earlier report, published, or signed again."""
+    own = folder.own_keys
+    if given is None:
+        kept = _kept(folder, size) if size is not None else None
+        shown, position = log.shown()
+        if kept is not None:
+            given = kept
+        elif size is None or size == position.size:
+            given = _kept(folder, position.size) or shown
+        else:
+            return _signed_again(folder, log, size, newest=position)
+    tree = check_log_signature(notes.parse(given), own.known())
+    if tree.size > log.size or log.root_at(tree.size) != tree.root:
+        raise Corrupt(
+            "the checkpoint is not of what this log holds",
+            expected=f"root {log.root_at(min(tree.size, log.size)).hex()}",
+            got=f"size {tree.size}, root {tree.root.hex()}",
+            do="Keep both: wherefrom log compare shows what they prove",
+        )
+    if size is not None and size != tree.size:
+        raise NotFound("the checkpoint is of another size", expected=str(size), got=tree.size)
+    return given, tree
+
+
+def _signed_again(
+    folder: DataFolder, log: LogReader, size: int, *, newest: Position
+) -> tuple[bytes, Checkpoint]:
+    if not 0 < size <= newest.size:
+        raise NotFound(f"no log of this size is published: it has {newest.size} entries", got=size)
+    tree = Checkpoint(folder.origin, size, log.root_at(size))
+    # A tile may have been changed: only the beginning of what was signed before is signed again.
+    try:
+        path = log.consistency(size, newest.size)
+        verify_consistency(
+            size1=size, size2=newest.size, path=path, root1=tree.root, root2=newest.root
+        )
+    except ProofError as error:
+        raise Corrupt(
+            f"what is stored of the first {size} entries is not what the log signed",
+            got=error,
+            do="Run wherefrom log audit: it names the entry or tile that was changed",
+        ) from error
+    key = folder.signing_key()
+    folder.own_keys.uses.add(key.verifier_key.key_id.hex(), "report")
+    text = tree.to_text()
+    return notes.to_bytes(Note(text, (key.sign_text(text),))), tree
+
+
+def _kept(folder: DataFolder, size: int) -> bytes | None:
+    try:
+        return (folder.path / "checkpoints" / str(size)).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError("a kept checkpoint cannot be read", got=error) from error
+
+
+def _keep(folder: DataFolder, signed: bytes, tree: Checkpoint) -> None:
+    path = folder.path / "checkpoints" / str(tree.size)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        replace_whole(path, signed)
+    except OSError as error:
+        raise StorageError("cannot keep the checkpoint", where=str(path), got=error) from error
+
+
+# -- its parts
+
+
+def _parts(
+    folder: DataFolder,
+    log: LogReader,
+    desk: Desk,
+    question: Question,
+    selected: Selected,
+    signed: bytes,
+    tree: Checkpoint,
+    *,
+    with_pdf: bool,
+) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {"checkpoint": signed}
+    contents: dict[int, bytes | None] = {}
+    decisions = Decisions()
+    for index in selected.entries:
+        record = log.record(index)
+        parts[f"entries/{index}"] = record.entry
+        contents[index] = record.content
+        if record.content is not None and record.nonce is not None:
+            parts[f"contents/{index}"] = record.content
+            parts[f"contents/{index}.nonce"] = record.nonce
+        if index in selected.decisions:
+            decisions.take(index, record)
+    path = log.shared_path(list(selected.entries), tree.size)
+    parts["proof"] = "".join(base64_strict.encode(h) + "\n" for h in path).encode()
+    note = notes.parse(signed)
+    cosigned = any(line.name != tree.origin for line in note.signatures)
+    custody = tables.custody(selected, contents)
+    told: dict[str, Any] = {
+        "question": {
+            "log": {"origin": tree.origin, "size": tree.size, "root": tree.root.hex()},
+            **msgspec.to_builtins(question),
+        },
+        "custody": custody,
+        "verdicts": tables.verdicts(selected),
+        "keys": tables.keys(decisions.keyring),
+        "logkeys": _leading_to(note, folder),
+        "statements": tables.statements(selected, contents),
+        "gaps": tables.gaps(
+            selected,
+            custody,
+            _missing(desk, selected, size=tree.size),
+            decisions.keyring,
+            cosigned=cosigned,
+        ),
+    }
+    parts |= {f"{name}.json": spelled(value) for name, value in told.items()}
+    signers = list(dict.fromkeys(line.name for line in note.signatures))
+    blocks = list(text.blocks(question, selected, tree, told, signers=signers))
+    title = f"Audit report of {tree.origin}, {tree.size} entries"
+    parts["report.html"] = words.html(blocks, title=title)
+    if with_pdf:
+        parts["report.pdf"] = words.pdf(blocks, title=title)
+    parts["verify.py"] = files("wherefrom.reporting").joinpath("verify.py").read_bytes()
+    named = {name: hashlib.sha256(parts[name]).hexdigest() for name in sorted(parts)}
+    parts["manifest.json"] = spelled({"files": named, "format": FORMAT})
+    return parts
+
+
+def _leading_to(signed: Note, folder: DataFolder) -> list[str]:
+    """The changes of the log's keys, from the first key to one that signed the checkpoint."""
+    keys = folder.own_keys.read()
+    lines = {(line.name, line.key_id) for line in signed.signatures}
+    found: list[str] = []
+    for change in ("", *keys.notes):
+        found += [change] if change else []
+        known = followed(keys.known[:1], found)
+        if any((key.name, key.key_id) in lines for key in known):
+            return found
+    return found
+
+
+def _missing(desk: Desk, selected: Selected, *, size: int) -> list[MissingLink]:
+    """Links that ought to be there of what was asked about by id."""
+    found: dict[tuple[str, str], MissingLink] = {}
+    for scope in selected.found:
+        options = TraceOptions(direction="up", as_of=size, own=True)
+        for gap in desk.trace(scope, options).gaps:
+            found[gap.node, gap.missing] = gap
+    return [found[key] for key in sorted(found)]
+
+
+def spelled(value: Any) -> bytes:
+    """JSON in the one spelling that ``verify.py`` reads."""
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _write(out: Path, parts: Mapping[str, bytes]) -> None:
+    new = out.with_name(f"{out.name}.{os.getpid()}.new")
+    try:
+        for name, written in parts.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(written)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(new, out)
+        sync_folder(out.parent)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise StorageError("cannot write the report", where=str(out), got=error) from error
+    except Error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
