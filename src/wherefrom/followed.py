@@ -12,7 +12,7 @@ import hashlib
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +21,7 @@ from wherefrom.collect.principals import write_secret
 from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.tlog_policy import Policy
+from wherefrom.log.decisions import Decisions
 from wherefrom.log.followed import Follow
 from wherefrom.log.published import PublishedFile
 from wherefrom.query.across import Other
@@ -28,12 +29,20 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
 
+if TYPE_CHECKING:
+    from wherefrom.log.writer import LogWriter
+
 FOLDER: Final = "federated"
 _FILE: Final = "follow.json"
 
 
 class FollowedFolder(DataFolder):
     """The copy of a log that somebody else keeps; only ``look_again`` writes to it."""
+
+    @property
+    def is_followed(self) -> bool:
+        """Is it still?"""
+        return (self.path / _FILE).exists()
 
     def follow(self) -> Follow:
         """Whose it is, and what was seen. Raises SettingError."""
@@ -101,37 +110,99 @@ def remove(followed: FollowedFolder) -> None:
         shutil.rmtree(followed.path)
 
 
-def look_again(followed: FollowedFolder) -> Follow:
-    """Look at the other log once, append what is new, and fold it. Raises Unavailable if somebody
-    else does, StorageError."""
-    from wherefrom.log.follow import look  # late: only here something is written
-    from wherefrom.log.own_keys import HeadSigners
-    from wherefrom.log.tile_client import TileClient
-    from wherefrom.log.writer import LogWriter
+class Following:
+    """Looks at one log again and again; between two looks nobody is kept from it.
 
-    with followed.held():
-        follow, own = followed.follow(), followed.own_keys
-        journal = FileJournal(followed.path / "journal")
-        writer = LogWriter(
-            origin=followed.origin,
-            signers=HeadSigners(own.of_heads(now()), own.known),
-            journal=journal,
-            blobs=FileBlobs(followed.path),
-            head=FileHead(followed.path),
-            home=followed.home(),
-            dedup_folder=None,
-        )
-        writer.open()
-        try:
-            with closing(TileClient(follow.url, token=follow.token)) as client:
-                done = look(follow, client, writer, followed.published_by, at=now())
-            followed.keep(done)
-        finally:
+    The copy stays open as long as nobody else writes to it: each opening is a segment of its
+    journal.
+    """
+
+    def __init__(self, followed: FollowedFolder) -> None:
+        self._folder = followed
+        self._opened: tuple[LogWriter, FileJournal] | None = None
+        self._left: tuple[int, bytes] | None = None
+
+    def look(self) -> Follow:
+        """Look once, append what is new, and fold it. Raises Unavailable if somebody else does,
+        StorageError."""
+        from wherefrom.log.follow import look  # late: only here something is written
+        from wherefrom.log.tile_client import TileClient
+
+        with self._folder.held():
+            follow = self._folder.follow()
+            try:
+                if FileHead(self._folder.path).read() != self._left:
+                    # Somebody else looked meanwhile, or it was removed and added again.
+                    self.close()
+                    self._folder = FollowedFolder(self._folder.path)
+                with closing(TileClient(follow.url, token=follow.token)) as client:
+                    done = look(follow, client, self, at=now())
+                self._folder.keep(done)
+                if self._opened is not None:
+                    self._left = FileHead(self._folder.path).read()
+            except BaseException:
+                self.close()
+                raise
+        if done.tree is not None:
+            fold_views(self._folder, open_log(self._folder))
+        return done
+
+    def close(self) -> None:
+        """Give the files back."""
+        if self._opened is not None:
+            writer, journal = self._opened
+            self._opened = None
             writer.close()
             journal.close()
-    if done.tree is not None:
-        fold_views(followed, open_log(followed))
-    return done
+
+    # -- the copy, as a look writes it
+
+    def writer(self) -> LogWriter:
+        """The copy's writer, opened when it is asked for."""
+        from wherefrom.log.own_keys import HeadSigners
+        from wherefrom.log.writer import LogWriter
+
+        if self._opened is None:
+            followed, own = self._folder, self._folder.own_keys
+            journal = FileJournal(followed.path / "journal")
+            writer = LogWriter(
+                origin=followed.origin,
+                signers=HeadSigners(own.of_heads(now()), own.known),
+                journal=journal,
+                blobs=FileBlobs(followed.path),
+                head=FileHead(followed.path),
+                home=followed.home(),
+                dedup_folder=None,
+            )
+            try:
+                writer.open()
+            except BaseException:
+                writer.close()
+                journal.close()
+                raise
+            self._opened = writer, journal
+        return self._opened[0]
+
+    def decisions(self) -> Decisions:
+        """What the copy's own records decide, as far as they were read."""
+        return Decisions(self._folder.path / "decisions.json")
+
+    def published(self, follow: Follow) -> PublishedFile:
+        """Where the other log's checkpoint goes."""
+        return self._folder.published_by(follow)
+
+    def free_bytes(self) -> int:
+        """How much room its disk has."""
+        return shutil.disk_usage(self._folder.path).free
+
+
+def look_again(followed: FollowedFolder) -> Follow:
+    """Look at the other log once. Raises Unavailable if somebody else does, StorageError."""
+    following = Following(followed)
+    try:
+        return following.look()
+    finally:
+        following.close()
 
 
 class Others:

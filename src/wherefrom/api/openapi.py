@@ -405,7 +405,9 @@ def _paths() -> dict[str, Schema]:
         ),
         "/contents/{path}": _ask(
             "getContents", "What the entries of a bundle commit to: nonce and content of each.",
-            octets, _in_path("path", "As of an entry bundle, `273.p/112`.", _TEXT), problems="404",
+            octets, _in_path("path", "As of an entry bundle, `273.p/112`.", _TEXT),
+            _query("from", "The entry of the bundle to begin at, from 0.", _SIZE),
+            problems="400 404",
         ),
         "/healthz": _public("isAlive", "The server runs.", text),
         "/readyz": _public("isReady", "It answers questions too.", text),

@@ -3,6 +3,8 @@
     /checkpoint   /tile/<L>/<N>[.p/<W>]   /tile/entries/<N>[.p/<W>]   /contents/<N>[.p/<W>]
 
 Any width of any tile that has existed is served by truncation. Served by the reader.
+
+Sizes:  contents are given ``PART_BYTES_MAX`` at a time, or one
 Source: C2SP tlog-tiles
 """
 
@@ -12,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
+from wherefrom.api.reads import number
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats.tiles import TileName, parse_tile_path
-from wherefrom.log.contents import encoded
+from wherefrom.log.contents import ENTRIES_HEADER, first_part
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.tree import TILE_WIDTH
 
@@ -44,19 +47,23 @@ def get_tile(request: Request) -> Response:
 
 
 def get_contents(request: Request) -> Response:
-    """``/contents/<N>[.p/<W>]``: what the entries of a bundle commit to; for who may read."""
+    """``/contents/<N>[.p/<W>]?from=``: what the entries of a bundle commit to; for who may read.
+
+    One part: the entry ``from`` of the bundle, and whole ones after it. A header says which.
+    """
     principal_of(request, "read")
     log: LogReader = request.app.state.log
     try:
         name = parse_tile_path("tile/entries/" + request.path_params["path"])
     except Malformed as error:
         raise NotFound(error.what, where=error.where) from error
-    first = name.n * TILE_WIDTH
-    if first + name.width > log.size and first + name.width > log.refresh().size:
-        raise NotFound(f"no contents of bundle {name.n} and width {name.width}")
-    records = log.records(first, first + name.width)
-    written = b"".join(encoded(records, first=first))
-    return Response(written, media_type="application/octet-stream")
+    first = name.n * TILE_WIDTH + (number(request, "from") or 0)
+    limit = name.n * TILE_WIDTH + name.width
+    if first >= limit or (limit > log.size and limit > log.refresh().size):
+        raise NotFound(f"no contents of bundle {name.n} and width {name.width} from here")
+    written, size = first_part(log.records(first, limit), first=first)
+    held = " ".join(map(str, range(first, first + size)))
+    return Response(written, media_type="application/octet-stream", headers={ENTRIES_HEADER: held})
 
 
 def _read(log: LogReader, name: TileName) -> bytes:

@@ -55,7 +55,7 @@ def add(url: str, vkey: str, token_file: Path | None, where: Where, as_json: boo
 @federate.command(name="list")
 @placed_locally
 def list_(where: Where, as_json: bool) -> int:
-    """List the logs that are followed, and how far."""
+    """List the logs that are followed, and how far. Exits 1 if one does not keep its word."""
     from wherefrom import followed
     from wherefrom.cli.local import need_log
 
@@ -65,9 +65,9 @@ def list_(where: Where, as_json: bool) -> int:
         write_json({"logs": told})
     elif not told:
         click.echo("none is followed; begin with: wherefrom federate add URL VKEY")
-    for one in [] if as_json else told:
-        _show(one)
-    return YES
+    for said in [] if as_json else told:
+        _show(said)
+    return NO if any(said["trouble"] for said in told) else YES
 
 
 @federate.command()
@@ -122,6 +122,8 @@ def _said(one: FollowedFolder, follow: Follow) -> dict[str, Any]:
         "url": follow.url,
         "size": tree.size if tree is not None else 0,
         "root": tree.root.hex() if tree is not None else None,
+        "held": follow.held,
+        "withheld": list(follow.withheld),
         "looked": follow.looked,
         "forked": follow.forked,
         "trouble": follow.trouble,
@@ -133,5 +135,7 @@ def _show(said: dict[str, Any]) -> None:
     click.echo(f"{mark} {said['origin']}, size {said['size']:,}, at {said['url']}")
     if said["root"]:  # in full: roots are to be compared
         click.echo(f"    root {said['root']}")
+    if said["held"] < said["size"]:
+        click.echo(f"    {said['held']:,} of its entries are held and checked here")
     if said["trouble"]:
         click.echo(f"    {said['trouble']}")

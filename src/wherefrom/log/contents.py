@@ -25,6 +25,9 @@ from wherefrom.storage.contracts import Record
 
 ERASED: Final = bytes(NONCE_BYTES)
 FOLDER: Final = "contents"
+# Of an answer over HTTP: the indexes that it has, where it is a part of what was asked for.
+ENTRIES_HEADER: Final = "X-Wherefrom-Entries"
+PART_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 def contents_path(n: int, width: int) -> str:
@@ -58,6 +61,22 @@ def encoded(records: Iterable[Record], *, first: int) -> Iterator[bytes]:
         yield record.content
 
 
+def first_part(records: Iterable[Record], *, first: int) -> tuple[bytes, int]:
+    """PART_BYTES_MAX of such a file at most, or one record; and how many it holds."""
+    part, size = bytearray(), 0
+    for record in records:
+        if size and len(part) + len(record.content or b"") > PART_BYTES_MAX:
+            break
+        part += b"".join(encoded([record], first=first + size))
+        size += 1
+    return bytes(part), size
+
+
+def bytes_of(written: Sequence[bytes]) -> int:
+    """How long the contents of these entries are at most. Raises Corrupt."""
+    return sum(NONCE_BYTES + entries.content_size(entry) for entry in written)
+
+
 def read_contents(path: Path, written: Sequence[bytes], *, first: int) -> Iterator[Record]:
     """The records of the entries ``written``; an erased one has zeros. Raises Corrupt, NotFound."""
     try:
@@ -73,12 +92,14 @@ def read_contents(path: Path, written: Sequence[bytes], *, first: int) -> Iterat
 
 
 def decoded(
-    file: IO[bytes], written: Sequence[bytes], *, first: int, where: str
+    file: IO[bytes], written: Sequence[bytes], *, first: int, where: str, is_part: bool = False
 ) -> Iterator[Record]:
-    """The same from an open file. Raises Corrupt."""
+    """The same from an open file; one that ``is_part`` may end after any record. Raises Corrupt."""
     for index, entry in enumerate(written, start=first):
         size = entries.content_size(entry)
         nonce = file.read(NONCE_BYTES)
+        if is_part and not nonce:
+            return
         if nonce == ERASED:
             yield Record(entry, ERASED, bytes(size))
             continue

@@ -5,6 +5,8 @@ Source: docs/decisions/0023-federation.md
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from wherefrom.formats import checkpoint as checkpoints
@@ -12,6 +14,9 @@ from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import VerifierKey
 from wherefrom.log.monitor import Seen
+
+# Enough to be told; a log that withholds more is in no better a state.
+WITHHELD_MAX: Final = 1_000
 
 
 class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +27,8 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seen       what was seen of it last (``monitor``), or None before the first look
     trouble    why it is not followed any further, or empty; ``forked``: for ever
     looked     when it was last looked at, as entries write times
+    held       entries of the copy that all was done for, also what they erased
+    withheld   those whose contents were not given, though nothing says that they are erased
     """
 
     url: str
@@ -31,6 +38,8 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trouble: str = ""
     forked: bool = False
     looked: str | None = None
+    held: int = 0
+    withheld: tuple[int, ...] = ()
 
     @property
     def key(self) -> VerifierKey:

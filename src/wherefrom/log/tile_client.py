@@ -4,14 +4,21 @@
 
 A partial tile that is gone is read from the full one that took its place.
 
-Sizes:  a checkpoint is at most 1 MB, a tile 8 KiB, a bundle 16 MiB
+Whoever serves it may mean ill: an answer has a limit in bytes and in time, and is never unpacked.
+
+Sizes:  a checkpoint is at most 1 MB, a tile 8 KiB, a bundle 16 MiB, contents what their entries say
 Source: C2SP tlog-tiles
 """
 
 from __future__ import annotations
 
+import io
 import ssl
-from typing import Any, Final
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final, NamedTuple
 
 import httpx
 import msgspec
@@ -19,14 +26,28 @@ import msgspec
 from wherefrom.errors import NotFound, Unavailable
 from wherefrom.formats.note import NOTE_BYTES_MAX
 from wherefrom.formats.tiles import decode_bundle, entries_path, tile_path
-from wherefrom.log.contents import FOLDER
+from wherefrom.log.contents import ENTRIES_HEADER, contents_path
 from wherefrom.merkle.hashing import HASH_BYTES
 from wherefrom.merkle.tree import TILE_BYTES, TILE_WIDTH
 
 TIMEOUT_SECONDS: Final = 30.0
 _BUNDLE_BYTES_MAX: Final = TILE_WIDTH * (2 + 65_535)
-CONTENTS_BYTES_MAX: Final = 512 * 1024 * 1024
 _KEYS_BYTES_MAX: Final = 16 * 1024 * 1024
+# What is larger than this waits on the disk.
+_IN_MEMORY_BYTES: Final = 16 * 1024 * 1024
+# An answer takes so long at most, and a second more for so many bytes.
+ANSWER_SECONDS_MAX: Final = 60.0
+_BYTES_EACH_SECOND: Final = 64 * 1024
+
+
+class ContentsPart(NamedTuple):
+    """Contents of the entries of a bundle, as they came.
+
+    first  the index of the entry that they begin with; None for the bundle's own first
+    """
+
+    first: int | None
+    file: IO[bytes]
 
 
 class _LogKeys(msgspec.Struct):
@@ -39,7 +60,10 @@ class TileClient:
     def __init__(self, url: str, *, token: str | None = None) -> None:
         """``token`` may read contents, of a log that is ours."""
         self.url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # What was packed could be a thousand times as much.
+        headers = {"Accept-Encoding": "identity"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         verify: Any = True
         if self.url.startswith("http://"):
             verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading authorities takes 30 ms
@@ -69,17 +93,24 @@ class TileClient:
         written = self._whole_or_part(path, entries_path(n), width, _BUNDLE_BYTES_MAX)
         return decode_bundle(written, where=f"{self.url}/{path}")[:width]
 
-    def contents(self, n: int, width: int) -> bytes:
-        """What the first ``width`` entries of a bundle commit to (``log.contents``). Raises
-        Unavailable, also where they are not given."""
-        path = FOLDER + entries_path(n, width).removeprefix("tile/entries")
-        try:
-            return self._get(path, CONTENTS_BYTES_MAX)
-        except NotFound as error:
-            raise Unavailable(
-                "the log does not give its contents", where=error.where,
-                do="Is the token one that may read? Is it a log of ours, or its export?",
-            ) from error  # fmt: skip
+    @contextmanager
+    def contents(self, n: int, width: int, *, skip: int, bytes_max: int) -> Iterator[ContentsPart]:
+        """What the first ``width`` entries of a bundle commit to (``log.contents``), those from
+        ``skip`` on if the log can begin there. Raises Unavailable, also where they are not given.
+        """
+        path = contents_path(n, width)
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:
+            try:
+                headers = self._read(f"{path}?from={skip}" if skip else path, bytes_max, file)
+            except NotFound as error:
+                raise Unavailable(
+                    "the log does not give its contents", where=error.where,
+                    do="Is the token one that may read? Is it a log of ours, or its export?",
+                ) from error  # fmt: skip
+            file.seek(0)
+            said = headers.get(ENTRIES_HEADER, "").partition(" ")[0]
+            is_index = said.isascii() and said.isdecimal() and len(said) <= 16
+            yield ContentsPart(int(said) if is_index else None, file)
 
     def log_keys(self) -> list[str]:
         """Each change of the log's keys, signed (``formats.log_keys``); none of a log that is not
@@ -111,29 +142,49 @@ class TileClient:
             ) from error
 
     def _get(self, path: str, bytes_max: int) -> bytes:
+        file = io.BytesIO()
+        self._read(path, bytes_max, file)
+        return file.getvalue()
+
+    def _read(self, path: str, bytes_max: int, into: IO[bytes]) -> httpx.Headers:
+        """Write an answer into a file; returns its headers."""
         url = f"{self.url}/{path}"
+        began, size = time.monotonic(), 0
         try:
             with self._client.stream("GET", url) as answer:
-                if answer.status_code in (404, 410):
-                    raise NotFound("not served", where=url)
-                if answer.status_code in (401, 403):
-                    raise Unavailable(
-                        "the log does not let us read this", where=url,
-                        got=f"HTTP {answer.status_code}", do="Give a token that may read there",
-                    )  # fmt: skip
-                if answer.status_code != 200:
-                    raise Unavailable(
-                        "the log does not answer", where=url, got=f"HTTP {answer.status_code}"
-                    )
-                read = bytearray()
-                for piece in answer.iter_bytes():
-                    read += piece
-                    if len(read) > bytes_max:
+                _need_readable(answer, url)
+                for piece in answer.iter_raw():
+                    size += len(piece)
+                    if size > bytes_max:
                         raise Unavailable(
                             "the log answers too much", where=url, expected=f"{bytes_max} bytes"
                         )
-                return bytes(read)
+                    if time.monotonic() - began > ANSWER_SECONDS_MAX + size / _BYTES_EACH_SECOND:
+                        raise Unavailable(
+                            "the log answers too slowly", where=url,
+                            got=f"{size} bytes in {ANSWER_SECONDS_MAX:.0f} seconds and more",
+                        )  # fmt: skip
+                    into.write(piece)
+                return answer.headers
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(
                 "the log does not answer", where=url, got=str(error) or type(error).__name__
             ) from error
+
+
+def _need_readable(answer: httpx.Response, url: str) -> None:
+    if answer.status_code in (404, 410):
+        raise NotFound("not served", where=url)
+    if answer.status_code in (401, 403):
+        raise Unavailable(
+            "the log does not let us read this", where=url,
+            got=f"HTTP {answer.status_code}", do="Give a token that may read there",
+        )  # fmt: skip
+    if answer.status_code != 200:
+        raise Unavailable("the log does not answer", where=url, got=f"HTTP {answer.status_code}")
+    packed = answer.headers.get("Content-Encoding", "identity")
+    if packed != "identity":
+        raise Unavailable(
+            "the log answers packed, which it was not asked for", where=url, got=packed[:80],
+            expected="Accept-Encoding: identity to be heeded",
+        )  # fmt: skip

@@ -507,6 +507,10 @@ class LogWriter:
         """The canonical bytes of entries in order."""
         return self._journal.entries(tail=self._tail, first=first, limit=limit)
 
+    def records(self, first: int, limit: int) -> Iterator[Record]:
+        """Entries, nonces and contents as stored, in order."""
+        return self._journal.records(tail=self._tail, first=first, limit=limit)
+
     def record(self, index: int) -> Record:
         """Entry, nonce and content as stored."""
         return next(self._journal.records(tail=self._tail, first=index, limit=index + 1))

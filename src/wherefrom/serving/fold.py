@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, NoReturn
 
 from wherefrom.app import DataFolder, open_graph, open_handed, open_log
-from wherefrom.followed import all_followed, look_again
+from wherefrom.errors import Error
+from wherefrom.followed import FollowedFolder, Following, all_followed
 
 _NICE: Final = 10
 _COLLECT_EVERY: Final = 250_000
@@ -43,19 +45,45 @@ def follow(folder: DataFolder) -> NoReturn:
 
 
 def _follow_others(folder: DataFolder) -> None:
-    """Look at the logs that are followed, again and again; what is wrong is said once."""
-    said: dict[str, str] = {}
+    """Look at the logs that are followed, again and again.
+
+    Each in a thread of its own: one that answers a byte at a time holds up nobody but itself.
+    """
+    looking: dict[Path, threading.Thread] = {}
     while True:
-        for followed in all_followed(folder):
-            try:
-                trouble = look_again(followed).trouble
-            except Exception as error:  # noqa: BLE001 - one log's trouble is not the others'
-                trouble = str(error) or repr(error)
-            if trouble and trouble != said.get(followed.origin):
-                line = f"wherefrom: {followed.origin} is not followed: {trouble}"
-                print(line, file=sys.stderr, flush=True)  # noqa: T201
-            said[followed.origin] = trouble
-        time.sleep(FOLLOW_EVERY_SECONDS)
+        there = {followed.path: followed for followed in _all_followed(folder)}
+        looking = {path: thread for path, thread in looking.items() if thread.is_alive()}
+        for path in there.keys() - looking.keys():
+            thread = threading.Thread(target=_keep_following, args=(there[path],), daemon=True)
+            looking[path] = thread
+            thread.start()
+        time.sleep(_TRY_AGAIN_SECONDS)
+
+
+def _all_followed(folder: DataFolder) -> list[FollowedFolder]:
+    try:
+        return all_followed(folder)
+    except (Error, OSError):  # added or removed as it was read
+        return []
+
+
+def _keep_following(followed: FollowedFolder) -> None:
+    """Look at one log until it is followed no more; what is wrong is said once."""
+    origin, said, following = followed.origin, "", Following(followed)
+    while followed.is_followed:
+        try:
+            trouble = following.look().trouble
+        except Exception as error:  # noqa: BLE001 - one log's trouble is not the others'
+            trouble = str(error) or repr(error)
+        if trouble and trouble != said and followed.is_followed:
+            line = f"wherefrom: {origin} is not followed: {trouble}"
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+        said = trouble
+        # Room for ``federate remove``, which is seen soon.
+        until = time.monotonic() + FOLLOW_EVERY_SECONDS
+        while followed.is_followed and time.monotonic() < until:
+            time.sleep(_TRY_AGAIN_SECONDS)
+    following.close()
 
 
 def _fold_on(folder: DataFolder) -> NoReturn:

@@ -172,7 +172,7 @@ def requests_of_all_kinds():
     for body in (b'{"to": "ed25519"}', b'{"to": "hv:key"}', b'{"to": "x"}', b"{}",
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
-    for path in ("000.p/1", "000.p/99", "001", "x"):
+    for path in ("000.p/1", "000.p/99", "001", "x", "000.p/2?from=1", "000.p/1?from=x"):
         yield "GET", "/contents/{path}", f"/contents/{path}", None
     yield "GET", "/v1/trace/{id}", "/v1/trace/entry:1?own=1", None
     yield "GET", "/v1/log/keys", "/v1/log/keys", None

@@ -14,6 +14,7 @@ from tests.served import event_bytes, lineage_event, ndjson
 from wherefrom.errors import ProofError
 from wherefrom.formats import checkpoint, evidence_file, note
 from wherefrom.formats.tiles import decode_bundle
+from wherefrom.log import contents
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query import exports
@@ -83,6 +84,31 @@ def test_every_width_of_a_tile_and_a_bundle_is_the_logs_own(server, client, n):
         leaves = [hash_leaf(entry) for entry in decode_bundle(bundle.content)]
         assert b"".join(leaves) == tile.content
     assert client.get("/tile/1/000.p/1").content == server.log.tile(1, 0, 1)
+
+
+def test_contents_are_given_a_part_at_a_time_to_who_may_read(server, client, monkeypatch):
+    monkeypatch.setattr(contents, "PART_BYTES_MAX", 10_000)
+    written = decode_bundle(client.get("/tile/entries/000").content)
+    read, records = 0, []
+    while read < 256:
+        answer = client.get(f"/contents/000?from={read}")
+        held = list(map(int, answer.headers["X-Wherefrom-Entries"].split()))
+        assert held[0] == read
+        assert len(answer.content) <= 10_000
+        file = io.BytesIO(answer.content)
+        records += contents.decoded(file, written[read:], first=read, where="here", is_part=True)
+        read += len(held)
+        assert len(records) == read
+    assert records == list(server.log.records(0, 256))
+    assert len(client.get("/contents/000.p/5?from=4").content) == len(records[4].content) + 16
+    assert client.get("/contents/000.p/5?from=5").status_code == 404
+    assert client.get("/contents/000?from=x").status_code == 400
+    # One that is larger than a part comes alone.
+    monkeypatch.setattr(contents, "PART_BYTES_MAX", 1)
+    alone = client.get("/contents/000?from=7")
+    assert alone.headers["X-Wherefrom-Entries"] == "7"
+    with server.as_() as anybody:
+        assert anybody.get("/contents/000").status_code == 401
 
 
 def test_a_tile_is_served_as_soon_as_a_receipt_names_its_size(server, client):

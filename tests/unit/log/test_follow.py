@@ -1,18 +1,30 @@
 """A copy of another log holds what that log can prove, whatever its server says."""
 
+import io
+from contextlib import contextmanager
+
 import msgspec
 import pytest
 
 from tests.folders import ME, made, statement
 from wherefrom.app import DataFolder, open_log, open_recorder
 from wherefrom.errors import AlreadyExists, NotFound, SettingError, Unavailable
-from wherefrom.followed import FollowedFolder, add, all_followed, find, look_again, remove
+from wherefrom.followed import (
+    FollowedFolder,
+    Following,
+    add,
+    all_followed,
+    find,
+    look_again,
+    remove,
+)
 from wherefrom.formats import note
 from wherefrom.keys.ed25519 import SigningKey
+from wherefrom.log import contents, tile_client
 from wherefrom.log import follow as module
-from wherefrom.log import tile_client
-from wherefrom.log.contents import encoded
+from wherefrom.log.contents import encoded, first_part
 from wherefrom.log.own_keys import LogKeysWish
+from wherefrom.log.tile_client import ContentsPart
 
 THEIRS = "log.example/theirs"
 
@@ -25,6 +37,8 @@ class Theirs:
         self.folder.create(origin=THEIRS)
         self.lies = {}
         self.asked = []
+        self.is_export = False
+        self.begins = None
         self.put("first")
 
     def put(self, *names):
@@ -47,10 +61,18 @@ class Theirs:
         entries = list(open_log(self.folder).entries(first, first + width))
         return self._say("bundle", entries, n)
 
-    def contents(self, n, width):
-        first = n * 256
-        records = open_log(self.folder).records(first, first + width)
-        return self._say("contents", b"".join(encoded(records, first=first)), n)
+    @contextmanager
+    def contents(self, n, width, *, skip, bytes_max):
+        """As a server gives them, a part at a time; ``is_export``: as a folder of files does."""
+        first, limit = n * 256, n * 256 + width
+        if self.is_export:
+            written = b"".join(encoded(open_log(self.folder).records(first, limit), first=first))
+            first = None
+        else:
+            first += skip
+            written, _ = first_part(open_log(self.folder).records(first, limit), first=first)
+        said = self._say("contents", written, n)
+        yield ContentsPart(first if self.begins is None else self.begins, io.BytesIO(said))
 
     def log_keys(self):
         return self._say("log_keys", list(self.folder.own_keys.read().notes))
@@ -278,3 +300,118 @@ def test_a_copy_that_cannot_be_written_is_our_trouble_not_theirs(copy, theirs, m
     with pytest.raises(module.Corrupt):
         look_again(copy)
     assert msgspec.json.decode((copy.path / "follow.json").read_bytes())["trouble"] == ""
+
+
+# -- what a look costs, and what it does not believe
+
+
+def test_contents_come_in_parts_and_only_what_is_not_here_is_asked_for(copy, theirs, monkeypatch):
+    theirs.put(*(f"n{i}" for i in range(20)))
+    look_again(copy)
+    monkeypatch.setattr(contents, "PART_BYTES_MAX", 2_000)
+    theirs.put(*(f"m{i}" for i in range(20)))
+    theirs.asked.clear()
+    assert look_again(copy).trouble == ""
+    same(copy, theirs)
+    assert len([a for a in theirs.asked if a[0] == "contents"]) > 3
+
+
+def test_a_folder_of_files_gives_a_bundle_whole_and_is_followed_too(copy, theirs):
+    theirs.is_export = True
+    for names in (["a"], ["b", "c"], [f"n{i}" for i in range(300)]):
+        theirs.put(*names)
+        assert look_again(copy).trouble == ""
+        same(copy, theirs)
+
+
+@pytest.mark.parametrize("begins", [0, 1, 3, 256, 10**15])
+def test_contents_of_other_entries_than_were_asked_for_are_not_taken(copy, theirs, begins):
+    look_again(copy)
+    theirs.put("a", "b")
+    theirs.begins = begins  # 2 would be right
+    assert look_again(copy).trouble
+    assert size_of(copy) == 2
+    theirs.begins = None
+    assert look_again(copy).trouble == ""
+    same(copy, theirs)
+
+
+def test_a_part_that_holds_nothing_ends_the_look(copy, theirs):
+    theirs.lies["contents"] = empty
+    assert "end before entry 0" in look_again(copy).trouble
+    assert len([a for a in theirs.asked if a[0] == "contents"]) == 1
+
+
+def test_a_content_that_is_withheld_is_told_until_a_tombstone_says_why(copy, theirs):
+    look_again(copy)
+    theirs.put("secret")
+    theirs.lies["contents"] = lambda answer, n: bytes(16)
+    told = look_again(copy)
+    assert told.withheld == (2,)
+    assert "under entry 2, and no tombstone says why" in told.trouble
+    theirs.lies.clear()
+    assert "under entry 2" in look_again(copy).trouble  # also when nothing is new
+    with open_recorder(theirs.folder) as recorder:
+        recorder.erase(2, reason="x", principal=ME)
+    told = look_again(copy)
+    assert (told.trouble, told.withheld) == ("", ())
+
+
+def test_what_a_look_did_before_it_failed_is_looked_at_again_for_what_is_withheld(copy, theirs):
+    theirs.put(*(f"n{i}" for i in range(300)))
+    theirs.lies["contents"] = lambda answer, n: bytes(16) * 256 if n == 0 else gone(answer)
+    assert "gone" in look_again(copy).trouble
+    assert size_of(copy) == 256
+    theirs.lies.clear()
+    told = look_again(copy)
+    assert len(told.withheld) == 256
+    assert told.held == size_of(copy) == open_log(theirs.folder).size
+
+
+def test_a_log_that_would_fill_our_disk_is_not_copied(copy, theirs, monkeypatch):
+    look_again(copy)
+    theirs.put("a")
+    monkeypatch.setattr(Following, "free_bytes", lambda self: module.ROOM_BYTES_MIN + 100)
+    assert "no room" in look_again(copy).trouble
+    assert size_of(copy) == 2
+    monkeypatch.setattr(Following, "free_bytes", lambda self: 10**12)
+    assert look_again(copy).trouble == ""
+
+
+def test_a_look_at_a_log_that_has_nothing_new_opens_nothing(copy, theirs, monkeypatch):
+    look_again(copy)
+    monkeypatch.setattr(Following, "writer", lambda self: pytest.fail("opened"))
+    assert look_again(copy).trouble == ""
+
+
+def segments(copy):
+    return len(list((copy.path / "journal").glob("*.wfj")))
+
+
+def test_many_looks_of_one_server_write_one_segment(copy, theirs):
+    following = Following(copy)
+    for n in range(5):
+        theirs.put(f"n{n}")
+        assert following.look().trouble == ""
+    assert segments(copy) == 1
+    # Somebody else looks in between, and both go on.
+    theirs.put("other")
+    look_again(copy)
+    for n in range(2):
+        theirs.put(f"m{n}")
+        assert following.look().trouble == ""
+    following.close()
+    same(copy, theirs)
+    assert segments(copy) == 3
+
+
+def test_a_log_that_is_removed_and_added_again_is_followed_by_whoever_followed_it(
+    ours, copy, theirs
+):
+    following = Following(copy)
+    following.look()
+    remove(copy)
+    again = add(ours, "http://theirs.example", theirs.folder.log_vkey(), token="t")
+    assert following.look().trouble == ""
+    following.close()
+    same(again, theirs)
