@@ -58,8 +58,8 @@ from wherefrom.log.handed import Handed, HandingOver
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
-from wherefrom.query.across import Other
 from wherefrom.query.desk import Desk
+from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal

@@ -24,7 +24,7 @@ from wherefrom.formats.tlog_policy import Policy
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.followed import Follow
 from wherefrom.log.published import PublishedFile
-from wherefrom.query.across import Other
+from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal

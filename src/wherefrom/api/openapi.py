@@ -63,12 +63,15 @@ _AT: Final = _query(
     "at", "Only what is dated up to then, RFC 3339.", {"type": "string", "format": "date-time"}
 )
 _AS_OF: Final = _query("as_of", "Only entries below this log size, as trusted then.", _SIZE)
+_OWN: Final = _query(
+    "own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}
+)
 _WALK: Final = (
     _query("direction", "To causes, or to effects.", {"enum": ["up", "down"], "default": "up"}),
     _query("depth", "How many edges away at most.", _SIZE),
     _query("kind", "Show only things of these kinds.", {"type": "array", "items": _TEXT}),
     _query("to", "Answer with the shortest way to this thing instead.", _TEXT),
-    _query("own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}),
+    _OWN,
     _query(
         "format",
         "How to write the answer.",
@@ -258,7 +261,7 @@ def _paths() -> dict[str, Schema]:
             _ID, *_WALK, problems="400 404 409",
         ),
         "/v1/show/{id}": _ask(
-            "show", "All that is said of a thing.", _json("Shown"), _ID, _AT, _AS_OF,
+            "show", "All that is said of a thing.", _json("Shown"), _ID, _AT, _AS_OF, _OWN,
             problems="400 404 409",
         ),
         "/v1/find": _ask(
@@ -267,7 +270,7 @@ def _paths() -> dict[str, Schema]:
                 "q", "An id, tag or name, or how one begins; not blank.",
                 {"type": "string", "minLength": 1}, required=True,
             ),
-            _AS_OF,
+            _AS_OF, _OWN,
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

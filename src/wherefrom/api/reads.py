@@ -87,16 +87,17 @@ def get_trace(request: Request) -> Response:
 
 
 def get_show(request: Request) -> Response:
-    """``/v1/show/{id}?at=&as_of=``"""
+    """``/v1/show/{id}?at=&as_of=&own=``"""
     return json_response(_desk(request).show(request.path_params["id"], _options(request)))
 
 
 def get_find(request: Request) -> Response:
-    """``/v1/find?q=``"""
+    """``/v1/find?q=&as_of=&own=``"""
     desk, text = _desk(request), request.query_params.get("q", "")
     if not text.strip():
         raise Malformed("nothing to look for", where="?q=", expected="an id, tag or name")
-    return json_response(desk.find(text, as_of=number(request, "as_of")))
+    as_of, own = number(request, "as_of"), _flag(request, "own")
+    return json_response(desk.find(text, as_of=as_of, own=own))
 
 
 def get_lost(request: Request) -> Response:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from wherefrom.cli.render import columns, count, foot
+from wherefrom.cli.render import columns, count, foot, foot_of_other
 from wherefrom.formats.shown import cut, printable, short_id, trust_said
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def draw_trace(trace: Trace, asked: str) -> Iterator[str]:
     yield from _remarks(trace)
     yield from foot(trace.log, as_of=trace.as_of).splitlines()
     for other in trace.logs:
-        yield f"and  {other.origin}, size {other.size}: {count(other.edges, 'link')} by its word"
+        yield foot_of_other(other)
     if trace.completeness is not None and trace.completeness.missing:
         said = trace.completeness
         yield f"Of {count(said.missing, 'link')} missing in our own log, others have {said.closed}."
@@ -86,8 +86,11 @@ def _documents(branches: Sequence[Branch], at: int) -> Sequence[Branch]:
 
 
 def _documents_line(lead: str, documents: Sequence[Branch]) -> str:
-    edges = sorted({(d.edge.entry, d.edge.trust) for d in documents if d.edge is not None})
-    said = ", ".join(f"#{entry} {trust}" for entry, trust in edges[:4])
+    found = {(d.edge.log, d.edge.entry, d.edge.trust) for d in documents if d.edge is not None}
+    edges = sorted(found)  # our own first: it has no name here
+    said = ", ".join(
+        f"#{entry} {trust}" + (f" of {log}" if log else "") for log, entry, trust in edges[:4]
+    )
     more = f" and {len(edges) - 4} more" if len(edges) > 4 else ""
     return f"{lead}← describes: {said}{more}"
 

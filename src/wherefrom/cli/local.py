@@ -122,8 +122,8 @@ class LocalReading:
     def show(self, text: str, options: TraceOptions) -> Shown:
         return self._desk.show(text, options)
 
-    def find(self, text: str, *, as_of: int | None) -> Found:
-        return self._desk.find(text, as_of=as_of)
+    def find(self, text: str, *, as_of: int | None, own: bool) -> Found:
+        return self._desk.find(text, as_of=as_of, own=own)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -38,3 +38,6 @@ last_option = click.option(
 as_of_option = click.option(
     "--as-of", type=click.IntRange(0), metavar="N", help="As known when the log had N entries."
 )
+own_option = click.option(
+    "--own", is_flag=True, help="As our own log knows it, without those it follows."
+)

@@ -78,8 +78,8 @@ class Remote:
     def show(self, text: str, options: TraceOptions) -> Shown:
         return self._ask(Shown, "show", text, _query(options))
 
-    def find(self, text: str, *, as_of: int | None) -> Found:
-        query: dict[str, Any] = {"q": text}
+    def find(self, text: str, *, as_of: int | None, own: bool) -> Found:
+        query: dict[str, Any] = {"q": text, "own": int(own)}
         if as_of is not None:
             query["as_of"] = as_of
         return _read(self._get("/v1/find", query), Found)

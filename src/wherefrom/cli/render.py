@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from wherefrom.formats.shown import cut
+from wherefrom.formats.shown import cut, printable
 
 COLUMNS_DEFAULT: Final = 100
 COLUMNS_MIN: Final = 60
@@ -50,6 +50,14 @@ def foot(log: Any, *, as_of: int | None = None) -> str:
     """Of which log an answer speaks."""
     known = f", as known at size {as_of}" if as_of is not None and as_of != log.size else ""
     return f"log  {log.origin}, size {log.size}{known}\nroot {log.root or 'of nothing yet'}"
+
+
+def foot_of_other(log: Any) -> str:
+    """One that is followed, below ``foot``."""
+    edges = f": {count(log.edges, 'link')} by its word" if log.edges else ""
+    gone = f", {count(len(log.erased), 'entry', 'entries')} erased" if log.erased else ""
+    trouble = f"\n     not followed now: {printable(log.trouble)}" if log.trouble else ""
+    return f"and  {log.origin}, size {log.size}{edges}{gone}{trouble}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from wherefrom.cli.exits import NO, YES
-from wherefrom.cli.options import At, as_of_option, at_option
-from wherefrom.cli.render import columns, foot, table, write_json
+from wherefrom.cli.options import At, as_of_option, at_option, own_option
+from wherefrom.cli.render import columns, foot, foot_of_other, table, write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import ask, digest_of, is_file, path_of
 from wherefrom.formats.shown import cut, printable, short_id, trust_said
 
 if TYPE_CHECKING:
-    from wherefrom.query.answers import Detail, Found
+    from wherefrom.query.answers import Detail, Found, Match, Shown
 
 RECORDS_SHOWN: Final = 12
 _OTHER_IDS_SHOWN: Final = 6
@@ -26,8 +27,9 @@ _ENTRIES_SHOWN: Final = 4
 @click.argument("id")
 @at_option
 @as_of_option
+@own_option
 @placed
-def show(id: str, at: At, as_of: int | None, where: Where, as_json: bool) -> int:
+def show(id: str, at: At, as_of: int | None, own: bool, where: Where, as_json: bool) -> int:
     """Show all that records say of a thing.
 
     Each statement comes with its entry and how far it is believed.
@@ -36,7 +38,7 @@ def show(id: str, at: At, as_of: int | None, where: Where, as_json: bool) -> int
     from wherefrom.cli.opening import reading
     from wherefrom.query.desk import TraceOptions
 
-    options = TraceOptions(at=at, as_of=as_of)
+    options = TraceOptions(at=at, as_of=as_of, own=own)
     with reading(where) as place:
         answer = ask(id, lambda text: place.show(text, options))
     if as_json:
@@ -46,15 +48,17 @@ def show(id: str, at: At, as_of: int | None, where: Where, as_json: bool) -> int
         for line in _detail(detail):
             click.echo(line)
         click.echo()
-    click.echo(foot(answer.log, as_of=answer.as_of))
+    for line in _feet(answer):
+        click.echo(line)
     return YES
 
 
 @click.command()
 @click.argument("text")
 @as_of_option
+@own_option
 @placed
-def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
+def find(text: str, as_of: int | None, own: bool, where: Where, as_json: bool) -> int:
     """Find things by id, tag or name, or how one begins.
 
     TEXT may also be a file, which is hashed on the spot. Exits 1 if nothing is found.
@@ -65,9 +69,9 @@ def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
         raise click.UsageError("name something to find")
     path = path_of(text)
     with reading(where) as place:
-        answer = place.find(digest_of(path) if path else text, as_of=as_of)
-        if not answer.matches and path is None:
-            answer = _find_file(text, as_of, place) or answer
+        answer = place.find(digest_of(path) if path else text, as_of=as_of, own=own)
+        if not answer.matches and path is None and is_file(text):
+            answer = place.find(digest_of(Path(text)), as_of=as_of, own=own)
     if as_json:
         write_json(answer)
     else:
@@ -76,19 +80,13 @@ def find(text: str, as_of: int | None, where: Where, as_json: bool) -> int:
     return YES if answer.matches else NO
 
 
-def _find_file(text: str, as_of: int | None, place: Any) -> Any:
-    from pathlib import Path
-
-    return place.find(digest_of(Path(text)), as_of=as_of) if is_file(text) else None
-
-
 def _found(answer: Found) -> Iterator[str]:
     if not answer.matches:
         yield f"Nothing in the log is called {printable(answer.of)!r}, or begins so."
     kinds = max((len(m.kind) for m in answer.matches), default=0)
     for match in answer.matches:
         # An id is never cut: it is what the next command is about.
-        id, entries = short_id(match.id), _some(match.entries)
+        id, entries = short_id(match.id), _some(match.entries) + _by(match)
         said = f"{match.kind:<{kinds}}  {printable(id):<19}"
         name = printable(match.name or "")
         if not name or name.casefold() in id.casefold():
@@ -102,7 +100,19 @@ def _found(answer: Found) -> Iterator[str]:
     if answer.truncated:
         yield f"The first {len(answer.matches)}; there are more. Give more of the name."
     yield ""
+    yield from _feet(answer)
+
+
+def _feet(answer: Found | Shown) -> Iterator[str]:
+    """Of which logs an answer speaks."""
     yield foot(answer.log, as_of=answer.as_of)
+    for other in answer.logs:
+        yield foot_of_other(other)
+
+
+def _by(part: Match | Detail) -> str:
+    """Whose word it is, unless it is our own."""
+    return f"  in {part.log}" if part.log else ""
 
 
 def _some(entries: list[int]) -> str:
@@ -111,7 +121,7 @@ def _some(entries: list[int]) -> str:
 
 
 def _detail(detail: Detail) -> Iterator[str]:
-    yield f"{detail.kind} {printable(detail.name or '')}".rstrip()
+    yield f"{detail.kind} {printable(detail.name or '')}".rstrip() + _by(detail)
     yield f"  {printable(detail.id)}"
     for other in detail.alternates[:_OTHER_IDS_SHOWN]:
         yield f"  = {cut(other, columns() - 4)}"

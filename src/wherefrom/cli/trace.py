@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
-from wherefrom.cli.options import At, as_of_option, at_option
+from wherefrom.cli.options import At, as_of_option, at_option, own_option
 from wherefrom.cli.render import write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import ask
@@ -42,7 +42,7 @@ def _kinds(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
 )  # fmt: skip
 @at_option
 @as_of_option
-@click.option("--own", is_flag=True, help="As our own log knows it, without those it follows.")
+@own_option
 @click.option("--path", "ends", nargs=2, metavar="A B", help="The shortest way from A to B.")
 @click.option("--format", "format", type=click.Choice(FORMATS), help="How to write the answer.")
 @placed

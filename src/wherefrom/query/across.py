@@ -19,36 +19,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from wherefrom.errors import Error, NotFound
-from wherefrom.query.answers import Completeness, OtherLog, Trace, TraceEdge, TraceNode
+from wherefrom.errors import NotFound
+from wherefrom.query.answers import Completeness, FollowedLog, Trace, TraceEdge, TraceNode
 from wherefrom.query.evidence import in_order
 from wherefrom.query.gaps import missing_links
+from wherefrom.query.others import Other, ask_all, first_heard, troubles
 from wherefrom.query.walk import NODES_MAX
 
 if TYPE_CHECKING:
     from wherefrom.query.desk import Desk, TraceOptions
 
 ROUNDS_MAX: Final = 16
-
-
-class Other(NamedTuple):
-    """A log that is followed, and what is wrong with it, if anything.
-
-    desk  None if it cannot be asked at all
-    """
-
-    desk: Desk | None
-    origin: str = ""
-    trouble: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its origin."""
-        return self.desk.origin if self.desk is not None else self.origin
 
 
 class _Answers:
@@ -67,7 +52,8 @@ class _Answers:
         aside = {n for e in answer.edges if e.annotation for n in (e.source, e.target)}
         onward = {n for e in answer.edges if not e.annotation for n in (e.source, e.target)}
         for node in answer.nodes:
-            if node.id not in self.nodes:
+            held = self.nodes.get(node.id)
+            if held is None or (held.log and not origin):  # our own word before theirs
                 self.nodes[node.id] = msgspec.structs.replace(node, log=origin) if origin else node
             if node.id in onward or node.id not in aside:
                 self.walked.add(node.id)
@@ -89,51 +75,52 @@ def trace_across(
 
     Raises what ``own`` raises, if no other log knows the thing either.
     """
-    missing: NotFound | None = None
+    told, asked = ask_all(others)
+    everything = msgspec.structs.replace(options, kinds=(), as_of=None)
+    # Of whom was already asked what: no id is asked for twice.
+    seen: dict[str, set[str]] = {}
     answer: Trace | None = None
     try:
         answer = own()
-    except NotFound as error:
-        missing = error
-    heard = _Answers(answer.starts if answer is not None else ())
-    told = {other.name: _told(other) for other in others}
-    if answer is not None:
+        heard = _Answers(answer.starts)
         heard.take(answer, "")
-    everything = msgspec.structs.replace(options, kinds=(), as_of=None)
-    asked: dict[str, set[str]] = {}
-    asks = [(o.name, o.desk) for o in others if o.desk is not None]
-    for name, other in [] if answer is not None else asks:
-        found = _heard_of(told[name], partial(other.trace_here, text, everything))
-        if found is None:
-            continue
-        heard.starts += [id for id in found.starts if id not in heard.starts]
-        told[name].edges += heard.take(found, name)
-        asked[name] = {n.id for n in found.nodes}
-    if not heard.starts:
-        assert missing is not None
-        raise missing
-    if answer is not None:
-        asked[""] = {n.id for n in answer.nodes}
+        seen[""] = {n.id for n in answer.nodes}
+    except NotFound as error:
+        known = first_heard(text, asked, lambda desk: desk.trace_here(text, everything), error)
+        heard = _Answers(list(dict.fromkeys(id for _, found in known for id in found.starts)))
+        for one, found in known:
+            one.told.edges += heard.take(found, one.name)
+            seen[one.name] = {n.id for n in found.nodes}
     for _ in range(ROUNDS_MAX):
-        grown = False
-        for name, other in [("", desk), *asks]:
-            ids = sorted(heard.walked - asked.setdefault(name, set()))
-            asked[name].update(ids)
-            if not ids or len(heard.nodes) >= NODES_MAX:
-                continue
-            wanted = everything if name else msgspec.structs.replace(options, kinds=())
-            ask = partial(_known_of, other, ids, wanted)
-            found = _heard_of(told[name], ask) if name else ask()
-            if found is None:
-                continue
-            new = heard.take(found, name)
-            asked[name].update(n.id for n in found.nodes)
-            if name:
-                told[name].edges += new
-            grown = grown or new > 0
+        grown = 0
+        if ids := _fresh(heard, seen, ""):
+            known_here = _known_of(desk, ids, msgspec.structs.replace(options, kinds=()))
+            grown += _take(heard, seen, known_here, "")
+        for one in asked:
+            if ids := _fresh(heard, seen, one.name):
+                new = _take(
+                    heard, seen, one.hear(partial(_known_of, ids=ids, options=everything)), one.name
+                )
+                one.told.edges += new
+                grown += new
         if not grown:
             break
-    return _joined(text, options, answer, heard, list(told.values()), desk)
+    return _joined(text, options, answer, heard, told, desk)
+
+
+def _fresh(heard: _Answers, seen: dict[str, set[str]], name: str) -> list[str]:
+    """What a log was not asked for yet; it counts as asked from now on."""
+    already = seen.setdefault(name, set())
+    ids = sorted(heard.walked - already) if len(heard.nodes) < NODES_MAX else []
+    already.update(ids)
+    return ids
+
+
+def _take(heard: _Answers, seen: dict[str, set[str]], found: Trace | None, name: str) -> int:
+    if found is None:
+        return 0
+    seen[name].update(n.id for n in found.nodes)
+    return heard.take(found, name)
 
 
 def _known_of(desk: Desk, ids: list[str], options: TraceOptions) -> Trace | None:
@@ -141,35 +128,12 @@ def _known_of(desk: Desk, ids: list[str], options: TraceOptions) -> Trace | None
     return desk.trace_ids(known, options) if known else None
 
 
-def _heard_of(told: OtherLog, ask: Callable[[], Trace | None]) -> Trace | None:
-    """What a followed log answers; whatever is wrong with it is said, and costs nobody else."""
-    try:
-        return ask()
-    except NotFound:
-        return None
-    except Error as error:
-        told.trouble = told.trouble or str(error)
-        return None
-
-
-def _told(other: Other) -> OtherLog:
-    if other.desk is None:
-        return OtherLog(origin=other.origin, size=0, root=None, edges=0, trouble=other.trouble)
-    try:
-        position = other.desk.position()
-    except Error as error:
-        return OtherLog(origin=other.name, size=0, root=None, edges=0, trouble=str(error))
-    return OtherLog(
-        origin=other.name, size=position.size, root=position.root, edges=0, trouble=other.trouble
-    )
-
-
 def _joined(
     text: str,
     options: TraceOptions,
     answer: Trace | None,
     heard: _Answers,
-    told: list[OtherLog],
+    told: list[FollowedLog],
     desk: Desk,
 ) -> Trace:
     up = options.direction == "up"
@@ -205,11 +169,9 @@ def _joined(
         shown = {n.id for n in nodes if n.kind in options.kinds} | set(heard.starts)
         nodes = [n for n in nodes if n.id in shown]
         edges = [e for e in edges if e.source in shown and e.target in shown]
-    position = desk.position()
+    position, erased = desk.standing()
     notes = list(answer.notes) if answer is not None else ["our own log says nothing of it"]
-    notes += [
-        f"{other.origin} is not followed now: {other.trouble}" for other in told if other.trouble
-    ]
+    notes += troubles(told)
     return Trace(
         of=answer.of if answer is not None else heard.starts[0],
         starts=heard.starts,
@@ -220,7 +182,7 @@ def _joined(
         nodes=nodes,
         edges=edges,
         gaps=gaps,
-        erased=answer.erased if answer is not None else [],
+        erased=answer.erased if answer is not None else erased,
         truncated=reason is not None,
         reason=reason,
         frontier=sorted(heard.unexpanded & depths.keys() - ends),

@@ -92,16 +92,19 @@ class MissingLink(msgspec.Struct, frozen=True, kw_only=True):
     says: str
 
 
-class OtherLog(msgspec.Struct, kw_only=True):
-    """A log that is followed, as an answer used it; ``edges`` are its word.
+class FollowedLog(msgspec.Struct, kw_only=True):
+    """A log that is followed, as an answer used it.
 
+    edges    edges of a trace that are its word
+    erased   its entries that are erased, as ``erased`` of our own
     trouble  why it is not followed any further, or empty
     """
 
     origin: str
     size: int
     root: str | None
-    edges: int
+    edges: int = 0
+    erased: list[int] = []
     trouble: str = ""
 
 
@@ -136,7 +139,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None
     frontier: list[str]
     notes: list[str]
-    logs: list[OtherLog] = []
+    logs: list[FollowedLog] = []
     completeness: Completeness | None = None
 
 
@@ -172,23 +175,31 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """A thing that a text may mean; ``entries`` mention it, lowest first, ENTRIES_MAX at most."""
+    """A thing that a text may mean; ``entries`` mention it, lowest first, ENTRIES_MAX at most.
+
+    log  whose word it is, and in which log its entries are; left out of our own
+    """
 
     id: str
     kind: str
     name: str | None
     entries: list[int]
     because: str = "id"
+    log: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``find`` found, the likeliest first; ``truncated`` if there may be more."""
+class Found(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ``find`` found, the likeliest first; ``truncated`` if there may be more.
+
+    logs  other logs that were asked, if any are followed
+    """
 
     of: str
     log: LogPosition
     as_of: int
     matches: list[Match]
     truncated: bool
+    logs: list[FollowedLog] = []
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +241,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
 
     alternates  other ids that records say are the same thing
     up, down    edges of each relation towards causes, from effects; counts stop at COUNT_MAX
+    log         whose word all of it is, and in which log its entries are; left out of our own
     """
 
     id: str
@@ -243,10 +255,14 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     down: dict[str, int]
     records: list[Record]
     marks: list[Mark] = []
+    log: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``show`` shows: each thing that was asked for."""
+class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ``show`` shows: each thing that was asked for, as each log that knows it says it.
+
+    logs  other logs that were asked, if any are followed
+    """
 
     of: str
     log: LogPosition
@@ -254,6 +270,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     at: str | None
     matches: list[Detail]
     erased: list[int]
+    logs: list[FollowedLog] = []
 
 
 def log_of(snapshot: Snapshot) -> LogPosition:

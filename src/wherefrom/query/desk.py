@@ -35,13 +35,24 @@ from wherefrom.log.own_keys import KeyShown, OwnKeys, shown
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.query.across import Other, trace_across
-from wherefrom.query.answers import Detail, Found, LogPosition, Path, Shown, Trace, log_of
+from wherefrom.query.across import trace_across
+from wherefrom.query.answers import (
+    Detail,
+    Found,
+    LogPosition,
+    Path,
+    Shown,
+    Trace,
+    erased_in,
+    log_of,
+)
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
+from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
+from wherefrom.query.things_across import find_across, show_across
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
 from wherefrom.storage.contracts import Record
@@ -180,10 +191,10 @@ class Desk:
             seen = snapshot.visible(list(numbers.values()), snapshot.lens(as_of=as_of))
             return [id for id in ids if numbers.get(id) in seen]
 
-    def position(self) -> LogPosition:
-        """Where the graph of this log stands."""
+    def standing(self) -> tuple[LogPosition, list[int]]:
+        """Where the graph of this log stands, and what is erased in it."""
         with self._snapshot(None) as snapshot:
-            return log_of(snapshot)
+            return log_of(snapshot), erased_in(snapshot, snapshot.lens())
 
     @property
     def origin(self) -> str:
@@ -222,13 +233,30 @@ class Desk:
             return path(snapshot, *ends, at=options.at, as_of=options.as_of, length_max=length)
 
     def show(self, text: str, options: TraceOptions) -> Shown:
-        """All that is said of a thing. Raises NotFound, Ambiguous."""
+        """All that is said of a thing, here and in the logs that are followed. Raises NotFound,
+        Ambiguous."""
+        others = () if options.own else self._others()
+        return show_across(text, options, self, others) if others else self.show_here(text, options)
+
+    def show_here(self, text: str, options: TraceOptions) -> Shown:
+        """The same in this log alone. Raises NotFound, Ambiguous."""
         with self._snapshot(options.as_of) as snapshot:
             ids = _ids(snapshot, text, options)
             return show(snapshot, ids, at=options.at, as_of=options.as_of)
 
-    def find(self, text: str, *, as_of: int | None = None) -> Found:
-        """What a text may mean."""
+    def show_ids(self, ids: Sequence[str], options: TraceOptions) -> Shown:
+        """What this log alone says of things by their ids. Raises NotFound."""
+        with self._snapshot(options.as_of) as snapshot:
+            return show(snapshot, ids, at=options.at, as_of=options.as_of)
+
+    def find(self, text: str, *, as_of: int | None = None, own: bool = False) -> Found:
+        """What a text may mean, here and in the logs that are followed."""
+        others = () if own else self._others()
+        here = self.find_here(text, as_of=as_of)
+        return find_across(text, here, others) if others else here
+
+    def find_here(self, text: str, *, as_of: int | None = None) -> Found:
+        """The same in this log alone."""
         with self._snapshot(as_of) as snapshot:
             return find(snapshot, text, as_of=as_of)
 

@@ -38,6 +38,11 @@ NAME_CHARS_MAX: Final = 48
 _ENTRY: Final = re.compile(r"entry:(0|[1-9][0-9]{0,17})")
 
 
+def is_entry(text: str) -> bool:
+    """Does this name an entry, by its number in our own log?"""
+    return _ENTRY.fullmatch(text.strip()) is not None
+
+
 def resolve(
     snapshot: Snapshot, text: str, *, at: str | None = None, as_of: int | None = None
 ) -> list[Match]:

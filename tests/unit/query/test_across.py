@@ -8,9 +8,9 @@ import pytest
 from tests.folders import ME, sha256_of
 from tests.journeys.test_federation import built
 from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
-from wherefrom.errors import NotFound
-from wherefrom.query.across import Other
+from wherefrom.errors import Ambiguous, NotFound
 from wherefrom.query.desk import TraceOptions
+from wherefrom.query.others import Other
 
 COMMIT = "c" * 40
 
@@ -147,3 +147,106 @@ def test_a_log_that_follows_nobody_answers_as_ever(logs):
     assert "logs" not in said
     assert "completeness" not in said
     assert all("log" not in part for part in (*said["nodes"], *said["edges"]))
+
+
+def test_an_entry_number_is_never_one_of_another_log(logs, tmp_path):
+    a, b, _ = logs
+    big = log_of(tmp_path / "big", "log.example/big", *(built(f"n{i}") for i in range(9)))
+    desk = desk_of(a, *others(b, big))
+    for number in ("entry:7", " entry:7 "):
+        for ask in (desk.trace, desk.show):
+            with pytest.raises(NotFound, match="no such entry"):
+                ask(number, TraceOptions())
+        assert desk.find(number).matches == []
+    assert desk.trace("entry:1", TraceOptions()).starts
+
+
+def test_what_is_ambiguous_in_another_log_is_no_trouble_with_it(logs, tmp_path):
+    a = logs[0]
+    same = {}
+    for name in (f"n{i}" for i in range(300)):
+        same.setdefault(sha256_of(name)[: len("sha256:") + 4], []).append(name)
+    prefix = next(prefix for prefix, names in same.items() if len(names) > 1)
+    two = log_of(tmp_path / "two", "log.example/two", *(built(n) for n in same[prefix]))
+    desk = desk_of(a, *others(two))
+    for ask in (desk.trace, desk.show):
+        with pytest.raises(Ambiguous, match="several things could be meant"):
+            ask(prefix, TraceOptions())
+    # Where one log knows one thing by it, that is what is meant.
+    one = log_of(tmp_path / "one", "log.example/one", built(same[prefix][0]))
+    answer = desk_of(a, *others(two, one)).trace(prefix, TraceOptions())
+    assert sha256_of(same[prefix][0]) in answer.starts
+    assert not any("not followed now" in note for note in answer.notes)
+
+
+def test_our_own_word_of_a_thing_comes_before_anothers(logs, tmp_path):
+    """b leads to what we describe too, and have no way to."""
+    a = log_of(tmp_path / "x", "log.example/x", built("app", "library"), built("tool"))
+    b = logs[1]
+    answer = desk_of(a, *others(b)).trace(sha256_of("app"), TraceOptions())
+    assert {n.id: n.log for n in answer.nodes}[sha256_of("tool")] == ""
+
+
+# -- show and find
+
+
+def test_each_log_that_knows_a_thing_shows_it_with_its_own_word(logs):
+    a, b, c = logs
+    shown = desk_of(a, *others(b, c)).show(sha256_of("library"), TraceOptions())
+    whole = [(d.id, d.log) for d in shown.matches]
+    assert whole == [
+        (sha256_of("library"), msgspec.UNSET), (sha256_of("library"), "log.example/b"),
+    ]  # fmt: skip
+    alone = desk_of(b).show(sha256_of("library"), TraceOptions())
+    (theirs,) = (d for d in shown.matches if d.log)
+    assert msgspec.structs.replace(theirs, log=msgspec.UNSET) == alone.matches[0]
+    assert [(o.origin, o.size) for o in shown.logs] == [("log.example/b", 2), ("log.example/c", 2)]
+    own = desk_of(a, *others(b, c)).show(sha256_of("library"), TraceOptions(own=True))
+    assert [d.log for d in own.matches] == [msgspec.UNSET]
+    assert own.logs == []
+
+
+def test_what_only_another_log_knows_is_shown_as_its_word(logs):
+    a, b, c = logs
+    shown = desk_of(a, *others(b, c)).show(sha256_of("tool"), TraceOptions())
+    assert [d.log for d in shown.matches] == ["log.example/b", "log.example/c"]
+    assert shown.log.origin == "log.example/a"
+    with pytest.raises(NotFound):
+        desk_of(a, *others(b, c)).show("nothing-at-all", TraceOptions())
+
+
+def test_find_lists_our_own_first_and_says_whose_the_others_are(logs):
+    a, b, c = logs
+    found = desk_of(a, *others(b, c)).find(sha256_of("library"))
+    assert [(m.id, m.log) for m in found.matches] == [
+        (sha256_of("library"), msgspec.UNSET), (sha256_of("library"), "log.example/b"),
+    ]  # fmt: skip
+    only = desk_of(a, *others(b, c)).find("tool")
+    assert {m.log for m in only.matches} == {"log.example/b", "log.example/c"}
+    assert desk_of(a, *others(b, c)).find("tool", own=True).matches == []
+
+
+def test_what_another_log_erased_is_told_under_its_name(logs):
+    a, b, _ = logs
+    with open_recorder(b) as recorder:
+        recorder.erase(1, reason="x", principal=ME)
+    fold_views(b, open_log(b))
+    desk = desk_of(a, *others(b))
+    for answer in (
+        desk.trace(sha256_of("app"), TraceOptions()),
+        desk.show(sha256_of("app"), TraceOptions()),
+    ):
+        assert answer.erased == []
+        assert [o.erased for o in answer.logs] == [[1]]
+
+
+def test_show_and_find_of_a_log_that_follows_nobody_are_as_ever(logs):
+    a = logs[0]
+    shown = json.loads(msgspec.json.encode(desk_of(a).show(sha256_of("app"), TraceOptions())))
+    found = json.loads(msgspec.json.encode(desk_of(a).find("app")))
+    for answer in (shown, found):
+        assert "logs" not in answer
+        assert answer["matches"]
+        assert all("log" not in match for match in answer["matches"])
+    assert shown["matches"][0]["marks"] == []
+    assert found["matches"][0]["because"]
