@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wherefrom.formats.shown import cut, printable, short_id, trust_said
+from wherefrom.formats.shown import cut, printable, short_id
 from wherefrom.query.answers import Path, Trace
-from wherefrom.query.exports.remarks import in_words
+from wherefrom.query.exports.remarks import in_words, word_of
 
 _LABEL_CHARS: Final = 60
 _SHAPES: Final = {
@@ -42,8 +42,7 @@ def _lines(answer: Trace | Path) -> Iterator[str]:
         shape = f", shape={_SHAPES[node.kind]}" if node.kind in _SHAPES else ""
         yield f"  {names[node.id]} [label={label}{shape}];"
     for edge in answer.edges:
-        trust = trust_said(edge.trust, edge.signers)
-        label = _label([edge.relation, f"#{edge.entry} {trust}"])
+        label = _label([edge.relation, word_of(edge)])
         style = ", style=dashed" if edge.annotation or edge.relation == "alternate" else ""
         yield f"  {names[edge.source]} -> {names[edge.target]} [label={label}{style}];"
     yield "}"

@@ -21,7 +21,7 @@ import msgspec
 
 from wherefrom.formats.facts import KINDS
 from wherefrom.query.answers import Path, Trace
-from wherefrom.query.exports.remarks import about
+from wherefrom.query.exports.remarks import about, others_of
 
 # Where → name → type; a key's id is where and name together.
 _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -40,6 +40,10 @@ _KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "properties": "string",
     },
 }  # fmt: skip
+# Only of an answer in which another log has a word.
+_LOG_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "graph": {"logs": "string"}, "edge": {"log": "string"},
+}  # fmt: skip
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _ESCAPED: Final = re.compile("[&<>\r]")
@@ -53,11 +57,13 @@ def to_graphml(answer: Trace | Path) -> str:
 def _lines(answer: Trace | Path) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
-    for where, types in _KEYS.items():
+    others = others_of(answer)
+    for where, types in (*_KEYS.items(), *(_LOG_KEYS.items() if others else ())):
         for name, type in types.items():
             yield f'<key id="{where}.{name}" for="{where}" attr.name="{name}" attr.type="{type}"/>'
     yield '<graph id="trace" edgedefault="directed">'
     yield from _values("graph", about(answer))
+    yield from _values("graph", {"logs": " ".join(other.origin for other in others)})
     names = {node.id: f"n{place}" for place, node in enumerate(answer.nodes)}
     for node in answer.nodes:
         yield f'<node id="{names[node.id]}">'
@@ -74,7 +80,7 @@ def _lines(answer: Trace | Path) -> Iterator[str]:
             "relation": edge.relation, "entry": edge.entry, "trust": edge.trust,
             "signers": " ".join(edge.signers), "occurred": edge.occurred,
             "received": edge.received, "annotation": edge.annotation,
-            "properties": _json(edge.properties),
+            "properties": _json(edge.properties), "log": edge.log,
         }  # fmt: skip
         yield from _values("edge", said)
         yield "</edge>"

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wherefrom.formats.facts import KINDS
-from wherefrom.formats.shown import cut, printable, short_id, trust_said
+from wherefrom.formats.shown import cut, printable, short_id
 from wherefrom.query.answers import Path, Trace
-from wherefrom.query.exports.remarks import in_words
+from wherefrom.query.exports.remarks import in_words, word_of
 
 _LABEL_CHARS: Final = 60
 _NOT_PLAIN: Final = re.compile(r"[^\w ./@+,-]")
@@ -42,9 +42,8 @@ def _lines(answer: Trace | Path) -> Iterator[str]:
         before, after = _SHAPES[KINDS.get(node.kind, "Entity")]
         yield f"  {names[node.id]}{before}{_label(list(dict.fromkeys(lines)))}{after}"
     for edge in answer.edges:
-        said = f"#{edge.entry} {trust_said(edge.trust, edge.signers)}"
         arrow = "-.->" if edge.annotation or edge.relation == "alternate" else "-->"
-        label = _label([edge.relation, said])
+        label = _label([edge.relation, word_of(edge)])
         yield f"  {names[edge.source]} {arrow}|{label}| {names[edge.target]}"
 
 

@@ -195,7 +195,9 @@ class _Events:
         causes = [
             e
             for e in self._around.out(made.source, "derived_from")
-            if e.entry == made.entry and self._around.is_dataset(e.target) and not self._is_told(e)
+            if (e.entry, e.log) == (made.entry, made.log)
+            and self._around.is_dataset(e.target)
+            and not self._is_told(e)
         ]
         self._told.update((e.source, e.target) for e in causes)
         return self._facets.of_derivations(causes)
@@ -214,12 +216,18 @@ class _Events:
         }
 
     def _said_of(self, id: str, edges: list[TraceEdge]) -> Json:
-        entries = sorted({entry for e in edges for entry in e.entries})
+        entries = sorted({entry for e in edges if not e.log for entry in e.entries})
+        theirs: dict[str, set[int]] = {}
+        for edge in edges:
+            if edge.log:
+                theirs.setdefault(edge.log, set()).update(edge.entries)
+        others = {log: sorted(found)[:_ENTRIES_MAX] for log, found in sorted(theirs.items())}
         return self._facets.ours(
             id=id,
             kind=self._around.nodes[id].kind,
             log=self._log,
             entries=entries[:_ENTRIES_MAX],
+            **({"inLogs": others} if others else {}),
             **self._bounds,
         )
 

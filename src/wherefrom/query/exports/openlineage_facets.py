@@ -61,9 +61,11 @@ class Facets:
 
     def evidence(self, edge: TraceEdge) -> Json:
         """On whose word an edge rests."""
+        whose = {"inLog": edge.log} if edge.log else {}
         return self.ours(
-            relation=edge.relation, entry=edge.entry, trust=edge.trust, signers=list(edge.signers)
-        )
+            relation=edge.relation, entry=edge.entry, trust=edge.trust,
+            signers=list(edge.signers), **whose,
+        )  # fmt: skip
 
     # -- of runs
 

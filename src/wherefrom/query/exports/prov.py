@@ -34,7 +34,7 @@ from wherefrom.query.exports.prov_text import (
     json_document,
     n_document,
 )
-from wherefrom.query.exports.remarks import about, vouched
+from wherefrom.query.exports.remarks import about, others_of, vouched
 
 # relation → the statement, and what PROV wants at each end (E entity, A activity, G agent).
 _STATEMENTS: Final = {
@@ -137,6 +137,8 @@ def _fits(wanted: str, given: str) -> bool:
 def _about(answer: Trace | Path) -> Iterator[tuple[str, Value]]:
     for key, value in about(answer).items():
         yield term(key), _value(value)
+    for other in others_of(answer):
+        yield term("follows"), f"{other.origin} {other.size} {other.root}"
     for entry in answer.erased:
         yield term("erased"), _value(entry)
     for id in answer.frontier:
@@ -167,6 +169,8 @@ def _evidence(edge: TraceEdge) -> list[tuple[str, Value]]:
 
 def _word(edge: TraceEdge) -> Iterator[tuple[str, Value]]:
     """Which entry says it, how far that is believed, and who signed."""
+    if edge.log:
+        yield term("log"), edge.log
     yield term("entry"), _value(edge.entry)
     yield term("trust"), edge.trust
     for signer in edge.signers:
