@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,16 +18,18 @@ import msgspec
 
 from wherefrom.app import DataFolder, fold_views, now, open_desk, open_log
 from wherefrom.collect.principals import write_secret
-from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError
+from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, Unavailable
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.tlog_policy import Policy
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.followed import Follow
 from wherefrom.log.published import PublishedFile
+from wherefrom.query.crossing import Crossing, crossing
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
+from wherefrom.views.graph import GraphReader, Snapshot
 
 if TYPE_CHECKING:
     from wherefrom.log.writer import LogWriter
@@ -203,6 +205,30 @@ def look_again(followed: FollowedFolder) -> Follow:
         return following.look()
     finally:
         following.close()
+
+
+def crossing_of(folder: DataFolder) -> Crossing | None:
+    """What the log of ``folder`` uses and cannot explain, and what the followed logs can; None
+    while it has no graph."""
+    if folder.served() is None:
+        with suppress(Unavailable):  # somebody else is at it
+            fold_views(folder, open_log(folder))
+    with ExitStack() as open_now:
+
+        def snapshot_of(of: DataFolder) -> Snapshot:
+            reader = GraphReader(of.graph_path)
+            open_now.callback(reader.close)
+            return open_now.enter_context(reader.snapshot())
+
+        try:
+            own = snapshot_of(folder)
+        except Unavailable:
+            return None
+        others: dict[str, Snapshot] = {}
+        for followed in all_followed(folder):
+            with suppress(Error):  # told by whoever lists them
+                others[followed.origin] = snapshot_of(followed)
+        return crossing(own, others)
 
 
 class Others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from wherefrom.errors import SettingError
 if TYPE_CHECKING:
     from wherefrom.followed import FollowedFolder
     from wherefrom.log.followed import Follow
+    from wherefrom.query.crossing import Crossing
 
 
 @click.group()
@@ -59,14 +61,20 @@ def list_(where: Where, as_json: bool) -> int:
     from wherefrom import followed
     from wherefrom.cli.local import need_log
 
-    found = followed.all_followed(need_log(where.data))
+    folder = need_log(where.data)
+    found = followed.all_followed(folder)
     told = [_said(one, one.follow()) for one in found]
+    known = followed.crossing_of(folder) if found else None
     if as_json:
-        write_json({"logs": told})
+        write_json({"logs": told, "completeness": known})
     elif not told:
         click.echo("none is followed; begin with: wherefrom federate add URL VKEY")
     for said in [] if as_json else told:
         _show(said)
+        if known is not None and said["origin"] in known.by:
+            click.echo(f"    explains {known.by[said['origin']]:,} of what our own log does not")
+    if known is not None and not as_json:
+        click.echo("\n".join(_crossing(known)))
     return NO if any(said["trouble"] for said in told) else YES
 
 
@@ -128,6 +136,15 @@ def _said(one: FollowedFolder, follow: Follow) -> dict[str, Any]:
         "forked": follow.forked,
         "trouble": follow.trouble,
     }
+
+
+def _crossing(known: Crossing) -> Iterator[str]:
+    yield (
+        f"Our log uses {count(known.used, 'thing')} as of size {known.size:,}, and does not say"
+        f" where {known.unexplained:,} of them came from; others say it of {known.explained:,}."
+    )
+    if known.looked < known.nodes:
+        yield f"Only {known.looked:,} of {known.nodes:,} things were looked at: time ran out."
 
 
 def _show(said: dict[str, Any]) -> None:

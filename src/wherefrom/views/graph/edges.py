@@ -15,7 +15,7 @@ import apsw
 
 from wherefrom.views.graph.batch import integers
 from wherefrom.views.graph.lens import TIME, Lens, Step, bind, chunks
-from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, RELATION_NAMES
+from wherefrom.views.graph.schema import ALTERNATE, DESCRIBES, RELATION_NAMES, RELATION_NUMBERS
 
 if TYPE_CHECKING:
     from wherefrom.views.graph.segment import Seen, Segment
@@ -157,6 +157,30 @@ class EdgeReads:
             WHERE effect = ? AND relation = ? AND cause = ? AND entry = ?""",
             (step.effect, step.relation, step.cause, entry),
         ).get
+        return found
+
+    def related(
+        self, numbers: Sequence[int], relations: Sequence[str], lens: Lens, *, up: bool = True
+    ) -> set[int]:
+        """Those of ``numbers`` that have an edge of one of ``relations`` to a cause (``up``), or
+        from an effect."""
+        table, own = ("causes", "effect") if up else ("effects", "cause")
+        wanted = [RELATION_NUMBERS[name] for name in relations]
+        found: set[int] = set()
+        for chunk in chunks(numbers):
+            rows = self.db.execute(
+                f"""SELECT v.value FROM carray(?1) AS v WHERE EXISTS (SELECT 1 FROM {table} AS s
+                WHERE s.{own} = v.value AND s.relation IN ({", ".join(map(str, wanted))})
+                AND s.first < ?2 {_STATED_BY_THEN if lens.at is not None else ""})""",
+                bind(integers(chunk), lens),
+            )
+            found.update(number for (number,) in rows)
+            if self.segments:
+                found.update(
+                    number
+                    for number in set(chunk) - found
+                    if any(self._sealed([number], lens, 1, up=up, only=r) for r in wanted)
+                )
         return found
 
     def edge_counts(self, number: int, lens: Lens, *, up: bool, count_max: int) -> dict[str, int]:

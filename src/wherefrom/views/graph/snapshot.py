@@ -82,6 +82,16 @@ class Snapshot(EdgeReads):
             )
         return found
 
+    def nodes(self) -> int:
+        """How many nodes there are, at any size."""
+        found: int = self.db.execute("SELECT count(*) FROM nodes").get
+        return found
+
+    def nodes_after(self, number: int, rows_max: int) -> list[int]:
+        """The numbers of nodes above ``number``, lowest first."""
+        query = "SELECT node FROM nodes WHERE node > ?1 ORDER BY node LIMIT ?2"
+        return [found for (found,) in self._rows(query, (number, rows_max))]
+
     def ids_from(self, prefix: str, rows_max: int) -> list[tuple[str, int]]:
         """Ids that begin with ``prefix``, in order, with their numbers."""
         if not encodes(prefix):
