@@ -9,6 +9,7 @@ Source: docs/decisions/0023-federation.md
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -236,10 +237,13 @@ class Others:
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
+        self._there = str(folder.path / FOLDER)
         self._opened: dict[Path, Other] = {}
 
     def __call__(self) -> list[Other]:
         """Those that have something to say now."""
+        if not os.path.isdir(self._there):  # as of most logs, at every question: not a Path
+            return []
         found = []
         there = all_followed(self._folder)
         paths = {followed.path for followed in there}

@@ -84,20 +84,6 @@ def test_what_was_not_looked_at_is_told(tmp_path):
     assert found.nodes > 0
 
 
-def test_sealed_edges_count_as_any_other(tmp_path, monkeypatch):
-    from wherefrom.views.graph import view
-
-    a = log_of(tmp_path / "a", "log.example/a", built("app", "library", "tool"), built("tool"))
-    b = log_of(tmp_path / "b", "log.example/b", built("library"))
-    before = said(counted(a, b))
-    monkeypatch.setattr(view, "SEAL_FIRST", 1)
-    monkeypatch.setattr(view, "SEAL_EDGES", 1)
-    for folder in (a, b):
-        fold_views(folder, open_log(folder), rebuild=True)
-        assert list(folder.graph_path.parent.glob("*.edges"))
-    assert said(counted(a, b)) == before == (2, 1, 1, {"log.example/b": 1})
-
-
 def test_the_figure_of_a_directory_is_of_its_log_and_those_it_follows(tmp_path):
     a = log_of(tmp_path / "a", "log.example/a", built("app", "library"))
     assert said(crossing_of(a)) == (1, 1, 0, {})
