@@ -38,6 +38,7 @@ from wherefrom.errors import (
     Corrupt,
     LimitPassed,
     Malformed,
+    NotAllowed,
     NotFound,
     Refused,
     SettingError,
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
+# In the copy of a log that somebody else keeps: whose it is (``followed``).
+FOLLOW_FILE: Final = "follow.json"
 _SERVICE_KEY = "keys/service.key"
 _PRODUCER_KEY = "keys/producer.key"
 _ANCHOR_SETTINGS = "anchor-settings.json"
@@ -221,6 +224,20 @@ class DataFolder:
     def own_keys(self) -> OwnKeys:
         """Every key that the log has signed with, and the secrets of those that sign."""
         return OwnKeys(self.path / "keys", first=self.first_vkey)
+
+    @property
+    def head_keys(self) -> OwnKeys:
+        """Those that its head is signed with; others than the log's only in a copy."""
+        return self.own_keys
+
+    def need_own(self) -> None:
+        """Raises NotAllowed for the copy of a log that somebody else keeps: nobody may write there,
+        or sign in its name."""
+        if (self.path / FOLLOW_FILE).exists():
+            raise NotAllowed(
+                "this directory is the copy of a log that others keep", where=str(self.path),
+                do="Only reading it makes sense; it grows with: wherefrom federate sync",
+            )  # fmt: skip
 
     def log_vkey(self) -> VerifierKey:
         """The verifier key to hand out: the newest Ed25519 key that signs checkpoints."""
@@ -447,6 +464,7 @@ def open_recorder(
     from wherefrom.log.writer import LogWriter
 
     folder.need()
+    folder.need_own()
     with folder.held():
         folder.need_head()
         # Made even where nobody folds: what an earlier server left is gone before an erasure.
@@ -503,7 +521,7 @@ def log_at_rest(folder: DataFolder) -> LogReader:
     folder.need()
     return LogReader(
         origin=folder.origin,
-        log_keys=folder.own_keys.known,
+        log_keys=folder.head_keys.known,
         journal=FileJournal(folder.path / "journal"),
         blobs=FileBlobs(folder.path),
         head=FileHead(folder.path),

@@ -12,18 +12,20 @@ import hashlib
 import os
 import shutil
 from contextlib import ExitStack, closing, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from wherefrom.app import DataFolder, fold_views, now, open_desk, open_log
+from wherefrom.app import FOLLOW_FILE, DataFolder, fold_views, now, open_desk, open_log
 from wherefrom.collect.principals import write_secret
 from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, Unavailable
-from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.note import ED25519, VerifierKey
 from wherefrom.formats.tlog_policy import Policy
 from wherefrom.log.decisions import Decisions
-from wherefrom.log.followed import Follow
+from wherefrom.log.followed import Follow, TheirKeys
+from wherefrom.log.own_keys import OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.query.crossing import Crossing, crossing
 from wherefrom.query.others import Other
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from wherefrom.log.writer import LogWriter
 
 FOLDER: Final = "federated"
-_FILE: Final = "follow.json"
 
 
 class FollowedFolder(DataFolder):
@@ -45,11 +46,11 @@ class FollowedFolder(DataFolder):
     @property
     def is_followed(self) -> bool:
         """Is it still?"""
-        return (self.path / _FILE).exists()
+        return (self.path / FOLLOW_FILE).exists()
 
     def follow(self) -> Follow:
         """Whose it is, and what was seen. Raises SettingError."""
-        path = self.path / _FILE
+        path = self.path / FOLLOW_FILE
         try:
             return msgspec.json.decode(path.read_bytes(), type=Follow)
         except (OSError, ValueError) as error:
@@ -60,7 +61,17 @@ class FollowedFolder(DataFolder):
 
     def keep(self, follow: Follow) -> None:
         """Keep it; it may hold a token."""
-        write_secret(self.path / _FILE, msgspec.json.encode(follow).decode() + "\n")
+        write_secret(self.path / FOLLOW_FILE, msgspec.json.encode(follow).decode() + "\n")
+
+    @cached_property
+    def own_keys(self) -> TheirKeys:
+        """The log's keys, as far as they are known here; none of them can sign."""
+        return TheirKeys(self.path / "keys", follow=self.follow)
+
+    @cached_property
+    def head_keys(self) -> OwnKeys:
+        """The copy's own key, for recovery: nobody else sees what it signs."""
+        return OwnKeys(self.path / "keys", first=self.first_vkey)
 
     def published(self) -> PublishedFile:
         """The other log's checkpoint, under the other log's keys."""
@@ -73,10 +84,15 @@ class FollowedFolder(DataFolder):
         )
 
 
+def folder_at(path: Path) -> DataFolder:
+    """The directory of a log of ours, or of the copy of another's."""
+    return FollowedFolder(path) if (path / FOLLOW_FILE).exists() else DataFolder(path)
+
+
 def all_followed(folder: DataFolder) -> list[FollowedFolder]:
     """Every log that is followed from here, by origin."""
     try:
-        found = [p for p in (folder.path / FOLDER).iterdir() if (p / _FILE).exists()]
+        found = [p for p in (folder.path / FOLDER).iterdir() if (p / FOLLOW_FILE).exists()]
     except FileNotFoundError:
         return []
     return sorted(map(FollowedFolder, found), key=lambda followed: followed.origin)
@@ -84,11 +100,14 @@ def all_followed(folder: DataFolder) -> list[FollowedFolder]:
 
 def add(folder: DataFolder, url: str, key: VerifierKey, *, token: str | None) -> FollowedFolder:
     """Begin to follow a log. Raises SettingError, AlreadyExists."""
+    folder.need_own()
+    if key.algorithm != ED25519:
+        raise SettingError("not an Ed25519 key, which every log has", got=key.to_text())
     if key.name == folder.origin:
         raise SettingError("a log does not follow itself", got=key.name)
     name = hashlib.sha256(key.name.encode()).hexdigest()[:32]
     followed = FollowedFolder(folder.path / FOLDER / name)
-    if (followed.path / _FILE).exists():
+    if (followed.path / FOLLOW_FILE).exists():
         raise AlreadyExists(
             "this log is followed already", got=key.name, do="wherefrom federate list"
         )
@@ -109,7 +128,7 @@ def find(folder: DataFolder, origin: str) -> FollowedFolder:
 def remove(followed: FollowedFolder) -> None:
     """Follow it no more, and forget all it said. Raises Unavailable while it is looked at."""
     with followed.held():
-        (followed.path / _FILE).unlink()
+        (followed.path / FOLLOW_FILE).unlink()
         shutil.rmtree(followed.path)
 
 
@@ -166,7 +185,7 @@ class Following:
         from wherefrom.log.writer import LogWriter
 
         if self._opened is None:
-            followed, own = self._folder, self._folder.own_keys
+            followed, own = self._folder, self._folder.head_keys
             journal = FileJournal(followed.path / "journal")
             writer = LogWriter(
                 origin=followed.origin,

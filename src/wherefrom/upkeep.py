@@ -116,8 +116,9 @@ def recover_folder(
     """Make tiles, indexes and views again from the entries; then audit everything.
 
     Raises Unavailable if a server holds the directory, ReadOnly for a copy without ``extends``,
-    SettingError if a key is missing.
+    SettingError if a key is missing, NotAllowed for the copy of a log that others keep.
     """
+    folder.need_own()
     made: list[str] = []
     refused: Error | None = None
     try:

@@ -129,6 +129,38 @@ def test_a_trace_goes_through_the_other_log_and_every_link_says_whose_word_it_is
     assert said("trace", sha256_of("app"), "--data", ours)["edges"] == before["edges"]
 
 
+def test_a_copy_proves_under_the_others_key_and_nobody_else_writes_or_signs_there(tmp_path):
+    ours, theirs = tmp_path / "a" / "log", tmp_path / "b" / "log"
+    ours.parent.mkdir(), theirs.parent.mkdir()
+    with ServerProcess(theirs) as b, ServerProcess(ours) as a:
+        post(b, built("library", commit=COMMIT))
+        post(a, built("app", "library"))
+        follow(a, b, ours)
+        key = DataFolder(theirs).log_vkey().to_text()
+    copy = next((ours / "federated").iterdir())
+    library, proof = sha256_of("library"), tmp_path / "p"
+    for extra in ((), ("--content",), ("--trace",)):
+        proof.unlink(missing_ok=True)
+        wherefrom("prove", library, *extra, "-o", proof, "--data", copy)
+        wherefrom("verify", proof, "--offline", "--log-key", key)
+        own = DataFolder(ours).log_vkey().to_text()
+        wherefrom("verify", proof, "--offline", "--log-key", own, code=NO)
+    assert said("log", "status", "--data", copy)["vkey"] == key
+    record = tmp_path / "record.json"
+    record.write_text(built("new"))
+    before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
+    for refused in (
+        ("record", record), ("erase", "1", "--reason", "x"), ("up", "--port", "0"),
+        ("log", "rotate"), ("log", "recover"), ("log", "audit"), ("keys", "retire", "k:00"),
+        ("federate", "add", "http://127.0.0.1:9", own),
+    ):  # fmt: skip
+        assert "the copy of a log" in wherefrom(*refused, "--data", copy, code=NO).stderr
+    for signs in (("prove", library, "--format", "cose", "-o", tmp_path / "c"),):
+        assert "only those who keep" in wherefrom(*signs, "--data", copy, code=NO).stderr
+    after = {p: p.read_bytes() for p in before}
+    assert {p.name for p in before if before[p] != after[p]} <= {"lock", "views.lock"}
+
+
 def test_what_the_other_erased_is_gone_here_too(tmp_path):
     ours, theirs = tmp_path / "a" / "log", tmp_path / "b" / "log"
     ours.parent.mkdir(), theirs.parent.mkdir()

@@ -31,7 +31,7 @@ from wherefrom.cli.settings import Where
 from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
-from wherefrom.followed import Others
+from wherefrom.followed import Others, folder_at
 from wherefrom.formats import strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
@@ -275,7 +275,7 @@ def make(folder: DataFolder, *, origin: str | None = None) -> None:
 
 def need_log(path: Path) -> DataFolder:
     """The folder of a log that is there. Raises Unavailable: without one, nobody can tell."""
-    folder = DataFolder(path)
+    folder = folder_at(path)
     if not folder.exists():
         folder.need_no_orphan()
         raise Unavailable(

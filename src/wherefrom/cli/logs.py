@@ -73,6 +73,7 @@ def audit(views: bool | None, where: Where, as_json: bool) -> int:
     from wherefrom.upkeep import audit_folder
 
     folder = DataFolder(where.data)
+    folder.need_own()  # a copy is checked as it comes, and by another head
     if not folder.is_orphan:  # a log without its keys is a finding, not a place without a log
         need_log(where.data)
     with progress_bar("auditing") as progress:

@@ -5,15 +5,24 @@ Source: docs/decisions/0023-federation.md
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from wherefrom.errors import NotAllowed
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.log_keys import NamedKey
 from wherefrom.formats.note import VerifierKey
+from wherefrom.keys.log_keys import LogKey, LogKeys
 from wherefrom.log.monitor import Seen
+from wherefrom.log.own_keys import BEGINNING, OwnKeys
+
+if TYPE_CHECKING:
+    from wherefrom.keys.note_keys import NoteKey
 
 # Enough to be told; a log that withholds more is in no better a state.
 WITHHELD_MAX: Final = 1_000
@@ -57,3 +66,24 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.seen is None:
             return None
         return checkpoints.parse(notes.parse(self.seen.note.encode()).text)
+
+
+class TheirKeys(OwnKeys):
+    """The keys of a log that somebody else keeps: they check, and none of them can sign."""
+
+    def __init__(self, folder: Path, *, follow: Callable[[], Follow]) -> None:
+        super().__init__(folder, first=lambda: follow().key)
+        self._follow = follow
+
+    def read(self) -> LogKeys:
+        """Those that were given or followed; since when each signs is not known here."""
+        keys = self._follow().keys()
+        named = tuple(LogKey(NamedKey(key, BEGINNING), "") for key in keys)
+        return LogKeys(keys[0].name, named)
+
+    def open(self, key: LogKey) -> NoteKey:
+        """Raises NotAllowed: only those who keep a log sign for it."""
+        raise NotAllowed(
+            "only those who keep this log sign for it", got=key.key.to_text(),
+            do=f"Ask its server: {self._follow().url}",
+        )  # fmt: skip

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "log-keys.json"
 _FIRST: Final = "log.key"
-_BEGINNING: Final = "0001-01-01T00:00:00.000000Z"
+BEGINNING: Final = "0001-01-01T00:00:00.000000Z"
 
 
 class OwnKeys:
@@ -78,7 +78,7 @@ class OwnKeys:
     def _load(self, exists: bool) -> LogKeys:
         first = self._first()
         if not exists:
-            key = LogKey(NamedKey(first, _BEGINNING), _FIRST)
+            key = LogKey(NamedKey(first, BEGINNING), _FIRST)
             return LogKeys(first.name, (key,))
         found = log_keys.parse(self._path.read_bytes(), where=str(self._path))
         if found.keys[0].key != first:
@@ -341,7 +341,7 @@ def shown(keys: LogKeys, *, at: str, uses: KeyUses | None = None) -> Iterator[Ke
             vkey=key.key.to_text(),
             algorithm=ALGORITHMS[key.key.algorithm],
             held=key.held.partition(":")[0] if is_held_elsewhere(key.held) else "file",
-            since=None if since == _BEGINNING else since,
+            since=None if since == BEGINNING else since,
             until=key.named.until,
             signs=key.named.signs_at(at),
             uses=uses.uses.get(key.key.key_id.hex(), {}) if uses else {},

@@ -63,6 +63,7 @@ def up(
     before       runs once the directory is there, before anything is served
     serving      is told the address and the log's size once requests are answered
     """
+    folder.need_own()
     folder.create()
     folder.ensure_admin_token()
     before(folder)
