@@ -1,5 +1,6 @@
 """What a log uses and cannot explain, and who can: counted over whole logs, and by a model."""
 
+import json
 import random
 from contextlib import ExitStack
 
@@ -40,6 +41,19 @@ def test_what_we_use_and_do_not_explain_is_counted_and_who_explains_it(tmp_path)
     assert said(counted(a, b)) == (4, 3, 1, {"log.example/b": 1})
     assert said(counted(a, b, c)) == (4, 3, 2, {"log.example/b": 1, "log.example/c": 2})
     assert said(counted(b, a)) == (0, 0, 0, {"log.example/a": 0})
+
+
+def test_a_thing_is_explained_under_another_name_of_it(tmp_path):
+    """We use it by its SHA-512; they built it, and say that it has both digests."""
+    statement = json.loads(built("library"))
+    statement["subject"][0]["digest"]["sha512"] = "5" * 128
+    b = log_of(tmp_path / "b", "log.example/b", json.dumps(statement))
+    statement = json.loads(built("app"))
+    statement["predicate"]["buildDefinition"]["resolvedDependencies"] = [
+        {"uri": "https://b.example/library", "digest": {"sha512": "5" * 128}}
+    ]
+    a = log_of(tmp_path / "a", "log.example/a", json.dumps(statement))
+    assert said(counted(a, b)) == (1, 1, 1, {"log.example/b": 1})
 
 
 def test_what_another_log_erased_explains_nothing_any_more(tmp_path):
