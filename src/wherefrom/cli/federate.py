@@ -133,6 +133,7 @@ def _said(one: FollowedFolder, follow: Follow) -> dict[str, Any]:
         "held": follow.held,
         "withheld": list(follow.withheld),
         "looked": follow.looked,
+        "grown": follow.grown,
         "forked": follow.forked,
         "trouble": follow.trouble,
     }
@@ -152,6 +153,8 @@ def _show(said: dict[str, Any]) -> None:
     click.echo(f"{mark} {said['origin']}, size {said['size']:,}, at {said['url']}")
     if said["root"]:  # in full: roots are to be compared
         click.echo(f"    root {said['root']}")
+    if said["grown"]:
+        click.echo(f"    looked at {said['looked'][:19]}Z, grown last {said['grown'][:19]}Z")
     if said["held"] < said["size"]:
         click.echo(f"    {said['held']:,} of its entries are held and checked here")
     if said["trouble"]:

@@ -82,6 +82,8 @@ def look(follow: Follow, source: Source, copy: Copy, *, at: str) -> Follow:
                 forked = event.event == "fork"
                 says = f"{event.event}: {event.says}"
                 return msgspec.structs.replace(follow, trouble=says, forked=forked)
+            if event.event == "new":
+                follow = msgspec.structs.replace(follow, grown=at)
         follow = msgspec.structs.replace(follow, seen=monitor.seen)
     except Error as error:
         return msgspec.structs.replace(follow, trouble=str(error))

@@ -36,6 +36,7 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seen       what was seen of it last (``monitor``), or None before the first look
     trouble    why it is not followed any further, or empty; ``forked``: for ever
     looked     when it was last looked at, as entries write times
+    grown      when it was seen to have grown last: one that stopped looks like one with no news
     held       entries of the copy that all was done for, also what they erased
     withheld   those whose contents were not given, though nothing says that they are erased
     """
@@ -47,6 +48,7 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trouble: str = ""
     forked: bool = False
     looked: str | None = None
+    grown: str | None = None
     held: int = 0
     withheld: tuple[int, ...] = ()
 

@@ -380,6 +380,18 @@ def test_a_log_that_would_fill_our_disk_is_not_copied(copy, theirs, monkeypatch)
     assert look_again(copy).trouble == ""
 
 
+def test_when_it_was_looked_at_and_when_it_grew_are_two_times(copy, theirs):
+    first = look_again(copy)
+    assert first.grown == first.looked
+    second = look_again(copy)
+    assert second.grown == first.grown < second.looked
+    theirs.put("a")
+    third = look_again(copy)
+    assert third.grown == third.looked
+    theirs.lies["checkpoint"] = gone
+    assert look_again(copy).grown == third.grown
+
+
 def test_a_look_at_a_log_that_has_nothing_new_opens_nothing(copy, theirs, monkeypatch):
     look_again(copy)
     monkeypatch.setattr(Following, "writer", lambda self: pytest.fail("opened"))
