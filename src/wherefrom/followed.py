@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
@@ -20,7 +21,7 @@ import msgspec
 
 from wherefrom.app import FOLLOW_FILE, DataFolder, fold_views, now, open_desk, open_log
 from wherefrom.collect.principals import write_secret
-from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, Unavailable
+from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, StorageError, Unavailable
 from wherefrom.formats.note import ED25519, VerifierKey
 from wherefrom.formats.tlog_policy import Policy
 from wherefrom.log.decisions import Decisions
@@ -126,10 +127,22 @@ def find(folder: DataFolder, origin: str) -> FollowedFolder:
 
 
 def remove(followed: FollowedFolder) -> None:
-    """Follow it no more, and forget all it said. Raises Unavailable while it is looked at."""
-    with followed.held():
+    """Follow it no more, and forget all it said. Raises StorageError.
+
+    Not even a look under way is waited for: a log must not be able to keep us from leaving it by
+    answering slowly. That look finds its directory gone, and ends.
+    """
+    gone = followed.path.with_name(f"removed-{secrets.token_hex(8)}")
+    try:
+        # 1. From here on it is not followed; a crash leaves a copy that nobody reads.
         (followed.path / FOLLOW_FILE).unlink()
-        shutil.rmtree(followed.path)
+        # 2. Nothing is written there any more; a crash leaves a folder that nobody knows.
+        followed.path.rename(gone)
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise StorageError(
+            "the copy of a log cannot be removed", where=str(followed.path), got=error.strerror
+        ) from error
 
 
 class Following:
@@ -164,6 +177,8 @@ class Following:
                     self._left = FileHead(self._folder.path).read()
             except BaseException:
                 self.close()
+                if not self._folder.is_followed:  # removed meanwhile: leave nothing of it
+                    shutil.rmtree(self._folder.path, ignore_errors=True)
                 raise
         if done.tree is not None:
             fold_views(self._folder, open_log(self._folder))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.folders import ME, made, statement
 from wherefrom.app import DataFolder, open_log, open_recorder
-from wherefrom.errors import AlreadyExists, NotFound, SettingError, Unavailable
+from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, Unavailable
 from wherefrom.followed import (
     FollowedFolder,
     Following,
@@ -417,6 +417,25 @@ def test_many_looks_of_one_server_write_one_segment(copy, theirs):
     following.close()
     same(copy, theirs)
     assert segments(copy) == 3
+
+
+def test_a_log_that_answers_slowly_cannot_keep_us_from_leaving_it(ours, copy, theirs):
+    look_again(copy)
+    theirs.put("a")
+
+    def leave(answer, n):
+        remove(copy)  # as somebody does meanwhile, in another process
+        return answer
+
+    theirs.lies["contents"] = leave
+    with pytest.raises((Error, OSError)):
+        look_again(copy)
+    assert all_followed(ours) == []
+    assert not copy.path.exists()
+    theirs.lies.clear()
+    again = add(ours, "http://theirs.example", theirs.folder.log_vkey(), token="t")
+    assert look_again(again).trouble == ""
+    same(again, theirs)
 
 
 def test_a_log_that_is_removed_and_added_again_is_followed_by_whoever_followed_it(
