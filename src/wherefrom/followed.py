@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from contextlib import ExitStack, closing, suppress
 from functools import cached_property
 from pathlib import Path
@@ -39,10 +40,26 @@ if TYPE_CHECKING:
     from wherefrom.log.writer import LogWriter
 
 FOLDER: Final = "federated"
+BUSY_SECONDS: Final = 30.0
+_LOOK_EVERY_SECONDS: Final = 0.05
 
 
 class FollowedFolder(DataFolder):
     """The copy of a log that somebody else keeps; only ``look_again`` writes to it."""
+
+    @property
+    def name(self) -> str:
+        """Its origin; the name of its directory if that cannot be read."""
+        try:
+            return self.origin
+        except Error:
+            return self.path.name
+
+    @property
+    def made(self) -> tuple[Path, int, int]:
+        """What tells this copy from one that takes its place after it was removed."""
+        stat = (self.path / "keys" / "log.vkey").stat()
+        return self.path, stat.st_ino, stat.st_mtime_ns
 
     @property
     def is_followed(self) -> bool:
@@ -96,7 +113,7 @@ def all_followed(folder: DataFolder) -> list[FollowedFolder]:
         found = [p for p in (folder.path / FOLDER).iterdir() if (p / FOLLOW_FILE).exists()]
     except FileNotFoundError:
         return []
-    return sorted(map(FollowedFolder, found), key=lambda followed: followed.origin)
+    return sorted(map(FollowedFolder, found), key=lambda followed: followed.name)
 
 
 def add(folder: DataFolder, url: str, key: VerifierKey, *, token: str | None) -> FollowedFolder:
@@ -120,9 +137,9 @@ def add(folder: DataFolder, url: str, key: VerifierKey, *, token: str | None) ->
 def find(folder: DataFolder, origin: str) -> FollowedFolder:
     """The followed log of this origin. Raises NotFound."""
     for followed in all_followed(folder):
-        if followed.origin == origin:
+        if followed.name == origin:
             return followed
-    origins = ", ".join(f.origin for f in all_followed(folder)) or "none"
+    origins = ", ".join(f.name for f in all_followed(folder)) or "none"
     raise NotFound("no such log is followed", got=origin, expected=origins)
 
 
@@ -233,11 +250,19 @@ class Following:
         return shutil.disk_usage(self._folder.path).free
 
 
-def look_again(followed: FollowedFolder) -> Follow:
-    """Look at the other log once. Raises Unavailable if somebody else does, StorageError."""
+def look_again(followed: FollowedFolder, *, busy_seconds: float = BUSY_SECONDS) -> Follow:
+    """Look at the other log once. Raises StorageError, and Unavailable if somebody else, such as
+    a server, still looks at it after so long."""
     following = Following(followed)
+    until = time.monotonic() + busy_seconds
     try:
-        return following.look()
+        while True:
+            try:
+                return following.look()
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_EVERY_SECONDS)
     finally:
         following.close()
 
@@ -272,27 +297,25 @@ class Others:
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
         self._there = str(folder.path / FOLDER)
-        self._opened: dict[Path, Other] = {}
+        self._opened: dict[tuple[Path, int, int], Other] = {}
 
     def __call__(self) -> list[Other]:
         """Those that have something to say now."""
         if not os.path.isdir(self._there):  # as of most logs, at every question: not a Path
             return []
         found = []
-        there = all_followed(self._folder)
-        paths = {followed.path for followed in there}
-        self._opened = {path: other for path, other in self._opened.items() if path in paths}
-        for followed in there:
+        opened: dict[tuple[Path, int, int], Other] = {}
+        for followed in all_followed(self._folder):
             try:
                 follow = followed.follow()
                 if follow.tree is None:
                     continue
-                other = self._opened.get(followed.path)
-                if other is None:
-                    other = self._opened[followed.path] = Other(
-                        open_desk(followed, open_log(followed))
-                    )
-                found.append(other._replace(trouble=follow.trouble))
-            except Error as error:
-                found.append(Other(None, origin=followed.origin, trouble=str(error)))
+                made = followed.made
+                opened[made] = self._opened.get(made) or Other(
+                    open_desk(followed, open_log(followed))
+                )
+                found.append(opened[made]._replace(trouble=follow.trouble))
+            except (Error, FileNotFoundError) as error:  # also one that is removed just now
+                found.append(Other(None, origin=followed.name, trouble=str(error)))
+        self._opened = opened
         return found

@@ -161,6 +161,28 @@ def test_a_copy_proves_under_the_others_key_and_nobody_else_writes_or_signs_ther
     assert {p.name for p in before if before[p] != after[p]} <= {"lock", "views.lock"}
 
 
+def test_a_copy_that_is_damaged_is_listed_beside_the_others(tmp_path):
+    ours, theirs = tmp_path / "a" / "log", tmp_path / "b" / "log"
+    ours.parent.mkdir(), theirs.parent.mkdir()
+    with ServerProcess(theirs) as b, ServerProcess(ours) as a:
+        post(b, built("library", commit=COMMIT))
+        post(a, built("app", "library"))
+        follow(a, b, ours)
+        copy = next((ours / "federated").iterdir())
+        broken = copy.with_name("b" * 32)
+        subprocess.run(["cp", "-a", copy, broken], check=True)
+        (broken / "follow.json").write_text("{")
+        for verb in ("list", "sync"):
+            good, bad = sorted(
+                said("federate", verb, "--data", ours, code=NO)["logs"],
+                key=lambda log: -log["size"],
+            )
+            assert (good["size"], good["trouble"]) == (2, "")
+            assert "remove, then add" in bad["trouble"]
+        answer = said("trace", sha256_of("app"), "--data", ours)
+        assert {e.get("log") for e in answer["edges"]} == {None, DataFolder(theirs).origin}
+
+
 def test_what_the_other_erased_is_gone_here_too(tmp_path):
     ours, theirs = tmp_path / "a" / "log", tmp_path / "b" / "log"
     ours.parent.mkdir(), theirs.parent.mkdir()

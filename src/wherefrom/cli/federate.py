@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from wherefrom.cli.failures import warn
 from wherefrom.cli.render import count, progress_bar, write_json
 from wherefrom.cli.settings import Where, placed_locally
 from wherefrom.cli.targets import read_file
-from wherefrom.errors import SettingError
+from wherefrom.errors import Error, SettingError
 
 if TYPE_CHECKING:
     from wherefrom.followed import FollowedFolder
@@ -63,7 +64,7 @@ def list_(where: Where, as_json: bool) -> int:
 
     folder = need_log(where.data)
     found = followed.all_followed(folder)
-    told = [_said(one, one.follow()) for one in found]
+    told = [_said(one, one.follow) for one in found]
     known = followed.crossing_of(folder) if found else None
     if as_json:
         write_json({"logs": told, "completeness": known})
@@ -110,7 +111,7 @@ def _look(found: list[FollowedFolder], *, as_json: bool) -> int:
     told = []
     with progress_bar("following") as tell:
         for number, one in enumerate(found):
-            told.append(_said(one, look_again(one)))
+            told.append(_said(one, partial(look_again, one)))
             tell(number + 1, len(found))
     if as_json:
         write_json({"logs": told})
@@ -123,10 +124,17 @@ def _look(found: list[FollowedFolder], *, as_json: bool) -> int:
     return NO if bad else YES
 
 
-def _said(one: FollowedFolder, follow: Follow) -> dict[str, Any]:
+def _said(one: FollowedFolder, ask: Callable[[], Follow]) -> dict[str, Any]:
+    """What is to be told of one; a copy that cannot be used costs the others nothing."""
+    from wherefrom.log.followed import Follow
+
+    try:
+        follow = ask()
+    except Error as error:
+        follow = Follow(url="", vkey="", trouble=str(error))
     tree = follow.tree
     return {
-        "origin": one.origin,
+        "origin": one.name,
         "url": follow.url,
         "size": tree.size if tree is not None else 0,
         "root": tree.root.hex() if tree is not None else None,

@@ -69,7 +69,7 @@ def _all_followed(folder: DataFolder) -> list[FollowedFolder]:
 
 def _keep_following(followed: FollowedFolder) -> None:
     """Look at one log until it is followed no more; what is wrong is said once."""
-    origin, said, following = followed.origin, "", Following(followed)
+    origin, said, following = followed.name, "", Following(followed)
     while followed.is_followed:
         try:
             trouble = following.look().trouble

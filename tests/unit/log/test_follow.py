@@ -1,6 +1,7 @@
 """A copy of another log holds what that log can prove, whatever its server says."""
 
 import io
+import threading
 from contextlib import contextmanager
 
 import msgspec
@@ -12,6 +13,7 @@ from wherefrom.errors import AlreadyExists, Error, NotFound, SettingError, Unava
 from wherefrom.followed import (
     FollowedFolder,
     Following,
+    Others,
     add,
     all_followed,
     find,
@@ -269,6 +271,34 @@ def test_what_they_erased_is_erased_here(copy, theirs):
     assert open_log(copy).record(1).content is None
 
 
+def test_a_copy_that_takes_the_place_of_another_is_opened_anew(ours, copy, theirs):
+    others = Others(ours)
+    assert others() == []  # nothing was seen of it yet
+    look_again(copy)
+    (first,), (again,) = others(), others()
+    assert again.desk is first.desk
+    remove(copy)
+    made = add(ours, "http://theirs.example", theirs.folder.log_vkey(), token="t")
+    theirs.put("a")
+    look_again(made)
+    (second,) = others()
+    assert second.desk is not first.desk
+    assert second.desk.content(2) == open_log(theirs.folder).record(2).content
+    remove(made)
+    assert others() == []
+
+
+def test_a_copy_that_is_damaged_is_told_and_can_be_removed(ours, copy, theirs):
+    look_again(copy)
+    (copy.path / "keys" / "log.vkey").write_text("x")
+    (other,) = Others(ours)()
+    assert other.desk is None
+    assert other.name == copy.path.name
+    assert "verifier key is broken" in other.trouble
+    remove(find(ours, copy.path.name))
+    assert all_followed(ours) == []
+
+
 def test_a_copy_is_found_by_its_origin_and_removed_whole(ours, copy, theirs):
     assert [f.origin for f in all_followed(ours)] == [THEIRS]
     assert find(ours, THEIRS).path == copy.path
@@ -396,6 +426,19 @@ def test_a_look_at_a_log_that_has_nothing_new_opens_nothing(copy, theirs, monkey
     look_again(copy)
     monkeypatch.setattr(Following, "writer", lambda self: pytest.fail("opened"))
     assert look_again(copy).trouble == ""
+
+
+def test_who_looks_waits_for_whoever_looks_already_and_not_for_ever(copy, theirs):
+    other = FollowedFolder(copy.path)
+    with other.held(), pytest.raises(Unavailable, match="another process writes"):
+        look_again(copy, busy_seconds=0.2)
+    held = other.held()
+    held.__enter__()
+    timer = threading.Timer(0.3, lambda: held.__exit__(None, None, None))
+    timer.start()
+    assert look_again(copy).trouble == ""
+    timer.join()
+    same(copy, theirs)
 
 
 def segments(copy):

@@ -15,7 +15,7 @@ class Ended(BaseException):
 
 class Followed:
     def __init__(self, name):
-        self.path = self.origin = name
+        self.path = self.origin = self.name = name
         self.is_followed = True
 
 
