@@ -3,6 +3,7 @@
 import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,14 +90,9 @@ def test_what_is_packed_is_not_unpacked(server, client, ask):
 
 @pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_an_answer_a_byte_at_a_time_is_given_up(server, client, ask, monkeypatch):
-    now = [0.0]
-
-    def later():
-        now[0] += 5
-        return now[0]
-
-    monkeypatch.setattr(tile_client.time, "monotonic", later)
-    server.answer = ({}, lambda: iter(lambda: bytes(1), None))
+    now = iter(range(0, 10_000, 70))  # each look at the clock is 70 seconds after the last
+    monkeypatch.setattr(tile_client, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    server.answer = ({}, lambda: [bytes(1)])
     with pytest.raises(Unavailable, match="answers too slowly"):
         ask(client)
 
