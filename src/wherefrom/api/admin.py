@@ -13,7 +13,7 @@ from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
-from wherefrom.errors import LimitPassed, Malformed, Unavailable
+from wherefrom.errors import LimitPassed, Malformed, ReadOnly
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.timestamps import canonical
 from wherefrom.keys.changes import KeyWish, draft
@@ -128,8 +128,9 @@ async def post_log_keys(request: Request) -> Response:
     principal_of(request, "admin")
     wish: LogKeysRequest = await read_wanted(request, LogKeysRequest)
     intake: Intake = request.app.state.intake
+    wish.need_whole()
     if wish.needs_rounds and intake.witnessing is None:
-        raise Unavailable(
+        raise ReadOnly(
             "this server publishes each head at once, and such a key signs once a second",
             got=wish.to,
             do="End the server, change the keys with --data, and start it again",

@@ -151,19 +151,14 @@ class OwnKeys:
 
     def change(self, wish: LogKeysWish, *, at: str) -> LogKeys:
         """Do what is wished; kept, not recorded yet. Raises as the method for it, Malformed."""
-        asked = (bool(wish.to), bool(wish.end), wish.every_days is not None)
-        if sum(asked) != 1:
-            raise Malformed("not one thing to do with the log's keys", expected="to, end or every")
+        wish.need_whole()
         if wish.end:
             return self.end(wish.end, grace_days=wish.grace_days, at=at)
         if wish.every_days is not None:
             grace = log_keys.GRACE_DAYS if wish.grace_days is None else wish.grace_days
             return self.plan(Schedule(wish.every_days, grace))
-        named = {name: number for number, name in ALGORITHMS.items()}
-        if wish.to not in named and not is_held_elsewhere(wish.to):
-            expected = " ".join([*named, *(f"{scheme}:…" for scheme in SCHEMES)])
-            raise Malformed("not a key", expected=expected, got=wish.to)
-        return self.rotate(to=named.get(wish.to, wish.to), grace_days=wish.grace_days, at=at)
+        to = _NAMED.get(wish.to, wish.to)
+        return self.rotate(to=to, grace_days=wish.grace_days, at=at)
 
     def rotate(
         self, *, to: int | str = note.ED25519, grace_days: int | None = None, at: str
@@ -270,6 +265,10 @@ class HeadSigners:
         return note.to_bytes(Note(text, tuple(key.sign_text(text) for key in self.keys)))
 
 
+# What may stand in a wish for a new local key, and the algorithm that it means.
+_NAMED: Final = {name: number for number, name in ALGORITHMS.items()}
+
+
 class LogKeysWish(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One thing that is to become of a log's keys.
 
@@ -284,6 +283,14 @@ class LogKeysWish(msgspec.Struct, kw_only=True, omit_defaults=True):
     every_days: int | None = None
     grace_days: int | None = None
     reason: str = ""
+
+    def need_whole(self) -> None:
+        """Raises Malformed if it is not one thing, or names no key."""
+        if (bool(self.to), bool(self.end), self.every_days is not None).count(True) != 1:
+            raise Malformed("not one thing to do with the log's keys", expected="to, end or every")
+        if self.to and self.to not in _NAMED and not is_held_elsewhere(self.to):
+            expected = " ".join([*_NAMED, *(f"{scheme}:…" for scheme in SCHEMES)])
+            raise Malformed("not a key", expected=expected, got=self.to)
 
     @property
     def needs_rounds(self) -> bool:

@@ -161,3 +161,22 @@ def test_a_stranger_may_not_send_a_decision_of_the_servers_own(client):
     assert dsse.parse(json.loads(forged))
     answer = client.post("/v1/records", content=forged)
     assert (answer.status_code, answer.json()["items"][0]["code"]) == (403, "not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "says"),
+    [
+        ({"to": "\x1enobody's"}, 400, "not a key"),
+        ({"to": "ed25519", "end": "00000000"}, 400, "not one thing"),
+        ({"end": "00000000"}, 404, "no key of this log"),
+        ({"to": "ml-dsa-44"}, 409, "publishes each head at once"),
+    ],
+)
+def test_a_wish_for_keys_that_cannot_be_met_says_why_and_is_no_failure_of_ours(
+    client, wish, status, says
+):
+    before = client.get("/v1/log/keys").json()
+    said = client.post("/v1/log/keys", json=wish)
+    assert said.status_code == status, said.text
+    assert says in said.json()["detail"]
+    assert client.get("/v1/log/keys").json() == before
