@@ -68,7 +68,6 @@ from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.graph import GraphReader, GraphView
 
 if TYPE_CHECKING:
-    from wherefrom.keys.note_keys import NoteKey
     from wherefrom.log.recorder import Recorder
     from wherefrom.views.rekor.view import RekorView
 
@@ -253,11 +252,6 @@ class DataFolder:
     def log_key(self) -> SigningKey:
         """The secret that the log was made with."""
         return SigningKey.from_skey_text(self._secret(_LOG_KEY), where=_LOG_KEY)[1]
-
-    def signing_key(self) -> NoteKey:
-        """The secret of ``log_vkey``, or whoever holds it. Raises SettingError, Unavailable."""
-        own = self.own_keys
-        return own.open(own.read().newest(now()))
 
     def service_key(self) -> SigningKey:
         """The secret that signs Wherefrom's own records."""

@@ -8,8 +8,9 @@ import subprocess
 import time
 
 from tests.served import WHEREFROM, ServerProcess, WitnessProcess, event_bytes
+from tests.unit.formats.test_scitt import statement
 from wherefrom.app import DataFolder, open_log
-from wherefrom.formats import checkpoint, note, tlog_proof
+from wherefrom.formats import checkpoint, cose_receipt, note, tlog_proof
 from wherefrom.formats.tlog_policy import parse as parse_policy
 from wherefrom.keys.cosignatures import Cosigner
 from wherefrom.keys.quorum import witnessed
@@ -277,3 +278,23 @@ def test_a_policy_that_cannot_be_is_refused_before_anything_is_served(tmp_path):
         )
         assert message in done.stderr.replace("\n            ", "")
         assert not (data / "witness.policy").exists()
+
+
+def test_a_statement_is_registered_before_its_witnesses_and_its_receipt_comes_with_them(tmp_path):
+    options = ("--witness-deadline", "0.4")
+    with Estate(tmp_path) as estate, estate.up(*options) as server, server.client() as http:
+        headers = {"content-type": "application/cose"}
+        until(lambda: shown(http)[0] == 1)
+        estate.kill("paris", "oslo")
+        answer = http.post("/entries", content=statement(), headers=headers)
+        assert (answer.status_code, answer.content) == (303, b"")
+        location = answer.headers["location"]
+        assert (location, answer.headers["retry-after"]) == ("/entries/1", "1")
+        late = http.get(location)
+        assert (late.status_code, late.headers["location"]) == (302, location)
+        assert http.get(location + "/statement").status_code == 503
+        estate.restart("oslo")
+        until(lambda: http.get(location).status_code == 200)
+        receipt = cose_receipt.parse(http.get(location).content)
+        assert (receipt.proof.index, receipt.proof.tree_size) == (1, 2)
+        assert http.post("/entries", content=statement(), headers=headers).status_code == 201

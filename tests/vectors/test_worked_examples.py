@@ -16,6 +16,7 @@ from wherefrom.formats import (
     log_keys,
     note,
     own,
+    scitt,
     tlog_policy,
     watch_list,
 )
@@ -187,3 +188,13 @@ def test_the_intake_rules_are_what_a_record_of_them_holds():
     assert f"`{intake.digest_of(rules)}`" in page("intake-rules.md")
     said = own.IntakeRules(version=1, rules=rules, digest=intake.digest_of(rules))
     assert b'"rules":' + recorded.strip().encode() in own.to_payload(said)
+
+
+def test_the_transparent_statement_is_the_statement_with_a_receipt_in_it():
+    (signed, *_), (whole,) = (
+        [hexadecimal(block) for block in blocks(name, "hex")] for name in ("scitt.md", "scrapi.md")
+    )
+    receipt = bytes.fromhex("d28440a0f640")
+    assert scitt.transparent(signed, receipt) == whole
+    assert scitt.without_receipt(whole, receipt) == signed
+    assert f"of {len(signed)} bytes" in page("scrapi.md")

@@ -228,6 +228,33 @@ _PROOF_FORMAT: Final = _query(
     "What proves one entry: a tlog-proof, or a COSE receipt (RFC 9942).",
     {"enum": ["tlog-proof", "cose"], "default": "tlog-proof"},
 )
+_COSE: Final[Schema] = {"application/cose": {}}
+
+
+def _concise(statuses: str) -> dict[str, Schema]:
+    """Errors as SCITT's clients expect them: concise problem details (RFC 9290)."""
+    answers = {}
+    for status in statuses.split():
+        answers[status] = _problem(status)
+        answers[status]["content"] = {"application/concise-problem-details+cbor": {}}
+    return answers
+
+
+def _located(description: str, content: Schema | None = None, *, retry: bool = False) -> Schema:
+    answer = _answer(description, content)
+    answer["headers"] = {
+        "Location": {"description": "Where a receipt is.", "schema": _TEXT, "required": True}
+    }
+    if retry:
+        seconds = {"description": "Seconds.", "schema": {"type": "integer"}, "required": True}
+        answer["headers"]["Retry-After"] = seconds
+    return answer
+
+
+def _key_set(name: str, summary: str, problems: str, *parameters: Schema) -> Schema:
+    answers = {"200": _answer("The answer.", {"application/cbor": {}})}
+    told = _concise(f"{problems} 503")
+    return {"get": _operation(name, summary, answers | told, parameters=parameters, role=None)}
 
 
 def _paths() -> dict[str, Schema]:
@@ -397,6 +424,35 @@ def _paths() -> dict[str, Schema]:
         "/api/v2/tile/{path}": _rekor(
             "rekorTile", "A tile of the Rekor tree, or a bundle of its bodies.", octets,
             _in_path("path", "As C2SP tlog-tiles spells it, slashes and all.", _TEXT),
+        ),
+        "/entries": {"post": _operation(
+            "registerStatement", "Register a SCITT signed statement; a token may be a password.",
+            {"201": _located("It is new: its receipt.", _COSE),
+             "200": _located("It was known: its receipt.", _COSE),
+             "303": _located("It is registered; its receipt comes with the witnesses.", retry=True),
+             **_concise("400 401 403 413 503")},
+            body={"application/cose": {}, "application/scitt-statement+cose": {}}, role="record",
+        )},
+        "/entries/{index}": {"get": _operation(
+            "getEntryReceipt", "A fresh receipt of a registered statement, or of any entry.",
+            {"200": _located("The receipt.", _COSE),
+             "302": _located("Its witnesses have not cosigned it yet.", retry=True),
+             **_concise("400 401 403 404 503")}, parameters=(_INDEX,),
+        )},
+        "/entries/{index}/statement": {"get": _operation(
+            "getStatement", "The transparent statement: the statement with a receipt in it.",
+            {"200": _answer("The answer.", _COSE), **_concise("400 401 403 404 503")},
+            parameters=(_INDEX,),
+        )},
+        "/.well-known/scitt-keys": _key_set(
+            "scittKeys", "The keys that receipts are signed by: a COSE key set.", ""
+        ),
+        "/.well-known/scitt-keys/{kid}": _key_set(
+            "scittKey", "One of them, by its id in base64url.", "404",
+            _in_path("kid", "As a receipt names it.", _TEXT),
+        ),
+        "/.well-known/transparency-configuration": _key_set(
+            "scittConfiguration", "Who signs receipts, and where its keys are.", ""
         ),
         "/checkpoint": _public(
             "getCheckpoint", "The newest signed checkpoint; of a log with witnesses, the last that "

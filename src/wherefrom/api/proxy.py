@@ -29,6 +29,7 @@ _PASSED_ON: Final = frozenset(
         b"cache-control",
         b"content-disposition",
         b"content-type",
+        b"location",
         b"retry-after",
         b"www-authenticate",
         b"x-content-type-options",
@@ -95,15 +96,19 @@ class ReaderProxy:
         return answer
 
     async def pass_on(self, request: Request) -> Response:
-        """Answer a request with what the reader answers."""
+        """Answer a request with what the reader answers, or with a problem if it does not."""
+        try:
+            return await self.passed(request)
+        except Unavailable as error:
+            return problem_response(error)
+
+    async def passed(self, request: Request) -> Response:
+        """What the reader answers. Raises Unavailable."""
         # As it came: an id may hold ``..`` as any other text, and nothing here makes a way of it.
         raw = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii", "replace")
         wanted = {k: v for k, v in request.scope["headers"] if k == b"authorization"}
-        try:
-            answer = await self.get(raw + ("?" + query if query else ""), wanted)
-        except Unavailable as error:
-            return problem_response(error)
+        answer = await self.get(raw + ("?" + query if query else ""), wanted)
         response = Response(answer.content, answer.status)
         response.raw_headers += [h for h in answer.headers if h[0] in _PASSED_ON]
         return response

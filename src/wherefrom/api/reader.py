@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import reads, tlog
+from wherefrom.api import reads, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -67,7 +67,7 @@ def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
         routes=[
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
-            *(Route(path, handler) for path, handler in READS),
+            *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
         ],
         exception_handlers=ERRORS,
     )

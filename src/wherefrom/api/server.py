@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records, rekor, roots
+from wherefrom.api import admin, records, rekor, roots, scrapi_door
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
@@ -161,6 +161,7 @@ def writer_app(
             Route("/metrics", get_metrics),
             Route("/openapi.json", get_openapi),
             *rekor.routes(door),
+            *scrapi_door.routes(proxy),
             *(Route(path, proxy.pass_on) for path, _ in READS),
         ],
         exception_handlers=ERRORS,

@@ -9,7 +9,8 @@
 The tree is the one that tlog-tiles clients read, so one log gives both kinds of proof of one entry.
 The payload is detached and *is* the 32 bytes of the root: whoever checks computes it from the leaf
 and the path, and the signature tells whether it is the log's. A receipt that we write carries its
-entry beside it, under a text label nobody has to know and nothing vouches for.
+entry beside it, under a text label nobody has to know and nothing vouches for. That of a signed
+statement also has the nonce, which ties the entry to the statement's bytes.
 
 Sizes:  a path is at most 63 hashes of 32 bytes · a receipt a few hundred bytes and the entry
 Source: RFC 9942 (COSE Receipts) §4 to §5.2, RFC9162_SHA256
@@ -29,6 +30,7 @@ VDS: Final = 395
 VDP: Final = 396
 RFC9162_SHA256: Final = 1
 ENTRY: Final = "wherefrom.entry"
+NONCE: Final = "wherefrom.nonce"
 PATH_LENGTH_MAX: Final = 63
 HASH_BYTES: Final = 32
 SIZE_LIMIT: Final = 2**63
@@ -60,6 +62,7 @@ class Receipt(NamedTuple):
 
     issuer  the log that says it, or None; kid: which key, as it calls it
     entry   bytes of the entry beside an inclusion, or None
+    nonce   by which the entry commits to its content, or None
     """
 
     message: Sign1
@@ -68,6 +71,7 @@ class Receipt(NamedTuple):
     issuer: str | None
     proof: Inclusion | Consistency
     entry: bytes | None = None
+    nonce: bytes | None = None
 
 
 def is_receipt(written: bytes) -> bool:
@@ -91,13 +95,20 @@ def protected(*, alg: int, kid: bytes, issuer: str) -> bytes:
 
 
 def to_bytes(
-    proof: Inclusion | Consistency, *, protected: bytes, signature: bytes, entry: bytes | None
+    proof: Inclusion | Consistency,
+    *,
+    protected: bytes,
+    signature: bytes,
+    entry: bytes | None,
+    nonce: bytes | None = None,
 ) -> bytes:
     """A receipt whose root was signed with these headers."""
     label = _INCLUSION if isinstance(proof, Inclusion) else _CONSISTENCY
     unprotected: dict[Any, Any] = {VDP: {label: [cbor.encode(astuple(proof))]}}
     if entry is not None:
         unprotected[ENTRY] = entry
+    if nonce is not None:
+        unprotected[NONCE] = nonce
     return cose.to_bytes(Sign1(protected, {}, unprotected, None, signature))
 
 
@@ -124,8 +135,10 @@ def parse(written: bytes, *, where: str = "receipt") -> Receipt:
     need(issuer is None or isinstance(issuer, str), f"{where}.iss", "a text", issuer)
     entry = unprotected.get(ENTRY)
     need(entry is None or isinstance(entry, bytes), f"{where}.entry", "a byte string", entry)
+    nonce = unprotected.get(NONCE)
+    need(nonce is None or isinstance(nonce, bytes), f"{where}.nonce", "a byte string", nonce)
     proof = _proof_of(unprotected.get(VDP), where=f"{where}.vdp")
-    return Receipt(message, alg, kid, issuer, proof, entry)
+    return Receipt(message, alg, kid, issuer, proof, entry, nonce)
 
 
 def _proof_of(proofs: Any, *, where: str) -> Inclusion | Consistency:

@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 from wherefrom.errors import Malformed, Refused, Unsupported
 from wherefrom.formats import cose, digests, purl, timestamps
 from wherefrom.formats.cose import Sign1, need
-from wherefrom.formats.cose_receipt import VDS
+from wherefrom.formats.cose_receipt import RECEIPTS, VDS
 from wherefrom.formats.dsse import Signature
 from wherefrom.formats.facts import Facts, FactsBuilder
 
@@ -81,6 +81,49 @@ def parse(content: bytes) -> Statement:
     alg = headers.get(cose.ALG)
     need(isinstance(alg, int | str), "statement.alg", "a number or name", alg)
     return Statement(message, _name(claims, cose.ISS, "iss"), _name(claims, cose.SUB, "sub"))
+
+
+def transparent(content: bytes, receipt: bytes) -> bytes:
+    """A statement with a receipt in its unprotected header, after those it came with.
+
+    Raises as ``parse``, and Malformed for one whose receipts are no list of byte strings, or with a
+    header beside them that cannot be written again.
+    """
+    message = parse(content).message_
+    held = _receipts(message)
+    return _with_unprotected(message, {**message.unprotected, RECEIPTS: [*held, receipt]})
+
+
+def without_receipt(content: bytes, receipt: bytes) -> bytes:
+    """The inverse of ``transparent``, for statements in deterministic CBOR. Raises as that."""
+    message = parse(content).message_
+    others = [other for other in _receipts(message) if other != receipt]
+    unprotected = {label: held for label, held in message.unprotected.items() if label != RECEIPTS}
+    if others:
+        unprotected[RECEIPTS] = others
+    return _with_unprotected(message, unprotected)
+
+
+def receipts_of(content: bytes) -> list[bytes]:
+    """The receipts that a statement carries, unchecked. Raises as ``parse``, and Malformed."""
+    return _receipts(parse(content).message_)
+
+
+def _with_unprotected(message: Sign1, unprotected: dict[Any, Any]) -> bytes:
+    try:
+        return cose.to_bytes(message._replace(unprotected=unprotected))
+    except TypeError as error:
+        raise Malformed(
+            "an unprotected header that has no one spelling", where="statement.unprotected",
+            expected="whole numbers, texts, bytes, arrays and maps", got=str(error),
+        ) from error  # fmt: skip
+
+
+def _receipts(message: Sign1) -> list[bytes]:
+    held = message.unprotected.get(RECEIPTS, [])
+    right = isinstance(held, list) and all(isinstance(one, bytes) for one in held)
+    need(right, "statement.receipts", "byte strings in an array", held)
+    return list(held)
 
 
 def facts_of(statement: Statement, *, document_id: str) -> Facts:

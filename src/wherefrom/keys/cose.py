@@ -11,6 +11,7 @@ Source: RFC 9053 §2.2, RFC 9864, RFC 9679 (thumbprint), RFC 9942
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 from wherefrom.errors import SignatureError
 from wherefrom.formats import cbor, cose, cose_receipt
@@ -18,13 +19,19 @@ from wherefrom.formats.cose_receipt import Consistency, Inclusion, Receipt
 from wherefrom.formats.note import VerifierKey
 from wherefrom.keys.ed25519 import Ed25519Signer, check
 
-_KTY, _CRV, _X = 1, -1, -2
+_KTY, _KID, _ALG, _CRV, _X = 1, 2, 3, -1, -2
 _OKP, _ED25519 = 1, 6
 
 
 def thumbprint(public_key: bytes) -> bytes:
     """The 32 bytes that name an Ed25519 key of 32 bytes in COSE."""
     return sha256(cbor.encode({_KTY: _OKP, _CRV: _ED25519, _X: public_key})).digest()
+
+
+def cose_key(public_key: bytes) -> dict[int, Any]:
+    """An Ed25519 key of 32 bytes as a COSE_Key, named as receipts name it."""
+    kid = thumbprint(public_key)
+    return {_KTY: _OKP, _KID: kid, _ALG: cose.EDDSA, _CRV: _ED25519, _X: public_key}
 
 
 def sign_receipt(
@@ -34,13 +41,16 @@ def sign_receipt(
     origin: str,
     key: Ed25519Signer,
     entry: bytes | None = None,
+    nonce: bytes | None = None,
 ) -> bytes:
     """A receipt by the log ``origin``. The caller knows that ``proof`` leads to ``root``, and that
     the log signed that root before: a receipt says nothing that its checkpoint did not say."""
     kid = thumbprint(key.public_key)
     headers = cose_receipt.protected(alg=cose.EDDSA, kid=kid, issuer=origin)
     signature = key.sign(cose.sig_structure(headers, root))
-    return cose_receipt.to_bytes(proof, protected=headers, signature=signature, entry=entry)
+    return cose_receipt.to_bytes(
+        proof, protected=headers, signature=signature, entry=entry, nonce=nonce
+    )
 
 
 def check_receipt(receipt: Receipt, *, root: bytes, log_key: VerifierKey) -> None:

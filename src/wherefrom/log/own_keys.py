@@ -123,6 +123,10 @@ class OwnKeys:
         id = key.key.key_id.hex()
         return self.open(key).counted(lambda: self.uses.add(id, purpose))
 
+    def newest(self, purpose: str, *, at: str) -> NoteKey:
+        """The key that is handed out to people, for one purpose. Raises as ``open``."""
+        return self.use(self.read().newest(at), purpose)
+
     def of_heads(self, at: str) -> list[NoteKey]:
         """What signs a head now: the newest local Ed25519 key last, and others that still do."""
         local = [k for k in self.read().keys if is_local(k)]

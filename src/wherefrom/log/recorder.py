@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -56,6 +56,9 @@ from wherefrom.verify.dated_root import dated, held
 from wherefrom.verify.judge import decide, judge
 from wherefrom.verify.judging import Rules
 from wherefrom.verify.verified import Verified
+
+if TYPE_CHECKING:
+    from wherefrom.keys.note_keys import NoteKey
 
 _USES_EVERY: Final = timedelta(days=1)
 
@@ -173,6 +176,11 @@ class Recorder:
         """Every key that the log has signed with, each change of them, and what they were used
         for."""
         return told(self._own_keys.read(), at=self._clock(), uses=self.decisions.key_uses)
+
+    def receipt_key(self) -> NoteKey:
+        """The log's newest key, to sign a root that it signed before; counted. Raises as opening
+        it, which may ask whoever holds it."""
+        return self._own_keys.newest("receipt", at=self._clock())
 
     def change_log_keys(self, wish: LogKeysWish) -> LogKeysTold:
         """Change what the log signs with, from the next batch on, and record it.

@@ -13,7 +13,7 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,7 @@ from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
+from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
@@ -59,9 +60,6 @@ from wherefrom.storage.contracts import Record
 from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.graph import GraphReader, Snapshot
-
-if TYPE_CHECKING:
-    from wherefrom.keys.note_keys import NoteKey
 
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
@@ -201,6 +199,10 @@ class Desk:
         """The log's origin."""
         return self._log.origin
 
+    def log_keys(self) -> list[VerifierKey]:
+        """Every key that ever signed for the log, oldest first."""
+        return self._own_keys.known()
+
     def trace_ids(self, ids: Sequence[str], options: TraceOptions) -> Trace:
         """The trace of things by their ids, in this log alone. Raises NotFound."""
         with self._snapshot(options.as_of) as snapshot:
@@ -310,27 +312,31 @@ class Desk:
             )
         return content
 
-    def receipt(self, index: int, format: str = "tlog-proof") -> bytes:
-        """A proof of one entry, with the entry inside. Raises NotFound.
+    def receipt(self, index: int, format: str = "tlog-proof", *, nonce: bool = False) -> bytes:
+        """A proof of one entry, with the entry inside. Raises NotFound, Unavailable.
 
         format  of ``RECEIPT_FORMATS``
+        nonce   put into a COSE receipt what ties the entry to its content, while that is held
         """
         self._wait_for_witnesses(index + 1)
         checkpoint, (steps,) = self._log.prove([index])
-        written = self._log.record(index).entry
+        stored = self._log.record(index)
         if format == "cose":
             signed = checkpoints.parse(note.parse(checkpoint).text)
-            return self._sign(Inclusion(signed.size, index, tuple(steps)), signed.root, written)
-        return tlog_proof.to_bytes(TlogProof(index, tuple(steps), checkpoint, written))
+            proof = Inclusion(signed.size, index, tuple(steps))
+            return self._sign(proof, signed.root, stored.entry, stored.nonce if nonce else None)
+        return tlog_proof.to_bytes(TlogProof(index, tuple(steps), checkpoint, stored.entry))
 
     def _sign(
-        self, proof: Inclusion | Consistency, root: bytes, written: bytes | None = None
+        self,
+        proof: Inclusion | Consistency,
+        root: bytes,
+        written: bytes | None = None,
+        nonce: bytes | None = None,
     ) -> bytes:
-        key = self._own_key("receipt")
-        return sign_receipt(proof, root=root, origin=self._log.origin, key=key, entry=written)
-
-    def _own_key(self, purpose: str) -> NoteKey:
-        return self._own_keys.use(self._own_keys.read().newest(_now()), purpose)
+        key = self._own_keys.newest("receipt", at=_now())
+        origin = self._log.origin
+        return sign_receipt(proof, root=root, origin=origin, key=key, entry=written, nonce=nonce)
 
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
@@ -478,7 +484,7 @@ class Desk:
             expires=ends,
         )
         return TokenMade(
-            token=sign_token(token, self._own_key("token")),
+            token=sign_token(token, self._own_keys.newest("token", at=_now())),
             origin=signed.origin,
             entry=index,
             size=signed.size,

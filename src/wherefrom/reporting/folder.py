@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.app import DataFolder, open_desk, open_log
+from wherefrom.app import DataFolder, now, open_desk, open_log
 from wherefrom.errors import (
     AlreadyExists,
     Corrupt,
@@ -159,8 +159,7 @@ def _signed_again(
             got=error,
             do="Run wherefrom log audit: it names the entry or tile that was changed",
         ) from error
-    key = folder.signing_key()
-    folder.own_keys.uses.add(key.verifier_key.key_id.hex(), "report")
+    key = folder.own_keys.newest("report", at=now())
     text = tree.to_text()
     return notes.to_bytes(Note(text, (key.sign_text(text),))), tree
 

@@ -2,6 +2,7 @@
 
     entry ──leaf──► path ──► root ◄─signed─ log key            a receipt of inclusion
     older checkpoint ──root──► path ──► root ◄─signed─ log key    a receipt of consistency
+    statement ──nonce──► commitment in the entry ──► as above       a transparent statement
 
 A receipt signs a root and not how large its tree is: its sizes say how to walk the path, and two
 sizes may walk it alike. Who needs a proven size takes a tlog-proof.
@@ -20,7 +21,7 @@ from wherefrom.errors import ProofError, Refused, SignatureError
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats import cose_receipt as receipts
 from wherefrom.formats import entry as entries
-from wherefrom.formats import note
+from wherefrom.formats import note, scitt
 from wherefrom.formats.cose_receipt import Consistency, Inclusion, Receipt
 from wherefrom.formats.note import VerifierKey
 from wherefrom.keys.cose import check_receipt, thumbprint
@@ -31,12 +32,10 @@ from wherefrom.verify.steps import Report, Step, report
 
 
 def signer(written: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
-    """That key of a log which a receipt names; the last one if it names none of these."""
-    try:
-        kid = receipts.parse(written).kid
-    except Refused:
-        kid = b""
-    named = (k for k in keys if k.algorithm == note.ED25519 and thumbprint(k.public_key) == kid)
+    """That key of a log which a receipt names, or one in a statement; else the last one."""
+    carried = scitt.receipts_of(written) if _carries_receipts(written) else [written]
+    kids = {receipts.parse(one).kid for one in carried if _is_read(one)}
+    named = (k for k in keys if k.algorithm == note.ED25519 and thumbprint(k.public_key) in kids)
     return next(named, keys[-1])
 
 
@@ -54,6 +53,9 @@ def check(
 def _steps(
     written: bytes, log_key: VerifierKey, entry: bytes | None, older: bytes | None
 ) -> Iterator[str | Step]:
+    if not receipts.is_receipt(written) and _carries_receipts(written):
+        yield from _transparent(written, log_key)
+        return
     yield "receipt"
     receipt = receipts.parse(written)
     kind = "inclusion" if isinstance(receipt.proof, Inclusion) else "consistency"
@@ -62,6 +64,55 @@ def _steps(
         yield from _inclusion(receipt, receipt.proof, log_key, entry)
     else:
         yield from _consistency(receipt, receipt.proof, log_key, older)
+
+
+def _carries_receipts(written: bytes) -> bool:
+    try:
+        return bool(scitt.receipts_of(written))
+    except Refused:
+        return False
+
+
+def _transparent(written: bytes, log_key: VerifierKey) -> Iterator[str | Step]:
+    """A statement with receipts in it: one by this log is of exactly this statement."""
+    yield "statement"
+    statement = scitt.parse(written)
+    yield Step("statement", True, f"{statement.issuer} says it of {statement.subject}")
+    yield "receipt"
+    carried = [(one, receipts.parse(one)) for one in scitt.receipts_of(written) if _is_read(one)]
+    ours = [(one, r) for one, r in carried if r.issuer == log_key.name]
+    if len(ours) != 1 or not isinstance(ours[0][1].proof, Inclusion):
+        raise ProofError(
+            "the statement does not carry one receipt of this log",
+            expected=f"one of inclusion by {log_key.name}",
+            got=f"{len(ours)} by it, {len(carried)} in all",
+        )
+    own, receipt = ours[0]
+    assert isinstance(receipt.proof, Inclusion)
+    yield Step("receipt", True, "a COSE receipt of inclusion, over an RFC 9162 tree")
+    yield from _inclusion(receipt, receipt.proof, log_key, None)
+    yield "content"
+    assert receipt.entry is not None  # the step before had it
+    content, nonce = scitt.without_receipt(written, own), receipt.nonce or b""
+    read = entries.parse(receipt.entry)
+    is_right = len(nonce) == entries.NONCE_BYTES and len(content) == read.size
+    if not is_right or entries.commit(nonce=nonce, content=content) != read.content:
+        raise ProofError(
+            "the statement is not what the entry commits to",
+            expected=read.content,
+            do="It was changed, or its sender spelled its CBOR in another way: "
+            "the exact bytes are at /v1/records/INDEX/content",
+        )
+    yield Step("content", True, "the entry commits to this statement")
+
+
+def _is_read(written: bytes) -> bool:
+    """Whether this is a receipt that can be read here; others are of other services."""
+    try:
+        receipts.parse(written)
+    except Refused:
+        return False
+    return True
 
 
 def _inclusion(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import urlsafe_b64encode
 
 import jsonschema_rs
 import pytest
@@ -13,10 +14,12 @@ from tests.served import event_bytes, ndjson
 from tests.sigstore_world import world
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
+from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.keys.cose import thumbprint
 from wherefrom.keys.ed25519 import sign_note
 from wherefrom.query import exports
 
@@ -128,6 +131,17 @@ def requests_of_all_kinds():
     one = json.dumps(cloud_event(1)).encode()
     for body in (one, one, b"[" + one + b",{}]", event, b"{"):
         yield "POST", "/v1/events", "/v1/events", body
+    signed = statement()
+    for body in (signed, signed, b"", b"{}"):
+        yield "POST", "/entries", "/entries", body
+    for index in ("1", "99999", "x"):
+        yield "GET", "/entries/{index}", f"/entries/{index}", None
+        yield "GET", "/entries/{index}/statement", f"/entries/{index}/statement", None
+    yield "GET", "/entries/{index}/statement", "LOCATION/statement", None
+    for kid in ("KID", "x"):
+        yield "GET", "/.well-known/scitt-keys/{kid}", f"/.well-known/scitt-keys/{kid}", None
+    for name in ("scitt-keys", "transparency-configuration"):
+        yield "GET", f"/.well-known/{name}", f"/.well-known/{name}", None
     for index in ("1", "99999", "x"):
         for path in ("/v1/records/{index}", "/v1/records/{index}/content", "/v1/receipts/{index}"):
             yield "GET", path, path.replace("{index}", index), None
@@ -223,14 +237,19 @@ def check_answer(operation, answer):
 
 
 def test_every_answer_is_as_it_is_described(server, client):
-    seen = set()
+    seen, location = set(), ""
     server.folder.anchors.keep(an_anchor())
+    kid = urlsafe_b64encode(thumbprint(server.folder.log_vkey().public_key)).decode().rstrip("=")
     for method, path, asked, body in requests_of_all_kinds():
         server.fold()
         operation = operations()[method, path]
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        kind = "application/cose" if path == "/entries" else "application/json"
+        headers = {"Content-Type": kind} if body is not None else {}
+        asked = asked.replace("LOCATION", location).replace("KID", kid)
         answer = client.request(method, asked, content=body, headers=headers)
         check_answer(operation, answer)
+        if path == "/entries" and answer.is_success:
+            location = answer.headers["location"]
         if body and answer.is_success and "keys" in path + asked:
             check(
                 operation["requestBody"]["content"]["application/json"]["schema"], json.loads(body)

@@ -20,7 +20,7 @@ from tests.folders import (
     sha256_of,
     statement,
 )
-from wherefrom.app import fold_views, open_log, open_recorder
+from wherefrom.app import fold_views, now, open_log, open_recorder
 from wherefrom.errors import (
     AlreadyExists,
     Corrupt,
@@ -210,7 +210,7 @@ def test_a_checkpoint_of_another_history_or_log_is_refused(folder, tmp_path):
         (Checkpoint(folder.origin, size, bytes(32)), Corrupt),
         (Checkpoint("log.example/x", size, bytes(32)), SignatureError),
     ):
-        key = folder.signing_key()
+        key = folder.own_keys.newest("report", at=now())
         text = tree.to_text()
         given = note.to_bytes(note.Note(text, (key.sign_text(text),)))
         with pytest.raises(error):
