@@ -56,6 +56,7 @@ from wherefrom.keys.keyring import Keyring
 from wherefrom.log.anchors import AnchorFolder
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.handed import Handed, HandingOver
+from wherefrom.log.logged import LogSource
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
@@ -65,7 +66,9 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
+from wherefrom.views.estate import EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
@@ -364,6 +367,11 @@ class DataFolder:
         return AnchorFolder(self.path / "anchors")
 
     @property
+    def estate_path(self) -> Path:
+        """Where the estate view lies."""
+        return self.path / "views" / "estate.db"
+
+    @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
@@ -573,11 +581,24 @@ def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> 
             raise Unavailable(
                 "a server keeps the views of this directory", where=str(folder.path)
             ) from error
-        with open_graph(folder) as graph:
+        with open_views(folder, log) as views:
             if rebuild:
-                graph.discard()
+                views.discard()
             log.refresh()
-            return graph.fold(log).size
+            views.fold()
+            return views.size
+
+
+@contextmanager
+def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+    with (
+        open_graph(folder) as graph,
+        EstateView.open(
+            folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as estate,
+    ):
+        yield Views(source, graph, estate, facts_of=facts_of)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

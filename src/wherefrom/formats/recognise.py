@@ -43,6 +43,7 @@ from wherefrom.formats import (
     spdx,
     spdx3,
     statement,
+    states,
     strict_json,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
@@ -222,6 +223,8 @@ def _within_limits(facts: Facts) -> Facts:
             some_name_is_long = True
     for tag in facts.tags:
         _need_short("tag", tag.name, ID_BYTES_MAX)
+    if facts.states or facts.wholes:
+        states.check(facts.states, facts.wholes)
     if not some_name_is_long:
         return facts
     return msgspec.structs.replace(facts, nodes=tuple(map(_with_short_name, facts.nodes)))
