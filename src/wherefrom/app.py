@@ -66,7 +66,7 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
-from wherefrom.views.estate import EstateView
+from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.together import Views
 
@@ -562,6 +562,7 @@ def open_desk(
     return Desk(
         log,
         GraphReader(folder.graph_path),
+        EstateReader(folder.estate_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         others=others,
