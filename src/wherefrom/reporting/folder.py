@@ -245,16 +245,17 @@ def _parts(
 
 
 def _leading_to(signed: Note, folder: DataFolder) -> list[str]:
-    """The changes of the log's keys, from the first key to one that signed the checkpoint."""
+    """The changes of the log's keys, from the first key to all that signed the checkpoint."""
     keys = folder.own_keys.read()
     lines = {(line.name, line.key_id) for line in signed.signatures}
-    found: list[str] = []
-    for change in ("", *keys.notes):
-        found += [change] if change else []
-        known = followed(keys.known[:1], found)
-        if any((key.name, key.key_id) in lines for key in known):
-            return found
-    return found
+
+    def reached(count: int) -> set[tuple[str, bytes]]:
+        return lines & {(k.name, k.key_id) for k in followed(keys.known[:1], keys.notes[:count])}
+
+    every = reached(len(keys.notes))
+    # No more of them: those that came later are not in the report made before.
+    needed = next(n for n in range(len(keys.notes) + 1) if reached(n) == every)
+    return list(keys.notes[:needed])
 
 
 def _missing(desk: Desk, selected: Selected, *, size: int) -> list[MissingLink]:

@@ -97,7 +97,7 @@ def verdict_on(folder, log_key):
     checking = verifier.Check(folder, log_key, [])
     try:
         checking.run()
-    except (verifier.Wrong, OSError, ValueError, LookupError, TypeError, AttributeError):
+    except verifier.UNREADABLE:
         return 1
     return 2 if checking.unproven else 0
 
