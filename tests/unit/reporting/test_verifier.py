@@ -246,7 +246,7 @@ def test_a_log_key_of_each_kind_proves_a_report(tmp_path, kind):
     fold_views(folder, open_log(folder))
     own, log = folder.own_keys, open_log(folder)
     text = Checkpoint(folder.origin, log.size, log.root_at(log.size)).to_text()
-    head = Note(text, (own.newest("head", at=now()).sign_text(text),))
+    head = Note(text, tuple(key.sign_text(text) for key in own.of_heads(now())))
     make(folder, tmp_path / "r", given=note.to_bytes(own.publish(head, at=now())))
     names = {key.key_id for key in own.known()}
     lines = note.parse((tmp_path / "r/checkpoint").read_bytes()).signatures
