@@ -42,8 +42,6 @@ from wherefrom.log.decisions import Decisions
 from wherefrom.log.logged import Position
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.query.answers import MissingLink
-from wherefrom.query.desk import Desk, TraceOptions
 from wherefrom.reporting import tables, text, words
 from wherefrom.reporting.select import Question, Selected, select
 from wherefrom.storage.file_head import sync_folder
@@ -96,9 +94,9 @@ def report(
             got=f"{len(selected.entries):,}",
             do="Ask for less: --scope, --since, --until",
         )
-    parts = _parts(folder, log, desk, question, selected, signed, tree, with_pdf=with_pdf)
-    _write(out, parts)
+    parts = _parts(folder, log, question, selected, signed, tree, with_pdf=with_pdf)
     _keep(folder, signed, tree)
+    _write(out, parts)
     return Made(
         folder=str(out),
         origin=tree.origin,
@@ -175,6 +173,8 @@ def _kept(folder: DataFolder, size: int) -> bytes | None:
 
 def _keep(folder: DataFolder, signed: bytes, tree: Checkpoint) -> None:
     path = folder.path / "checkpoints" / str(tree.size)
+    if _kept(folder, tree.size) is not None:
+        return  # reports were made with that one, and are made again with it
     try:
         path.parent.mkdir(exist_ok=True)
         replace_whole(path, signed)
@@ -188,7 +188,6 @@ def _keep(folder: DataFolder, signed: bytes, tree: Checkpoint) -> None:
 def _parts(
     folder: DataFolder,
     log: LogReader,
-    desk: Desk,
     question: Question,
     selected: Selected,
     signed: bytes,
@@ -226,7 +225,6 @@ def _parts(
         "gaps": tables.gaps(
             selected,
             custody,
-            _missing(desk, selected, size=tree.size),
             decisions.keyring,
             cosigned=cosigned,
         ),
@@ -256,16 +254,6 @@ def _leading_to(signed: Note, folder: DataFolder) -> list[str]:
     # No more of them: those that came later are not in the report made before.
     needed = next(n for n in range(len(keys.notes) + 1) if reached(n) == every)
     return list(keys.notes[:needed])
-
-
-def _missing(desk: Desk, selected: Selected, *, size: int) -> list[MissingLink]:
-    """Links that ought to be there of what was asked about by id."""
-    found: dict[tuple[str, str], MissingLink] = {}
-    for scope in selected.found:
-        options = TraceOptions(direction="up", as_of=size, own=True)
-        for gap in desk.trace(scope, options).gaps:
-            found[gap.node, gap.missing] = gap
-    return [found[key] for key in sorted(found)]
 
 
 def spelled(value: Any) -> bytes:

@@ -17,7 +17,6 @@ from wherefrom.errors import Error
 from wherefrom.formats import recognise
 from wherefrom.formats.own import Gap, Refusals, Tombstone, Verdict
 from wherefrom.keys.keyring import Keyring
-from wherefrom.query.answers import MissingLink
 from wherefrom.reporting.select import Selected
 
 SAYS_MAX: Final = 40
@@ -113,7 +112,6 @@ def statements(selected: Selected, contents: Mapping[int, bytes | None]) -> list
 def gaps(
     selected: Selected,
     rows: list[dict[str, Any]],
-    missing: list[MissingLink],
     keyring: Keyring,
     *,
     cosigned: bool,
@@ -163,7 +161,7 @@ def gaps(
             gap("refused", [index], f"{total} records of {said.producer} were refused")
     for scope, where in selected.cut.items():
         gap("cut_off", [], f"the trace of {scope} was not followed to its end: {where}")
-    for link in missing:
+    for link in selected.missing:
         found.append({"gap": "unexplained", "entries": [], "says": f"{link.says}: {link.node}"})
     if not cosigned:
         gap(
