@@ -51,6 +51,7 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     found      id → the ids that the scope meant by it, for those that are ids
     cut        ids whose trace reached a bound, and which
     missing    links that ought to be in the traces up of those ids, and are not
+    unseen     erased entries that the traces may have led to, had they still said what they said
     """
 
     entries: dict[int, Entry]
@@ -59,6 +60,7 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     found: dict[str, list[str]]
     cut: dict[str, str]
     missing: list[MissingLink]
+    unseen: list[int]
 
 
 def select(log: LogReader, desk: Desk, question: Question, *, size: int) -> Selected:
@@ -72,7 +74,8 @@ def select(log: LogReader, desk: Desk, question: Question, *, size: int) -> Sele
             got=f"{question.since}, {question.until}",
         )
     missing: dict[tuple[str, str], MissingLink] = {}
-    traced, found, cut = _traced(desk, question, missing, size=size)
+    erased: set[int] = set()
+    traced, found, cut = _traced(desk, question, missing, erased, size=size)
     asked: set[int] = set()
     rules: dict[int, Entry] = {}
     later: dict[int, tuple[Entry, Decision]] = {}
@@ -104,6 +107,7 @@ def select(log: LogReader, desk: Desk, question: Question, *, size: int) -> Sele
         found=found,
         cut=cut,
         missing=[missing[key] for key in sorted(missing)],
+        unseen=sorted(erased - kept.keys()),
     )
 
 
@@ -136,7 +140,12 @@ def _in_scope(index: int, read: Entry, question: Question, traced: set[int]) -> 
 
 
 def _traced(
-    desk: Desk, question: Question, missing: dict[tuple[str, str], MissingLink], *, size: int
+    desk: Desk,
+    question: Question,
+    missing: dict[tuple[str, str], MissingLink],
+    erased: set[int],
+    *,
+    size: int,
 ) -> tuple[set[int], dict[str, list[str]], dict[str, str]]:
     """Entries on which the traces of the ids rest, both ways, and what each id meant."""
     found: dict[str, list[str]] = {}
@@ -158,6 +167,7 @@ def _traced(
                 )
             if answer.reason is not None:
                 cut[scope] = f"{direction}, at the bound of {answer.reason}"
+            erased.update(answer.erased)
             if direction == "up":
                 missing |= {(gap.node, gap.missing): gap for gap in answer.gaps}
             for edge in answer.edges:

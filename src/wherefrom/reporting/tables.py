@@ -129,6 +129,9 @@ def gaps(
             gap("erased", [row["entry"], by], f"its content was erased, as entry {by} says")
         elif row["content"] == "absent":
             gap("absent", [row["entry"]], "its content is not here, and no record says why")
+    if selected.unseen:
+        says = "their contents are erased, and nobody can say any more whether they belonged here"
+        gap("erased_unseen", selected.unseen, says)
     nobody = [row["entry"] for row in asked if row["now"]["level"] == "channel"]
     if nobody:
         gap(

@@ -241,6 +241,23 @@ def test_links_that_nobody_looked_for_are_said_to_be_so(folder, tmp_path):
     assert says not in (tmp_path / "one/report.html").read_text()
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_an_erased_record_that_a_trace_no_longer_leads_to_is_a_gap(folder, tmp_path, later):
+    before = open_log(folder).size
+    make(folder, tmp_path / "one", sha256_of("a"))
+    rows = json.loads((tmp_path / "one/custody.json").read_bytes())
+    erased = next(r["entry"] for r in rows if r["kind"] == "attestation")
+    with open_recorder(folder) as recorder:
+        recorder.erase(erased, reason="by law", principal=ME)
+    fold_views(folder, open_log(folder))
+    size = open_log(folder).size if later else before
+    make(folder, tmp_path / "three", sha256_of("b"), size=size)
+    gaps = json.loads((tmp_path / "three/gaps.json").read_bytes())
+    (gap,) = [g for g in gaps if g["gap"] == "erased_unseen"]
+    assert erased in gap["entries"]
+    assert verdict_on(tmp_path / "three", first_key(folder)) == 0
+
+
 def test_a_checkpoint_of_another_history_or_log_is_refused(folder, tmp_path):
     from wherefrom.formats.checkpoint import Checkpoint
 
