@@ -21,7 +21,7 @@ from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, Token, producer_of
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, intake, own, timestamps
+from wherefrom.formats import base64_strict, entry, intake, note, own, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
@@ -167,6 +167,7 @@ class Recorder:
         newest = self.writer.entry(self.writer.size - 1)
         self._clock.saw(entry.parse(newest).received)
         self.decisions.catch_up(self.writer)
+        self._record_uses_before()
         self._record_log_keys()
         self._record_uses(self._clock())
 
@@ -203,28 +204,45 @@ class Recorder:
         self._record_uses(now)
         return False
 
-    def _record_uses(self, now: str, *, after: timedelta = _USES_EVERY) -> None:
+    def _record_uses(self, now: str) -> None:
         """Once a day, say how often the log's keys were used."""
         last = self.decisions.key_uses
         since = last.at if last else entry.parse(self.writer.entry(0)).received
-        if timestamps.parse(since, where="at") + after > timestamps.parse(now, where="now"):
-            return
-        taken = self._own_keys.uses.take()
-        if last is None or not taken.digest or taken.digest != last.taken:
+        if timestamps.parse(since, where="at") + _USES_EVERY <= timestamps.parse(now, where="now"):
             signers = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
-            self._decide(summed(last, taken, heads=self.writer.heads, signers=signers, at=now))
+            self._sum_uses(now, heads=self.writer.heads, signers=signers)
+
+    def _record_uses_before(self) -> None:
+        """What signed the heads before this start, where that is to be said of other keys than
+        those of now, or heads are counted anew: a key came or went in a crash or while nobody
+        wrote, or the log was made again from an export."""
+        if self.writer.found_head is None:
+            return
+        heads, written = self.writer.found_head
+        signers = [line.key_id.hex() for line in note.parse(written).signatures]
+        mine = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
+        last = self.decisions.key_uses
+        began_anew = last is not None and self.writer.heads <= last.heads
+        if began_anew or set(signers) != set(mine):
+            self._sum_uses(self._clock(), heads=heads, signers=signers)
+
+    def _sum_uses(self, now: str, *, heads: int, signers: Sequence[str]) -> None:
+        last, taken = self.decisions.key_uses, self._own_keys.uses.take()
+        if last is None or not taken.digest or taken.digest != last.taken:
+            self._decide(summed(last, taken, heads=heads, signers=signers, at=now))
         self._own_keys.uses.recorded()
 
     def _record_log_keys(self, reason: str = "") -> None:
         self._sign_with(self._clock())
-        for note in self._own_keys.read().notes[len(self.decisions.log_keys) :]:
-            self._decide(LogKeysChange(note=note, reason=reason))
+        for written in self._own_keys.read().notes[len(self.decisions.log_keys) :]:
+            self._decide(LogKeysChange(note=written, reason=reason))
 
     def _sign_with(self, now: str) -> None:
         keys = tuple(self._own_keys.of_heads(now))
         if keys != self.writer.signers.keys:
             # What was signed so far is said of the keys that signed it.
-            self._record_uses(now, after=timedelta(0))
+            signers = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
+            self._sum_uses(now, heads=self.writer.heads, signers=signers)
             self.writer.signers.keys = keys
 
     # -- records from outside
