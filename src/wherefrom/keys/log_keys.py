@@ -68,6 +68,11 @@ class LogKeys(NamedTuple):
         """All of them, also those that sign no more: what they signed stays signed."""
         return [k.key for k in self.keys]
 
+    def as_of(self, at: str) -> str:
+        """The time of a change that is made at this moment: not before the last one, or nobody
+        could follow once a clock went back."""
+        return max(at, _read(self.notes[-1])[1].at) if self.notes else at
+
     def signing(self, at: str) -> list[LogKey]:
         """Those that sign what is published at this moment."""
         return [k for k in self.keys if k.named.signs_at(at)]
@@ -82,11 +87,15 @@ def replaced(
 ) -> tuple[LogKeys, str]:
     """The keys once ``new`` is among them, or ``end`` signs no more; and the text to sign.
 
+    at  now; the change is ``LogKeys.as_of`` it, and ``new`` signs from there on
+
     Raises NotAllowed if no Ed25519 key would be left, or nothing changes; Malformed.
     """
     if not 0 <= grace_days <= DAYS_MAX:
         raise Malformed("not days of grace", expected=f"0 to {DAYS_MAX}", got=grace_days)
+    at = keys.as_of(at)
     if new is not None:
+        new = new._replace(named=new.named._replace(since=at))
         if new.key in keys.known:
             raise NotAllowed("the log has had this key already", got=new.key.to_text())
         end = next(
@@ -132,6 +141,8 @@ def followed(trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]) -> li
         # replaced, and stolen later, names nobody.
         mine = found if last is None else [k.key for k in last.keys if k.signs_at(said.at)]
         if not check_signers(signed, [key for key in mine if key.name == said.origin]):
+            continue
+        if said == last:
             continue
         if last is not None and (last.number >= said.number or last.at > said.at):
             raise SignatureError(

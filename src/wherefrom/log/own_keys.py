@@ -18,7 +18,7 @@ Source: docs/decisions/0020-keys-of-the-log.md
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,11 +27,13 @@ import msgspec
 
 from wherefrom.collect.principals import write_secret
 from wherefrom.errors import Error, Malformed, NotFound, SettingError, StorageError
+from wherefrom.formats import log_keys as texts
 from wherefrom.formats import note, timestamps
 from wherefrom.formats.log_keys import NamedKey
-from wherefrom.formats.note import Note, VerifierKey
+from wherefrom.formats.note import Note, Signature, VerifierKey
 from wherefrom.formats.own import KeyUses
 from wherefrom.keys import log_keys
+from wherefrom.keys.cosignatures import check_signers
 from wherefrom.keys.key_uris import SCHEMES, is_held_elsewhere
 from wherefrom.keys.log_keys import ALGORITHMS, LogKey, LogKeys, Schedule, replaced
 from wherefrom.log.key_uses import UseLines
@@ -92,6 +94,23 @@ class OwnKeys:
         """Every key that has ever signed for this log."""
         return self.read().known
 
+    def need_newest(self, recorded: Iterable[str]) -> None:
+        """Return if the file tells of every change that the log does. Raises SettingError.
+
+        recorded  each change of the log's keys in it; what no key of ours signed is passed over
+        """
+        keys = self.read()
+        for written in recorded:
+            signed = note.parse(written.encode())
+            said = texts.parse(signed.text)
+            mine = [k.key for k in keys.signing(said.at)]
+            if said.number > len(keys.notes) and check_signers(signed, mine):
+                raise SettingError(
+                    "the file of the log's keys is older than the log", where=str(self._path),
+                    expected=f"change {said.number}, of {said.at}", got=f"{len(keys.notes)}",
+                    do="Restore the newest one, with the keys beside it",
+                )  # fmt: skip
+
     def keep(self, keys: LogKeys) -> None:
         """From now on these are the keys. Raises StorageError."""
         try:
@@ -141,9 +160,11 @@ class OwnKeys:
         signing = self.read().signing(at)
         names = {(k.key.name, k.key.key_id) for k in signing}
         lines = [s for s in head.signatures if (s.name, s.key_id) in names]
+        had = {(s.name, s.key_id) for s in lines}
         time_s = int(timestamps.parse(at, where="at").timestamp())
         for key in signing:
-            if not is_local(key):
+            # A local one that came since the head was signed has not signed it either.
+            if not is_local(key) or (key.key.name, key.key.key_id) not in had:
                 lines.append(self.use(key, "checkpoint").sign_checkpoint(head.text, time_s=time_s))
         return Note(head.text, tuple(lines))
 
@@ -187,7 +208,7 @@ class OwnKeys:
         self._opened[held] = opened
         new = LogKey(NamedKey(opened.verifier_key, at), held)
         grace = keys.schedule.grace_days if grace_days is None else grace_days
-        return self._signed(*replaced(keys, new, at=at, grace_days=grace), before=keys, at=at)
+        return self._signed(*replaced(keys, new, at=at, grace_days=grace), before=keys)
 
     def end(self, key_id: str, *, grace_days: int | None = None, at: str) -> LogKeys:
         """A key that signs no more after its grace; kept, not recorded yet. Raises NotFound,
@@ -196,13 +217,14 @@ class OwnKeys:
         key_id  8 hex digits, as ``<name>+<8 hex>`` has them
         """
         keys = self.read()
+        at = keys.as_of(at)
         found = next((k.key for k in keys.signing(at) if k.key.key_id.hex() == key_id), None)
         if found is None:
             signing = " ".join(k.key.key_id.hex() for k in keys.signing(at))
             raise NotFound("no key of this log signs with that id", expected=signing, got=key_id)
         grace = keys.schedule.grace_days if grace_days is None else grace_days
         made = replaced(keys, None, end=found, at=at, grace_days=grace)
-        return self._signed(*made, before=keys, at=at)
+        return self._signed(*made, before=keys)
 
     def plan(self, schedule: Schedule) -> LogKeys:
         """From now on a running server replaces the local key by this schedule."""
@@ -233,15 +255,23 @@ class OwnKeys:
         ends = timestamps.parse(since, where="since") + timedelta(days=days)
         return timestamps.to_text(ends) <= at
 
-    def _signed(self, made: LogKeys, text: str, *, before: LogKeys, at: str) -> LogKeys:
-        """The change with the signatures of all who sign before it or after it."""
-        lines, failed = [], []
+    def _signed(self, made: LogKeys, text: str, *, before: LogKeys) -> LogKeys:
+        """The change with the signatures of all who sign before it or after it.
+
+        One of those before it must, and so must a new key: or what it never signs could take the
+        place of one that does.
+        """
+        at = texts.parse(text).at
+        lines: list[Signature] = []
+        failed: list[Error] = []
         for key in {k.key: k for k in (*before.signing(at), *made.signing(at))}.values():
             try:
                 opened = self.use(key, "change")
                 if opened.signs_texts:
                     lines.append(opened.sign_text(text))
             except Error as error:
+                if key.key not in before.known:
+                    raise
                 failed.append(error)
         signed = {(s.name, s.key_id) for s in lines}
         if not any((k.key.name, k.key.key_id) in signed for k in before.signing(at)):

@@ -234,8 +234,10 @@ class Recorder:
 
     def _record_log_keys(self, reason: str = "") -> None:
         self._sign_with(self._clock())
-        for written in self._own_keys.read().notes[len(self.decisions.log_keys) :]:
-            self._decide(LogKeysChange(note=written, reason=reason))
+        told_of = {written for _, written in self.decisions.log_keys}
+        for written in self._own_keys.read().notes:
+            if written not in told_of:
+                self._decide(LogKeysChange(note=written, reason=reason))
 
     def _sign_with(self, now: str) -> None:
         keys = tuple(self._own_keys.of_heads(now))
