@@ -274,19 +274,29 @@ class Keyring:
 
 
 def _ended(said: KnownKey, before: KnownKey | None, change: KeyChange) -> KnownKey:
-    """A key that is retired or revoked: what it could do before, up to a moment."""
-    ends = change.since if change.action == "retire" else change.compromised_since
+    """A key that is retired or revoked: what it could do before, up to a moment.
+
+    Nothing counts more for it: who was not trusted is not, and what was revoked stays so until the
+    key is trusted again.
+    """
     if before is None:
-        return msgspec.structs.replace(said, compromised_since=change.compromised_since)
+        return said  # whose ``compromised_since`` is None: nothing is believed
+    ends = change.since if change.action == "retire" else change.compromised_since
+    since = [change.compromised_since] if change.action == "revoke" else []
+    if was_revoked := before.state == "revoked":
+        since.append(before.compromised_since)
+    times = [time for time in since if time is not None]
     return msgspec.structs.replace(
         said,
+        state="revoked" if was_revoked else said.state,
         owner=before.owner,
         kinds=before.kinds,
         scopes=before.scopes,
         replaces=before.replaces,
         valid_from=before.valid_from,
         valid_to=min(filter(None, (ends, before.valid_to)), default=None),
-        compromised_since=change.compromised_since,
+        # None is before all times: nothing it ever signed is believed.
+        compromised_since=min(times) if times and len(times) == len(since) else None,
     )
 
 

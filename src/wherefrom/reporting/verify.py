@@ -282,12 +282,19 @@ class Keyring:
         key: dict[str, Any] = {name: change.get(name) for name in one}
         key |= {"owner": change.get("owner", ""), "spki": spki, "state": STATES[change["action"]]}
         key |= {name: change.get(name, []) for name in ("kinds", "scopes")}
-        if change["action"] != "trust" and before is not None:
+        if change["action"] != "trust" and before is None:
+            key["compromised_since"] = None
+        elif change["action"] != "trust" and before is not None:
             kept = ("owner", "kinds", "scopes", "replaces", "valid_from")
             key |= {name: before[name] for name in kept}
             retired = change["action"] == "retire"
             ends = change.get("since") if retired else change.get("compromised_since")
             key["valid_to"] = min(filter(None, (ends, before["valid_to"])), default=None)
+            if before["state"] == "revoked":
+                since = [before["compromised_since"], key["compromised_since"]]
+                times = since[: 1 if retired else 2]
+                key["state"] = "revoked"
+                key["compromised_since"] = min(times) if all(times) else None
         key["changes"] = [*(before["changes"] if before else []), index]
         self.keys[id] = key
 
