@@ -183,7 +183,7 @@ class Keyring:
         Until administrators are named, the service key alone may. Then ``threshold`` of them must
         sign, or the key that is spoken of: to retire or revoke itself, or to name the one that
         replaces it and may do no more. Raises NotAllowed, also if the ring is another than the one
-        the change was signed for.
+        the change was signed for; or if an administrator's key would be one that is not trusted.
         """
         # Signed once, a change could otherwise be brought again after it was taken back.
         if (signers or change.keyring) and change.keyring != self.digest:
@@ -194,6 +194,8 @@ class Keyring:
                 got=change.keyring or "none",
                 do="Make the change anew, and let it be signed again",
             )
+        if isinstance(change, Administrators):
+            self._need_active(change)
         if self.administrators is None:
             return
         active = {id for id in signers if id in self._known and not _not_at(self._known[id], at)}
@@ -208,6 +210,16 @@ class Keyring:
             got=" ".join(sorted(agreed)) or "none of them",
             do="Write it with --propose FILE; each signs: wherefrom keys approve FILE --key KEY",
         )
+
+    def _need_active(self, change: Administrators) -> None:
+        for id in change.keys:
+            state = self._known[id].state if id in self._known else "unknown"
+            if state != "active":
+                raise NotAllowed(
+                    "only a key that is trusted can be an administrator's",
+                    where="keys",
+                    got=f"{id}, {state}",
+                )
 
     def _by_its_own(self, change: KeyChange, active: Collection[str]) -> bool:
         assert self.administrators is not None

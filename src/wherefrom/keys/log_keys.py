@@ -135,6 +135,20 @@ def followed(trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]) -> li
     Raises Malformed for a note that is none, SignatureError for one whose signature is wrong, and
     for two in one place.
     """
+    return _followed(trusted, notes)[0]
+
+
+def is_next(first: VerifierKey, notes: Sequence[str], change: str) -> bool:
+    """Does ``change`` come next after ``notes``, by a key that signs then, for a log that was made
+    with the key ``first``? Raises as ``followed``."""
+    number = _read(change)[1].number
+    return number == len(notes) + 1 and _followed([first], [*notes, change])[1] == number
+
+
+def _followed(
+    trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]
+) -> tuple[list[VerifierKey], int]:
+    """What ``followed`` gives, and the number of the last change that is believed, or 0."""
     found, last = list(trusted), None
     for signed, said in sorted(map(_read, notes), key=lambda read: read[1].number):
         # Once a text is believed, only what it leaves in force speaks for the log: a key that was
@@ -152,7 +166,7 @@ def followed(trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]) -> li
             )
         found += [k.key for k in said.keys if k.key not in found]
         last = said
-    return found
+    return found, last.number if last else 0
 
 
 def _read(written: str | bytes) -> tuple[Note, LogKeysText]:

@@ -248,6 +248,10 @@ class Keyring:
     def may_change(self, change: dict[str, Any], signers: set[str], at: str) -> bool:
         if (signers or change.get("keyring")) and change.get("keyring", "") != self.digest:
             return False
+        if "threshold" in change:
+            states = {self.keys[id]["state"] for id in change["keys"] if id in self.keys}
+            if states != {"active"} or not self.keys.keys() >= set(change["keys"]):
+                return False
         if self.administrators is None:
             return True
         counted = {id for id in signers if self.why_not(id, at) is None}
