@@ -494,6 +494,7 @@ def open_recorder(
             producer_key=folder.producer_key(),
             clock=now,
             renewal_path=folder.path / "renewal.json",
+            judging_path=folder.path / "judging.json",
         )
         try:
             recorder.start(own)

@@ -174,6 +174,10 @@ class Keyring:
             )
         return None
 
+    def counts(self, id: str, at: str) -> bool:
+        """Does this key count at a time, whatever it signs?"""
+        return id in self._known and _not_at(self._known[id], at) is None
+
     # -- who may change a key
 
     def need_may_change(self, change: Change, signers: Collection[str], *, at: str) -> None:
@@ -198,7 +202,7 @@ class Keyring:
             self._need_active(change)
         if self.administrators is None:
             return
-        active = {id for id in signers if id in self._known and not _not_at(self._known[id], at)}
+        active = {id for id in signers if self.counts(id, at)}
         agreed = active & set(self.administrators.keys)
         if len(agreed) >= self.administrators.threshold:
             return

@@ -73,16 +73,21 @@ class UseLines:
 
     def take(self) -> Taken:
         """All that is to be recorded; the same again until ``recorded``. A line that a crash cut is
-        passed over."""
-        if not self._taken.exists():
-            with suppress(FileNotFoundError):
-                os.rename(self._path, self._taken)
+        passed over. Raises StorageError."""
         try:
+            if not self._taken.exists():
+                with suppress(FileNotFoundError):
+                    os.rename(self._path, self._taken)
             with self._taken.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)  # who had it open before has written by then
                 written = file.read()
         except FileNotFoundError:
             return Taken("", Counter())
+        except OSError as error:
+            raise StorageError(
+                "the uses of keys cannot be read", where=str(self._taken), got=error,
+                do="Look at what it is; the uses in it are not recorded yet",
+            ) from error  # fmt: skip
         lines = map(_LINE.fullmatch, written.decode("utf-8", "replace").splitlines())
         uses = Counter((line[1], line[2]) for line in lines if line)
         return Taken(hashlib.sha256(written).hexdigest(), uses)

@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherefrom.collect.principals import write_secret
-from wherefrom.errors import Error, Malformed, NotFound, SettingError, StorageError
+from wherefrom.errors import (
+    Error,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    SettingError,
+    StorageError,
+)
 from wherefrom.formats import log_keys as texts
 from wherefrom.formats import note, timestamps
 from wherefrom.formats.log_keys import NamedKey
@@ -59,7 +66,7 @@ class OwnKeys:
         self._first = first
         self._path = folder / FILE_NAME
         self._seen: tuple[tuple[int, int] | None, LogKeys] | None = None
-        self._opened: dict[str, NoteKey] = {}
+        self._opened: dict[VerifierKey, NoteKey] = {}
         self._lock = threading.Lock()
         self.uses = UseLines(folder)
 
@@ -124,8 +131,11 @@ class OwnKeys:
         """The key itself, opened once. Raises SettingError, Unavailable."""
         from wherefrom.keys.note_keys import open_note_key  # late: readers never sign
 
+        # Not under the lock: one whose holder is slow to answer keeps nobody from the others.
+        if (found := self._opened.get(key.key)) is not None:
+            return found
         with self._lock:
-            opened = self._opened.get(key.held)
+            opened = self._opened.get(key.key)
             if opened is None:
                 opened = open_note_key(key.held, name=key.key.name, folder=self.folder)
                 if opened.verifier_key != key.key:
@@ -133,7 +143,7 @@ class OwnKeys:
                         "another key than it was", where=key.held, expected=key.key.to_text(),
                         got=opened.verifier_key.to_text(),
                     )  # fmt: skip
-                self._opened[key.held] = opened
+                self._opened[key.key] = opened
             return opened
 
     def use(self, key: LogKey, purpose: str) -> NoteKey:
@@ -205,10 +215,16 @@ class OwnKeys:
             suffix = ".pem" if to == note.ECDSA else ".key"
             held = f"log-{opened.verifier_key.key_id.hex()}{suffix}"
             write_secret(self.folder / held, secret)
-        self._opened[held] = opened
+        self._opened[opened.verifier_key] = opened
         new = LogKey(NamedKey(opened.verifier_key, at), held)
         grace = keys.schedule.grace_days if grace_days is None else grace_days
-        return self._signed(*replaced(keys, new, at=at, grace_days=grace), before=keys)
+        made, text = replaced(keys, new, at=at, grace_days=grace)
+        if any(k.held == held and k.key != new.key for k in made.signing(keys.as_of(at))):
+            raise NotAllowed(
+                "the key before has the same address, and could sign no more there", where=held,
+                do="Name the new one by an address of its own, or end the other: --grace 0",
+            )  # fmt: skip
+        return self._signed(made, text, before=keys)
 
     def end(self, key_id: str, *, grace_days: int | None = None, at: str) -> LogKeys:
         """A key that signs no more after its grace; kept, not recorded yet. Raises NotFound,

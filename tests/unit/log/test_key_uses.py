@@ -231,3 +231,9 @@ def test_a_log_made_again_from_an_export_counts_on(folder, days_later, tmp_path)
         said = recorder.decisions.key_uses
         assert said.uses[id_of(folder)]["head"] > before.uses[id_of(folder)]["head"]
         assert said.heads == recorder.writer.heads - 1
+
+
+def test_lines_that_cannot_be_read_are_told_as_such(tmp_path):
+    (tmp_path / "uses.log").mkdir()
+    with pytest.raises(StorageError, match="uses of keys"):
+        UseLines(tmp_path).take()

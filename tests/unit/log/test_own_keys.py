@@ -10,6 +10,7 @@ from wherefrom.errors import Malformed, NotAllowed, NotFound, SettingError, Unav
 from wherefrom.formats import checkpoint, note
 from wherefrom.formats.own import LogKeysChange
 from wherefrom.formats.timestamps import parse, to_text
+from wherefrom.keys import note_keys
 from wherefrom.keys.cosignatures import check_log_signature, check_signers
 from wherefrom.keys.log_keys import Schedule, followed
 from wherefrom.log import own_keys
@@ -264,3 +265,28 @@ def test_what_is_published_carries_a_local_key_that_came_after_the_head(folder):
         shown = own.publish(head, at=recorder.now())
         signing = [k.key for k in own.read().signing(recorder.now())]
     assert {key for key in own.known() if key in check_signers(shown, own.known())} == set(signing)
+
+
+def test_an_address_that_names_another_key_now_needs_the_old_one_to_end_at_once(
+    folder, monkeypatch
+):
+    held = [note_keys.new_note_key(note.ECDSA, name=folder.origin)[0] for _ in range(2)]
+    there, opening = held[:1], note_keys.open_note_key
+
+    def open_note_key(where, *, name, folder):
+        return there[0] if where == "awskms:alias/log" else opening(where, name=name, folder=folder)
+
+    monkeypatch.setattr(note_keys, "open_note_key", open_note_key)
+    with open_recorder(folder) as recorder:
+        rotate(recorder, to="awskms:alias/log")
+        there[0] = held[1]
+        with pytest.raises(NotAllowed, match="same address"):
+            rotate(recorder, to="awskms:alias/log")
+        assert [k.key for k in folder.own_keys.read().keys][1:] == [held[0].verifier_key]
+        rotate(recorder, to="awskms:alias/log", grace_days=0)
+        put(recorder, "a")
+    head = note.parse(open_log(folder).checkpoint)
+    shown = folder.own_keys.publish(head, at=recorder.now())
+    assert check_signers(shown, folder.own_keys.known()) == [
+        folder.own_keys.known()[0], held[1].verifier_key,
+    ]  # fmt: skip
