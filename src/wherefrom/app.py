@@ -486,14 +486,23 @@ def open_recorder(
             handing_over=handing_over if hands_over else None,
             on_stop=on_stop,
         )
-        writer.open(extends=extends, afresh=afresh, before_signing=before_signing)
+        decisions = Decisions(folder.path / "decisions.json")
+
+        def look_once_more() -> None:
+            before_signing()
+            if FileHead(folder.path).read() is not None:
+                decisions.catch_up(open_log(folder))
+                own.need_newest(written for _, written in decisions.log_keys)
+
+        writer.open(extends=extends, afresh=afresh, before_signing=look_once_more)
         recorder = Recorder(
             writer,
-            decisions=Decisions(folder.path / "decisions.json"),
+            decisions=decisions,
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
             renewal_path=folder.path / "renewal.json",
+            judging_path=folder.path / "judging.json",
         )
         try:
             recorder.start(own)

@@ -334,6 +334,10 @@ class Keyring:
             return False
         if (signers or change.get("keyring")) and change.get("keyring", "") != self.digest:
             return False
+        if "threshold" in change:
+            states = {self.keys[id]["state"] for id in change["keys"] if id in self.keys}
+            if states != {"active"} or not self.keys.keys() >= set(change["keys"]):
+                return False
         if self.administrators is None:
             return True
         counted = {id for id in signers if self.why_not(id, at) is None}
@@ -373,12 +377,16 @@ class Keyring:
         key |= {n: change.get(n) for n in ("since", "valid_from", "valid_to", "replaces")}
         key |= {n: change.get(n, "") for n in ("reason", "owner")}
         key |= {n: change.get(n, []) for n in ("kinds", "scopes")}
-        if action != "trust":
-            key["compromised_since"] = change.get("compromised_since")
         if action != "trust" and before:
             key |= {n: before[n] for n in ("owner", "kinds", "scopes", "replaces", "valid_from")}
             ends = change.get("since" if action == "retire" else "compromised_since")
             key["valid_to"] = min(filter(None, (ends, before["valid_to"])), default=None)
+            key["compromised_since"] = change.get("compromised_since")
+            if before["state"] == "revoked":
+                since = [before["compromised_since"], key["compromised_since"]]
+                times = since[: 1 if action == "retire" else 2]
+                key["state"] = "revoked"
+                key["compromised_since"] = min(times) if all(times) else None
         said = {n: change.get(n) for n in ("since", "compromised_since")}
         said |= {"entry": index, "action": action, "reason": key["reason"]}
         key["changes"] = before.get("changes", [])
