@@ -31,6 +31,7 @@ from tests.sigstore_world import (
     spki_of,
     stamp,
     tlv,
+    utf8,
     world,
 )
 from tests.unit.verify.sigstore.asking import Bytes, ask, digest_only, proven, refused
@@ -948,6 +949,16 @@ def test_a_certificate_without_an_issuer_satisfies_no_issuer():
 
 def test_a_certificate_that_names_nobody_is_refused():
     refused("identity", "names nobody", Made(identity=None).document(), identity=None)
+
+
+@pytest.mark.parametrize("name", [
+    x509.DNSName("signer.example"),
+    x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), utf8("signer.example")),
+])  # fmt: skip
+def test_the_name_of_a_host_or_of_another_system_is_no_signers(name):
+    made = Made(identity=(name, "https://a.example/x"))
+    refused("identity", "somebody else signed", made.document(), identity="signer.example")
+    refused("identity", "names nobody", Made(identity=(name,)).document(), identity=None)
 
 
 # -- documents of several
