@@ -596,6 +596,21 @@ def test_a_signed_checkpoint_of_another_shape_is_refused(text, says):
     refused("checkpoint", says, document)
 
 
+def test_another_name_than_the_logs_counts_only_for_rekor_1_and_if_that_signed_it():
+    one, two = world().rekor1, world().rekor2
+    for log, made, origin, line in (
+        (one, Made(), "pod-7", "pod-7"),
+        (one, Made(), "pod-7 - 12", "pod-8"),
+        (one, Made(), f"{REKOR1} - 12", "pod-7"),
+        (two, Made(kind="dsse 0.0.2"), "pod-7 - 12", "pod-7"),
+    ):
+        document = made.document()
+        root = entry_of(document)["inclusionProof"]["rootHash"]
+        text = signed_text(log, f"{origin}\n9\n{root}\n").replace(f"— {log.host}", f"— {line}")
+        envelope_of(document)["envelope"] = text
+        refused("checkpoint", "did not sign this checkpoint", document)
+
+
 def test_an_inclusion_proof_without_a_checkpoint_is_refused():
     for made in (Made(), Made(version=2), Made(kind="dsse 0.0.2")):
         refused("checkpoint", "no checkpoint", changed(made, without(*PROOF, "checkpoint")))
