@@ -140,11 +140,11 @@ def ca_extensions(*, path=None, eku=None, ca=True):
     return [*found, (x509.ExtendedKeyUsage([eku]), False)] if eku else found
 
 
-def signing_usage(digital_signature=True):
+def signing_usage(digital_signature=True, *, certificates=False):
     return x509.KeyUsage(
         digital_signature=digital_signature, content_commitment=not digital_signature,
         key_encipherment=False, data_encipherment=False, key_agreement=False,
-        key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+        key_cert_sign=certificates, crl_sign=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
 
 
@@ -420,7 +420,7 @@ class Made:
     issuer_v1: str | None = None
     leaf_extensions: tuple = ()
     ca: bool = False
-    usage: bool = True
+    usage: object = True
     eku: object = ExtendedKeyUsageOID.CODE_SIGNING
     authority: object = None
     sct: str = "good"
@@ -451,7 +451,8 @@ class Made:
     def leaf(self):
         authority = self.authority or world().fulcio
         eku = [(x509.ExtendedKeyUsage([self.eku]), False)] if self.eku else []
-        extensions = [(signing_usage(self.usage), True), *eku]
+        usage = signing_usage(self.usage is not False, certificates=self.usage == "certificates")
+        extensions = [(usage, True), *eku]
         if self.ca:
             extensions.append((x509.BasicConstraints(True, None), True))
         if self.identity:

@@ -141,6 +141,9 @@ def check_chain(issuing: Sequence[Certificate], *, purpose: ObjectIdentifier, wh
 
 
 def _check_may_issue(certificate: Certificate, *, below: int, where: str) -> None:
+    # Often not marked critical, so it is not refused as such: whom it excludes is not read here.
+    if extension(certificate, x509.NameConstraints) is not None:
+        raise Malformed("an authority for some names only, which is not read here", where=where)
     constraints = extension(certificate, x509.BasicConstraints)
     usage = extension(certificate, x509.KeyUsage)
     if constraints is None or not constraints.ca or (usage and not usage.key_cert_sign):

@@ -187,6 +187,14 @@ def test_a_chain_in_version_03_is_refused():
     refused("key", "chain in a bundle of version 0.3", document)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_lone_certificate_before_version_03_is_refused(version):
+    document = Made(version=version).document()
+    chain = document[M].pop("x509CertificateChain")
+    document[M]["certificate"] = chain["certificates"][0]
+    refused("key", f"without a chain in a bundle of version 0.{version}", document)
+
+
 def test_an_empty_chain_is_refused():
     document = Made(version=2).document()
     document[M]["x509CertificateChain"] = {"certificates": []}
@@ -521,6 +529,15 @@ def test_a_wrong_timestamp_beside_a_right_one_is_refused():
         refused("times", "of something else", made.document())
     made = Made(stamps=(bad,))
     refused("times", "of something else", made.document())
+
+
+def test_one_timestamp_is_not_two():
+    once = lambda s: world().clock.token(s)  # noqa: E731
+    document = Made(kind="hashedrekord 0.0.2", stamps=(once,)).document()
+    stamps = document[M]["timestampVerificationData"]["rfc3161Timestamps"]
+    proven(document)
+    stamps.append(dict(stamps[0]))
+    refused("bundle", "one timestamp is there twice", document)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 10, 100, -1])
@@ -901,11 +918,27 @@ def test_a_path_longer_than_its_authority_allows_is_not_believed():
     refused("certificate", "longer than its authority", Made(authority=lower).document(), root=root)
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_an_authority_for_some_names_only_is_not_believed(critical):
+    above, lower, root = Authority("above", path=1), Authority("lower"), world().root()
+    from tests.sigstore_world import ca_extensions, certificate
+
+    only = x509.NameConstraints([x509.UniformResourceIdentifier("other.example")], None)
+    under = certificate(
+        lower.name, lower.key, above.name, above.key, start=T - timedelta(days=9),
+        end=T + timedelta(days=9), extensions=[*ca_extensions(path=0), (only, critical)],
+    )  # fmt: skip
+    root["certificateAuthorities"] = [authority_instance("https://a", [under, *above.chain])]
+    says = "critical extension" if critical else "for some names only"
+    refused("certificate", says, Made(authority=lower).document(), root=root)
+
+
 @pytest.mark.parametrize(
     ("made", "says"),
     [
         (Made(ca=True), "an authority's, not a signer's"),
         (Made(usage=False), "may not sign"),
+        (Made(usage="certificates"), "may sign certificates"),
         (Made(eku=ExtendedKeyUsageOID.SERVER_AUTH), "not for signing code"),
         (Made(eku=None), "not for signing code"),
         (Made(sct="none"), "shown to no log"),
