@@ -531,6 +531,19 @@ def test_a_wrong_timestamp_beside_a_right_one_is_refused():
     refused("times", "of something else", made.document())
 
 
+def test_a_timestamp_that_brings_what_is_no_certificate_is_refused():
+    clock = world().clock
+    der = der_of(clock.certificate)
+
+    def broken(signature):
+        token = clock.token(signature, embed=True)
+        assert token.count(der) == 1
+        return token.replace(der, der[:4] + b"\x31" + der[5:])
+
+    made = Made(kind="dsse 0.0.2", stamps=(broken,))
+    refused("times", "a certificate that cannot be read", made.document())
+
+
 def test_one_timestamp_is_not_two():
     once = lambda s: world().clock.token(s)  # noqa: E731
     document = Made(kind="hashedrekord 0.0.2", stamps=(once,)).document()
