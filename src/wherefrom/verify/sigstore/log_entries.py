@@ -25,6 +25,8 @@ from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.sigstore.trusted_root import Log, TrustedRoot
 
 _TREE: Final = " - "
+# Entries of Rekor v2. (Its predecessor had an ``intoto 0.0.2``.)
+_UNDATED: Final = ("hashedrekord 0.0.2", "dsse 0.0.2")
 # A log's clock may be a little ahead of ours.
 CLOCK_SKEW: Final = timedelta(minutes=1)
 
@@ -52,6 +54,12 @@ def check_promise(entry: LogEntry, logs: Sequence[Log], now: datetime) -> dateti
     if entry.promise is None:
         return None
     place = f"{entry.where}.inclusionPromise"
+    if entry.kind in _UNDATED:
+        raise ProofError(
+            "a promise of an entry that only Rekor v2 takes, which promises and dates nothing",
+            where=place,
+            expected="a timestamp instead",
+        )
     signers = _signers(promised_bytes(entry), [(log, entry.promise) for log in logs])
     if not signers:
         raise ProofError(

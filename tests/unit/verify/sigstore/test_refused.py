@@ -420,6 +420,16 @@ def test_a_time_that_no_promise_covers_is_no_time():
     refused("times", "nobody vouches for when", document)
 
 
+@pytest.mark.parametrize("stamped", [False, True])
+@pytest.mark.parametrize("kind", ["dsse 0.0.2", "hashedrekord 0.0.2"])
+def test_a_promise_of_an_entry_of_rekor_2_is_refused_though_the_log_signed_it(kind, stamped):
+    document = Made(kind=kind, **({} if stamped else {"stamps": ()})).document()
+    entry = entry_of(document)
+    entry["integratedTime"] = str(int(T.timestamp()))
+    entry["inclusionPromise"] = {"signedEntryTimestamp": b64(promise(world().rekor2, entry))}
+    refused("promise", "promises and dates nothing", document)
+
+
 NOBODY = a_key("p256", "nobody")
 
 
