@@ -25,8 +25,8 @@ from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.sigstore.trusted_root import Log, TrustedRoot
 
 _TREE: Final = " - "
-# Entries of Rekor v2. (Its predecessor had an ``intoto 0.0.2``.)
-_UNDATED: Final = ("hashedrekord 0.0.2", "dsse 0.0.2")
+# What only Rekor v2 takes. (Its predecessor had an ``intoto 0.0.2``.)
+_REKOR_2: Final = ("hashedrekord 0.0.2", "dsse 0.0.2")
 # A log's clock may be a little ahead of ours.
 CLOCK_SKEW: Final = timedelta(minutes=1)
 
@@ -54,7 +54,7 @@ def check_promise(entry: LogEntry, logs: Sequence[Log], now: datetime) -> dateti
     if entry.promise is None:
         return None
     place = f"{entry.where}.inclusionPromise"
-    if entry.kind in _UNDATED:
+    if entry.kind in _REKOR_2:
         raise ProofError(
             "a promise of an entry that only Rekor v2 takes, which promises and dates nothing",
             where=place,
@@ -146,6 +146,14 @@ def check_included(entry: LogEntry, proof: InclusionProof, said: Checkpoint | No
             where=place,
             expected=f"size {said.size}, root {said.root.hex()}",
             got=f"size {proof.size}, root {proof.root.hex()}",
+        )
+    # A log of Rekor v2 is one tree, and nothing else there vouches for the outer number.
+    if entry.kind in _REKOR_2 and entry.log_index != proof.log_index:
+        raise ProofError(
+            "the entry's number is another than its proof's",
+            where=f"{entry.where}.logIndex",
+            expected=proof.log_index,
+            got=entry.log_index,
         )
     verify_inclusion(
         leaf_hash=hash_leaf(entry.body),

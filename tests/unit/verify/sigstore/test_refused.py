@@ -667,6 +667,13 @@ def test_a_log_of_rekor_2_that_was_not_trusted_at_the_time_is_refused():
 # -- 7. inclusion
 
 
+@pytest.mark.parametrize("kind", ["dsse 0.0.2", "hashedrekord 0.0.2"])
+@pytest.mark.parametrize("index", ["0", "6", None])
+def test_an_entry_of_rekor_2_has_one_number(kind, index):
+    document = changed(Made(kind=kind), put(index, *ENTRY, "logIndex"))
+    refused("inclusion", "another than its proof's", document)
+
+
 def other_tree(log, made):
     """A checkpoint that the log did sign, of another tree."""
     document = made.document()
