@@ -152,8 +152,8 @@ def check_included(entry: LogEntry, proof: InclusionProof, said: Checkpoint | No
         raise ProofError(
             "the entry's number is another than its proof's",
             where=f"{entry.where}.logIndex",
-            expected=proof.log_index,
-            got=entry.log_index,
+            expected=str(proof.log_index),
+            got=str(entry.log_index),
         )
     verify_inclusion(
         leaf_hash=hash_leaf(entry.body),
