@@ -332,6 +332,17 @@ def _paths() -> dict[str, Schema]:
             _query("a", "A scope, as of `running`.", _TEXT, required=True),
             _query("b", "The other.", _TEXT, required=True), _AS_OF, *_WHAT, problems="400 404",
         ),
+        "/v1/affected/{id}": _ask(
+            "affected", "How far a thing or a vulnerability reaches, down to what runs.",
+            _json("Affected"), _ID, _MOMENT, _AS_OF, _WHAT[1], problems="400 404 409",
+        ),
+        "/v1/touched/{id}": _ask(
+            "touched", "What changed or wrote a table, dataset or column, newest first.",
+            _json("Touched"), _ID, _query("since", "From then on; ever if not given.", _DATE_TIME),
+            _query("until", "Before then.", _DATE_TIME), _AS_OF,
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
+            problems="400 404",
+        ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),

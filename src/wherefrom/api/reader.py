@@ -52,6 +52,8 @@ READS = [
     ("/v1/drift", realities.get_drift),
     ("/v1/changes", realities.get_changes),
     ("/v1/diff", realities.get_diff),
+    ("/v1/affected/{id:path}", realities.get_affected),
+    ("/v1/touched/{id:path}", realities.get_touched),
 ]
 
 

@@ -40,6 +40,16 @@ def get_diff(request: Request) -> Response:
     return json_response(reality.diff(a, b, _options(request)))
 
 
+def get_affected(request: Request) -> Response:
+    """``/v1/affected/{id}?at=&as_of=&mode=``"""
+    return json_response(_reality(request).affected(request.path_params["id"], _options(request)))
+
+
+def get_touched(request: Request) -> Response:
+    """``/v1/touched/{id}?since=&until=&as_of=&limit=``"""
+    return json_response(_reality(request).touched(request.path_params["id"], _options(request)))
+
+
 def _reality(request: Request) -> Reality:
     principal_of(request, "read")
     desk: Desk = request.app.state.desk

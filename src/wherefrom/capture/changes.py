@@ -100,4 +100,4 @@ def _event(
         type, version, id=hashlib.sha256(said.encode()).hexdigest()[:32], source=source,
         timestamp=at, subject=subject, content=content, custom=custom,
     )  # fmt: skip
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return cdevents.to_bytes(document)

@@ -168,6 +168,44 @@ def manifest(
     return _record([content], where, as_json)
 
 
+@change.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--since", metavar="REVISION", default=None, help="Only what came after it.")
+@click.option("--until", metavar="REVISION", default="HEAD", show_default=True, help="Up to it.")
+@click.option(
+    "--repository", metavar="URL", default=None, help="What it is called; else where it came from."
+)
+@placed
+def commits(
+    folder: Path,
+    since: str | None,
+    until: str,
+    repository: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Record who changed which tables, commit by commit.
+
+    FOLDER is a clone of a git repository: its dbt models, seeds and snapshots, its Alembic and
+    SQL migrations. Recording a commit again changes nothing.
+    """
+    from wherefrom.capture import commits as history
+
+    found = list(history.commits(folder, since=since, until=until))
+    if not found:
+        click.echo("no commits there")
+        return YES
+    contents = history.to_records(found, repository=repository or history.repository_of(folder))
+    return _record_many(contents, where, as_json)
+
+
+def _record_many(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
+    from collections import Counter
+    from itertools import batched
+
+    raise NotImplementedError
+
+
 def _record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
     from wherefrom.cli.opening import writing
 

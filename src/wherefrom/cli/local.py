@@ -51,7 +51,7 @@ from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
-from wherefrom.query.reality_answers import Changes, Difference, Running
+from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
 from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -135,6 +135,12 @@ class LocalReading:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return self._desk.reality.diff(a, b, options)
+
+    def affected(self, text: str, options: RealityOptions) -> Affected:
+        return self._desk.reality.affected(text, options)
+
+    def touched(self, text: str, options: RealityOptions) -> Touched:
+        return self._desk.reality.touched(text, options)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

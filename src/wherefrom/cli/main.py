@@ -79,6 +79,8 @@ for _command in (
     reality.changes,
     reality.diff,
     reality.drift,
+    reality.affected,
+    reality.touched,
     evidence.verify,
     evidence.prove,
     proof_tokens.proof_token,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
-    from wherefrom.query.reality_answers import Changes, Difference, Running
+    from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
     from wherefrom.verify.steps import Report
 
 
@@ -52,6 +52,10 @@ class Reading(Protocol):
     def changes(self, text: str, options: RealityOptions) -> Changes: ...
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference: ...
+
+    def affected(self, text: str, options: RealityOptions) -> Affected: ...
+
+    def touched(self, text: str, options: RealityOptions) -> Touched: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -159,6 +159,65 @@ def diff(
     return YES
 
 
+@click.command()
+@click.argument("what")
+@_at_option
+@as_of_option
+@_mode_option
+@placed
+def affected(
+    what: str, at: str | None, as_of: int | None, mode: str | None, where: Where, as_json: bool
+) -> int:
+    """Show how far something reaches, down to what runs.
+
+    WHAT is a package URL, with or without its version, a digest or any other thing, or a CVE or
+    GHSA id: then what somebody claims to be affected by it. Where a VEX document excuses a
+    product, its claim stands beside the place.
+    """
+    from wherefrom.cli.draw_reality import draw_affected
+    from wherefrom.cli.opening import reading
+
+    with reading(where) as place:
+        answer = place.affected(what, _options(at, as_of, (), mode))
+    _write(answer, as_json, lambda: draw_affected(answer))
+    return YES
+
+
+@click.command()
+@click.argument("table")
+@click.option("--since", callback=moment_of, metavar="TIME", help="From then on; or a day.")
+@click.option("--until", callback=moment_of, metavar="TIME", help="Before then.")
+@as_of_option
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N",
+    help="So many of the newest.",
+)  # fmt: skip
+@placed
+def touched(
+    table: str,
+    since: str | None,
+    until: str | None,
+    as_of: int | None,
+    limit: int,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Show who and what changed a table, newest first.
+
+    Commits, migrations and runs, with the people behind them. TABLE is a table, a dataset, or
+    TABLE.COLUMN; every table that is called so is asked about.
+    """
+    from wherefrom.cli.draw_reality import draw_touched
+    from wherefrom.cli.opening import reading
+    from wherefrom.query.reality import RealityOptions
+
+    options = RealityOptions(since=since, until=until, as_of=as_of, limit=limit)
+    with reading(where) as place:
+        answer = place.touched(table, options)
+    _write(answer, as_json, lambda: draw_touched(answer))
+    return YES
+
+
 def _options(
     at: str | None, as_of: int | None, slots: tuple[str, ...], mode: str | None
 ) -> RealityOptions:

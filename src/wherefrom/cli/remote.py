@@ -38,7 +38,7 @@ from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
-from wherefrom.query.reality_answers import Changes, Difference, Running
+from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
 from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -95,6 +95,12 @@ class Remote:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return _read(self._get("/v1/diff", {"a": a, "b": b, **_asked(options)}), Difference)
+
+    def affected(self, text: str, options: RealityOptions) -> Affected:
+        return self._ask(Affected, "affected", text, _asked(options))
+
+    def touched(self, text: str, options: RealityOptions) -> Touched:
+        return self._ask(Touched, "touched", text, _asked(options))
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})

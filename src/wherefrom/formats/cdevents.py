@@ -16,13 +16,14 @@ Source: CDEvents 0.6.0-draft (spec, schemas/, custom/); docs/formats/cdevents.md
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
+from wherefrom.formats import cdevents_commits, digests, names, timestamps
 from wherefrom.formats import cdevents_states as states
-from wherefrom.formats import digests, names, timestamps
 from wherefrom.formats.descriptors import public_id, resource
 from wherefrom.formats.facts import Facts, FactsBuilder
 from wherefrom.formats.strict_json import (
@@ -162,6 +163,11 @@ def make(
     }
 
 
+def to_bytes(document: Mapping[str, Any]) -> bytes:
+    """A document as it is sent."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def activity_id(event_id: str) -> str:
     """The node of an event."""
     return f"cdevent:{event_id}"
@@ -178,6 +184,8 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     activity = _activity(builder, event)
     _links(builder, event, activity)
     _subject(builder, event, activity)
+    if event.is_custom and event.type == f"{cdevents_commits.SUBJECT}.made":
+        cdevents_commits.add(builder, str(event.subject["id"]), event.content, activity)
     states.add(builder, event.type, event.subject, activity, is_custom=event.is_custom)
     return builder.build(
         kind=_entry_kind(event),

@@ -22,11 +22,13 @@ from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.query import scopes
+from wherefrom.query.affected import affected, blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.made_of import made_of
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.reality_answers import (
+    Affected,
     Change,
     Changes,
     Difference,
@@ -34,10 +36,12 @@ from wherefrom.query.reality_answers import (
     Place,
     Running,
     Side,
+    Touched,
 )
 from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
+from wherefrom.query.touched import touched
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 
@@ -178,6 +182,43 @@ class Reality:
                 as_of=size,
                 differing=differing,
                 same=alike,
+            )
+
+    def affected(self, text: str, options: RealityOptions) -> Affected:
+        """How far a package, artifact or vulnerability reaches, down to what runs at a time.
+
+        Raises NotFound, Ambiguous for the text, Malformed.
+        """
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, size):
+            at = micros(options.at or timestamps.to_text(self._clock()))
+            found = blast(graph, text, Lens(size))
+            held = estate.held(Scope(), at=at, as_of=size, modes=options.modes)
+            judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
+            places = reached_places(found, held, judged)
+            return affected(text, found, places, at=of_micros(at), log=_log_of(estate), as_of=size)
+
+    def touched(self, text: str, options: RealityOptions) -> Touched:
+        """What changed or wrote a table, dataset or column in a window, newest first.
+
+        Raises NotFound for a name that no table has, Malformed.
+        """
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, size):
+            since, until = (
+                None if said is None else timestamps.canonical(said, where=where)
+                for said, where in ((options.since, "since"), (options.until, "until"))
+            )
+            things, touches = touched(graph, text, Lens(size), since=since, until=until)
+            return Touched(
+                of=text,
+                things=things,
+                since=since,
+                until=until,
+                log=_log_of(estate),
+                as_of=size,
+                touches=touches[: options.limit],
+                truncated=len(touches) > options.limit,
             )
 
     @contextlib.contextmanager

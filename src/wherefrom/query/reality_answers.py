@@ -155,3 +155,96 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     differing: list[Differing]
     same: int
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody says of a vulnerability in a product, or ``within`` it in one of its parts."""
+
+    product: str
+    status: str
+    entry: int
+    trust: str
+    signers: tuple[str, ...]
+    at: str
+    justification: str | None = None
+    within: tuple[str, ...] = ()
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """A place that holds what was asked about, or what has it inside.
+
+    via        from what was asked about to the value that is there
+    instances  how many report it; 0 of what is declared
+    excused    the claim that says it does no harm there
+    """
+
+    environment: str
+    service: str
+    region: str
+    pool: str
+    slot: str
+    name: str
+    mode: str
+    value: str
+    says: str | None
+    since: str
+    seen: str
+    entry: int
+    trust: str
+    instances: int
+    via: list[str]
+    excused: Claimed | None
+
+
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """How far something reaches.
+
+    starts   what was asked about: itself, every version of a package, the products that are
+             claimed to be affected by a vulnerability
+    things   how many things of each kind it reaches
+    """
+
+    of: str
+    at: str
+    log: LogPosition
+    as_of: int
+    starts: list[str]
+    running: list[Reached]
+    things: dict[str, int]
+    claims: list[Claimed]
+    truncated: bool
+    reason: str | None
+
+
+class Touch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that changed or wrote a table.
+
+    what  the table, dataset or column that was touched; ``how`` it was: by which relation
+    by    who did it, as far as records say
+    """
+
+    at: str
+    id: str
+    kind: str
+    name: str | None
+    what: str
+    how: str
+    entry: int
+    type: str
+    trust: str
+    signers: tuple[str, ...]
+    by: list[str] = []
+    properties: dict[str, Any] = {}
+
+
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What touched a table in a window, newest first; ``things`` are all that are called so."""
+
+    of: str
+    things: list[str]
+    since: str | None
+    until: str | None
+    log: LogPosition
+    as_of: int
+    touches: list[Touch]
+    truncated: bool
