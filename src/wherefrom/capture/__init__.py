@@ -1,1 +1,1 @@
-"""Where facts are born: what happens in programs, jobs and clusters, as records on the wire."""
+"""Where facts are born: what turns something outside into a record, before it is sent."""

@@ -25,6 +25,7 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     batch,
+    cdevents,
     cloudevents,
     cose,
     csaf,
@@ -110,6 +111,7 @@ _INSIDE: Final = (
     Format("csaf", csaf.recognises, csaf.facts),
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
+    Format("cdevents", cdevents.recognises, cdevents.facts),
 )
 FORMATS: Final = (
     Format("cloudevents", cloudevents.recognises, _cloudevent_facts),
