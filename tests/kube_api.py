@@ -122,16 +122,19 @@ class _KubeHandler(BaseHTTPRequestHandler):
         if version < api.compacted:
             self._line(api, {"type": "ERROR", "object": _status_object(410, "Expired")})
             return self._end()
+
+        def news_after(version):
+            return [e for e in api.events if e[1] == kind and e[0] > version]
+
         while True:
             with api.changed:
-                api.changed.wait_for(
-                    lambda: api.stopping or api.generations[kind] != generation
-                    or any(v > version for v, k, *_ in api.events if k == kind),
-                    timeout=60,
-                )  # fmt: skip
-                if api.stopping or api.generations[kind] != generation:
+                while not (broken := api.stopping or api.generations[kind] != generation):
+                    news = news_after(version)
+                    if news:
+                        break
+                    api.changed.wait(timeout=60)
+                if broken:
                     return None  # without the last chunk: the connection broke
-                news = [e for e in api.events if e[1] == kind and e[0] > version]
             for number, _, event, item in news:
                 version = number
                 ns = item["metadata"].get("namespace", "")

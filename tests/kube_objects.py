@@ -125,7 +125,7 @@ def node(name="node-1", *, region="eu-west-1", zone="eu-west-1a", pool="spot"):
     if pool:
         labels["eks.amazonaws.com/nodegroup"] = pool
     found = {"metadata": meta(name, labels=labels), "spec": {"providerID": "aws:///x"},
-             "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.7.13"}}}  # fmt: skip
+             "status": {"nodeInfo": {"containerRuntimeVersion": "containerd://1.7"}}}  # fmt: skip
     del found["metadata"]["namespace"]
     return found
 
@@ -157,5 +157,6 @@ def config_map(name, data, namespace="shop", *, changed=CREATED, binary=None):
 
 
 def secret(name, data, namespace="shop", *, changed=CREATED, type="Opaque"):
-    return {"metadata": meta(name, namespace, managedFields=written(changed)), "type": type,
-            "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}  # fmt: skip
+    encoded = {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}
+    about = meta(name, namespace, managedFields=written(changed))
+    return {"metadata": about, "type": type, "data": encoded}

@@ -148,7 +148,6 @@ class _Made(NamedTuple):
         cls, wanted: Wanted, access: Access, name: str, environments: _Environments, state: Path,
         hash_key: Path, where: Where,
     ) -> _Made:  # fmt: skip
-        import uuid
         from datetime import UTC, datetime
 
         from wherefrom.capture.kubernetes.agent import Agent
@@ -168,7 +167,7 @@ class _Made(NamedTuple):
             api=api,
             cluster=known,
             painter=Painter(known, environment_of=environments.of),
-            teller=Teller(source=f"/kubernetes/{name}", new_id=lambda: str(uuid.uuid4())),
+            teller=Teller(source=f"/kubernetes/{name}"),
             spool=spool,
             server=server,
             now=lambda: timestamps.to_text(datetime.now(UTC)),

@@ -442,7 +442,7 @@ def test_an_object_that_cannot_be_read_is_named_and_costs_no_other():
     picture = painter.picture()
     assert len(observed(picture)) == 1
     assert picture.gaps == (
-        "pods shop/broken: a field of the wrong type, at status.containerStatuses, an array",
+        "pods shop/broken: a field has the wrong type, at status.containerStatuses, an array",
     )
 
 
@@ -460,7 +460,7 @@ def test_what_was_last_read_of_an_object_stays_until_it_is_readable_or_gone():
 
 @pytest.mark.parametrize("thing", [None, [], {"metadata": None}, {"metadata": {"name": ""}}, "x"])
 def test_what_is_no_object_at_all_is_a_gap(thing):
-    cluster, painter = world(*cart(), ("pods", thing))
+    _, painter = world(*cart(), ("pods", thing))
     assert len(painter.picture().gaps) == 1
     assert len(observed(painter.picture())) == 1
 
@@ -482,7 +482,7 @@ def test_a_gap_never_shows_what_a_secret_held():
         ("pods", {"metadata": {"name": "x"}}, "metadata.uid"),
         ("pods", {"status": {"containerStatuses": [{"state": {"running": {"startedAt": "now"}}}]}},
          "startedAt"),
-        ("deployments", {"spec": {"replicas": "3"}}, "spec.replicas"),
+        ("deployments", {"spec": {"replicas": "3", "template": k8s.template()}}, "spec.replicas"),
         ("nodes", {"metadata": {"name": "n", "labels": {"a": 1}}}, "labels.a"),
         ("endpointslices", {"endpoints": [7]}, "endpoints[0]"),
         ("configmaps", {"data": {"a": 1}}, "data.a"),

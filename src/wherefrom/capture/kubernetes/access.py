@@ -23,7 +23,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -191,23 +190,12 @@ def _tls(
 
 
 def _config(path: Path) -> dict[str, Any]:
-    written = _read(path)
-    found: Any = None
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        found = msgspec.json.decode(written)
-    if found is None:
-        try:
-            import yaml  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise SettingError(
-                "a kubeconfig in YAML needs a library that is not installed", where=str(path),
-                do="pip install 'wherefrom[kubernetes]', or write it as JSON: "
-                "kubectl config view --raw --flatten -o json",
-            ) from error  # fmt: skip
-        try:
-            found = yaml.safe_load(written)
-        except (yaml.YAMLError, RecursionError) as error:
-            raise _not_one(path) from error
+    import yaml  # late: an agent in a pod reads none
+
+    try:
+        found = yaml.load(_read(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _not_one(path) from error
     if not isinstance(found, dict):
         raise _not_one(path)
     return found

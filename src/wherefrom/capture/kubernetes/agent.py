@@ -7,7 +7,7 @@
 
 One event loop does all of it. A document is in the spool before anything is sent; what the server
 does not acknowledge stays there. A snapshot is made only while every kind is heard of: it would
-vouch for what nobody saw.
+vouch for what nobody saw. And only when nothing waits: a server that is away for a week needs one.
 
 Sizes:  a request is SEND_DOCUMENTS documents or SEND_BYTES
 Source: docs/kubernetes.md
@@ -191,7 +191,7 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._health.all_listed.wait(), FIRST_LIST_SECONDS)
         self._dirty.clear()
-        self._keep(whole=True)
+        self._keep(whole=not len(self._spool))
         started(self._cluster.size)
         loop = asyncio.get_running_loop()
         due = loop.time() + self._wanted.snapshot_every
@@ -203,7 +203,8 @@ class Agent:
                 self._whole_due = True
                 due = loop.time() + self._wanted.snapshot_every
             self._dirty.clear()
-            self._keep(whole=self._whole_due and self._health.is_well)
+            well = self._health.is_well and not len(self._spool)
+            self._keep(whole=self._whole_due and well)
 
     def _keep(self, *, whole: bool) -> None:
         """Put what is to be told into the spool."""
@@ -224,7 +225,8 @@ class Agent:
         else:
             documents = self._teller.changes(picture, now=self._now())
         if documents:
-            self._spool.put(documents)
+            if self._spool.put(documents):
+                self._say_once("too much waits: of each place only its newest state is kept")
             self._waiting.set()
 
     def _say_once(self, said: str) -> None:
@@ -239,6 +241,8 @@ class Agent:
         failing = False
         while True:
             if not len(self._spool):
+                if self._whole_due:
+                    self._dirty.set()  # the snapshot that waited for this
                 self._waiting.clear()
                 await self._waiting.wait()
             try:

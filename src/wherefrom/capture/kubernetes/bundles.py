@@ -22,8 +22,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from wherefrom.capture.kubernetes.fields import at, flag, items, obj, text
+from wherefrom.capture.kubernetes.fields import at, flag, items, text
 from wherefrom.errors import Malformed
+from wherefrom.formats.strict_json import get_object as obj
 
 Keyed = Callable[[bytes], str]
 ABSENT: Final = "absent"
@@ -80,7 +81,7 @@ def bundle(
     values = {}
     encoded = ("data",) if kind == "secret" else ("binaryData",)
     for field in ("data", "binaryData"):
-        for key, value in obj(raw, field, "").items():
+        for key, value in obj(raw, field).items():
             if not isinstance(value, str):
                 # Never with the value itself: an error is told to people.
                 raise Malformed("a value that is no text", where=f"{field}.{key}")
@@ -93,11 +94,11 @@ def bundle(
 
 def _changed(raw: Mapping[str, Any]) -> str | None:
     """The last time that a manager wrote the values, by the object's own account."""
-    metadata = obj(raw, "metadata", "")
+    metadata = obj(raw, "metadata")
     found = [
         at(one, "time", place)
         for one, place in items(metadata, "managedFields", "metadata")
-        if _DATA & obj(one, "fieldsV1", place).keys()
+        if _DATA & obj(one, "fieldsV1", where=place).keys()
     ]
     return max((time for time in found if time is not None), default=None)
 
@@ -118,15 +119,15 @@ def references(spec: Mapping[str, Any], where: str) -> Iterator[Reference]:
 def _whole_environment(place: str, source: Mapping[str, Any], where: str) -> Iterator[Reference]:
     prefix = text(source, "prefix", where)
     for field, kind in (("configMapRef", "configmap"), ("secretRef", "secret")):
-        found = obj(source, field, where)
+        found = obj(source, field, where=where)
         if found:
             yield Reference(f"{place}/{prefix}", kind, text(found, "name", f"{where}.{field}"))
 
 
 def _variable(place: str, variable: Mapping[str, Any], where: str) -> Reference:
-    source = obj(variable, "valueFrom", where)
+    source = obj(variable, "valueFrom", where=where)
     for field, kind in (("configMapKeyRef", "configmap"), ("secretKeyRef", "secret")):
-        found, inside = obj(source, field, where), f"{where}.valueFrom.{field}"
+        found, inside = obj(source, field, where=where), f"{where}.valueFrom.{field}"
         if found:
             key = text(found, "key", inside)
             return Reference(place, kind, text(found, "name", inside), ((key, key),))
@@ -138,13 +139,13 @@ def _volume(place: str, volume: Mapping[str, Any], where: str) -> Iterator[Refer
     for field, kind, called in (
         ("configMap", "configmap", "name"), ("secret", "secret", "secretName"),
     ):  # fmt: skip
-        found = obj(volume, field, where)
+        found = obj(volume, field, where=where)
         if found:
             yield _files(place, kind, called, found, f"{where}.{field}")
-    projected = obj(volume, "projected", where)
+    projected = obj(volume, "projected", where=where)
     for index, (source, inside) in enumerate(items(projected, "sources", f"{where}.projected")):
         for field, kind in (("configMap", "configmap"), ("secret", "secret")):
-            found = obj(source, field, inside)
+            found = obj(source, field, where=inside)
             if found:
                 yield _files(f"{place}/{index}", kind, "name", found, f"{inside}.{field}")
 

@@ -1,4 +1,4 @@
-"""Fields of JSON objects, by the type they must have. Absent and null are empty, as in Go."""
+"""Fields of Kubernetes' objects that ``strict_json`` has no word for: absent and null are empty."""
 
 from __future__ import annotations
 
@@ -7,39 +7,19 @@ from typing import Any
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import timestamps
+from wherefrom.formats.strict_json import as_object, get_array, get_string
 
 
-def obj(parent: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    """An object, or an empty one. Raises Malformed."""
-    found = parent.get(key)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise _wrong("an object", found, key, where)
-    return found
-
-
-def items(parent: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[Any, str]]:
+def items(parent: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[dict[str, Any], str]]:
     """The objects of an array, each with its place. Raises Malformed."""
-    found = parent.get(key)
-    if found is None:
-        return
-    if not isinstance(found, list):
-        raise _wrong("an array", found, key, where)
-    for index, one in enumerate(found):
-        if not isinstance(one, dict):
-            raise _wrong("an object", one, f"{key}[{index}]", where)
-        yield one, _path(where, f"{key}[{index}]")
+    for index, one in enumerate(get_array(parent, key, where=where)):
+        place = _place(where, f"{key}[{index}]")
+        yield as_object(one, where=place), place
 
 
 def text(parent: Mapping[str, Any], key: str, where: str) -> str:
     """A text, or an empty one. Raises Malformed."""
-    found = parent.get(key)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise _wrong("text", found, key, where)
-    return found
+    return get_string(parent, key, where=where) or ""
 
 
 def flag(parent: Mapping[str, Any], key: str, where: str, *, otherwise: bool = False) -> bool:
@@ -65,14 +45,14 @@ def number(parent: Mapping[str, Any], key: str, where: str) -> int | None:
 def at(parent: Mapping[str, Any], key: str, where: str) -> str | None:
     """A time, in the one spelling of ``timestamps``, or None. Raises Malformed."""
     found = text(parent, key, where)
-    return timestamps.canonical(found, where=_path(where, key)) if found else None
+    return timestamps.canonical(found, where=_place(where, key)) if found else None
 
 
-def _path(where: str, key: str) -> str:
+def _place(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
 def _wrong(expected: str, got: object, key: str, where: str) -> Malformed:
     return Malformed(
-        "a field of the wrong type", where=_path(where, key), expected=expected, got=got
+        "a field has the wrong type", where=_place(where, key), expected=expected, got=got
     )

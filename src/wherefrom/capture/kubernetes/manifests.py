@@ -10,17 +10,22 @@ Source: Kubernetes 1.30: rbac/v1, apps/v1; Pod Security Standards, "Restricted"
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import yaml
 
 from wherefrom.capture.kubernetes.api import RESOURCES
 
 NAME: Final = "wherefrom-agent"
 STATE: Final = "/var/lib/wherefrom-agent"
-_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9/._ -]*[A-Za-z0-9]|[A-Za-z]")
-_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML that kubectl's users know: no anchors for what is said twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def manifests(
@@ -51,7 +56,8 @@ def manifests(
             about = {"name": NAME, "namespace": one}
             made.append(_binding("RoleBinding", about, role, account))
     made.append(_stateful_set(namespace, image, command))
-    return "---\n".join("\n".join(_lines(document)) + "\n" for document in made)
+    printed: str = yaml.dump_all(made, Dumper=_Plain, sort_keys=False, width=1000)
+    return printed
 
 
 def rules(*, secrets: bool, namespaced: bool | None = None) -> list[dict[str, Any]]:
@@ -138,32 +144,3 @@ def _stateful_set(namespace: str, image: str, command: list[str]) -> dict[str, A
             ],
         },
     }  # fmt: skip
-
-
-def _lines(value: Any, indent: str = "") -> Iterator[str]:
-    """An object or array as YAML in blocks; every text that might be read otherwise is quoted."""
-    if isinstance(value, dict):
-        for key, inside in value.items():
-            yield from _entry(f"{indent}{_scalar(key)}:", inside, indent + "  ")
-    else:
-        for inside in value:
-            if isinstance(inside, dict | list) and inside:
-                first, *rest = _lines(inside, indent + "  ")
-                yield f"{indent}- {first.strip()}"
-                yield from rest
-            else:
-                yield f"{indent}- {_scalar(inside)}"
-
-
-def _entry(start: str, inside: Any, indent: str) -> Iterator[str]:
-    if isinstance(inside, dict | list) and inside:
-        yield start
-        yield from _lines(inside, indent)
-    else:
-        yield f"{start} {_scalar(inside)}"
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    return json.dumps(value, ensure_ascii=False)

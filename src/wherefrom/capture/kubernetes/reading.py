@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from wherefrom.capture.kubernetes.bundles import Bundle, Keyed, Reference, bundle, references
-from wherefrom.capture.kubernetes.fields import at, flag, items, number, obj, text
+from wherefrom.capture.kubernetes.fields import at, flag, items, number, text
 from wherefrom.errors import Malformed
+from wherefrom.formats.manifest_pods import PATHS, Container, containers_of, pod_spec_of
+from wherefrom.formats.strict_json import get_object as obj
 
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 REGION_LABELS: Final = (
@@ -52,14 +54,6 @@ class Meta(NamedTuple):
     labels: Mapping[str, str]
     owner: Owner | None
     created: str | None
-
-
-class Container(NamedTuple):
-    """One that a template or pod asks for; ``kind`` is container, init or ephemeral."""
-
-    name: str
-    kind: str
-    image: str
 
 
 class Status(NamedTuple):
@@ -169,9 +163,9 @@ def identity(image_id: str) -> tuple[str, str]:
 
 
 def _meta(raw: Mapping[str, Any]) -> Meta:
-    metadata = obj(raw, "metadata", "")
+    metadata = obj(raw, "metadata")
     where = "metadata"
-    labels = obj(metadata, "labels", where)
+    labels = obj(metadata, "labels", where=where)
     for key, value in labels.items():
         if not isinstance(value, str):
             raise Malformed("a label that is no text", where=f"{where}.labels.{key}", got=value)
@@ -200,25 +194,15 @@ def _pod(raw: Mapping[str, Any], _: Keyed) -> Pod:
     meta = _meta(raw)
     if not meta.uid:
         raise Malformed("a pod without a uid", where="metadata.uid")
-    spec, status = obj(raw, "spec", ""), obj(raw, "status", "")
+    spec, status = obj(raw, "spec"), obj(raw, "status")
     return Pod(
         meta=meta,
         node=text(spec, "nodeName", "spec"),
         phase=text(status, "phase", "status"),
-        terminating=at(obj(raw, "metadata", ""), "deletionTimestamp", "metadata") is not None,
-        containers=tuple(_containers(spec, "spec")),
+        terminating=at(obj(raw, "metadata"), "deletionTimestamp", "metadata") is not None,
+        containers=tuple(containers_of(spec, where="spec")),
         statuses=tuple(_statuses(status)),
     )
-
-
-def _containers(spec: Mapping[str, Any], where: str) -> Iterator[Container]:
-    for field, kind in (
-        ("containers", "container"),
-        ("initContainers", "init"),
-        ("ephemeralContainers", "ephemeral"),
-    ):
-        for one, place in items(spec, field, where):
-            yield Container(text(one, "name", place), kind, text(one, "image", place))
 
 
 def _statuses(status: Mapping[str, Any]) -> Iterator[Status]:
@@ -232,10 +216,10 @@ def _statuses(status: Mapping[str, Any]) -> Iterator[Status]:
 
 
 def _status(one: Mapping[str, Any], kind: str, place: str) -> Status:
-    states = obj(one, "state", place)
+    states = obj(one, "state", where=place)
     # No state at all is the same as waiting (core/v1, ContainerState).
     name = next((n for n in ("running", "terminated", "waiting") if n in states), "waiting")
-    state, where = obj(states, name, f"{place}.state"), f"{place}.state.{name}"
+    state, where = obj(states, name, where=f"{place}.state"), f"{place}.state.{name}"
     return Status(
         name=text(one, "name", place),
         kind=kind,
@@ -266,11 +250,11 @@ def _slice(raw: Mapping[str, Any], _: Keyed) -> Slice:
     meta = _meta(raw)
     found = []
     for one, place in items(raw, "endpoints", ""):
-        target = obj(one, "targetRef", place)
+        target = obj(one, "targetRef", where=place)
         uid = text(target, "uid", f"{place}.targetRef")
         if not uid or text(target, "kind", f"{place}.targetRef") != "Pod":
             continue
-        conditions, where = obj(one, "conditions", place), f"{place}.conditions"
+        conditions, where = obj(one, "conditions", where=place), f"{place}.conditions"
         # "A nil value should be interpreted as true" (discovery/v1); serving follows ready.
         ready = flag(conditions, "ready", where, otherwise=True)
         serving = flag(conditions, "serving", where, otherwise=ready)
@@ -297,12 +281,12 @@ def _stateful_set(raw: Mapping[str, Any], _: Keyed) -> Workload:
         _workload("StatefulSet", raw), raw,
         {"replicas": "replicas", "updated": "updatedReplicas", "available": "availableReplicas"},
     )  # fmt: skip
-    return made._replace(revision=text(obj(raw, "status", ""), "updateRevision", "status"))
+    return made._replace(revision=text(obj(raw, "status"), "updateRevision", "status"))
 
 
 def _daemon_set(raw: Mapping[str, Any], _: Keyed) -> Workload:
-    status = obj(raw, "status", "")
-    annotations = obj(obj(raw, "metadata", ""), "annotations", "metadata")
+    status = obj(raw, "status")
+    annotations = obj(obj(raw, "metadata"), "annotations", where="metadata")
     return _workload("DaemonSet", raw)._replace(
         replicas=number(status, "desiredNumberScheduled", "status"),
         ready=number(status, "numberReady", "status"),
@@ -322,26 +306,23 @@ def _job(raw: Mapping[str, Any], _: Keyed) -> Workload:
 
 
 def _cron_job(raw: Mapping[str, Any], _: Keyed) -> Workload:
-    template = obj(obj(raw, "spec", ""), "jobTemplate", "spec")
-    return _workload("CronJob", raw, spec=obj(template, "spec", "spec.jobTemplate"))
+    return _workload("CronJob", raw)
 
 
-def _workload(
-    kind: str, raw: Mapping[str, Any], *, spec: Mapping[str, Any] | None = None
-) -> Workload:
-    spec = obj(raw, "spec", "") if spec is None else spec
-    inside = obj(obj(spec, "template", "spec"), "spec", "spec.template")
+def _workload(kind: str, raw: Mapping[str, Any]) -> Workload:
+    pods, where = pod_spec_of(raw, kind), ".".join(PATHS[kind])
+    assert pods is not None
     return Workload(
         kind=kind,
         meta=_meta(raw),
-        generation=number(obj(raw, "metadata", ""), "generation", "metadata") or 0,
-        containers=tuple(_containers(inside, "spec.template.spec")),
-        references=tuple(references(inside, "spec.template.spec")),
+        generation=number(obj(raw, "metadata"), "generation", "metadata") or 0,
+        containers=tuple(containers_of(pods, where=where)),
+        references=tuple(references(pods, where)),
     )
 
 
 def _scaled(made: Workload, raw: Mapping[str, Any], counted: Mapping[str, str]) -> Workload:
-    spec, status = obj(raw, "spec", ""), obj(raw, "status", "")
+    spec, status = obj(raw, "spec"), obj(raw, "status")
     replicas = number(spec, "replicas", "spec")
     return made._replace(
         replicas=1 if replicas is None else replicas,

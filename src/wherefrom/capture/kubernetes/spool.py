@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wherefrom.capture.kubernetes.document import merged
+from wherefrom.capture.kubernetes.telling import merged
 from wherefrom.errors import StorageError, Unavailable
 
 BYTES_MAX: Final = 64 * 1024 * 1024
@@ -61,6 +61,7 @@ class Spool:
             if path.stem.isdecimal()
         }
         self._next = max(self._sizes, default=0) + 1
+        self._merge_at = bytes_max
 
     def close(self) -> None:
         """Let another have the folder."""
@@ -74,14 +75,18 @@ class Spool:
         """How much waits."""
         return sum(self._sizes.values())
 
-    def put(self, documents: Sequence[bytes]) -> None:
-        """Keep documents, durably, behind those that wait."""
+    def put(self, documents: Sequence[bytes]) -> bool:
+        """Keep documents, durably, behind those that wait; whether some had to be merged."""
         for content in documents:
             self._write(self._next, content)
             self._next += 1
         self._sync()
-        if self.bytes_waiting > self._bytes_max:
-            self._merge()
+        if self.bytes_waiting <= self._merge_at:
+            return False
+        self._merge()
+        # What a merge does not make smaller is not merged again for every document.
+        self._merge_at = max(self._bytes_max, 2 * self.bytes_waiting)
+        return True
 
     def first(self, number_max: int, bytes_max: int) -> list[Waiting]:
         """The documents that wait longest: one, and more up to either limit."""
@@ -113,10 +118,7 @@ class Spool:
     def _merge(self) -> None:
         """Put fewer documents in the place of all. A crash in between leaves some told twice."""
         numbers = sorted(self._sizes)
-        made = merged(self._read(number) for number in numbers)
-        if len(made) >= len(numbers):
-            return
-        for content in made:
+        for content in merged(self._read(number) for number in numbers):
             self._write(self._next, content)
             self._next += 1
         self._sync()

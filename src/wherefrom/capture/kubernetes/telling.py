@@ -1,4 +1,4 @@
-"""From pictures to the documents that tell how they differ. Pure.
+"""From pictures to the documents that tell how they differ; documents are CDEvents. Pure.
 
     picture ──compared with what was told──► changes: began, became, ended   (changes)
     picture ─────────────────────────────────► all of it, with ``all``       (snapshot)
@@ -6,35 +6,52 @@
 What began is told twice where its beginning is known: from then on, and from now on. Otherwise
 one who heard in between that it had ended, from an agent before this one, would leave it ended.
 
-Sizes:  a snapshot that is too much for one document is cut by slot, and then by service
+Sizes:  a document is STATES_MAX states and about BYTES_MAX bytes at most; a snapshot that is too
+        much for one is cut by slot, and then by service
+Source: docs/formats/cdevents.md, "Custom types"; docs/kubernetes.md
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any, Final, NamedTuple
 
-from wherefrom.capture.kubernetes.document import Heading, Said, cut, encode
+import msgspec
+
+from wherefrom.capture import changes
 from wherefrom.capture.kubernetes.picture import Picture, Place, Stated
 from wherefrom.errors import Refused
 from wherefrom.formats import states as limits
 from wherefrom.formats import timestamps
 from wherefrom.formats.states import MODES, Scope, State
 
+STATES_MAX: Final = 20_000
+BYTES_MAX: Final = 8 * 1024 * 1024
+GAPS_MAX: Final = 100
+_STATE_BYTES: Final = 400  # of a state, besides its values and properties
 _Key = tuple[str, str]  # mode, environment
+
+
+class Said(NamedTuple):
+    """A state on its way: what a place holds from ``at`` on; None: from the document's time on."""
+
+    place: Place
+    value: str | None
+    says: str | None = None
+    properties: Mapping[str, Any] = {}
+    at: str | None = None
 
 
 class Teller:
     """Remembers what was told. Times are RFC 3339 as ``timestamps`` writes them.
 
     source  who tells: ``/kubernetes/<cluster>``
-    new_id  an id that no document had before
     """
 
-    def __init__(self, *, source: str, new_id: Callable[[], str]) -> None:
+    def __init__(self, *, source: str) -> None:
         self._source = source
-        self._new_id = new_id
         self._told: dict[Place, tuple[Stated, str]] = {}
 
     def changes(self, picture: Picture, *, now: str) -> list[bytes]:
@@ -107,8 +124,10 @@ class Teller:
         self, mode: str, scope: Scope, piece: Sequence[Said], now: str,
         *, whole: tuple[str, ...] = (), gaps: tuple[str, ...] = (),
     ) -> bytes:  # fmt: skip
-        heading = Heading(mode, self._source, self._new_id(), now, scope, whole, gaps)
-        return encode(heading, piece)
+        return changes.estate(
+            mode, scope, [_state(said, scope) for said in piece], all_of=whole, at=now,
+            source=self._source, gaps=_some(gaps),
+        )  # fmt: skip
 
 
 def _said(
@@ -165,3 +184,76 @@ def _pieces(
 def _check(place: Place, stated: Stated) -> None:
     """Raises LimitPassed or Malformed for what no record may say."""
     limits.check((State(*place, stated.value),), ())
+
+
+def _state(said: Said, scope: Scope) -> dict[str, Any]:
+    place, value, says, properties, at = said
+    narrowed = {
+        part: mine
+        for part, mine, outer in zip(Scope._fields, place.scope, scope, strict=True)
+        if mine and mine != outer
+    }
+    told = {"scope": narrowed, "says": says, "at": at, "properties": dict(properties)}
+    written = {"slot": place.slot, "name": place.name, "value": value}
+    return {**written, **{key: given for key, given in told.items() if given}}
+
+
+def _some(gaps: Sequence[str]) -> list[str]:
+    more = len(gaps) - GAPS_MAX
+    return [*gaps[:GAPS_MAX], *([f"and {more} more"] if more > 0 else [])]
+
+
+def cut(states: Sequence[Said]) -> Iterator[Sequence[Said]]:
+    """Pieces that a document can hold."""
+    piece: list[Said] = []
+    size = 0
+    for said in states:
+        weight = len(msgspec.json.encode((said.value, said.says, said.properties))) + _STATE_BYTES
+        if piece and (len(piece) >= STATES_MAX or size + weight > BYTES_MAX):
+            yield piece
+            piece, size = [], 0
+        piece.append(said)
+        size += weight
+    if piece:
+        yield piece
+
+
+def merged(documents: Iterable[bytes]) -> list[bytes]:
+    """Fewer documents that lead to the same picture: of changes that follow each other, the newest.
+
+    Snapshots stay as they are. The states of a merged document say when each was so.
+    """
+    made: list[bytes] = []
+    waiting: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for written in documents:
+        document = msgspec.json.decode(written)
+        context, subject = document["context"], document["subject"]
+        key = (context["type"], context["source"], subject["id"])
+        if "all" in subject["content"]:
+            if key in waiting:
+                made += _newest(waiting.pop(key))
+            made.append(written)
+        else:
+            waiting.setdefault(key, []).append(document)
+    return made + [one for found in waiting.values() for one in _newest(found)]
+
+
+def _newest(documents: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
+    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    gaps: dict[str, None] = {}
+    for document in documents:
+        gaps.update(dict.fromkeys(document.get("customData", {}).get("gaps", ())))
+        content, told = document["subject"]["content"], document["context"]["timestamp"]
+        for state in content["states"]:
+            scope = {**content["scope"], **state.get("scope", {})}
+            key = (state["slot"], state["name"], *sorted(scope.items()))
+            said = {**state, "scope": scope, "at": state.get("at", told)}
+            if key not in newest or newest[key]["at"] <= said["at"]:
+                newest[key] = said
+    states, context = list(newest.values()), documents[-1]["context"]
+    mode = context["type"].removeprefix("dev.cdeventsx.prov-estate.").partition(".")[0]
+    for first in range(0, len(states), STATES_MAX):
+        yield changes.estate(
+            mode, Scope(documents[-1]["subject"]["id"]), states[first : first + STATES_MAX],
+            all_of=(), at=context["timestamp"], source=context["source"], gaps=_some([*gaps]),
+        )  # fmt: skip
