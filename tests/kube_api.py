@@ -5,9 +5,10 @@
     api.cut_next("pods")           … or in the middle of the next line
     api.compact(); api.gone = …    what is older is 410, in the status or as an event
     api.token = …                  others get 401
-    api.slow = 0.001               bytes come one by one
+    api.busy = [(429, "0"), …]     the next answers: a status, and Retry-After
+    api.slow = 0.001               bytes come a few at a time
 
-It speaks HTTP/1.1 with chunks: lists in pages with resourceVersion and continue, watches of NDJSON
+It speaks HTTP/1.1 with chunks, and TLS where it has a certificate: lists in pages with resourceVersion and continue, watches of NDJSON
 with bookmarks. It keeps every request, so a test can ask what was asked.
 """  # noqa: E501 - the first line says both
 
@@ -43,12 +44,15 @@ class _Served:
     """A server on a free port of loopback while the block lasts."""
 
     handler: type[BaseHTTPRequestHandler]
+    tls = None
 
     def __enter__(self):
         self._server = _Server(("127.0.0.1", 0), self.handler)
         self._server.owner = self
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
         return self
@@ -74,6 +78,11 @@ class _KubeHandler(BaseHTTPRequestHandler):
         path, query = urlsplit(self.path).path, dict(parse_qsl(urlsplit(self.path).query))
         with api.changed:
             api.requests.append((path, query, self.headers.get("Authorization")))
+            busy = api.busy.pop(0) if api.busy else None
+        if api.instead is not None:
+            return self._send(200, api.instead)
+        if busy:
+            return self._status(busy[0], "TooManyRequests", {"Retry-After": busy[1]})
         if api.token and self.headers.get("Authorization") != f"Bearer {api.token}":
             return self._status(401, "Unauthorized")
         kind = path.rsplit("/", 1)[1]
@@ -82,8 +91,6 @@ class _KubeHandler(BaseHTTPRequestHandler):
             return self._status(404, "NotFound")
         if kind in api.forbidden:
             return self._status(403, "Forbidden")
-        if api.failing:
-            return self._status(500, "InternalError")
         if query.get("watch") == "1":
             return self._watch(api, kind, namespace, int(query["resourceVersion"]))
         return self._list(api, kind, namespace, query)
@@ -113,12 +120,12 @@ class _KubeHandler(BaseHTTPRequestHandler):
     def _watch(self, api, kind, namespace, version):
         if version < api.compacted and api.gone == "status":
             return self._status(410, "Expired")
+        generation = api.generations[kind]  # before the client hears of the watch
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.close_connection = True
-        generation = api.generations[kind]
         if version < api.compacted:
             self._line(api, {"type": "ERROR", "object": _status_object(410, "Expired")})
             return self._end()
@@ -133,6 +140,8 @@ class _KubeHandler(BaseHTTPRequestHandler):
                     if news:
                         break
                     api.changed.wait(timeout=60)
+                if (kind, generation) in api.ended:
+                    return self._end()
                 if broken:
                     return None  # without the last chunk: the connection broke
             for number, _, event, item in news:
@@ -166,14 +175,18 @@ class _KubeHandler(BaseHTTPRequestHandler):
     def _end(self):
         self.wfile.write(b"0\r\n\r\n")
 
-    def _status(self, code, reason):
-        self._json(code, _status_object(code, reason))
+    def _status(self, code, reason, headers=None):
+        self._json(code, _status_object(code, reason), headers)
 
-    def _json(self, code, document):
-        written = json.dumps(document).encode()
+    def _json(self, code, document, headers=None):
+        self._send(code, json.dumps(document).encode(), headers)
+
+    def _send(self, code, written, headers=None):
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(written)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(written)
 
@@ -188,8 +201,9 @@ class KubeApi(_Served):
 
     handler = _KubeHandler
 
-    def __init__(self):
-        self.changed = threading.Condition()
+    def __init__(self, *, tls=None):
+        self.tls = tls
+        self.changed = threading.Condition(threading.RLock())
         self.objects = {kind: {} for kind in PREFIXES}
         self.events = []
         self.version = 1
@@ -198,10 +212,12 @@ class KubeApi(_Served):
         self.requests = []
         self.forbidden = set()
         self.cuts = set()
+        self.ended = set()
         self.token = None
         self.gone = "status"
         self.slow = 0
-        self.failing = False
+        self.busy = []
+        self.instead = None
         self.page_max = 500
         self.between_pages = None
         self.stopping = False
@@ -243,6 +259,12 @@ class KubeApi(_Served):
         with self.changed:
             self.version += 1
             self._tell(kind, "ERROR", _status_object(410, "Expired"))
+
+    def end(self, kind):
+        """End the watches of a kind as a server does when their time is over."""
+        with self.changed:
+            self.ended.add((kind, self.generations[kind]))
+            self.drop(kind)
 
     def drop(self, kind):
         """End the connections of the watches of a kind."""
