@@ -1,4 +1,4 @@
-"""What an agent's documents lead to: read back, and folded by the estate view itself.
+"""What an agent's documents lead to: read as a server reads them, and folded by the estate view.
 
 told = Told(); told.add(documents); told.held(at)  ──► {(mode, scope, slot, name): Held}
 """
@@ -9,37 +9,10 @@ import json
 
 import apsw
 
-from wherefrom.formats import timestamps
-from wherefrom.formats.facts import Facts
-from wherefrom.formats.states import Scope, State, Whole, check
+from wherefrom.formats import cdevents, timestamps
+from wherefrom.formats.states import Scope, check
 from wherefrom.views.estate import EstateSnapshot, schema
 from wherefrom.views.estate.tables import Tables
-
-TYPE = "dev.cdeventsx.prov-estate."
-
-
-def read(content):
-    """States and wholes of one document, as its format says."""
-    document = json.loads(content)
-    context, subject = document["context"], document["subject"]
-    assert context["specversion"] == "0.6.0-draft"
-    assert context["type"].startswith(TYPE)
-    assert context["type"].endswith(".0.1.0")
-    mode = context["type"].removeprefix(TYPE).removesuffix(".0.1.0")
-    inside = subject["content"]
-    scope = Scope(**inside["scope"])
-    assert subject["id"] == scope.environment
-    states = []
-    for said in inside["states"]:
-        assert said.keys() <= {"slot", "name", "value", "says", "scope", "at", "properties"}
-        narrowed = Scope(**{**inside["scope"], **said.get("scope", {})})
-        states.append(
-            State(mode, narrowed, said["slot"], said["name"], said["value"], said.get("says"),
-                  said.get("properties"), said.get("at"))
-        )  # fmt: skip
-    wholes = [Whole(mode, scope, tuple(inside["all"]))] if "all" in inside else []
-    check(tuple(states), tuple(wholes))
-    return context, states, wholes
 
 
 class Told:
@@ -54,13 +27,11 @@ class Told:
     def add(self, contents):
         """Record documents, in order."""
         for content in contents:
-            context, states, wholes = read(content)
-            facts = Facts(
-                kind="observation", type=context["type"], states=tuple(states),
-                wholes=tuple(wholes),
-            )  # fmt: skip
-            at = timestamps.micros(context["timestamp"])
-            self._tables.add(self.size, facts, source=context["source"], at=at)
+            document = json.loads(content)
+            facts = cdevents.facts(document, document_id=f"document:{self.size}")
+            check(facts.states, facts.wholes)
+            source, said = document["context"]["source"], document["context"]["timestamp"]
+            self._tables.add(self.size, facts, source=source, at=timestamps.micros(said))
             self.size += 1
 
     def held(self, at, **narrowed):
