@@ -38,6 +38,7 @@ class Bundle(NamedTuple):
     kind     ``configmap`` or ``secret``
     values   key → hash of its value; ``whole``: the hash of them all
     changed  when its values changed last, as far as the object says
+    version  the resourceVersion; it moves with anything about the object
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Bundle(NamedTuple):
     whole: str
     changed: str | None
     type: str = ""
+    version: str = ""
 
 
 @lru_cache(maxsize=10_000)
@@ -86,10 +88,13 @@ def bundle(
                 # Never with the value itself: an error is told to people.
                 raise Malformed("a value that is no text", where=f"{field}.{key}")
             values[key] = hashed(_decoded(value) if field in encoded else _bytes(value))
-    whole = hashed(_canonical(values))
     return Bundle(
-        kind, namespace, name, values, whole, _changed(raw) or created, text(raw, "type", "")
-    )
+        kind, namespace, name, values,
+        whole=hashed(_canonical(values)),
+        changed=_changed(raw) or created,
+        type=text(raw, "type", ""),
+        version=text(obj(raw, "metadata"), "resourceVersion", "metadata"),
+    )  # fmt: skip
 
 
 def _changed(raw: Mapping[str, Any]) -> str | None:

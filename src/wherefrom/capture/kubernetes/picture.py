@@ -199,9 +199,10 @@ class Painter:
             environment = self._environment_of(one.namespace)
             if environment is None or one.type.startswith(_NOT_TOLD):
                 continue
+            told = {"type": one.type, "keys": len(one.values), "resource_version": one.version}
             yield (
                 Place(DECLARED, Scope(environment), "secret", f"{one.namespace}/{one.name}"),
-                Stated(one.whole, None, {"type": one.type, "keys": len(one.values)}, one.changed),
+                Stated(one.whole, None, told, one.changed),
             )
 
     # -- what runs
