@@ -297,7 +297,7 @@ def manifests(
 ) -> int:
     """Print what a cluster needs to run the agent.
 
-    For `kubectl apply -f -`: an account that may get, list and watch what the agent reads, and
+    For `kubectl apply -f -`: an account that may list and watch what the agent reads, and
     one pod with a read-only root and no privileges. Its token is the key `token` of the secret
     wherefrom-agent, which you make.
     """

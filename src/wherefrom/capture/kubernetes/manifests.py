@@ -1,6 +1,6 @@
 """What a cluster needs to run the agent, as YAML: an account that may read, and nothing else.
 
-    Namespace · ServiceAccount · ClusterRole (get, list, watch of what RESOURCES names)
+    Namespace · ServiceAccount · ClusterRole (list and watch of what RESOURCES names)
     · ClusterRoleBinding · StatefulSet (one replica, a read-only root, a volume for its state)
 
 A StatefulSet, since two agents must not share a state, and the key of hashes must outlive a pod.
@@ -71,7 +71,7 @@ def rules(*, secrets: bool, namespaced: bool | None = None) -> list[dict[str, An
             group = parts[2] if parts[1] == "apis" else ""
             groups.setdefault(group, []).append(resource.name)
     return [
-        {"apiGroups": [group], "resources": names, "verbs": ["get", "list", "watch"]}
+        {"apiGroups": [group], "resources": names, "verbs": ["list", "watch"]}
         for group, names in groups.items()
     ]
 
