@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wherefrom.capture.kubernetes.spool import Spool
 
 STATE_DEFAULT: Final = "./wherefrom-agent"
-SNAPSHOT_EVERY: Final = "5m"
+SNAPSHOT_EVERY: Final = "1h"
 _FILE = click.Path(path_type=Path)
 
 

@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
     environments: Collection[str]
     namespaces: tuple[str, ...] = ()
     leave_out: frozenset[str] = frozenset()
-    snapshot_every: float = 300.0
+    snapshot_every: float = 3600.0
 
 
 class Agent:
