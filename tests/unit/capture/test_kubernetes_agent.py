@@ -274,6 +274,8 @@ def test_an_agent_that_ends_while_the_server_is_away_tells_when_it_starts_again(
         while agency.objects is None or not list((tmp_path / "spool").glob("*.json")):
             agency._thread.join(0.01)
         kube.put("pods", pod("gone"))
+        while not any(b"gone" in p.read_bytes() for p in (tmp_path / "spool").glob("*.json")):
+            agency._thread.join(0.01)
     waited = len(list((tmp_path / "spool").glob("*.json")))
     assert waited
     kube.delete("pods", "gone")

@@ -453,6 +453,9 @@ def test_what_was_last_read_of_an_object_stays_until_it_is_readable_or_gone():
     cluster.replace("pods", "", [broken])
     assert len(observed(painter.picture())) == 1
     assert len(painter.picture().gaps) == 1
+    cluster.put("pods", k8s.pod("cart-7d9f-x2x", uid="pod-1"))
+    assert painter.picture().gaps == ()
+    cluster.put("pods", broken)
     cluster.replace("pods", "", [])
     assert painter.picture().gaps == ()
     assert observed(painter.picture()) == {}

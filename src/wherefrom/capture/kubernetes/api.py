@@ -39,6 +39,10 @@ _KEEP_ALIVE: Final = [
 ]
 
 
+# An alert of TLS that comes with the answer is an ``ssl.SSLError``, which httpx lets through.
+_BROKEN: Final = (httpx.HTTPError, OSError)
+
+
 class Resource(NamedTuple):
     """A kind of object: its plural name, and the part of the API that has it."""
 
@@ -145,7 +149,7 @@ class Api:
                 yield "OPEN", {}
                 async for line in _lines(answer):
                     yield _event(line, resource)
-        except httpx.HTTPError as error:
+        except _BROKEN as error:
             raise Failed(f"{resource.name}: {_said(error)}") from error
 
     async def _get(self, path: str, query: Mapping[str, Any]) -> bytes:
@@ -153,7 +157,7 @@ class Api:
             answer = await self._client.get(
                 path, params=dict(query), headers=await self._access.headers()
             )
-        except httpx.HTTPError as error:
+        except _BROKEN as error:
             raise Failed(f"{path}: {_said(error)}") from error
         if answer.status_code != 200:
             self._raise_for(answer)

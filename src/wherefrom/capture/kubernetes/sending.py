@@ -56,7 +56,7 @@ class Server:
                 content=b"[" + b",\n".join(documents) + b"]",
                 headers={"Content-Type": "application/json"},
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:  # OSError: an alert of TLS, late
             raise Unavailable(
                 "the server does not answer", where=self.url, got=str(error) or type(error).__name__
             ) from error
