@@ -128,7 +128,8 @@ class Agent:
         if self._dirty.is_set():
             self._keep(whole=False)
         with contextlib.suppress(TimeoutError, Unavailable):
-            await asyncio.wait_for(self.send_all(), LAST_SEND_SECONDS)
+            async with asyncio.timeout(LAST_SEND_SECONDS):
+                await self.send_all()
 
     async def once(self) -> int:
         """One snapshot of what the API lists now, into the spool; how many objects.
@@ -188,8 +189,10 @@ class Agent:
     # -- telling
 
     async def _tell(self, started: Callable[[int], None]) -> None:
+        # Never ``wait_for``: in Python 3.11 it loses a cancellation now and then.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._health.all_listed.wait(), FIRST_LIST_SECONDS)
+            async with asyncio.timeout(FIRST_LIST_SECONDS):
+                await self._health.all_listed.wait()
         self._dirty.clear()
         self._keep(whole=not len(self._spool))
         started(self._cluster.size)
@@ -197,7 +200,8 @@ class Agent:
         due = loop.time() + self._wanted.snapshot_every
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), max(0.0, due - loop.time()))
+                async with asyncio.timeout_at(due):
+                    await self._dirty.wait()
                 await asyncio.sleep(GATHER_SECONDS)
             if loop.time() >= due:
                 self._whole_due = True
