@@ -173,6 +173,8 @@ class Agent:
     def current(self, kind: str, namespace: str) -> None:
         """We hear of this kind."""
         self._health.current(kind, namespace)
+        if self._whole_due and self._health.is_well:
+            self._dirty.set()  # the snapshot that waited for this
 
     def lost(self, kind: str, namespace: str, said: str) -> None:
         """We do not, for now."""
