@@ -17,6 +17,7 @@ import click
 
 from wherefrom import __version__
 from wherefrom.cli import (
+    agent,
     anchor,
     audit,
     change,
@@ -95,6 +96,7 @@ for _command in (
     logs.views,
     witness.witness,
     monitor.monitor,
+    agent.agent,
 ):
     root.add_command(_command)
 keys.keys.add_command(resign.resign)

@@ -59,7 +59,7 @@ class Remote:
             base_url=where.server,
             headers={"Authorization": f"Bearer {where.token}"} if where.token else {},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            verify=_certificates(where),
+            verify=certificates(where),
         )
         self._position: LogAt | None = None
 
@@ -293,7 +293,7 @@ class Remote:
             time.sleep(_seconds(answer.headers.get("retry-after", "")))
 
 
-def _certificates(where: Where) -> ssl.SSLContext | bool:
+def certificates(where: Where) -> ssl.SSLContext | bool:
     if where.server is None or not where.server.startswith("https:"):
         return False  # nothing to check, and reading the system's certificates takes 20 ms
     try:

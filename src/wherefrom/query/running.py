@@ -4,7 +4,8 @@
                                      └ compared through the graph: an image index is its platforms
 
 A declaration covers every region, pool and instance below its scope, and, without a name, every
-container of a service. Where nobody observes anything of a service, nothing is missing.
+container of a service. Where nobody observes anything of a service, nothing is missing. A tag that
+is declared is what was pulled by it, as long as that is one thing everywhere in the place.
 
 Source: DESIGN, "Reality"; docs/reality.md
 """
@@ -89,7 +90,7 @@ def _place(
     drift = None
     if seen and declared is None and slot != "incident":
         drift = "undeclared"
-    elif declared is not None and any(not same(declared.value, value) for value in by_value):
+    elif declared is not None and not _all_as(declared, by_value, same):
         drift = "differs"
     return Place(
         environment=scope.environment,
@@ -102,6 +103,17 @@ def _place(
         observed=[_observed(ones, judged, at) for _, ones in sorted(by_value.items())],
         drift=drift,
     )
+
+
+def _all_as(declared: Held, by_value: Mapping[str, list[Held]], same: Same) -> bool:
+    """Whether every value is the one that is declared."""
+    others = [value for value in by_value if not same(declared.value, value)]
+    if not others:
+        return True
+    # What a tag is, nobody declared; a node pulled by it what it was then.
+    by_tag = declared.slot == "artifact" and not _is_pinned(declared.value)
+    pulled = by_tag and all(one.says == declared.value for v in others for one in by_value[v])
+    return pulled and all(same(others[0], value) for value in by_value)
 
 
 def _observed(ones: list[Held], judged: Mapping[int, Judgement], at: int) -> Observed:
@@ -138,9 +150,12 @@ def _stated(held: Held, judged: Mapping[int, Judgement], at: int) -> dict[str, A
 def _marks(held: Held) -> tuple[str, ...]:
     if held.slot != "artifact":
         return ()
-    algorithm, _, digits = held.value.partition(":")
-    pinned = strong_id(algorithm, digits) is not None
-    return () if pinned else ("unpinned",)
+    return () if _is_pinned(held.value) else ("unpinned",)
+
+
+def _is_pinned(value: str) -> bool:
+    algorithm, _, digits = value.partition(":")
+    return strong_id(algorithm, digits) is not None
 
 
 def _with_drift(place: Place, drift: str) -> Place:
