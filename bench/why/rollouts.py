@@ -147,7 +147,9 @@ def _rolling(
     every = float(random.choice([60, 120, 300, 600, 1_800]))
     stuck = random.random() < 0.3  # a canary that nobody takes further
     base = shop.names[service]
-    old = [Instance(f"{base}-{random.bytes(4).hex()}", False, -FOREVER, FOREVER) for _ in range(size)]
+    old = [
+        Instance(f"{base}-{random.bytes(4).hex()}", False, -FOREVER, FOREVER) for _ in range(size)
+    ]
     new: list[Instance] = []
     steps = []
     for stage in range(stages):
@@ -161,16 +163,14 @@ def _rolling(
             for _ in range(upto - len(new))
         ]
         # A canary is added; only later steps take the old away.
-        going = 0 if stage == 0 and stages > 1 or stuck else upto
+        going = 0 if (stage == 0 and stages > 1) or stuck else upto
         removed = []
         for k in range(min(going, size)):
             if old[k].gone == FOREVER:
                 old[k] = old[k]._replace(gone=at + random.uniform(20, 60))
                 removed.append(old[k].name)
         new += added
-        steps.append(
-            Step(origin + at, upto / size, tuple(i.name for i in added), tuple(removed))
-        )
+        steps.append(Step(origin + at, upto / size, tuple(i.name for i in added), tuple(removed)))
     done = not stuck and begun + stages * every < 0
     change = Change(
         id=name,

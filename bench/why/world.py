@@ -23,7 +23,8 @@ BOUTIQUE: Final = {
     "recommendation": ("catalog",),
     "cart": ("cart-store",),
 }
-SERVICES_MIN: Final, SERVICES_MAX: Final = 5, 20
+SERVICES_MIN: Final = 5
+SERVICES_MAX: Final = 20
 
 
 class Shop(NamedTuple):
