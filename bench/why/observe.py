@@ -38,7 +38,8 @@ class Eyes(NamedTuple):
     unnamed: float
 
 
-def _eyes(random: Random) -> Eyes:
+def draw_eyes(random: Random) -> Eyes:
+    """What is measured in a case, drawn at random."""
     own, edges = random.random() < 0.92, random.random() < 0.75
     metrics = {"success_rate"} if random.random() < 0.95 else set()
     for metric, share in (
@@ -68,6 +69,7 @@ def _eyes(random: Random) -> Eyes:
 
 def observe(
     random: Random,
+    eyes: Eyes,
     shop: Shop,
     harm: Harm,
     rollouts: list[Rollout],
@@ -76,7 +78,6 @@ def observe(
     origin: float,
 ) -> list[Samples]:
     """The series of a case."""
-    eyes = _eyes(random)
     changed = {r.service: r for r in rollouts}
     found: list[Samples] = []
     for s, name in enumerate(shop.names):

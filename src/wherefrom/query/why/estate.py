@@ -35,6 +35,16 @@ class Group(NamedTuple):
         return KIND_OF[self.metric]
 
 
+class Onset(NamedTuple):
+    """When it began: ``best``, seconds since 1970, between two ends; how sure, 0 to 1; what shows."""
+
+    best: float
+    earliest: float
+    latest: float
+    surely: float
+    group: Group
+
+
 class Estate(NamedTuple):
     """Everything known by service; arrays go by ``services``.
 
@@ -42,8 +52,7 @@ class Estate(NamedTuple):
     strained  the same for processor and memory
     worst     the group that says so, by service and kind
     beneath   how much worse the worst callee below is, fading by hop
-    onset     when the symptom began, seconds since 1970; None if nothing is seen to have begun
-    surely    how sure the onset is, 0 to 1
+    onset     when the symptom began; None if nothing is seen to have begun
     """
 
     services: list[str]
@@ -55,8 +64,7 @@ class Estate(NamedTuple):
     worst: dict[tuple[str, str], Group]
     beneath: Floats
     symptom: int | None
-    onset: float | None
-    surely: float
+    onset: Onset | None
 
 
 def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
@@ -81,11 +89,9 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
     below = near.copy()
     np.fill_diagonal(below, 0)
     symptom = at.get(case.symptom) if case.symptom else None
-    onset, surely = _onset(case, grid, groups) if grid else (None, 0.0)
+    onset = _onset(case, grid, groups) if grid else None
     beneath = (below * hurt[None, :]).max(1) if services else np.zeros(0)
-    return Estate(
-        services, at, groups, near, hurt, strained, worst, beneath, symptom, onset, surely
-    )
+    return Estate(services, at, groups, near, hurt, strained, worst, beneath, symptom, onset)
 
 
 def _groups(case: Case, grid: Grid) -> list[Group]:
@@ -106,12 +112,19 @@ def _groups(case: Case, grid: Grid) -> list[Group]:
     return found
 
 
-def _onset(case: Case, grid: Grid, groups: list[Group]) -> tuple[float | None, float]:
+def _onset(case: Case, grid: Grid, groups: list[Group]) -> Onset | None:
     """When it began: at the symptom, if it shows there, else where it shows most."""
     telling = [g for g in groups if g.kind in (FAILS, WAITS) and g.shift.surely >= SURELY_MIN]
     there = [g for g in telling if g.service == case.symptom]
     told = max(there or telling, key=lambda g: g.shift.strength, default=None)
     if told is None or told.shift is NO_SHIFT:
-        return None, 0.0
-    sure = told.shift.strength / (told.shift.strength + 0.5)
-    return float(grid.times[told.shift.onset]), float(sure)
+        return None
+    shift = told.shift
+    # A bin tells of the time since the one before it.
+    return Onset(
+        best=float(grid.times[shift.onset]) - 0.5 * grid.every,
+        earliest=float(grid.times[shift.earliest]) - grid.every,
+        latest=float(grid.times[shift.latest]),
+        surely=shift.strength / (shift.strength + 0.5),
+        group=told,
+    )

@@ -117,7 +117,9 @@ def _find(
     controls: dict[str, Floats],
 ) -> Findings:
     v = dict.fromkeys(NAMES, 0.0)
-    lifts = _lifts(change, grid, rows, estate.onset) if grid else []
+    lifts = (
+        _lifts(change, grid, rows, estate.onset.earliest if estate.onset else None) if grid else []
+    )
     best: dict[str, Lift] = {}
     for lift in lifts:
         if lift.kind not in best or lift.strength > best[lift.kind].strength:
@@ -296,18 +298,18 @@ def _timing(
     onset, every = estate.onset, grid.every if grid else 60.0
     if onset is None:
         return None, None
-    slack = every + 15.0
+    late = (change.started - onset.latest - 0.25 * every - 10) / (0.25 * every + 10)
+    v["too_late"] = float(1 / (1 + np.exp(-np.clip(late, -30, 30)))) * onset.surely
     moments = [change.started, *(step.at for step in change.steps)]
-    earlier = [m for m in moments if m <= onset + slack]
-    late = (change.started - onset - 0.75 * every - 15) / (0.25 * every + 10)
-    v["too_late"] = float(1 / (1 + np.exp(-np.clip(late, -30, 30)))) * estate.surely
+    earlier = [m for m in moments if m <= onset.latest + 0.25 * every + 10]
     if not earlier:
-        return onset - change.started, None
+        return onset.best - change.started, None
     last = max(earlier)
-    gap = onset - last
-    v["on_time"] = float(np.exp(-max(abs(gap) - every, 0) / (every + 30))) * estate.surely
-    v["long_before"] = float(np.log1p(max(gap, 0) / 60))
-    return gap, next((i for i, step in enumerate(change.steps) if step.at == last), None)
+    away = max(onset.earliest - last, 0)
+    v["on_time"] = float(np.exp(-away / (every + 30))) * onset.surely
+    v["long_before"] = float(np.log1p(away / 60))
+    step = next((i for i, step in enumerate(change.steps) if step.at == last), None)
+    return onset.best - last, step
 
 
 # -- none of these

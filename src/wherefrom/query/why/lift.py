@@ -21,6 +21,9 @@ YOUNG_S: Final = 60.0  # so long a process warms up
 RECENT_S: Final = 180.0
 # How far two equal processes may lie apart, at least.
 APART_MIN: Final = {FAILS: 0.003, WAITS: 0.06, BURNS: 0.12, HOLDS: 0.10}
+# What being young adds to that.
+YOUNG_APART: Final = {FAILS: 0.01, WAITS: 0.5, BURNS: 0.5, HOLDS: 0.2}
+TOLD_BEFORE: Final = 0.5
 # What the new may be worse by and still be called fine.
 FINE: Final = {FAILS: 0.015, WAITS: 0.20}
 
@@ -60,15 +63,21 @@ def compare(
     together = ~np.isnan(a) & ~np.isnan(b)
     if not together.any():
         return None
-    first = times[int(np.argmax(~np.isnan(a)))]
-    grown = together & (times >= first + YOUNG_S)
-    if grown.sum() >= 2:
-        together = grown
-    windows = [together, together & (times >= times[-1] - RECENT_S)]
-    if onset is not None:
-        windows.append(together & (times >= onset))
-    noise = max(_noise(old), 0.7 * _noise(new), NOISE_MIN[kind])
     apart = max(_apart(old), APART_MIN[kind])
+    grown = together & (times >= times[int(np.argmax(~np.isnan(a)))] + YOUNG_S)
+    if grown.any():
+        together = grown
+    else:
+        apart += YOUNG_APART[kind]
+    told = 1.0
+    if onset is not None:
+        since = together & (times >= onset)
+        if since.any():
+            together = since
+        else:
+            told = TOLD_BEFORE  # both were seen side by side, but not in the trouble
+    windows = [together, together & (times >= times[-1] - RECENT_S)]
+    noise = max(_noise(old), 0.7 * _noise(new), NOISE_MIN[kind])
     parts = 1 / max(_rows(new), 1) + 1 / max(_rows(old), 1)
     best: Lift | None = None
     for window in windows:
@@ -87,8 +96,8 @@ def compare(
             new=float(a[window].mean()),
             old=float(b[window].mean()),
             bins=bins,
-            strength=float(strength(size, size / doubt, kind, half=4.0)),
-            fine=_fine(kind, size, doubt),
+            strength=told * float(strength(size, size / doubt, kind, half=4.0)),
+            fine=_fine(kind, size, doubt) if told == 1.0 else 0.0,
         )
         if best is None or found.strength > best.strength:
             best = found

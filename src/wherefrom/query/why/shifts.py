@@ -21,10 +21,14 @@ MATTERS: Final = {FAILS: 0.02, WAITS: 0.15, BURNS: 0.30, HOLDS: 0.20}
 NOISE_MIN: Final = {FAILS: 0.003, WAITS: 0.04, BURNS: 0.06, HOLDS: 0.03}
 BEFORE_BINS_MIN: Final = 2
 LOOK_BACK_S: Final = 1_200.0
+ALIKE: Final = 12.0
 
 
 class Shift(NamedTuple):
-    """A change of level: ``size`` after − before, ``surely`` in units of noise, ``onset`` a bin."""
+    """A change of level: ``size`` after − before, ``surely`` in units of noise, ``onset`` a bin.
+
+    earliest, latest  between which bins it may as well have begun
+    """
 
     size: float
     surely: float
@@ -32,9 +36,11 @@ class Shift(NamedTuple):
     strength: float
     before: float
     after: float
+    earliest: int
+    latest: int
 
 
-NO_SHIFT: Final = Shift(0.0, 0.0, -1, 0.0, 0.0, 0.0)
+NO_SHIFT: Final = Shift(0.0, 0.0, -1, 0.0, 0.0, 0.0, -1, -1)
 
 
 def strength(size: Floats | float, surely: Floats | float, kind: str, half: float = 9.0) -> Floats:
@@ -67,9 +73,11 @@ def find_shift(values: Floats, kind: str, *, times: Floats, detected: float, noi
     surely = np.where(could, surely, -np.inf)
     k = int(np.argmax(surely))
     size, sure = float(after[k] - before[k]), float(surely[k])
-    return Shift(
-        size, sure, k + 1, float(strength(size, sure, kind)), float(before[k]), float(after[k])
-    )
+    strong = float(strength(size, sure, kind))
+    # Half of what the square of `surely` loses is a log-likelihood; noise is never as tame.
+    alike = np.flatnonzero(surely > np.sqrt(max(sure**2 - ALIKE, 0.0)) if sure > 0 else could)
+    low, high = (int(alike[0]), int(alike[-1])) if len(alike) else (k, k)
+    return Shift(size, sure, k + 1, strong, float(before[k]), float(after[k]), low + 1, high + 1)
 
 
 def spread(values: Floats) -> float:
