@@ -63,8 +63,8 @@ def identity(random: Random, kind: str) -> str:
 def make_rollouts(random: Random, shop: Shop, origin: float) -> list[Rollout]:
     """One to six changes, most of them rolling out when the incident begins, each elsewhere."""
     count = int(random.choice([1, 2, 3, 4, 5, 6], p=[0.1, 0.2, 0.2, 0.2, 0.15, 0.15]))
-    services = random.permutation(len(shop.names))[: min(count, len(shop.names))]
-    together = random.random() < 0.35
+    services = _where(random, shop, min(count, len(shop.names)))
+    together = random.random() < 0.6
     start = -random.uniform(20, 900)
     found = []
     for i, service in enumerate(services):
@@ -76,6 +76,20 @@ def make_rollouts(random: Random, shop: Shop, origin: float) -> list[Rollout]:
             found.append(_switch(random, shop, int(service), name, begun, origin))
         else:
             found.append(_rolling(random, shop, int(service), name, begun, origin))
+    return found
+
+
+def _where(random: Random, shop: Shop, count: int) -> list[int]:
+    """Services that change: anywhere, or one after the other along the calls, as teams work."""
+    order = [int(s) for s in random.permutation(len(shop.names))]
+    if random.random() < 0.5:
+        return order[:count]
+    found = order[:1]
+    while len(found) < count:
+        last = found[int(random.integers(len(found)))]
+        beside = np.flatnonzero((shop.weight[last] > 0) | (shop.weight[:, last] > 0))
+        free = [int(s) for s in beside if s not in found] or [s for s in order if s not in found]
+        found.append(free[int(random.integers(len(free)))])
     return found
 
 
@@ -145,7 +159,7 @@ def _rolling(
     kind = "deploy" if random.random() < 0.85 else "config"
     stages = int(random.integers(1, min(size, 5) + 1))
     every = float(random.choice([60, 120, 300, 600, 1_800]))
-    stuck = random.random() < 0.3  # a canary that nobody takes further
+    stuck = random.random() < 0.45  # a canary that nobody takes further
     base = shop.names[service]
     old = [
         Instance(f"{base}-{random.bytes(4).hex()}", False, -FOREVER, FOREVER) for _ in range(size)

@@ -79,6 +79,7 @@ def _try(seed: int, random: Random) -> Incident | None:
     if worse.max() < VISIBLE_MIN:
         return None
     series = observe(random, eyes, shop, harm, rollouts, cascaded, times, origin)
+    forgotten = random.choice([0.0, 0.0, 0.0, 0.1, 0.3, 1.0], p=[0.4, 0.2, 0.15, 0.1, 0.1, 0.05])
     changes = [r.change._replace(started=origin + r.change.started) for r in rollouts]
     changes += long_done(random, shop, origin)
     changes += responses(random, shop, origin + detected, origin + asked)
@@ -87,7 +88,7 @@ def _try(seed: int, random: Random) -> Incident | None:
         symptom=_symptom(random, shop, worse),
         changes=tuple(changes[i] for i in random.permutation(len(changes))),
         series=tuple(series),
-        calls=tuple(shop.calls),
+        calls=tuple(call for call in shop.calls if random.random() >= forgotten),
     )
     return Incident(case, blamed and blamed.change.id, kind, origin + asked)
 

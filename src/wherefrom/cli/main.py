@@ -38,6 +38,7 @@ from wherefrom.cli import (
     trusted_root,
     up,
     verdicts,
+    why,
     witness,
 )
 from wherefrom.cli.exits import CANNOT_TELL, YES
@@ -88,6 +89,7 @@ for _command in (
     logs.views,
     witness.witness,
     monitor.monitor,
+    why.why,
 ):
     root.add_command(_command)
 keys.keys.add_command(resign.resign)

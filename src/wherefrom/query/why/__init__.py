@@ -1,4 +1,8 @@
 """Which change did it? Numbers in, a ranking with its reasons out; no disk, no clock.
 
-numpy is imported here, so a server that never asks this imports this package late.
+numpy is imported here, so a server that rarely asks this imports the package when it does.
 """
+
+from wherefrom.query.why.rank import Evidence, Ranked, Ranking, rank
+
+__all__ = ["Evidence", "Ranked", "Ranking", "rank"]

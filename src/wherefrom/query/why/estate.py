@@ -36,7 +36,7 @@ class Group(NamedTuple):
 
 
 class Onset(NamedTuple):
-    """When it began: ``best``, seconds since 1970, between two ends; how sure, 0 to 1; what shows."""
+    """When it began: at ``best``, seconds since 1970, between two ends; ``surely`` from 0 to 1."""
 
     best: float
     earliest: float

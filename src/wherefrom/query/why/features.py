@@ -321,6 +321,9 @@ def _elsewhere(
     """Whether the trouble has its root at a service that nobody changed."""
     changed = {estate.at[c.service] for c in changes if c.service}
     root = estate.hurt - 0.8 * estate.beneath
+    if estate.symptom is not None:
+        # What the symptom does not depend on may break without hurting it.
+        root = root * np.sqrt(estate.near[estate.symptom])
     free = [i for i in range(len(estate.services)) if i not in changed]
     held = max((float(root[i]) for i in changed), default=0.0)
     first = max(free, key=lambda i: float(root[i]), default=None)
@@ -328,7 +331,7 @@ def _elsewhere(
     lifted = [max((lift.strength for lift in f.lifts.values()), default=0.0) for f in findings]
     compared = [f for f in findings if f.lifts]
     none = {
-        "elsewhere": float(np.clip(found, -2, 2)),
+        "elsewhere": float(np.clip(found, -1, 1)),
         "nothing_lifts": 1 / (1 + max(lifted, default=0.0) ** 2) if compared else 0.5,
         "many_hurt": float((estate.hurt > 0.3).mean()) if len(estate.hurt) else 0.0,
     }
@@ -346,4 +349,5 @@ def _nanmedian(rows: Floats) -> Floats:
     count = (~np.isnan(rows)).sum(0)
     low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, len(rows) - 1)
     columns = np.arange(rows.shape[1])
-    return np.nan_to_num((ordered[low, columns] + ordered[high, columns]) / 2)
+    found: Floats = np.nan_to_num((ordered[low, columns] + ordered[high, columns]) / 2)
+    return found

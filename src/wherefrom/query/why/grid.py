@@ -71,7 +71,7 @@ def lay_out(case: Case) -> Grid | None:
     start = min(s.times[0] for s in series)
     size = int(np.clip(np.ceil((end - start) / every + 1e-9) + 1, 1, BINS_MAX))
     values = _binned(series, end=end, every=every, size=size)
-    times = end - every * np.arange(size - 1, -1, -1)
+    times = end - every * np.arange(size - 1, -1, -1, dtype=np.float64)
     asked = [i for i, s in enumerate(series) if s.metric == "requests"]
     judged = [i for i, s in enumerate(series) if s.metric != "requests"]
     keys = [Key(*series[i][:5]) for i in judged]
@@ -146,4 +146,6 @@ def mean_of_rows(values: Floats, weights: Floats | None = None) -> Floats:
         weight = weight * np.where(np.isnan(weights), 1.0, np.maximum(weights, 1.0))
     total = (np.nan_to_num(values) * weight).sum(0)
     count = weight.sum(0)
-    return np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)
+    found = np.full(values.shape[1], np.nan)
+    np.divide(total, count, out=found, where=count > 0)
+    return found

@@ -22,6 +22,8 @@ NOISE_MIN: Final = {FAILS: 0.003, WAITS: 0.04, BURNS: 0.06, HOLDS: 0.03}
 BEFORE_BINS_MIN: Final = 2
 LOOK_BACK_S: Final = 1_200.0
 ALIKE: Final = 12.0
+BACK_S: Final = 90.0  # so long below the line is a recovery, not a wobble
+BACK_SHARE: Final = 0.3
 
 
 class Shift(NamedTuple):
@@ -72,12 +74,41 @@ def find_shift(values: Floats, kind: str, *, times: Floats, detected: float, noi
     surely = (after - before) / doubt
     surely = np.where(could, surely, -np.inf)
     k = int(np.argmax(surely))
-    size, sure = float(after[k] - before[k]), float(surely[k])
-    strong = float(strength(size, sure, kind))
+    if surely[k] <= 0:
+        return NO_SHIFT
     # Half of what the square of `surely` loses is a log-likelihood; noise is never as tame.
-    alike = np.flatnonzero(surely > np.sqrt(max(sure**2 - ALIKE, 0.0)) if sure > 0 else could)
-    low, high = (int(alike[0]), int(alike[-1])) if len(alike) else (k, k)
-    return Shift(size, sure, k + 1, strong, float(before[k]), float(after[k]), low + 1, high + 1)
+    alike = np.flatnonzero(surely > np.sqrt(max(float(surely[k]) ** 2 - ALIKE, 0.0)))
+    low, high = min(int(alike[0]), k) + 1, max(int(alike[-1]), k) + 1
+    onset = _last_rise(values, k + 1, float(before[k]), float(after[k]), times)
+    if onset != k + 1:  # something earlier came and went: this trouble began later
+        low, high = onset, max(onset, high)
+    return _told(values, kind, onset, low, high, sigma)
+
+
+def _last_rise(values: Floats, onset: int, before: float, after: float, times: Floats) -> int:
+    """Where it rose for the last time: the bin after the last that had fallen back for good."""
+    line = before + BACK_SHARE * (after - before)
+    every = float(times[1] - times[0])
+    need = max(1, round(BACK_S / every))
+    calm = 0
+    for i in range(len(values) - 1, onset, -1):
+        calm = calm + 1 if values[i] < line else 0
+        if calm >= need:
+            end = i + calm
+            return end if end < len(values) else onset
+    return onset
+
+
+def _told(values: Floats, kind: str, onset: int, low: int, high: int, sigma: float) -> Shift:
+    """The shift at ``onset``; before it the median counts, which old trouble hardly moves."""
+    early, late = values[:onset], values[onset:]
+    early, late = early[~np.isnan(early)], late[~np.isnan(late)]
+    if not len(early) or not len(late):
+        return NO_SHIFT
+    before, after = float(np.median(early)), float(late.mean())
+    size = after - before
+    surely = size / (sigma * float(np.sqrt(1 / len(early) + 1 / len(late))))
+    return Shift(size, surely, onset, float(strength(size, surely, kind)), before, after, low, high)
 
 
 def spread(values: Floats) -> float:
