@@ -56,6 +56,7 @@ from wherefrom.keys.keyring import Keyring
 from wherefrom.log.anchors import AnchorFolder
 from wherefrom.log.decisions import Decisions
 from wherefrom.log.handed import Handed, HandingOver
+from wherefrom.log.logged import LogSource
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
@@ -65,7 +66,9 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
+from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
@@ -364,6 +367,11 @@ class DataFolder:
         return AnchorFolder(self.path / "anchors")
 
     @property
+    def estate_path(self) -> Path:
+        """Where the estate view lies."""
+        return self.path / "views" / "estate.db"
+
+    @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
@@ -478,14 +486,23 @@ def open_recorder(
             handing_over=handing_over if hands_over else None,
             on_stop=on_stop,
         )
-        writer.open(extends=extends, afresh=afresh, before_signing=before_signing)
+        decisions = Decisions(folder.path / "decisions.json")
+
+        def look_once_more() -> None:
+            before_signing()
+            if FileHead(folder.path).read() is not None:
+                decisions.catch_up(open_log(folder))
+                own.need_newest(written for _, written in decisions.log_keys)
+
+        writer.open(extends=extends, afresh=afresh, before_signing=look_once_more)
         recorder = Recorder(
             writer,
-            decisions=Decisions(folder.path / "decisions.json"),
+            decisions=decisions,
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
             renewal_path=folder.path / "renewal.json",
+            judging_path=folder.path / "judging.json",
         )
         try:
             recorder.start(own)
@@ -554,6 +571,7 @@ def open_desk(
     return Desk(
         log,
         GraphReader(folder.graph_path),
+        EstateReader(folder.estate_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         others=others,
@@ -573,11 +591,24 @@ def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> 
             raise Unavailable(
                 "a server keeps the views of this directory", where=str(folder.path)
             ) from error
-        with open_graph(folder) as graph:
+        with open_views(folder, log) as views:
             if rebuild:
-                graph.discard()
+                views.discard()
             log.refresh()
-            return graph.fold(log).size
+            views.fold()
+            return views.size
+
+
+@contextmanager
+def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+    with (
+        open_graph(folder) as graph,
+        EstateView.open(
+            folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as estate,
+    ):
+        yield Views(source, graph, estate, facts_of=facts_of)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

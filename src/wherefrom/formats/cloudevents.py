@@ -106,6 +106,9 @@ def _fold_in(
             builder.edge(edge.source, edge.relation, edge.target, edge.properties)
         for tag in inner.tags:
             builder.tag(tag.name, tag.node)
+        builder.state(*inner.states)
+        for whole in inner.wholes:
+            builder.all_of(whole)
     return inner
 
 

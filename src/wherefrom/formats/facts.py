@@ -24,13 +24,15 @@ from typing import Any, Final
 
 import msgspec
 
+from wherefrom.formats.states import State, Whole
+
 ID_BYTES_MAX: Final = 2048
 NAME_BYTES_MAX: Final = 1024
 PACKED_BYTES_MAX: Final = 64 * 1024
 WITHIN_MAX: Final = 64
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 4
+FACTS_VERSION: Final = 5
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -74,10 +76,17 @@ KINDS: Final[Mapping[str, str]] = {
     "resource": "Entity",  # anything else named by URI
     "vulnerability": "Entity",  # a CVE, GHSA, … by its id
     "claim": "Entity",  # what a document says of one vulnerability in some products
+    "service": "Entity",  # something that is deployed and called, by its name
+    "environment": "Entity",  # where services are deployed, by its name
+    "instance": "Entity",  # one running copy of a service
+    "config": "Entity",  # a bundle of settings, by its digest
+    "flag": "Entity",  # a feature flag, by its environment and key
     "report": "Entity",  # results of tests or scans, by the digest of its bytes
     "build": "Activity",
     "run": "Activity",
     "deployment": "Activity",
+    "change": "Activity",  # a change of reality: a merge, a migration, an activation
+    "incident": "Activity",  # an incident, from its detection to its end
     "activity": "Activity",
     "builder": "Agent",
     "person": "Agent",
@@ -120,6 +129,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     document    the node id of the record itself (``sha256:`` of its bytes)
     namespaces  job and dataset namespaces it speaks of, for the scopes of tokens
     producers   who the content says made it (URIs, unchecked), for the scopes of tokens
+    states      what it says of reality; ``wholes`` of which scopes that is all
     """
 
     kind: str
@@ -131,6 +141,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     namespaces: tuple[str, ...] = ()
     producers: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    wholes: tuple[Whole, ...] = ()
 
 
 def subjects(facts: Facts) -> list[tuple[str, ...]]:
@@ -144,7 +156,9 @@ def subjects(facts: Facts) -> list[tuple[str, ...]]:
 def environments(facts: Facts) -> tuple[str, ...]:
     """What a record says under the property ``environment`` of the things and edges in it."""
     stated = [node.properties for node in facts.nodes] + [edge.properties for edge in facts.edges]
-    found = (properties.get("environment") for properties in stated if properties)
+    found = [properties.get("environment") for properties in stated if properties]
+    found += [state.scope.environment for state in facts.states]
+    found += [whole.scope.environment for whole in facts.wholes]
     return tuple(dict.fromkeys(text for text in found if isinstance(text, str) and text))
 
 
@@ -184,6 +198,8 @@ class FactsBuilder:
         self._nodes: dict[str, Node] = {}
         self._edges: dict[tuple[str, str, str], Edge] = {}
         self._tags: dict[Tag, None] = {}
+        self._states: list[State] = []
+        self._wholes: list[Whole] = []
 
     def node(
         self,
@@ -222,10 +238,12 @@ class FactsBuilder:
     def whole(self) -> Iterator[None]:
         """Keep all that is added inside, or, when an error leaves it, nothing."""
         before = (self._nodes.copy(), self._edges.copy(), self._tags.copy())
+        stated = (len(self._states), len(self._wholes))
         try:
             yield
         except BaseException:
             self._nodes, self._edges, self._tags = before
+            del self._states[stated[0] :], self._wholes[stated[1] :]
             raise
 
     def described(self) -> set[str]:
@@ -278,6 +296,14 @@ class FactsBuilder:
         """Say that ``name`` pointed to ``node`` when the record was made."""
         self._tags[Tag(name, node)] = None
 
+    def state(self, *states: State) -> None:
+        """Say what is where from when on."""
+        self._states += states
+
+    def all_of(self, whole: Whole) -> None:
+        """Say that the states of this record are all there are in a scope."""
+        self._wholes.append(whole)
+
     def build(
         self,
         *,
@@ -301,4 +327,6 @@ class FactsBuilder:
             tags=tuple(self._tags),
             namespaces=namespaces,
             producers=producers,
+            states=tuple(self._states),
+            wholes=tuple(self._wholes),
         )

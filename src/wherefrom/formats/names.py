@@ -4,6 +4,8 @@
                    sign inside the name is percent-encoded, so two pairs never share an id
     column         column:<namespace>:<name>:<column>, both last parts encoded so
     run            run:<uuid, lower case>
+    service        service:<name>; environment:<name>; instance:<name>
+    flag           flag:<environment>:<key>, the key encoded so
     anything else  its URI, as written
 
 Source: OpenLineage naming (namespace and name identify); Marquez writes ids the same way
@@ -44,6 +46,26 @@ def split_column(id: str) -> tuple[str, str]:
 def run_id(uuid: str) -> str:
     """The id of an OpenLineage run."""
     return f"run:{uuid.lower()}"
+
+
+def service_id(name: str) -> str:
+    """The id of a service, by the name that its deployments give it."""
+    return f"service:{name}"
+
+
+def environment_id(name: str) -> str:
+    """The id of an environment."""
+    return f"environment:{name}"
+
+
+def instance_id(name: str) -> str:
+    """The id of one running copy of a service."""
+    return f"instance:{name}"
+
+
+def flag_id(environment: str, key: str) -> str:
+    """The id of a feature flag in an environment."""
+    return f"flag:{environment}:{encode(key)}"
 
 
 def split(id: str) -> tuple[str, str, str]:

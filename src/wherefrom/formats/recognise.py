@@ -25,6 +25,7 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     batch,
+    cdevents,
     cloudevents,
     cose,
     csaf,
@@ -43,6 +44,7 @@ from wherefrom.formats import (
     spdx,
     spdx3,
     statement,
+    states,
     strict_json,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
@@ -109,6 +111,7 @@ _INSIDE: Final = (
     Format("csaf", csaf.recognises, csaf.facts),
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
+    Format("cdevents", cdevents.recognises, cdevents.facts),
 )
 FORMATS: Final = (
     Format("cloudevents", cloudevents.recognises, _cloudevent_facts),
@@ -222,6 +225,8 @@ def _within_limits(facts: Facts) -> Facts:
             some_name_is_long = True
     for tag in facts.tags:
         _need_short("tag", tag.name, ID_BYTES_MAX)
+    if facts.states or facts.wholes:
+        states.check(facts.states, facts.wholes)
     if not some_name_is_long:
         return facts
     return msgspec.structs.replace(facts, nodes=tuple(map(_with_short_name, facts.nodes)))

@@ -77,6 +77,20 @@ def canonical(text: str, *, where: str) -> str:
     return to_text(parse(text, where=where))
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(text: str, *, where: str = "a time") -> int:
+    """Microseconds since 1970 of an RFC 3339 time. Raises Malformed."""
+    return (parse(text, where=where) - _EPOCH) // _MICROSECOND
+
+
+def of_micros(micros: int) -> str:
+    """The inverse, as ``to_text`` writes it."""
+    return to_text(_EPOCH + timedelta(microseconds=micros))
+
+
 def of_posix(seconds: int) -> str:
     """Seconds since 1970 as UTC, ``2026-01-01T00:00:00Z``; the number itself past the year 9999."""
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn
 
-from wherefrom.app import DataFolder, open_graph, open_handed, open_log
+from wherefrom.app import DataFolder, open_handed, open_log, open_views
 from wherefrom.errors import Error
 from wherefrom.followed import FollowedFolder, Following, all_followed
 
@@ -88,11 +88,14 @@ def _keep_following(followed: FollowedFolder) -> None:
 
 def _fold_on(folder: DataFolder) -> NoReturn:
     log = open_log(folder)
-    with open_graph(folder) as graph, contextlib.closing(open_handed(folder, log)) as handed:
+    with (
+        contextlib.closing(open_handed(folder, log)) as handed,
+        open_views(folder, handed) as views,
+    ):
         while True:
             began = time.monotonic()
-            if log.refresh().size > graph.size:
-                graph.fold(handed)
+            if log.refresh().size > views.size:
+                views.fold()
             # A transaction writes the pages it touched once, for one record or thousands, so
             # let some gather; but once a round takes long by itself, they gather anyway.
             took = time.monotonic() - began

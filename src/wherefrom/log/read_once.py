@@ -1,0 +1,76 @@
+"""One reading for two views: the first that folds a record reads it, the second is told the rest.
+
+    log ──read──► ReadOnce ──► the graph folds entries n to m: all of each record
+                     └ kept ─► the estate folds n to m: what states something, and decisions
+
+What a record says costs far more to find out than to fold. Kept are the facts of the last range,
+and only of records that the second view can need; all others it is given as saying nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from wherefrom.formats.facts import Facts
+from wherefrom.log.logged import Logged, LogSource, Position
+
+_NOTHING: Final = Facts(kind="", type="", document="")
+
+
+class ReadOnce:
+    """A ``LogSource`` over another, for views that fold the same ranges one after the other."""
+
+    def __init__(self, log: LogSource, *, facts_of: Callable[[bytes], Facts]) -> None:
+        self._log = log
+        self._facts_of = facts_of
+        self._first = 0
+        self._kept: list[Logged] = []
+
+    @property
+    def origin(self) -> str:
+        """The log's origin."""
+        return self._log.origin
+
+    def position(self) -> Position:
+        """The log's position."""
+        return self._log.position()
+
+    def root_at(self, size: int) -> bytes:
+        """The log's root at ``size``."""
+        return self._log.root_at(size)
+
+    def read(self, first: int, limit: int) -> Iterator[Logged]:
+        """The log's records; those of the last range as far as they state something."""
+        if self._first <= first and limit <= self._first + len(self._kept):
+            yield from self._kept[first - self._first : limit - self._first]
+            return
+        self._first, self._kept = first, []
+        for logged in self._log.read(first, limit):
+            read = self._with_facts(logged)
+            self._kept.append(_short(read))
+            yield read
+
+    def _with_facts(self, logged: Logged) -> Logged:
+        if logged.content is None or logged.facts is not None or logged.entry.trust.level == "self":
+            return logged
+        try:
+            return msgspec.structs.replace(logged, facts=self._facts_of(logged.content))
+        except Exception:  # noqa: BLE001 - whoever folds it finds out why
+            return logged
+
+
+def _short(logged: Logged) -> Logged:
+    """The record, without what the second view cannot need."""
+    facts = logged.facts
+    if logged.content is None or logged.entry.trust.level == "self":
+        return logged
+    if facts is not None and (facts.states or facts.wholes):
+        stated = Facts(
+            kind=facts.kind, type=facts.type, document=facts.document, producers=facts.producers,
+            states=facts.states, wholes=facts.wholes,
+        )  # fmt: skip
+        return Logged(logged.index, logged.entry, b"", stated)
+    return Logged(logged.index, logged.entry, b"", _NOTHING)

@@ -1,0 +1,66 @@
+"""From statements in any order to intervals: what held, from when to when. Pure.
+
+    statements  ──sorted by time──►  value a ─────┬── value b ──────┬── (ended)
+    and wholes                      interval a    │   interval b    │
+                                                  └ b was said      └ a whole did not have it
+
+The state at a time is what was said last by then, so statements that come late change only what
+lies after them. Of two that are dated alike the one with the higher entry holds.
+
+Sizes:  a time is microseconds since 1970 · an entry is an index of the log
+Source: docs/formats/states.md, "Intervals"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final, NamedTuple
+
+FOR_EVER: Final = 2**62
+
+
+class Told(NamedTuple):
+    """One event of a key.
+
+    value   what it is from then on; None: it ended
+    source  who said so
+    absent  a whole of this source does not have it: it ended if the source had said what holds
+    """
+
+    at: int
+    entry: int
+    value: str | None
+    source: int
+    absent: bool = False
+
+
+class Interval(NamedTuple):
+    """``value`` held from ``began`` on, and until ``ended``, when it did no more.
+
+    entry   which record said so first; ``ended_by`` which one said otherwise, or None
+    """
+
+    began: int
+    ended: int
+    value: str
+    entry: int
+    ended_by: int | None = None
+
+
+def intervals(told: Iterable[Told]) -> Iterator[Interval]:
+    """What held, in order. Equal values that follow each other are one interval."""
+    value: str | None = None
+    source, entry, began = -1, -1, 0
+    for at, events in groupby(sorted(told, key=lambda e: (e.at, e.entry)), key=lambda e: e.at):
+        now, by = value, entry
+        for event in events:
+            if not event.absent or event.source == source:
+                now, by, source = event.value, event.entry, event.source
+        if now == value:
+            continue
+        if value is not None:
+            yield Interval(began, at, value, entry, by)
+        value, entry, began = now, by, at
+    if value is not None:
+        yield Interval(began, FOR_EVER, value, entry)
