@@ -20,7 +20,7 @@ def example(incident: Incident, name: str, weight: float = 1.0) -> Example:
     return Example(name, incident.kind, measured.matrix(), measured.none_row(), truth, weight)
 
 
-def simulated(seeds: Iterable[int]) -> Iterator[Example]:
-    """The incidents of these seeds."""
+def simulated(seeds: Iterable[int], *, beside: bool = False) -> Iterator[Example]:
+    """The incidents of these seeds; ``beside``: of rollouts that stay side by side."""
     for seed in seeds:
-        yield example(simulate(seed), f"simulated/{seed}")
+        yield example(simulate(seed, beside=beside), f"simulated/{seed}")

@@ -37,18 +37,34 @@ class Harm:
         self.cpu = np.ones(shape)
         self.memory = np.ones(shape)
         self.way_ms = np.zeros(shape)
+        self.out_ms = np.zeros(shape)
         self.more: dict[tuple[int, int], Floats] = {}
         self.silent: set[str] = set()
         self.surge = np.ones(times)
 
 
-def innocent(random: Random, harm: Harm, rollouts: list[Rollout]) -> None:
-    """A new version is never just like the old, and every process is slow at first."""
+def innocent(random: Random, harm: Harm, rollouts: list[Rollout], times: Floats) -> None:
+    """What differs for no reason: a new version is never just like the old, and some days are bad.
+
+    How far new and old lie apart by nature is drawn once for a case: in some shops a lot.
+    """
+    apart = float(random.choice([0.03, 0.08, 0.2]))
     for rollout in rollouts:
         s = rollout.service
-        harm.slower[s, 1] *= np.exp(random.normal(0, 0.05))
-        harm.cpu[s, 1] *= np.exp(random.normal(0, 0.15))
-        harm.memory[s, 1] *= np.exp(random.normal(0, 0.12))
+        harm.slower[s, 1] *= np.exp(random.normal(0, apart))
+        harm.cpu[s, 1] *= np.exp(random.normal(0, 3 * apart))
+        harm.memory[s, 1] *= np.exp(random.normal(0, 2 * apart))
+        if random.random() < 0.08:
+            harm.failing[s, 1] += random.uniform(0, 0.02)  # a flaw that nobody minds
+    if random.random() < 0.6:
+        return
+    for _ in range(int(random.integers(1, 6))):  # trouble that comes and goes, anywhere
+        s, begun = int(random.integers(len(harm.failing))), random.uniform(times[0], times[-1])
+        on = ((times >= begun) & (times < begun + random.uniform(20, 150))).astype(float)
+        if random.random() < 0.5:
+            harm.failing[s] += on * random.uniform(0.005, 0.06)
+        else:
+            harm.slower[s] *= 1 + on * random.uniform(0.1, 1.0)
 
 
 def hurt(
@@ -70,7 +86,7 @@ def hurt(
         added = np.exp(random.uniform(np.log(0.4), np.log(20))) * max(shop.latency_ms[s], 5.0)
         harm.way_ms[s, 1] += on * added
         if random.random() < 0.5:  # its own calls go the same way
-            harm.slower[s, 1] *= 1 + on * random.uniform(0.3, 4)
+            harm.out_ms[s, 1] += on * added
     elif kind == "leak":
         grown = np.clip(times / random.uniform(60, 240), 0, None)
         harm.memory[s, 1] *= 1 + grown * random.uniform(0.3, 1.5)

@@ -31,6 +31,7 @@ BELIEVED: Final = {
     "new_burns": 0.5,
     "new_holds": 0.4,
     "new_stands_out": 0.4,
+    "new_turned": 0.6,
     "new_is_fine": -1.5,
     "never_reports": 1.77,
     "stops_reporting": 1.2,
@@ -39,7 +40,8 @@ BELIEVED: Final = {
     "explains": 1.0,
     "hurt": 1.0,
     "strained": 0.5,
-    "beneath": -0.6,
+    "beneath": -1.0,
+    "outward": 0.6,
     "pushes": 1.0,
     "since_the_change": 0.6,
     "on_time": 0.8,
@@ -48,8 +50,16 @@ BELIEVED: Final = {
 }
 PARTS: Final = (
     ("near", "above", "explains", "beneath"),
-    ("new_fails", "new_waits", "new_burns", "new_holds", "new_stands_out", "new_is_fine"),
-    ("hurt", "strained", "since_the_change", "pushes"),
+    (
+        "new_fails",
+        "new_waits",
+        "new_burns",
+        "new_holds",
+        "new_stands_out",
+        "new_turned",
+        "new_is_fine",
+    ),
+    ("hurt", "strained", "since_the_change", "pushes", "outward"),
     ("on_time", "long_before"),
 )
 BLIND_WEIGHT: Final = 0.25

@@ -60,8 +60,13 @@ def identity(random: Random, kind: str) -> str:
     return f"{random.choice(['v', 'rev-', 'cfg-'])}{int(random.integers(1, 4000))}"
 
 
-def make_rollouts(random: Random, shop: Shop, origin: float) -> list[Rollout]:
-    """One to six changes, most of them rolling out when the incident begins, each elsewhere."""
+def make_rollouts(
+    random: Random, shop: Shop, origin: float, *, beside: bool = False
+) -> list[Rollout]:
+    """One to six changes, most of them rolling out when the incident begins, each elsewhere.
+
+    beside  only rollouts that stay at their first step, old and new side by side
+    """
     count = int(random.choice([1, 2, 3, 4, 5, 6], p=[0.1, 0.2, 0.2, 0.2, 0.15, 0.15]))
     services = _where(random, shop, min(count, len(shop.names)))
     together = random.random() < 0.6
@@ -72,7 +77,9 @@ def make_rollouts(random: Random, shop: Shop, origin: float) -> list[Rollout]:
         if not together and random.random() < 0.12:
             begun = random.uniform(5, 100)  # after the fact: it cannot have been this one
         name = f"change-{i}"
-        if random.random() < 0.2:
+        if beside:
+            found.append(_rolling(random, shop, int(service), name, begun, origin, beside=True))
+        elif random.random() < 0.2:
             found.append(_switch(random, shop, int(service), name, begun, origin))
         else:
             found.append(_rolling(random, shop, int(service), name, begun, origin))
@@ -153,13 +160,14 @@ def _switch(
 
 
 def _rolling(
-    random: Random, shop: Shop, service: int, name: str, begun: float, origin: float
-) -> Rollout:
+    random: Random, shop: Shop, service: int, name: str, begun: float, origin: float,
+    *, beside: bool = False,
+) -> Rollout:  # fmt: skip
     size = int(random.choice([1, 2, 3, 4, 6]))
     kind = "deploy" if random.random() < 0.85 else "config"
     stages = int(random.integers(1, min(size, 5) + 1))
     every = float(random.choice([60, 120, 300, 600, 1_800]))
-    stuck = random.random() < 0.45  # a canary that nobody takes further
+    stuck = beside or random.random() < 0.45  # a canary that nobody takes further
     base = shop.names[service]
     old = [
         Instance(f"{base}-{random.bytes(4).hex()}", False, -FOREVER, FOREVER) for _ in range(size)

@@ -50,16 +50,19 @@ class Cascaded(NamedTuple):
     mixed_latency_ms: Floats
 
 
-def simulate(seed: int) -> Incident:
-    """The incident of a seed. Same seed, same incident; what no instrument shows is drawn again."""
+def simulate(seed: int, *, beside: bool = False) -> Incident:
+    """The incident of a seed. Same seed, same incident; what no instrument shows is drawn again.
+
+    beside  only rollouts that have old and new side by side, and one of them did it
+    """
     for attempt in range(ATTEMPTS_MAX):
-        incident = _try(seed, np.random.default_rng([seed, 2026, attempt]))
+        incident = _try(seed, np.random.default_rng([seed, 2026, attempt, int(beside)]), beside)
         if incident is not None:
             return incident
     raise AssertionError("one in twenty draws is visible")
 
 
-def _try(seed: int, random: Random) -> Incident | None:
+def _try(seed: int, random: Random, beside: bool) -> Incident | None:
     """An incident; None where nobody would have noticed."""
     origin = ORIGIN + 86_400.0 * (seed % 300) + random.uniform(0, 86_400)
     every = float(random.choice([10, 15, 30, 60, 60, 60, 60, 120]))
@@ -68,10 +71,12 @@ def _try(seed: int, random: Random) -> Incident | None:
     asked = detected + 120
     times = np.arange(-history, asked, every)
     shop = make_shop(random)
-    rollouts = make_rollouts(random, shop, origin)
+    rollouts = make_rollouts(random, shop, origin, beside=beside)
     harm = Harm(len(shop.names), len(times))
-    faults.innocent(random, harm, rollouts)
-    blamed, kind = _break(random, harm, shop, rollouts, times)
+    faults.innocent(random, harm, rollouts, times)
+    blamed, kind = _break(random, harm, shop, rollouts, times, 0.0 if beside else NONE_SHARE)
+    if beside and blamed is None:
+        return None
     shares = {r.service: r.share(times) for r in rollouts}
     cascaded = cascade(random, shop, harm, shares, times)
     eyes = draw_eyes(random)
@@ -94,10 +99,10 @@ def _try(seed: int, random: Random) -> Incident | None:
 
 
 def _break(
-    random: Random, harm: Harm, shop: Shop, rollouts: list[Rollout], times: Floats
+    random: Random, harm: Harm, shop: Shop, rollouts: list[Rollout], times: Floats, alone: float
 ) -> tuple[Rollout | None, str]:
     could = [r for r in rollouts if r.change.started < 0]
-    if random.random() < NONE_SHARE or not could:
+    if random.random() < alone or not could:
         changed = {r.service for r in rollouts}
         # One in three hits a service that was just changed, old and new alike.
         free = [s for s in range(len(shop.names)) if s not in changed or random.random() < 0.2]
@@ -148,7 +153,7 @@ def cascade(
         for b in np.flatnonzero(shop.weight[s]):
             seen = mixed_failing[b] ** 2 if shop.retries else mixed_failing[b]
             fine *= 1 - shop.critical[s, b] * min(1.0, shop.weight[s, b]) * seen
-            latency[s] += min(1.0, shop.weight[s, b]) * mixed_latency[b]
+            latency[s] += min(1.0, shop.weight[s, b]) * (mixed_latency[b] + harm.out_ms[s])
         failing[s] = 1 - (1 - failing[s]) * fine
         late = np.clip((latency[s] / shop.timeout_ms - 0.5) * 2, 0, 1) ** 2
         failing[s] = 1 - (1 - failing[s]) * (1 - 0.8 * late)

@@ -21,6 +21,7 @@ from wherefrom.query.why.features import ELSEWHERE, NAMES
 from wherefrom.query.why.model import WEIGHTS, Model
 
 SEEDS: Final = 1_500
+BESIDE_SHARE: Final = 0.2
 REAL_WEIGHT: Final = 3.0
 _FILE: Final = Path(__file__).parents[2] / "src" / "wherefrom" / "query" / "why" / WEIGHTS
 SETS: Final = {"nezha": nezha, "petshop": petshop}
@@ -60,8 +61,11 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=SEEDS, help="simulated incidents")
     options.add_argument("--out", type=Path, default=_FILE, help="where the weights go")
     chosen = options.parse_args()
+    beside = round(chosen.seeds * BESIDE_SHARE)
     examples = list(simulated(range(chosen.seeds)))
+    examples += simulated(range(beside), beside=True)
     sources = [_source("simulated", f"seeds 0 to {chosen.seeds - 1}", chosen.seeds)]
+    sources += [_source("simulated", f"seeds 0 to {beside - 1}, side by side", beside)]
     if chosen.data is not None:
         found = list(real(chosen.data))
         examples += [e for _, _, e in found]

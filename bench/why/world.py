@@ -67,7 +67,7 @@ def make_shop(random: Random) -> Shop:
         failing=random.choice([0.0, 0.0, 1e-4, 1e-3, 5e-3], n),
         cpu=np.exp(random.uniform(np.log(0.005), np.log(1.5), n)),
         memory=np.exp(random.uniform(np.log(2e7), np.log(2e9), n)),
-        rate=float(np.exp(random.uniform(np.log(0.5), np.log(150)))),
+        rate=float(np.exp(random.uniform(np.log(0.2), np.log(150)))),
         timeout_ms=float(random.choice([1e3, 3e3, 1e4, 6e4])),
         retries=bool(random.random() < 0.4),
     )

@@ -18,6 +18,7 @@ from wherefrom.query.why.shifts import NO_SHIFT, Shift, counted_noise, find_shif
 
 KINDS: Final = (FAILS, WAITS, BURNS, HOLDS)
 SURELY_MIN: Final = 3.0
+SEEN_MIN: Final = 0.15
 
 
 class Group(NamedTuple):
@@ -51,18 +52,21 @@ class Estate(NamedTuple):
     hurt      how much worse answers got, in failing or waiting: the larger
     strained  the same for processor and memory
     worst     the group that says so, by service and kind
-    beneath   how much worse the worst callee below is, fading by hop
+    beneath   which share of that is as bad at something it calls, or farther down, 0 to 1
+    outward   how much worse it finds what it calls than others find that
     onset     when the symptom began; None if nothing is seen to have begun
     """
 
     services: list[str]
     at: dict[str, int]
     groups: list[Group]
+    groups_of: dict[str, list[Group]]
     near: Floats
     hurt: Floats
     strained: Floats
     worst: dict[tuple[str, str], Group]
     beneath: Floats
+    outward: Floats
     symptom: int | None
     onset: Onset | None
 
@@ -86,12 +90,78 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
         where = hurt if group.kind in (FAILS, WAITS) else strained
         i = at[group.service]
         where[i] = max(where[i], group.shift.strength)
-    below = near.copy()
-    np.fill_diagonal(below, 0)
     symptom = at.get(case.symptom) if case.symptom else None
     onset = _onset(case, grid, groups) if grid else None
-    beneath = (below * hurt[None, :]).max(1) if services else np.zeros(0)
-    return Estate(services, at, groups, near, hurt, strained, worst, beneath, symptom, onset)
+    beneath = _beneath(at, near, worst)
+    outward = _outward(at, groups)
+    groups_of: dict[str, list[Group]] = {}
+    for group in groups:
+        groups_of.setdefault(group.service, []).append(group)
+    return Estate(
+        services,
+        at,
+        groups,
+        groups_of,
+        near,
+        hurt,
+        strained,
+        worst,
+        beneath,
+        outward,
+        symptom,
+        onset,
+    )
+
+
+def _beneath(at: dict[str, int], near: Floats, worst: dict[tuple[str, str], Group]) -> Floats:
+    """Whether a service suffers for what it calls: that fails, or waits, at least as much more.
+
+    In failing shares and in milliseconds, not in ratios: a callee that grows from 2 to 60 ms
+    explains why its caller grows from 100 to 160 ms.
+    """
+    n = len(at)
+    below = (near > 0) & ~np.eye(n, dtype=bool)
+    more = np.zeros((2, n))
+    strong = np.zeros((2, n))
+    for (service, kind), group in worst.items():
+        if kind in (FAILS, WAITS):
+            k, shift = (FAILS, WAITS).index(kind), group.shift
+            strong[k, at[service]] = shift.strength
+            if shift.strength > SEEN_MIN:
+                more[k, at[service]] = _more(kind, shift)
+    share = np.zeros((2, n))
+    for k in range(2):
+        deepest = np.where(below, more[k][None, :], 0).max(1, initial=0)
+        np.divide(deepest, more[k], out=share[k], where=more[k] > 0)
+    # Who waits for a callee too long gives up, and fails.
+    waits = np.where(below, strong[1][None, :], 0).max(1, initial=0)
+    share[0] = np.maximum(share[0], 0.5 * np.minimum(waits / np.maximum(strong[0], 0.3), 1))
+    return np.minimum(np.where(strong[0] >= strong[1], share[0], share[1]), 1.0)
+
+
+def _more(kind: str, shift: Shift) -> float:
+    if kind == FAILS:
+        return max(shift.after - shift.before, 0.0)
+    return max(float(np.exp(min(shift.after, 50)) - np.exp(min(shift.before, 50))), 0.0)
+
+
+def _outward(at: dict[str, int], groups: list[Group]) -> Floats:
+    """How much worse a caller finds its callees than all others do: then it lies at the caller."""
+    seen: dict[str, dict[str, float]] = {}
+    for group in groups:
+        if group.kind in (FAILS, WAITS):
+            views = seen.setdefault(group.service, {})
+            views[group.caller] = max(views.get(group.caller, 0.0), group.shift.strength)
+    found: dict[str, list[float]] = {}
+    for views in seen.values():
+        for caller, mine in views.items():
+            others = [view for who, view in views.items() if who != caller]
+            if caller in at and others:
+                found.setdefault(caller, []).append(mine - max(others))
+    outward = np.zeros(len(at))
+    for caller, differences in found.items():
+        outward[at[caller]] = max(float(np.mean(differences)), 0.0)
+    return outward
 
 
 def _groups(case: Case, grid: Grid) -> list[Group]:
@@ -117,14 +187,19 @@ def _onset(case: Case, grid: Grid, groups: list[Group]) -> Onset | None:
     telling = [g for g in groups if g.kind in (FAILS, WAITS) and g.shift.surely >= SURELY_MIN]
     there = [g for g in telling if g.service == case.symptom]
     told = max(there or telling, key=lambda g: g.shift.strength, default=None)
-    if told is None or told.shift is NO_SHIFT:
+    return None if told is None else onset_of(told, grid)
+
+
+def onset_of(group: Group, grid: Grid) -> Onset | None:
+    """When this group's shift began; None if it has none."""
+    shift = group.shift
+    if shift is NO_SHIFT:
         return None
-    shift = told.shift
     # A bin tells of the time since the one before it.
     return Onset(
         best=float(grid.times[shift.onset]) - 0.5 * grid.every,
         earliest=float(grid.times[shift.earliest]) - grid.every,
         latest=float(grid.times[shift.latest]),
         surely=shift.strength / (shift.strength + 0.5),
-        group=told,
+        group=group,
     )

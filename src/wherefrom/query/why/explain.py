@@ -117,6 +117,12 @@ def _stands_out(found: Findings, _: Estate) -> str:
     return "another change differs more from what it replaces"
 
 
+def _turned(found: Findings, _: Estate) -> str:
+    kind = max((FAILS, WAITS), key=lambda k: found.lifts[k].turned if k in found.lifts else 0.0)
+    what = "failed" if kind == FAILS else "waited"
+    return f"{_new(found)} {what} no more than the old until the trouble began"
+
+
 def _fine(found: Findings, _: Estate) -> str:
     lift = found.lifts.get(FAILS) or found.lifts.get(WAITS)
     figures = f" ({_compared(lift)})" if lift else ""
@@ -176,7 +182,11 @@ def _strained(found: Findings, estate: Estate) -> str:
 
 
 def _beneath(found: Findings, _: Estate) -> str:
-    return f"something that {name(found.change.service)} calls got worse: it may be a victim"
+    return f"what {name(found.change.service)} calls got as much worse: it may be a victim"
+
+
+def _outward(found: Findings, _: Estate) -> str:
+    return f"{name(found.change.service)} finds what it calls worse than others find it"
 
 
 def _pushes(found: Findings, _: Estate) -> str:
@@ -214,6 +224,7 @@ _WORDS: Final[dict[str, _Says]] = {
     "new_burns": _lifted(BURNS),
     "new_holds": _lifted(HOLDS),
     "new_stands_out": _stands_out,
+    "new_turned": _turned,
     "new_is_fine": _fine,
     "never_reports": _silent,
     "stops_reporting": _gone,
@@ -223,6 +234,7 @@ _WORDS: Final[dict[str, _Says]] = {
     "hurt": _hurt,
     "strained": _strained,
     "beneath": _beneath,
+    "outward": _outward,
     "pushes": _pushes,
     "since_the_change": _since,
     "on_time": _on_time,

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wherefrom.formats.why_case import Case, Change
-from wherefrom.query.why.estate import Estate, Group, survey
+from wherefrom.query.why.estate import Estate, Group, onset_of, survey
 from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, KIND_OF, WAITS, Floats, Grid, lay_out
 from wherefrom.query.why.lift import Lift, compare
 from wherefrom.query.why.presence import Presence, presence
@@ -26,6 +26,7 @@ NAMES: Final = (
     "new_burns",  # processor time
     "new_holds",  # memory
     "new_stands_out",  # the lift of this change less the largest of any other
+    "new_turned",  # new parted from old when the trouble began
     "new_is_fine",  # side by side, and no worse
     "never_reports",  # declared instances that nobody hears of
     "stops_reporting",  # or no longer
@@ -34,7 +35,8 @@ NAMES: Final = (
     "explains",  # share of what got worse that lies at or above it
     "hurt",  # its own service got worse, and as much as the worst
     "strained",
-    "beneath",  # something below it got worse: it may be a victim
+    "beneath",  # what it calls got as much worse: it may be a victim
+    "outward",  # it finds what it calls worse than others find that
     "pushes",  # it calls what is below it far more than before
     "since_the_change",  # its service got worse when the change came, others did not
     "on_time",  # it began with one of its steps
@@ -43,6 +45,9 @@ NAMES: Final = (
 )
 ELSEWHERE: Final = ("elsewhere", "nothing_lifts", "many_hurt")  # what speaks for none of them
 ALONE_BINS_MIN: Final = 2
+FAR: Final = 0.4
+OWN_MIN: Final = 0.3
+UNLIKE: Final = 0.5  # how little it says that the new does not wait longer, where answers fail
 
 
 class Findings(NamedTuple):
@@ -124,17 +129,21 @@ def _find(
     for lift in lifts:
         if lift.kind not in best or lift.strength > best[lift.kind].strength:
             best[lift.kind] = lift
+    own, hops = _place(case, change, estate, v)
     for kind, name in ((FAILS, "new_fails"), (WAITS, "new_waits")):
-        v[name] = best[kind].strength if kind in best else 0.0
+        # A clear lift says more than two faint ones; one that the symptom cannot feel says less.
+        here = FAR + (1 - FAR) * max(v["near"], v["explains"])
+        v[name] = here * 0.5 * best[kind].strength ** 2 if kind in best else 0.0
     for kind, name in ((BURNS, "new_burns"), (HOLDS, "new_holds")):
         v[name] = best[kind].strength if kind in best else 0.0
     answers = [lift for lift in lifts if lift.kind in (FAILS, WAITS)]
     if answers:
+        v["new_turned"] = max(lift.turned for lift in answers)
         v["new_is_fine"] = min(lift.fine for lift in answers) ** 2
+        v["new_is_fine"] *= 1 - _unseen(change, estate, answers)
     v["never_reports"], v["stops_reporting"] = seen.never, seen.stopped
-    own, hops = _place(case, change, estate, v)
     since = _since(change, grid, estate, controls, v) if grid else None
-    gap, step = _timing(change, grid, estate, v)
+    gap, step = _timing(change, grid, estate, own, v)
     if grid:
         v["pushes"] = _pushes(change, grid, estate)
     return Findings(change, v, best, seen, gap, step, own, hops, since)
@@ -192,6 +201,23 @@ def _side(
     return 0 if instance and added else None
 
 
+def _unseen(change: Change, estate: Estate, compared: list[Lift]) -> float:
+    """How much of what befell the service lies where new and old were not compared, 0 to 1."""
+    where = {(lift.caller, lift.kind) for lift in compared}
+    here, elsewhere = 0.0, 0.0
+    for group in estate.groups_of.get(change.service or "", ()):
+        if group.kind in (FAILS, WAITS):
+            if (group.caller, group.kind) in where:
+                here = max(here, group.shift.strength)
+            else:
+                elsewhere = max(elsewhere, group.shift.strength)
+    unseen = max(elsewhere - here, 0.0) / max(elsewhere, 0.3)
+    onset = estate.onset
+    if onset is not None and all(lift.kind != onset.group.kind for lift in compared):
+        unseen = max(unseen, UNLIKE)
+    return min(unseen, 1.0)
+
+
 def _compare_lifts(findings: list[Findings]) -> None:
     """How far each change's lift is above that of all others."""
     total = [
@@ -229,7 +255,8 @@ def _place(
         v["explains"] = float((near[:, i] * estate.hurt).sum() / total)
     v["hurt"] = float(estate.hurt[i]) / largest * min(1.0, largest)
     v["strained"] = float(estate.strained[i]) / (1 + float(estate.strained[i]))
-    v["beneath"] = float(estate.beneath[i]) / largest * min(1.0, largest)
+    v["beneath"] = v["hurt"] * float(estate.beneath[i])
+    v["outward"] = min(float(estate.outward[i]), 2.0)
     groups = [estate.worst.get((change.service or "", kind)) for kind in (FAILS, WAITS)]
     shown = [g for g in groups if g is not None and g.shift.strength > 0.2]
     return max(shown, key=lambda g: g.shift.strength, default=None), hops
@@ -293,15 +320,21 @@ def _since(
 
 
 def _timing(
-    change: Change, grid: Grid | None, estate: Estate, v: dict[str, float]
+    change: Change, grid: Grid | None, estate: Estate, own: Group | None, v: dict[str, float]
 ) -> tuple[float | None, int | None]:
     onset, every = estate.onset, grid.every if grid else 60.0
-    if onset is None:
+    if grid is None or onset is None:
         return None, None
-    late = (change.started - onset.latest - 0.25 * every - 10) / (0.25 * every + 10)
-    v["too_late"] = float(1 / (1 + np.exp(-np.clip(late, -30, 30)))) * onset.surely
+    # Noise may make the symptom's onset early; what its own service shows is heard too.
+    mine = onset_of(own, grid) if own is not None and own.shift.strength > OWN_MIN else None
+    slack = 0.25 * every + 10
+    late = min(change.started - o.latest for o in (onset, mine) if o is not None)
+    v["too_late"] = float(1 / (1 + np.exp(-np.clip((late - slack) / slack, -30, 30))))
+    v["too_late"] *= onset.surely
+    if mine is not None and change.started > onset.latest + slack:
+        onset = mine
     moments = [change.started, *(step.at for step in change.steps)]
-    earlier = [m for m in moments if m <= onset.latest + 0.25 * every + 10]
+    earlier = [m for m in moments if m <= onset.latest + slack]
     if not earlier:
         return onset.best - change.started, None
     last = max(earlier)
@@ -320,7 +353,7 @@ def _elsewhere(
 ) -> tuple[dict[str, float], str | None]:
     """Whether the trouble has its root at a service that nobody changed."""
     changed = {estate.at[c.service] for c in changes if c.service}
-    root = estate.hurt - 0.8 * estate.beneath
+    root = estate.hurt * (1 - 0.8 * estate.beneath)
     if estate.symptom is not None:
         # What the symptom does not depend on may break without hurting it.
         root = root * np.sqrt(estate.near[estate.symptom])

@@ -24,12 +24,18 @@ APART_MIN: Final = {FAILS: 0.003, WAITS: 0.06, BURNS: 0.12, HOLDS: 0.10}
 # What being young adds to that.
 YOUNG_APART: Final = {FAILS: 0.01, WAITS: 0.5, BURNS: 0.5, HOLDS: 0.2}
 TOLD_BEFORE: Final = 0.5
+CALM_BINS_MIN: Final = 2
 # What the new may be worse by and still be called fine.
 FINE: Final = {FAILS: 0.015, WAITS: 0.20}
 
 
 class Lift(NamedTuple):
-    """``size`` new − old, ``doubt`` its standard error, ``new`` and ``old`` the levels."""
+    """``size`` new − old, ``doubt`` its standard error, ``new`` and ``old`` the levels.
+
+    strength  how clearly the new is worse in the trouble, 0 to 4
+    fine      how sure it is that the new is not worse, 0 to 1
+    turned    how clearly the new parted from the old when the trouble began, 0 to 4
+    """
 
     kind: str
     metric: str
@@ -41,6 +47,7 @@ class Lift(NamedTuple):
     bins: int
     strength: float
     fine: float
+    turned: float = 0.0
 
 
 def compare(
@@ -69,16 +76,18 @@ def compare(
         together = grown
     else:
         apart += YOUNG_APART[kind]
-    told = 1.0
+    told, calm = 1.0, np.zeros(len(times), dtype=bool)
     if onset is not None:
         since = together & (times >= onset)
         if since.any():
+            calm = together & (times < onset)
             together = since
         else:
             told = TOLD_BEFORE  # both were seen side by side, but not in the trouble
     windows = [together, together & (times >= times[-1] - RECENT_S)]
     noise = max(_noise(old), 0.7 * _noise(new), NOISE_MIN[kind])
     parts = 1 / max(_rows(new), 1) + 1 / max(_rows(old), 1)
+    turned = _turned(kind, a - b, together, calm, noise * float(np.sqrt(parts)), counts)
     best: Lift | None = None
     for window in windows:
         bins = int(window.sum())
@@ -98,10 +107,30 @@ def compare(
             bins=bins,
             strength=told * float(strength(size, size / doubt, kind, half=4.0)),
             fine=_fine(kind, size, doubt) if told == 1.0 else 0.0,
+            turned=turned,
         )
         if best is None or found.strength > best.strength:
             best = found
     return best
+
+
+def _turned(
+    kind: str, apart: Floats, after: Floats, calm: Floats, noise: float,
+    counts: tuple[Floats, Floats],
+) -> float:  # fmt: skip
+    """The same two, before and after the trouble began: what sets them apart by nature cancels."""
+    early, late = int(calm.sum()), int(after.sum())
+    if early < CALM_BINS_MIN or not late:
+        return 0.0
+    size = float(apart[after].mean() - apart[calm].mean())
+    doubt = noise * sqrt(1 / early + 1 / late)
+    if kind == FAILS:
+        share = float(np.clip(abs(apart[calm | after]).mean(), 0.005, 0.5))
+        for window in (calm, after):
+            for rows in counts:
+                requests = max(float(np.nansum(rows[:, window])), 1.0)
+                doubt = sqrt(doubt**2 + share * (1 - share) / requests)
+    return float(strength(size, size / doubt, kind, half=4.0))
 
 
 def _fine(kind: str, size: float, doubt: float) -> float:
