@@ -59,7 +59,8 @@ def nezha(folder: Path) -> Iterator[tuple[str, Incident]]:
             yield (
                 day.name,
                 _incident(
-                    random, changes, culprit=_nezha_change(fault, at).id, kind=fault["inject_type"],
+                    random, changes, culprit=_nezha_change(fault, at).id,
+                    kind=f"{_nezha_service(fault)} {fault['inject_type']}",
                     detected=at + 120, asked=at + 240, symptom=None, calls=calls,
                     series=[_between(s, at - NEZHA_HISTORY_S, at + 240) for s in series],
                 ),
@@ -134,9 +135,12 @@ def _before(moments: list[float], at: float) -> list[int]:
 
 
 def _nezha_change(fault: dict[str, str], at: float) -> Change:
-    kind = fault["inject_type"]
-    service = fault["inject_pod"].rsplit("-", 2)[0]
-    return Change(f"injected-{int(at)}", NEZHA_KINDS.get(kind, "infra"), service, at)
+    kind = NEZHA_KINDS.get(fault["inject_type"], "infra")
+    return Change(f"injected-{int(at)}", kind, _nezha_service(fault), at)
+
+
+def _nezha_service(fault: dict[str, str]) -> str:
+    return fault["inject_pod"].rsplit("-", 2)[0]
 
 
 def _nezha_series(folder: Path) -> tuple[list[Samples], list[tuple[str, str]]]:

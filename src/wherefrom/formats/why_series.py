@@ -7,8 +7,9 @@
     rows of one (service, caller, instance, identity, metric) ──► Samples, in the order of time
 
 ``caller`` is empty where a service measures itself; else this is the caller's view of ``service``.
-``instance`` and ``identity`` are empty where nobody said. A row without a value, with ``NaN`` or an
-infinite one (a quantile above the last bound of its histogram), was not measured. A ratio of rates may overshoot: a success rate up to RATE_MAX counts as 1.
+``instance`` and ``identity`` are empty where nobody said. A row without a value, with ``NaN`` or
+with an infinite one (a quantile above the last bound of its histogram), was not measured. A ratio
+of rates may overshoot: a success rate up to RATE_MAX counts as 1.
 
 Sizes:  256 MiB · 5,000,000 rows · 200,000 series
 Source: docs/formats/why-case.md

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wherefrom.errors import Error, LimitPassed, Malformed
+from wherefrom.errors import LimitPassed, Malformed, Refused
 from wherefrom.formats import why_case, why_series
 from wherefrom.formats.why_case import Case, Change, Step, parse, to_files
 from wherefrom.formats.why_series import METRICS, Samples
@@ -104,11 +105,8 @@ def test_bytes_changed_anywhere_are_read_or_refused_in_our_words(
     content = files[name]
     at = place % (len(content) + 1)
     files[name] = content[:at] + put + content[at + cut :]
-    try:
+    with suppress(Refused):
         case = parse(files)
-    except Error as error:
-        assert name in str(error)
-    else:
         assert plain(parse(to_files(case))) == plain(case)
 
 

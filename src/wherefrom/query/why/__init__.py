@@ -3,6 +3,6 @@
 numpy is imported here, so a server that rarely asks this imports the package when it does.
 """
 
-from wherefrom.query.why.rank import Evidence, Ranked, Ranking, rank
+from wherefrom.query.why.rank import Evidence, Ranked, Ranking, rank, rank_changes
 
-__all__ = ["Evidence", "Ranked", "Ranking", "rank"]
+__all__ = ["Evidence", "Ranked", "Ranking", "rank", "rank_changes"]

@@ -136,7 +136,8 @@ def _beneath(at: dict[str, int], near: Floats, worst: dict[tuple[str, str], Grou
     # Who waits for a callee too long gives up, and fails.
     waits = np.where(below, strong[1][None, :], 0).max(1, initial=0)
     share[0] = np.maximum(share[0], 0.5 * np.minimum(waits / np.maximum(strong[0], 0.3), 1))
-    return np.minimum(np.where(strong[0] >= strong[1], share[0], share[1]), 1.0)
+    found: Floats = np.minimum(np.where(strong[0] >= strong[1], share[0], share[1]), 1.0)
+    return found
 
 
 def _more(kind: str, shift: Shift) -> float:

@@ -21,6 +21,7 @@ from wherefrom.formats.why_case import Case
 from wherefrom.formats.why_series import Samples
 
 Floats = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
 
 BINS_MAX: Final = 240
 AFTER_S_MAX: Final = 600.0  # what is measured long after the detection tells of the repair

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, WAITS, Floats, mean_of_rows
+from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, WAITS, Floats, Marks, mean_of_rows, middle
 from wherefrom.query.why.shifts import NOISE_MIN, spread, strength
 
 YOUNG_S: Final = 60.0  # so long a process warms up
@@ -85,7 +85,8 @@ def compare(
         else:
             told = TOLD_BEFORE  # both were seen side by side, but not in the trouble
     windows = [together, together & (times >= times[-1] - RECENT_S)]
-    noise = max(_noise(old), 0.7 * _noise(new), NOISE_MIN[kind])
+    # The step that the trouble makes in the new is what is looked for, not noise.
+    noise = max(_noise(old), 0.7 * _noise(_level_by_level(new, times, onset)), NOISE_MIN[kind])
     parts = 1 / max(_rows(new), 1) + 1 / max(_rows(old), 1)
     turned = _turned(kind, a - b, together, calm, noise * float(np.sqrt(parts)), counts)
     best: Lift | None = None
@@ -115,7 +116,7 @@ def compare(
 
 
 def _turned(
-    kind: str, apart: Floats, after: Floats, calm: Floats, noise: float,
+    kind: str, apart: Floats, after: Marks, calm: Marks, noise: float,
     counts: tuple[Floats, Floats],
 ) -> float:  # fmt: skip
     """The same two, before and after the trouble began: what sets them apart by nature cancels."""
@@ -128,8 +129,9 @@ def _turned(
         share = float(np.clip(abs(apart[calm | after]).mean(), 0.005, 0.5))
         for window in (calm, after):
             for rows in counts:
-                requests = max(float(np.nansum(rows[:, window])), 1.0)
-                doubt = sqrt(doubt**2 + share * (1 - share) / requests)
+                requests = float(np.nansum(rows[:, window]))
+                if requests > 0:
+                    doubt = sqrt(doubt**2 + share * (1 - share) / requests)
     return float(strength(size, size / doubt, kind, half=4.0))
 
 
@@ -161,6 +163,17 @@ def _rows(values: Floats) -> int:
 
 def _noise(values: Floats) -> float:
     return float(np.median([spread(row) for row in values])) if len(values) else 0.0
+
+
+def _level_by_level(values: Floats, times: Floats, onset: float | None) -> Floats:
+    """Rows as distances from their usual values before and since the trouble began."""
+    if onset is None:
+        return values
+    found = values.copy()
+    for window in (times < onset, times >= onset):
+        for row in found:
+            row[window] -= middle(row[window])
+    return found
 
 
 def _apart(values: Floats) -> float:

@@ -11,12 +11,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from wherefrom.formats.why_case import Case, time_text
+from wherefrom.formats.why_case import Case, Change, time_text
+from wherefrom.formats.why_series import Samples
 from wherefrom.query.why.asof import candidates, known_by
 from wherefrom.query.why.explain import says, says_none
 from wherefrom.query.why.features import ELSEWHERE, NAMES, Measured, measure
@@ -90,6 +92,25 @@ def rank(case: Case, *, until: float | None = None, model: Model | None = None) 
         onset=None if onset is None else time_text(onset.best),
         responses=[change.id for change in responses],
     )
+
+
+def rank_changes(
+    changes: Iterable[Change], series: Iterable[Samples], calls: Iterable[tuple[str, str]], *,
+    detected: float, service: str | None = None, since: float | None = None,
+    until: float | None = None,
+) -> Ranking:  # fmt: skip
+    """Rank changes from anywhere, such as the estate: the same road as for a case.
+
+    changes   ``before`` and ``after`` as the series spell identities; of any scope: choose first
+    series    as they are pushed or read, a window of half an hour or more before ``detected``
+    calls     pairs of caller and callee; may be empty, then only the service itself is near
+    detected  when the alert rose, seconds since 1970: what began later is a response
+    service   where, if the alert says so
+    since     what began earlier is no candidate; None takes all
+    until     nothing dated later is used; None uses all
+    """
+    chosen = tuple(c for c in changes if since is None or c.started >= since)
+    return rank(Case(detected, service, chosen, tuple(series), tuple(calls)), until=until)
 
 
 def _evidence(measured: Measured, place: int, added: Floats) -> list[Evidence]:
