@@ -25,7 +25,7 @@ from wherefrom.query.why.features import ELSEWHERE, NAMES
 from wherefrom.query.why.grid import Floats
 from wherefrom.query.why.model import Model
 
-# Silence of a declared instance was found to have a likelihood ratio of 5.9 in real rollouts.
+# Silence of a declared instance was measured to have a likelihood ratio of 5.9.
 SILENCE: Final = log(5.9)
 # Natural log-odds of a full feature, as operators and the literature have it.
 BELIEVED: Final = {
@@ -67,7 +67,7 @@ PARTS: Final = (
 )
 BLIND_WEIGHT: Final = 0.25
 AGAINST: Final = frozenset({"new_is_fine", "beneath", "too_late", "long_before"})
-# Known from more rollouts than any set here has: not learnt again from made-up ones.
+# Measured elsewhere: made-up rollouts say only how telling we drew it.
 FIXED: Final = frozenset({"never_reports"})
 FREE: Final = frozenset({"above"})
 VETO_MAX: Final = -6.0  # a change after the trouble cannot have caused it, whatever was learnt

@@ -25,15 +25,13 @@ from bench.why.examples import example, simulated
 from bench.why.fit import Example, fit
 from bench.why.score import BASELINES, Ranker, Score, by_model, place_of_truth, score, score_places
 from bench.why.simulate import simulate
-from bench.why.train import BESIDE_SHARE, SEEDS, SETS, real
+from bench.why.train import BESIDE_SHARE, SETS, real
 from wherefrom.formats.why_case import Case, Change, to_files
 from wherefrom.formats.why_series import Samples
 from wherefrom.query.why import rank
 from wherefrom.query.why.grid import Floats
 from wherefrom.query.why.model import shipped
 
-HELD_OUT: Final = 400
-QUICK_SHARE: Final = 0.1
 FIRST_HELD_OUT: Final = 50_000  # far from every seed that was learnt from
 TOP1_GOAL, MRR_GOAL, SECONDS_GOAL = 0.90, 0.94, 1.0
 CHANGES, SERIES = 1_000, 1_000
@@ -42,9 +40,8 @@ DATA: Final = Path(__file__).parents[2].parent / "shared" / "data" / "runtime"
 
 def measure(place: Place) -> Iterator[Row]:
     """Made-up incidents, those with a part missing, real ones, and the speed."""
-    share = QUICK_SHARE if place.sizes.name == "quick" else 1.0
-    yield from _made_up(place, round(HELD_OUT * share))
-    yield from _real(place, round(SEEDS * share))
+    yield from _made_up(place, place.sizes.incidents)
+    yield from _real(place, place.sizes.learnt)
     yield from _speed(place)
 
 
