@@ -22,7 +22,7 @@ from wherefrom.query.why.model import WEIGHTS, Model
 
 SEEDS: Final = 1_500
 BESIDE_SHARE: Final = 0.2
-REAL_WEIGHT: Final = 3.0
+REAL_WEIGHT: Final = 6.0
 _FILE: Final = Path(__file__).parents[2] / "src" / "wherefrom" / "query" / "why" / WEIGHTS
 SETS: Final = {"nezha": nezha, "petshop": petshop}
 LICENCES: Final = {
