@@ -79,7 +79,7 @@ def test_what_parted_when_the_trouble_began_has_turned_and_what_always_differed_
     hurt = samples("shop", **BAD)
     always = [*beside(new=0.599, since=-15), hurt]
     differed, _ = look(case([deploy("d", "cart", -15)], always, symptom="shop"))
-    assert turned["d"].lifts["fails"].turned > 2
+    assert turned["d"].lifts["fails"].turned == pytest.approx(log1p(20), rel=0.08)
     assert differed["d"].lifts["fails"].turned == pytest.approx(0, abs=1e-6)
     assert differed["d"].values["new_fails"] > 0
 
@@ -172,6 +172,9 @@ def test_waiting_is_compared_in_milliseconds_not_in_ratios() -> None:
     assert dict(zip(measured.estate.services, measured.estate.beneath, strict=True)) == {
         "cart": 0.0, "shop": pytest.approx(1, abs=0.01),
     }  # fmt: skip
+    rows[1] = samples("cart", usual=2.0, then=5.0, **slow)  # twice and a half, but three of sixty
+    _, measured = look(case([], rows, calls=[("shop", "cart")]))
+    assert measured.estate.beneath.tolist() == pytest.approx([0, 0.05], abs=0.005)
 
 
 def test_who_alone_finds_its_callees_worse_has_it_at_home() -> None:
@@ -181,6 +184,9 @@ def test_who_alone_finds_its_callees_worse_has_it_at_home() -> None:
     # Each is seen worse by log(1 + 0.399 / 0.02), cut at 2.
     assert found["s"].values["outward"] == 2
     assert found["c"].values["outward"] == 0
+    rows += [samples(callee, caller="ad", **BAD) for callee in ("cart", "mail")]
+    found, _ = look(case([deploy("s", "shop")], rows, symptom="shop"))
+    assert found["s"].values["outward"] == 0
 
 
 def test_who_calls_far_more_often_pushes_what_suffers_for_it() -> None:

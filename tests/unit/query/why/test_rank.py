@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.query.why.cases import at, beside, case, deploy, samples
-from wherefrom.formats.why_case import Case
+from wherefrom.formats.why_case import Case, Step
 from wherefrom.query.why import Ranking, rank, rank_changes
 from wherefrom.query.why.asof import candidates, known_by
 from wherefrom.query.why.features import ELSEWHERE, NAMES
@@ -113,6 +113,18 @@ def test_before_the_detection_neither_it_nor_its_symptom_is_known() -> None:
     known = known_by(incident(), at(-3))
     assert (known.detected, known.symptom) == (at(-3), None)
     assert known_by(incident(), at(-1)).symptom == "shop"
+
+
+def test_steps_and_ends_of_later_are_not_known() -> None:
+    change = deploy("c", "cart", -5)._replace(
+        steps=(Step(at(-5)), Step(at(-1)), Step(at(0))), finished=at(0)
+    )
+    given = incident()._replace(changes=(change,))
+    (known,) = known_by(given, at(-1)).changes
+    assert [step.at for step in known.steps] == [at(-5), at(-1)]
+    assert known.finished is None
+    (whole,) = known_by(given, at(0)).changes
+    assert whole == change
 
 
 def test_many_changes_of_one_service_and_a_release_that_changes_nothing_are_told_apart() -> None:
