@@ -41,6 +41,7 @@ from wherefrom.cli import (
     trusted_root,
     up,
     verdicts,
+    why,
     witness,
 )
 from wherefrom.cli.exits import CANNOT_TELL, YES
@@ -97,6 +98,7 @@ for _command in (
     witness.witness,
     monitor.monitor,
     agent.agent,
+    why.why,
 ):
     root.add_command(_command)
 keys.keys.add_command(resign.resign)
