@@ -19,6 +19,7 @@ from wherefrom import __version__
 from wherefrom.cli import (
     anchor,
     audit,
+    bundle,
     change,
     erase,
     evidence,
@@ -72,6 +73,7 @@ for _command in (
     up.up,
     record.record,
     change.change,
+    bundle.bundle,
     trace.trace,
     show.show,
     show.find,
