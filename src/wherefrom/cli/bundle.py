@@ -202,7 +202,7 @@ def activate(
     if found.kind == "safe_mode":
         raise SettingError(
             "a safe mode is entered", got=found.name,
-            do="Use: wherefrom change set safe_mode NAME DIGEST --service S --until TIME",
+            do="Use: wherefrom safe-mode enter SERVICE BUNDLE",
         )  # fmt: skip
     told = {"says": f"{found.name} {found.version}"} | ({"reason": reason} if reason else {})
     event = changes.place(

@@ -55,20 +55,23 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
 
 
 def _place(place: Place) -> tuple[bool, list[str]]:
-    """Whether it drifts, and its cells."""
+    """Whether it drifts, or outlived its time, and its cells."""
     where = " ".join(filter(None, (place.slot, place.name)))
     scope = "/".join(filter(None, (place.region, place.pool)))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     value = ", ".join(_value(one) for one in stated[:3]) + (" …" if len(stated) > 3 else "")
+    outlived = any("outlived" in one.marks for one in stated)
     if place.drift == "differs" and place.declared is not None:
         value = f"{_value(place.declared)} declared, {value} runs"
     elif place.drift is not None:
         value += f"  {place.drift}"
+    elif outlived:
+        value += "  outlived"
     elif any("unpinned" in one.marks for one in stated):
         value += "  unpinned"
     newest = max(stated, key=lambda one: one.seen_entry)
     seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
-    return place.drift is not None, [where, scope, value, _instances(place), seen]
+    return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
 
 
 def _instances(place: Place) -> str:

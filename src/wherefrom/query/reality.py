@@ -224,7 +224,15 @@ class Reality:
             meant.scope, at=meant.at, as_of=size, slots=options.slots, modes=options.modes
         )
         judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
-        return places(held, judged, at=meant.at, same=OneThing(graph, Lens(size)))
+        lens = Lens(size)
+        modes = {one.value for one in held if one.slot == "safe_mode"}
+        packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
+        seconds_max = {
+            mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
+        }
+        return places(
+            held, judged, at=meant.at, same=OneThing(graph, lens), seconds_max=seconds_max
+        )
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, size: int

@@ -23,7 +23,8 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since   when it began to hold, by the record ``entry``; ``seen`` when it was said last
     age     seconds from ``seen`` to the time that was asked about
     source  who says it; ``trust`` and ``signers`` of the record that said it last
-    marks   what to know of it: ``unpinned``, an artifact by a name that may move
+    marks   what to know of it: ``unpinned``, an artifact by a name that may move; ``outlived``, a
+            safe mode past its end or its maximum duration
     """
 
     value: str

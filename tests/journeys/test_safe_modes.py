@@ -1,0 +1,82 @@
+"""A safe mode from its bundle to its end: what it means, until when, and that it stayed too long."""
+
+import pytest
+
+from tests.unit.cli.running import run
+
+ENTERED = "2026-03-01T12:00:00Z"
+
+
+@pytest.fixture
+def mode(tmp_path):
+    assert run("keys", "new", "ops", "-o", tmp_path).code == 0
+    (tmp_path / "mode.yaml").write_text("writes: false\n")
+    out = tmp_path / "mode.json"
+    done = run(
+        "bundle", "pack", tmp_path / "mode.yaml", "--name", "read-only", "--key",
+        tmp_path / "ops.key", "--kind", "safe_mode", "--meaning", "reads are answered, no writes",
+        "--max-seconds", 600, "-o", out, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return out, done.json["digest"]
+
+
+def marks(data, at):
+    done = run("running", "prod/cart", "--at", at, "--slot", "safe_mode", "--json", data=data)
+    assert done.code == 0, done.err
+    return [(p["name"], tuple(p["declared"].get("marks", ()))) for p in done.json["places"]]
+
+
+def test_a_mode_is_entered_outlives_its_maximum_and_is_left(tmp_path, mode):
+    file, digest = mode
+    data = tmp_path / "data"
+    scope = ("-e", "prod", "--region", "eu")
+    done = run(
+        "safe-mode", "enter", "cart", file, *scope, "--at", ENTERED, "--for", "5m", data=data
+    )
+    assert done.code == 0, done.err
+    (place,) = run("running", "prod/cart", "--at", ENTERED, "--json", data=data).json["places"]
+    assert place["declared"]["value"] == digest
+    assert place["declared"]["properties"] == {
+        "meaning": "reads are answered, no writes", "until": "2026-03-01T12:05:00.000000Z",
+    }  # fmt: skip
+    assert marks(data, "2026-03-01T12:04:59Z") == [("read-only", ())]
+    assert marks(data, "2026-03-01T12:05:00Z") == [("read-only", ("outlived",))]
+    shown = run("running", "prod", "--at", "2026-03-01T13:00:00Z", data=data).out
+    assert "! safe_mode read-only" in shown
+    assert "outlived its maximum" in shown
+
+    left = "2026-03-01T14:00:00Z"
+    for elsewhere in (("-e", "prod"), ("-e", "prod", "--region", "us")):
+        assert run("safe-mode", "exit", "cart", *elsewhere, "--at", left, data=data).code == 1
+    assert run("safe-mode", "exit", "cart", "other", *scope, "--at", left, data=data).code == 1
+    assert run("safe-mode", "exit", "cart", *scope, "--at", left, data=data).code == 0
+    assert marks(data, left) == []
+    assert marks(data, "2026-03-01T13:59:59Z") == [("read-only", ("outlived",))]
+
+
+def test_the_bundles_maximum_counts_whatever_the_record_of_entering_says(tmp_path, mode):
+    file, digest = mode
+    data = tmp_path / "data"
+    assert run("record", file, data=data).code == 0
+    for until, name in (((), "none"), (("--until", "2027-01-01"), "late")):
+        done = run("change", "set", "safe_mode", name, digest, "-e", "prod", "--service", "cart",
+                   "--at", ENTERED, *until, data=data)  # fmt: skip
+        assert done.code == 0, done.err
+    assert marks(data, "2026-03-01T12:09:59Z") == [("late", ()), ("none", ())]
+    late = marks(data, "2026-03-01T12:10:00Z")
+    assert late == [("late", ("outlived",)), ("none", ("outlived",))]
+
+
+def test_what_is_no_safe_mode_or_too_long_is_not_entered(tmp_path, mode):
+    file, _ = mode
+    data = tmp_path / "data"
+    assert (
+        run("safe-mode", "enter", "cart", file, "-e", "prod", "--for", "11m", data=data).code == 2
+    )
+    plain = tmp_path / "plain.json"
+    assert run("bundle", "pack", tmp_path / "mode.yaml", "--name", "c", "--key",
+               tmp_path / "ops.key", "-o", plain).code == 0  # fmt: skip
+    refused = run("safe-mode", "enter", "cart", plain, "-e", "prod", data=data)
+    assert refused.code == 2
+    assert "not a safe mode" in refused.err
