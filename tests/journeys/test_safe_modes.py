@@ -80,3 +80,33 @@ def test_what_is_no_safe_mode_or_too_long_is_not_entered(tmp_path, mode):
     refused = run("safe-mode", "enter", "cart", plain, "-e", "prod", data=data)
     assert refused.code == 2
     assert "not a safe mode" in refused.err
+
+
+def test_its_effect_is_measured_between_the_records_of_entering_and_leaving(tmp_path, mode):
+    file, _ = mode
+    data, series = tmp_path / "data", tmp_path / "series.csv"
+    base = ("cart", "-e", "prod")
+    rows = [
+        f"2026-03-01T{11 + minute // 60}:{minute % 60:02}:00Z,{service},errors,{value}"
+        for minute in range(180)
+        for service, value in (("cart", (30 if 60 <= minute < 120 else 10) + minute % 2), ("x", 0))
+    ]
+    series.write_text("\n".join(["time,service,metric,value", *rows]) + "\n")
+    missing = run("safe-mode", "effect", *base, "--series", series, data=data)
+    assert missing.code in (1, 3)
+    for verb, at in (("enter", ENTERED), ("exit", "2026-03-01T13:00:00Z")):
+        named = [file] if verb == "enter" else []
+        done = run("safe-mode", verb, "cart", *named, "-e", "prod", "--at", at, data=data)
+        assert done.code == 0, done.err
+    told = run("safe-mode", "effect", *base, "--series", series, "--json", data=data).json
+    assert (told["entered"][:16], told["left"][:16]) == ("2026-03-01T12:00", "2026-03-01T13:00")
+    before, during, after = told["metrics"]["errors"]
+    assert [(p["points"], p["mean"]) for p in (before, during, after)] == [
+        (60, 10.5), (60, 30.5), (60, 10.5),
+    ]  # fmt: skip
+    assert during["low"] < during["ratio"] < during["high"]
+    assert during["low"] > 2.8
+    assert after["low"] < 1 < after["high"]
+    assert "× 2.905" in run("safe-mode", "effect", *base, "--series", series, data=data).out
+    series.write_text("time,value\n2026-03-01T12:00:00Z,nan\n")
+    assert run("safe-mode", "effect", *base, "--series", series, data=data).code == 1

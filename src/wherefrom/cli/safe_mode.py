@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import click
 
 from wherefrom.cli.bundle import _found
 from wherefrom.cli.change import _now, _record, _scoped, _source
+from wherefrom.cli.exits import YES
+from wherefrom.cli.options import moment_of
+from wherefrom.cli.render import write_json
 from wherefrom.cli.settings import Where, placed
-from wherefrom.errors import NotFound, SettingError
+from wherefrom.cli.targets import read_file
+from wherefrom.errors import Malformed, NotFound, SettingError
+from wherefrom.formats.shown import printable
+
+_SERIES_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 @click.group(name="safe-mode")
@@ -109,3 +119,108 @@ def exit_(
         for mode in modes
     ]
     return _record(events, where, as_json)
+
+
+@safe_mode.command(name="effect")
+@click.argument("service")
+@click.option(
+    "--series", "file", required=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="CSV with time and value, and perhaps metric and service.",
+)  # fmt: skip
+@click.option("--environment", "-e", required=True, help="Where, such as prod.")
+@click.option("--name", default=None, help="Which mode, if it was in several.")
+@click.option(
+    "--window", default="1h", show_default=True, metavar="DURATION",
+    help="How long before and after.",
+)  # fmt: skip
+@click.option("--at", callback=moment_of, metavar="TIME", help="The one entered last by then.")
+@placed
+def effect_(
+    service: str,
+    file: Path,
+    environment: str,
+    name: str | None,
+    window: str,
+    at: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Measure what a safe mode changed.
+
+    Compares the means of each metric before, during and after the service's newest safe mode.
+    """
+    from wherefrom.cli.opening import reading
+    from wherefrom.formats.timestamps import duration_s, micros
+    from wherefrom.query.effect import effect
+    from wherefrom.query.reality import CHANGES_MAX, RealityOptions
+
+    series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
+    now = _now()
+    options = RealityOptions(
+        since="1970-01-01T00:00:00.000000Z", until=now, slots=("safe_mode",), mode="declared",
+        limit=CHANGES_MAX,
+    )  # fmt: skip
+    with reading(where) as place:
+        found = place.changes(f"environment={environment},service={service}", options).changes
+    # Newest first: a mode ends with what came next in its place, if anything has.
+    ended: dict[tuple[str, str, str], str] = {}
+    for change in found:
+        key = (change.region, change.pool, change.name)
+        is_asked = name in (None, change.name) and (at is None or change.at <= at)
+        if change.after is not None and is_asked:
+            break
+        ended[key] = change.at
+    else:
+        raise NotFound("the service was in no such safe mode", got=name or service)
+    left = ended.get(key, now)
+    spans = {"entered": micros(change.at), "left": micros(left)}
+    lasting = duration_s(window, where="--window") * 1_000_000
+    told = {metric: effect(points, **spans, window=lasting) for metric, points in series.items()}
+    if as_json:
+        write_json(
+            {"name": change.name, "entered": change.at, "left": ended.get(key), "entry":
+             change.entry, "metrics": told}
+        )  # fmt: skip
+        return YES
+    click.echo(f"{printable(change.name)}: {change.at[:19]}Z to {left[:19]}Z, #{change.entry}")
+    for metric, parts in sorted(told.items()):
+        click.echo(printable(metric) or "value")
+        for part in parts:
+            mean = "nothing" if part.mean is None else f"{part.mean:.6g}"
+            ratio = "" if part.ratio is None else f"  × {part.ratio:.3f}"
+            if part.low is not None and part.high is not None:
+                ratio += f" ({part.low:.3f} to {part.high:.3f})"
+            click.echo(f"  {part.name:<7} {mean:>12}  of {part.points:,}{ratio}")
+    return YES
+
+
+def _series(written: bytes, service: str, where: Path) -> dict[str, list[tuple[int, float]]]:
+    """Points by metric; of a file for many services those of this one, as it sees itself.
+
+    Raises Malformed.
+    """
+    import csv
+    import io
+    import math
+
+    from wherefrom.formats.timestamps import canonical, micros
+
+    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
+    if not {"time", "value"} <= set(rows.fieldnames or ()):
+        raise Malformed("not a series", where=str(where), expected="a CSV with time and value")
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        if row.get("service") not in (None, "", service) or row.get("caller"):
+            continue
+        place = f"{where}, line {rows.line_num}"
+        at = micros(canonical(row["time"] or "", where=place))
+        try:
+            value = float(row["value"] or "")
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise Malformed("not a value", where=place, got=row["value"], expected="a number")
+        found.setdefault(row.get("metric") or "", []).append((at, value))
+    if not found:
+        raise NotFound("no point of this service", where=str(where), got=service)
+    return found

@@ -1,4 +1,4 @@
-"""The effect of a safe mode: parts by time, ratios with intervals that hold as often as they say."""
+"""The effect of a safe mode: parts by time, intervals that hold as often as they say."""
 
 from __future__ import annotations
 
