@@ -121,7 +121,7 @@ def test_receipts_and_evidence_carry_cosignatures_that_verify_offline(tmp_path):
             assert "wherefrom_published_size 2.0" in http.get("/metrics").text
         said = wherefrom("log", "status", "--data", estate.data).stdout
         assert "witnessed    3 of 3 (paris, oslo, quito) at size 2" in said
-        assert "quorum      2 of paris, oslo, quito (reached)" in said
+        assert "quorum       2 of paris, oslo, quito (reached)" in said
 
         # With the policy alone: its log line says whose log it must be.
         verify = ("verify", receipt, "--offline", "--policy", estate.policy)
