@@ -19,6 +19,7 @@ from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
+    from wherefrom.formats.config_bundle import SettingChange
     from wherefrom.query.reality_answers import (
         Change,
         Changes,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 _LISTED: Final = 8
+_KEYS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -53,20 +55,23 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
 
 
 def _place(place: Place) -> tuple[bool, list[str]]:
-    """Whether it drifts, and its cells."""
+    """Whether it drifts, or outlived its time, and its cells."""
     where = " ".join(filter(None, (place.slot, place.name)))
     scope = "/".join(filter(None, (place.region, place.pool)))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     value = ", ".join(_value(one) for one in stated[:3]) + (" …" if len(stated) > 3 else "")
+    outlived = any("outlived" in one.marks for one in stated)
     if place.drift == "differs" and place.declared is not None:
         value = f"{_value(place.declared)} declared, {value} runs"
     elif place.drift is not None:
         value += f"  {place.drift}"
+    elif outlived:
+        value += "  outlived"
     elif any("unpinned" in one.marks for one in stated):
         value += "  unpinned"
     newest = max(stated, key=lambda one: one.seen_entry)
     seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
-    return place.drift is not None, [where, scope, value, _instances(place), seen]
+    return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
 
 
 def _instances(place: Place) -> str:
@@ -167,6 +172,7 @@ def _differing(one: Differing) -> Iterator[str]:
     for side, values, says in (("A", one.a, one.a_says), ("B", one.b, one.b_says)):
         said = ", ".join(_said(v, s) for v, s in zip(values, says, strict=True))
         yield f"  {side}  {cut(said or 'nothing', columns() - 5)}"
+    yield from draw_keys(one.keys)
     for part, a, b in (
         ("commits", one.commits_a, one.commits_b),
         ("base images", one.bases_a, one.bases_b),
@@ -177,6 +183,28 @@ def _differing(one: Differing) -> Iterator[str]:
                 listed = ", ".join(printable(short_id(id)) for id in ids[:_LISTED])
                 more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
                 yield f"     {part} only in {side}: {cut(listed + more, columns() - 30)}"
+
+
+def draw_keys(keys: Sequence[SettingChange]) -> Iterator[str]:
+    """The settings that differ, a line each."""
+    for key in keys[:_KEYS_LISTED]:
+        if key.what == "unknown":
+            said = "secret, hashed under two keys: nobody can tell"
+        elif key.secret:
+            said = f"secret, {key.what}"
+        elif key.what == "changed":
+            said = f"{_setting(key.before)} → {_setting(key.after)}"
+        else:
+            said = f"{key.what}: {_setting(key.after if key.what == 'added' else key.before)}"
+        yield cut(f"     {printable(key.key)}  {said}", columns())
+    if len(keys) > _KEYS_LISTED:
+        yield f"     and {len(keys) - _KEYS_LISTED:,} more settings"
+
+
+def _setting(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _named(of: str) -> str:

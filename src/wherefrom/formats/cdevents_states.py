@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import names
+from wherefrom.formats import config_bundle, names
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
@@ -165,6 +165,8 @@ def _place(
         )  # fmt: skip
     held = text
     if text is not None and (node := _known(builder, text)):
+        if slot in config_bundle.KINDS.values():
+            builder.node(node, "config", id)
         builder.edge(activity, "deploys", node)
         held = node
     told = {
