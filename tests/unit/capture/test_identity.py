@@ -16,13 +16,6 @@ A, B, C = ("sha256:" + digit * 64 for digit in "abc")
 COMMIT = "f" * 40
 
 
-@pytest.fixture(autouse=True)
-def _nobody_yet():
-    identities.forget()
-    yield
-    identities.forget()
-
-
 def find(tmp_path, environ=None, **said):
     return identities.find(environ=environ or {}, folders=[tmp_path], **said)
 
