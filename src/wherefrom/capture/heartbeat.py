@@ -16,9 +16,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from wherefrom.capture.identity import Identity, identity
 from wherefrom.capture.sending import Sender
@@ -31,12 +31,19 @@ _log = logging.getLogger("wherefrom")
 
 
 def observed(
-    me: Identity, *, at: datetime, gone: bool = False, config: str = "", policy: str = ""
+    me: Identity,
+    *,
+    at: datetime,
+    gone: bool = False,
+    config: str = "",
+    policy: str = "",
+    flags: Sequence[Mapping[str, Any]] | None = None,
 ) -> bytes:
     """The record of one beat.
 
     gone            the instance is no more
     config, policy  how the bundles are called where they are declared
+    flags           the states of all its flags; None if they are not observed here
 
     Raises SettingError for an identity that does not say in which environment it runs.
     """
@@ -54,24 +61,35 @@ def observed(
     scope = Scope(me.environment, me.service, me.region, me.pool, me.instance)
     reality = me.reality
     told = {"reality": me.id, "flags": reality.flags, "build": me.build, "commit": me.commit}
-    states: list[dict[str, Any]] = []
+    states: list[Mapping[str, Any]] = []
     for slot, name in (("artifact", ""), ("config", config), ("policy", policy)):
         value = getattr(reality, slot)
         if value is None or gone:
             continue
-        state = {"slot": slot, "name": name, "value": value}
+        state: dict[str, Any] = {"slot": slot, "name": name, "value": value}
         if slot == "artifact":
             state["says"] = f"{me.service}:{me.version}" if me.version else me.service
             state["properties"] = {key: text for key, text in told.items() if text}
         states.append(state)
+    states += [] if gone else flags or []
+    slots = _SLOTS if flags is None else (*_SLOTS, "flag")
     source = f"/instances/{me.environment}/{me.service}/{me.instance}"
-    return changes.estate(
-        OBSERVED, scope, states, all_of=_SLOTS, at=to_text(at), source=source
-    )  # fmt: skip
+    return changes.estate(OBSERVED, scope, states, all_of=slots, at=to_text(at), source=source)
+
+
+class Flags(Protocol):
+    """What knows the flags of this program: ``openfeature.FlagHook``."""
+
+    def states(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 class Heartbeat:
-    """A thread that beats. ``identity`` is asked at each beat, so it tells what is so then."""
+    """A thread that beats. ``identity`` is asked at each beat, so it tells what is so then.
+
+    every_s         how often at least
+    config, policy  how the bundles are called where they are declared
+    flags           what knows the flags, if they are to be observed too
+    """
 
     def __init__(
         self,
@@ -80,10 +98,12 @@ class Heartbeat:
         every_s: float = EVERY_SECONDS,
         config: str = "",
         policy: str = "",
+        flags: Flags | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._sender, self._every_s, self._clock = sender, every_s, clock
         self._names = {"config": config, "policy": policy}
+        self._flags = flags
         self._stopping = threading.Event()
         self._said = ""
         self._thread = threading.Thread(target=self._run, name="wherefrom-heartbeat", daemon=True)
@@ -110,7 +130,8 @@ class Heartbeat:
                 waited += _LOOK_SECONDS
 
     def _record(self, me: Identity, *, gone: bool = False) -> bytes:
-        return observed(me, at=self._clock(), gone=gone, **self._names)
+        flags = self._flags.states() if self._flags is not None else None
+        return observed(me, at=self._clock(), gone=gone, flags=flags, **self._names)
 
     def _beat(self, record: bytes) -> None:
         try:
