@@ -15,7 +15,7 @@ import time
 import httpx
 
 from tests.paths import REPOSITORY
-from tests.served import PLAIN
+from tests.served import PLAIN, ServerProcess
 from wherefrom.formats.reality_id import Reality
 
 PROGRAMS = ("worker", "cart", "front")
@@ -128,3 +128,18 @@ def test_two_orders_at_once_stay_apart(tmp_path):
             of_order.setdefault(span["prov.correlation.id"], []).append(span["trace"])
     assert {id: len(traces) for id, traces in of_order.items()} == {f"o{n}": 5 for n in range(4)}
     assert all(len(set(traces)) == 1 for traces in of_order.values())
+
+
+def test_a_server_that_is_sent_the_spans_shows_the_way_of_the_request(tmp_path):
+    with ServerProcess(tmp_path / "data") as server:
+        with shop(tmp_path, HOPS_OTLP=server.url, WHEREFROM_TOKEN=server.token) as url:
+            order(url, tmp_path, **{"x-request-id": "order-7"})
+        with server.client() as client:
+            (trace,) = client.get("/v1/request/order-7").json()["traces"]
+        assert trace["origin"] == REALITIES["front"]
+        found = [(hop["depth"], hop["service"], hop["reality"]) for hop in trace["hops"]]
+        assert found == [
+            (depth, name, REALITIES[name]) for depth, name in enumerate(reversed(PROGRAMS))
+        ]
+        assert [hop["spans"] for hop in trace["hops"]] == [1, 1, 3]
+        assert trace["missing"] == 0
