@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wherefrom.cli.exits import YES
-from wherefrom.cli.render import columns, count, write_json
+from wherefrom.cli.render import columns, count, foot, write_json
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ def _drawn(answer: RequestPath) -> Iterator[str]:
     from wherefrom.formats.reality_id import short
     from wherefrom.formats.shown import cut, printable
 
+    for call in answer.invocations:
+        whose = f" for {call.tenant}" if call.tenant else ""
+        yield click.style(f"{call.at[:19]}Z  {call.service} {call.handler}{whose}", bold=True)
+        parts = ("artifact", "config", "flags", "policy")
+        said = [f"{p} {value}" for p in parts if (value := getattr(call, p))]
+        yield f"  event {printable(call.event)}, {call.outcome}  reality {short(call.reality)}"
+        yield from (f"  {part}" for part in said)
+        yield f"  entry {call.entry}, {call.trust}"
+        yield ""
     for trace in answer.traces:
         came_in = f", came in at reality {short(trace.origin)}" if trace.origin else ""
         yield click.style(f"{trace.at[:19]}Z  trace {trace.trace}", bold=True)
@@ -61,7 +70,8 @@ def _drawn(answer: RequestPath) -> Iterator[str]:
             yield "  and more spans than are shown"
         yield ""
     if answer.truncated:
-        yield "There are more traces of this request."
+        yield "There is more of this request than is shown."
+    yield foot(answer.log)
 
 
 def _named(hop: Hop) -> str:

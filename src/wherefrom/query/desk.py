@@ -194,7 +194,8 @@ class Desk:
 
     def request(self, text: str) -> RequestPath:
         """The way of a request, with each hop's reality. Raises NotFound, Malformed."""
-        return request_path(self._requests, text)
+        with self._snapshot(None) as snapshot:
+            return request_path(self._requests, snapshot, text)
 
     def known(self, ids: Sequence[str], *, as_of: int | None = None) -> list[str]:
         """Those of these ids that a record here speaks of."""

@@ -1,29 +1,37 @@
 """The way of one request: which programs served it, and what each of them was made of.
 
     TRACEPARENT, a trace id, or a request's id ──► its traces ──► hops, each with its reality
+                                               └─► its invocations, from the log, with their proof
 
 A hop is the spans that one instance, in one reality, made without a break; it hangs below the hop
 that called it. A parent that is not held (sampled out, not sent, another company's) makes a root,
 and is counted as missing.
 
-Sizes:  TRACES_MAX traces · SPANS_MAX spans a trace
+Sizes:  TRACES_MAX traces · SPANS_MAX spans a trace · INVOCATIONS_MAX invocations
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from wherefrom.errors import Malformed, NotFound
+from wherefrom.formats.invocation import request_id
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.formats.trace_context import parse_traceparent
+from wherefrom.query.answers import LogPosition, log_of
+from wherefrom.views.graph import Snapshot
+from wherefrom.views.graph.lens import Judgement
+from wherefrom.views.graph.schema import RELATION_NUMBERS
 from wherefrom.views.requests.reader import Held, RequestReader
 
 TRACES_MAX: Final = 20
 SPANS_MAX: Final = 10_000
+INVOCATIONS_MAX: Final = 100
+_MENTIONS_MAX: Final = 4
 ID_CHARS_MAX: Final = 256
 _TRACE: Final = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -78,25 +86,93 @@ class RequestTrace(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool
 
 
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a function for a request, as a record says it; an empty text is unknown.
+
+    entry    the record, and how far it is believed
+    input    what commits to the payload of the event
+    outcome  ``ok`` or ``error``
+    """
+
+    entry: int
+    trust: str
+    signers: tuple[str, ...]
+    at: str
+    event: str
+    tenant: str
+    handler: str
+    service: str
+    outcome: str
+    reality: str
+    artifact: str
+    config: str
+    flags: str
+    policy: str
+    build: str
+    input: str
+
+
 class RequestPath(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is held of a request, the newest trace first."""
+    """All that is held of a request, the newest trace first.
+
+    invocations  what the log says of it, the oldest first, at the size ``log``
+    """
 
     of: str
+    log: LogPosition
+    invocations: list[Invocation]
     traces: list[RequestTrace]
     truncated: bool
 
 
-def request_path(reader: RequestReader, text: str) -> RequestPath:
+def request_path(reader: RequestReader, graph: Snapshot, text: str) -> RequestPath:
     """The way of a request. Raises NotFound, Malformed."""
     traces = _traces_of(reader, text)
     shown = [_trace(reader, trace) for trace in traces[:TRACES_MAX]]
     found = [trace for trace in shown if trace is not None]
-    if not found:
+    ids = {text, *(trace.correlation for trace in found if trace.correlation)}
+    called = _invocations(graph, ids)
+    if not found and not called:
         raise NotFound(
-            "no span of such a request is held", got=text,
+            "no span and no invocation of such a request is held", got=text,
             do="It was not sent here, the rules left it out, or its time is over",
         )  # fmt: skip
-    return RequestPath(of=text, traces=found, truncated=len(traces) > TRACES_MAX)
+    return RequestPath(
+        of=text,
+        log=log_of(graph),
+        invocations=called[:INVOCATIONS_MAX],
+        traces=found,
+        truncated=len(traces) > TRACES_MAX or len(called) > INVOCATIONS_MAX,
+    )
+
+
+def _invocations(graph: Snapshot, ids: Collection[str]) -> list[Invocation]:
+    lens = graph.lens()
+    numbers = list(graph.numbers(map(request_id, ids)).values())
+    steps = graph.steps(
+        numbers, lens, up=False, only=RELATION_NUMBERS["informed_by"], rows_max=INVOCATIONS_MAX + 1
+    )
+    calls = {step.effect for step in steps}
+    mentions = graph.mentions(calls, lens, each_max=_MENTIONS_MAX)
+    judged = graph.judgements({mention.entry for mention in mentions}, lens)
+    found = []
+    for mention in mentions:
+        said = msgspec.json.decode(mention.properties or "{}")
+        if said.get("request") in ids and "handler" in said:  # not only named by another record
+            found.append(_invocation(said, judged[mention.entry]))
+    return sorted(found, key=lambda one: (one.at, one.entry))
+
+
+def _invocation(said: dict[str, Any], judged: Judgement) -> Invocation:
+    named = ("event", "tenant", "handler", "service", "outcome", "reality", "artifact", "config",
+             "flags", "policy", "build", "input")  # fmt: skip
+    return Invocation(
+        entry=judged.entry,
+        trust=judged.level,
+        signers=tuple(judged.signers),
+        at=judged.time,
+        **{name: str(said.get(name, "")) for name in named},
+    )
 
 
 def _traces_of(reader: RequestReader, text: str) -> list[str]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats.otlp import Source
-from wherefrom.query.requests import request_path
+from wherefrom.query import requests as module
 from wherefrom.views.requests.reader import Held
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -18,6 +18,32 @@ def held(span, parent="", service="a", *, start=0, micros=1000, error=False, rea
     return Held(
         span, parent, T + start, micros, f"n{span}", error, Source(service), reality, **said
     )
+
+
+class Nothing:
+    """A log that says nothing of any request."""
+
+    origin, size, root = "log.example/x", 1, None
+
+    def lens(self):
+        pass
+
+    def numbers(self, ids):
+        list(ids)
+        return {}
+
+    def steps(self, *_, **__):
+        return []
+
+    def mentions(self, *_, **__):
+        return []
+
+    def judgements(self, *_):
+        return {}
+
+
+def request_path(reader, text):
+    return module.request_path(reader, Nothing(), text)
 
 
 class Given:
@@ -102,8 +128,6 @@ def test_what_can_be_no_request_is_malformed(text):
 
 
 def test_answers_are_bounded(monkeypatch):
-    from wherefrom.query import requests as module
-
     monkeypatch.setattr(module, "SPANS_MAX", 2)
     (trace,) = request_path(Given(*(held(str(n), start=n) for n in range(3))), TRACE).traces
     assert (trace.truncated, sum(hop.spans for hop in trace.hops)) == (True, 2)
