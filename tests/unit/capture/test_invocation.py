@@ -180,8 +180,11 @@ def test_an_outbox_tries_again_and_drops_what_does_not_fit(monkeypatch):
     assert box.dropped == 1
 
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-                      lambda v: st.lists(v) | st.dictionaries(st.text(max_size=3), v), max_leaves=9)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda v: st.lists(v) | st.dictionaries(st.text(max_size=3), v),
+    max_leaves=9,
+)
 
 
 @given(VALUES, st.binary(min_size=16, max_size=16))
