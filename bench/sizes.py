@@ -17,6 +17,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     filled     entries of the log that counts as large
     audited    contents of 4 KB that the audit of contents reads
     edges      about how many edge statements the graph holds
+    changes    how many statements about what is where the estate holds
     overhead   (batch size, entries) of each log whose bytes are counted
     peer_entries, peer_edges  how many the logs and graphs of others get; ``prov_edges`` of those
                that build an object for each
@@ -40,6 +41,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     overhead: tuple[tuple[int, int], ...]
     audited: int
     edges: int
+    changes: int
     questions: int
     commands: int
     capacity_records: int = 300_000
@@ -69,6 +71,7 @@ FULL: Final = Sizes(
     overhead=((1, 4_096), (16, 32_768), (256, 131_072)),
     audited=100_000,
     edges=1_000_000,
+    changes=1_000_000,
     questions=2_000,
     commands=15,
 )
@@ -87,6 +90,7 @@ QUICK: Final = Sizes(
     overhead=((1, 768), (16, 8_192), (256, 70_144)),
     audited=20_000,
     edges=100_000,
+    changes=50_000,
     questions=500,
     commands=7,
     capacity_records=20_000,
@@ -117,6 +121,7 @@ TINY: Final = Sizes(
     overhead=((1, 8), (256, 512)),
     audited=40,
     edges=600,
+    changes=200,
     questions=8,
     commands=1,
     capacity_records=100,

@@ -251,7 +251,8 @@ class DataFolder:
     def _secret(self, name: str) -> str:
         path = self.path / name
         try:
-            return path.read_text(encoding="utf-8").strip()
+            # Not any white space: a changed end of the line is a changed file.
+            return path.read_text(encoding="utf-8").strip(" \t\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError("a key file cannot be read", where=str(path), got=error) from error
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wherefrom.app import (
     DataFolder,
@@ -48,12 +48,13 @@ from wherefrom.log.restore import restore
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
+from wherefrom.views import estate, graph
+from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
-from wherefrom.views.graph.dump import Line, dump
+from wherefrom.views.graph.dump import Line
 
 # A log up to here has its views folded again by every audit.
 VIEWS_ENTRIES_MAX: Final = 20_000
-_VIEWS_AGAIN: Final = "rebuildable: wherefrom views rebuild"
 
 
 def audit_folder(
@@ -277,41 +278,53 @@ def _check_decisions(folder: DataFolder) -> Iterator[Problem]:
 # -- the views
 
 
+class _Kind(NamedTuple):
+    """What a view of a kind is read by, made anew by, and compared in."""
+
+    path: Path
+    reader: Callable[[Path], GraphReader | EstateReader]
+    view: type[GraphView] | type[EstateView]
+    lines: Callable[[Any], Iterator[Line]]
+
+
 def _check_views(folder: DataFolder) -> Iterator[Problem]:
-    file = str(folder.graph_path.relative_to(folder.path))
-    if not folder.graph_path.exists():
-        return  # the next fold makes it
-    try:
-        yield from _compare_views(folder, open_log(folder), file)
-    except Exception as error:  # noqa: BLE001 - a changed byte can make anything of a row
-        yield Problem(None, file, f"cannot be read: {error or error!r}; {_VIEWS_AGAIN}")
+    for kind in (
+        _Kind(folder.graph_path, GraphReader, GraphView, graph.dump),
+        _Kind(folder.estate_path, EstateReader, EstateView, estate.dump),
+    ):
+        if not kind.path.exists():
+            continue  # the next fold makes it
+        try:
+            what = _compare(kind, open_log(folder))
+        except Exception as error:  # noqa: BLE001 - a changed byte can make anything of a row
+            what = f"cannot be read: {error or error!r}"
+        if what is not None:
+            file = str(kind.path.relative_to(folder.path))
+            yield Problem(None, file, f"{what}; rebuildable: wherefrom views rebuild")
 
 
-def _compare_views(folder: DataFolder, log: LogReader, file: str) -> Iterator[Problem]:
-    reader = GraphReader(folder.graph_path)
-    try:
-        with (
-            tempfile.TemporaryDirectory() as aside,
-            reader.snapshot() as stored,
-            GraphView.open(
-                Path(aside) / "graph.db", facts_of=facts_of, facts_version=FACTS_VERSION
-            ) as view,
-        ):
-            if stored.size > log.size or log.root_at(stored.size).hex() != _hex(stored.root):
-                yield Problem(None, file, f"of another log, or of a longer one; {_VIEWS_AGAIN}")
-                return
-            if stored.size < log.size and _forgets(log, stored.size):
-                return  # what was erased since is in it still: the next fold takes it out
-            for segment in stored.segments:
-                segment.check()
-            view.fold(log, records_max=stored.size)
-            with GraphReader(view.path).snapshot() as anew:
-                for mine, theirs in zip_longest(dump(stored), dump(anew)):
-                    if mine != theirs:
-                        yield _differs(file, mine, theirs)
-                        return
-    finally:
-        reader.close()
+def _compare(kind: _Kind, log: LogReader) -> str | None:
+    """What a view says otherwise than the log's entries do; None if nothing."""
+    with (
+        tempfile.TemporaryDirectory() as aside,
+        closing(kind.reader(kind.path)) as reader,
+        reader.snapshot() as stored,
+        kind.view.open(
+            Path(aside) / kind.path.name, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as view,
+    ):
+        if stored.size > log.size or log.root_at(stored.size).hex() != _hex(stored.root):
+            return "of another log, or of a longer one"
+        if stored.size < log.size and _forgets(log, stored.size):
+            return None  # what was erased since is in it still: the next fold takes it out
+        for segment in getattr(stored, "segments", ()):
+            segment.check()
+        view.fold(log, records_max=stored.size)
+        with closing(kind.reader(view.path)) as again, again.snapshot() as anew:
+            for mine, theirs in zip_longest(kind.lines(stored), kind.lines(anew)):
+                if mine != theirs:
+                    return f"holds {_shown(mine)}, and its entries say {_shown(theirs)}"
+    return None
 
 
 def _hex(root: bytes | None) -> str:
@@ -324,10 +337,6 @@ def _forgets(log: LogReader, size: int) -> bool:
     return any(b'"kind":"tombstone"' in entry for entry in log.entries(size, log.size))
 
 
-def _differs(file: str, mine: Line | None, theirs: Line | None) -> Problem:
-    def shown(line: Line | None) -> str:
-        text = "nothing" if line is None else " ".join(map(str, line))
-        return text if len(text) <= 120 else text[:119] + "…"
-
-    what = f"holds {shown(mine)}, and its entries say {shown(theirs)}; {_VIEWS_AGAIN}"
-    return Problem(None, file, what)
+def _shown(line: Line | None) -> str:
+    text = "nothing" if line is None else " ".join(map(str, line))
+    return text if len(text) <= 120 else text[:119] + "…"

@@ -5,6 +5,7 @@ depends on, in docs/reliability.md. A failure names its seed, the file and what 
 """
 
 import fnmatch
+import json
 import random
 import re
 import shutil
@@ -14,7 +15,7 @@ from collections import Counter
 
 import pytest
 
-from tests.paths import REPOSITORY
+from tests.paths import DATA, REPOSITORY
 from tests.served import ServerProcess, event_bytes, run_up
 from tests.unit.api.test_admin import a_key, signed
 from tests.unit.cli.running import run
@@ -56,6 +57,7 @@ def whole(tmp_path_factory):
                 recorder.record(events(first, 700), principal=local(0))
         with open_recorder(folder) as recorder:
             recorder.record([signed(key, n) for n in range(9000, 9040)], principal=local(0))
+            recorder.record([deployed(n) for n in range(40)], principal=local(0))
             recorder.change_key(PublicKey.from_pem(pem.encode()), action="trust", names=("ci",))
             for index in (3, 700, 1500):
                 recorder.erase(index, reason="a test", principal=local(0))
@@ -66,6 +68,17 @@ def whole(tmp_path_factory):
         fold_views(folder, open_log(folder))
         shutil.copytree(folder.path, folder.path.with_name("killed"))
     return DataFolder(folder.path.with_name("killed"))
+
+
+def deployed(number):
+    """A version of a service that runs in production from a minute on."""
+    event = json.loads(
+        (DATA / "runtime/cdevents-spec/conformance/service_deployed.json").read_text()
+    )
+    event["context"] |= {"id": f"deployed-{number}", "timestamp": f"2026-01-01T00:{number:02}:00Z"}
+    event["subject"]["id"] = f"shop/{number % 7}"
+    event["subject"]["content"]["artifactId"] = f"pkg:oci/shop@sha256%3A{number:064x}"
+    return json.dumps(event).encode()
 
 
 def events(first, count):
@@ -104,7 +117,8 @@ def test_the_directory_has_a_file_of_every_kind_and_no_problem(whole):
     kinds = Counter(re.sub(r"[0-9]+", "N", name) for name, _ in files_of(whole))
     for kind in (
         "journal/N-N.wfj", "journal/N-N.idx", "head", "tile/N/N", "dedup/N-N.run",
-        "handed/N.facts", "views/graph.db", "decisions.json", "tokens.json", "token",
+        "handed/N.facts", "views/graph.db", "views/estate.db",
+        "decisions.json", "tokens.json", "token",
         "keys/log.key", "keys/log.vkey", "keys/service.key", "keys/producer.key",
     ):  # fmt: skip
         assert kinds[kind], f"no {kind} in {dict(kinds)}"
@@ -134,7 +148,7 @@ def test_every_flipped_cut_removed_or_swapped_file_is_named_or_nothing_depends_o
     contents = {name: path.read_bytes() for name, path in files_of(folder)}
     done = Counter()
     for name, path in files_of(folder):
-        if name.endswith(("graph.db-wal", "graph.db-shm")):
+        if name.endswith((".db-wal", ".db-shm")):
             continue  # recovered by SQLite when the audit opens them
         others = [(n, c) for n, c in contents.items() if c != contents[name]]
         for what, changed in damages(name, contents[name], others, chance):
@@ -149,7 +163,7 @@ def test_every_flipped_cut_removed_or_swapped_file_is_named_or_nothing_depends_o
                 error.add_note(context)
                 raise
             unread = nothing_depends_on(name, removed=changed is None)
-            free = name == "views/graph.db" and "flipped" in what
+            free = name.endswith(".db") and "flipped" in what
             assert says(problems, name) or unread or free, f"{context}: {problems}"
             done["named" if problems else "nothing depends on it"] += 1
             if is_signed_over(name) and not unread and grave(problems):
@@ -275,7 +289,7 @@ def test_recover_makes_again_what_it_can_and_names_what_is_lost(folder, seed):
     note.write_bytes(open_log(folder).checkpoint)
     rebuilt = [
         n for n, _ in files_of(folder)
-        if n.startswith(("tile/", "dedup/", "views/graph.db", "decisions")) or n.endswith(".idx")
+        if n.startswith(("tile/", "dedup/", "views/", "decisions")) or n.endswith(".idx")
     ]  # fmt: skip
     for name in chance.sample(rebuilt, len(rebuilt) // 2):
         path = folder.path / name
@@ -340,4 +354,14 @@ def test_a_flipped_bit_in_the_graph_is_found_where_it_says_something(folder):
     path.write_bytes(whole[:at] + b"cleaN" + whole[at + 5 :])
     (problem,) = audit_folder(folder, views=True).problems
     assert problem.file == "views/graph.db"
+    assert "rebuildable" in problem.what
+
+
+def test_a_flipped_bit_in_the_estate_is_found_where_it_says_something(folder):
+    path = folder.estate_path
+    whole = path.read_bytes()
+    at = whole.index(f"{3:064x}".encode())
+    path.write_bytes(whole[:at] + b"1" + whole[at + 1 :])
+    (problem,) = audit_folder(folder, views=True).problems
+    assert problem.file == "views/estate.db"
     assert "rebuildable" in problem.what

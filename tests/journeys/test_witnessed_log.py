@@ -120,8 +120,8 @@ def test_receipts_and_evidence_carry_cosignatures_that_verify_offline(tmp_path):
             assert status["checkpoint"].encode() == http.get("/checkpoint").content
             assert "wherefrom_published_size 2.0" in http.get("/metrics").text
         said = wherefrom("log", "status", "--data", estate.data).stdout
-        assert "witnessed   3 of 3 (paris, oslo, quito) at size 2" in said
-        assert "quorum      2 of paris, oslo, quito (reached)" in said
+        assert "witnessed    3 of 3 (paris, oslo, quito) at size 2" in said
+        assert "quorum       2 of paris, oslo, quito (reached)" in said
 
         # With the policy alone: its log line says whose log it must be.
         verify = ("verify", receipt, "--offline", "--policy", estate.policy)

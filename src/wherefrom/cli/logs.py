@@ -243,7 +243,7 @@ def rebuild(where: Where, as_json: bool) -> int:
         warn(f"folding {reader.size:,} entries")
     size = fold_views(folder, reader, rebuild=True)
     if as_json:
-        write_json({"views": {"graph": size}})
+        write_json({"views": {"graph": size, "estate": size}})
     else:
-        click.echo(f"graph view: rebuilt from {count(size, 'entry', 'entries')}")
+        click.echo(f"graph and estate: rebuilt from {count(size, 'entry', 'entries')}")
     return YES

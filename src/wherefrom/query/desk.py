@@ -55,6 +55,7 @@ from wherefrom.query.reality import Reality
 from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
+from wherefrom.query.sizes import need_size
 from wherefrom.query.things_across import find_across, show_across
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
@@ -175,7 +176,7 @@ class Desk:
         self._log = log
         self._graph = graph
         self._estate = estate
-        self.reality = Reality(estate, graph)
+        self.reality = Reality(log, estate, graph)
         self._own_keys = own_keys
         self._anchors = anchors
         self._requests = requests
@@ -294,13 +295,7 @@ class Desk:
     @contextlib.contextmanager
     def _snapshot(self, as_of: int | None) -> Iterator[Snapshot]:
         with self._graph.snapshot() as snapshot:
-            # A size that the graph will reach is worth waiting for; one the log never had is not.
-            if as_of is not None and as_of > max(snapshot.size, self._log.refresh().size):
-                raise NotFound(
-                    "the log was never of this size",
-                    expected=f"a size up to {self._log.size}",
-                    got=as_of,
-                )
+            need_size(as_of, reached=snapshot.size, log=self._log)
             yield snapshot
 
     # -- questions about entries

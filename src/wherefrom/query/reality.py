@@ -20,6 +20,7 @@ from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats import timestamps
 from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.log.reader import LogReader
 from wherefrom.query import scopes
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
@@ -36,6 +37,7 @@ from wherefrom.query.reality_answers import (
 )
 from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
+from wherefrom.query.sizes import need_size
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 
@@ -87,11 +89,13 @@ class Reality:
 
     def __init__(
         self,
+        log: LogReader,
         estate: EstateReader,
         graph: GraphReader,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._log = log
         self._estate = estate
         self._graph = graph
         self._clock = clock
@@ -179,6 +183,7 @@ class Reality:
     @contextlib.contextmanager
     def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, int]]:
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
+            need_size(as_of, reached=estate.size, log=self._log)
             size = estate.need(as_of)
             if as_of is None:
                 size = min(size, graph.size)
@@ -210,13 +215,15 @@ class Reality:
         if (when := options.at or said.at) is not None:
             at = micros(when)
         elif said.back is not None or said.number is not None:
-            moments = [m for m in estate.moments(scope, as_of=size) if m <= at]
-            place = said.number - 1 if said.number is not None else len(moments) - 1 - said.back  # type: ignore[operator]
-            if not 0 <= place < len(moments):
+            moment = estate.moment(
+                scope, until=at, as_of=size, number=said.number, back=said.back or 0
+            )
+            if moment is None:
+                count = estate.moments(scope, until=at, as_of=size)
                 raise NotFound(
-                    "no such change of this scope", got=text, expected=f"1 to {len(moments)}"
+                    "no such change of this scope", got=text, expected=f"one of its {count}"
                 )
-            at = moments[place]
+            at = moment
         return _Meant(scope, at)
 
     def _scope(self, estate: EstateSnapshot, said: Expression, text: str) -> Scope:

@@ -66,7 +66,7 @@ def parse(text: str, *, now: datetime) -> Expression:
         return made._replace(at=moment(when["at"], now=now))
     if when["back"] is not None:
         return made._replace(back=int(when["back"]))
-    if when["number"] == "0":
+    if int(when["number"]) == 0:
         raise Malformed("changes are numbered from 1", got=text)
     return made._replace(number=int(when["number"]))
 

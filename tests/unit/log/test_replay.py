@@ -262,10 +262,9 @@ def kept(made, index):
 
 def ring_takes(ring, index, change, signers):
     """As a report's own verifier takes it up."""
-    kind = own.media_type(change).removeprefix("application/vnd.wherefrom.")
+    kind = own.media_type(change).removeprefix(verifier.OWN).removesuffix(".v1+json")
     payload = own.to_payload(change)
     said = json.loads(payload)
     signers = signers & ring.keys.keys()
-    follows = kind[0] not in "ir" or said["version"] == ring.versions.get(kind, 0) + 1
-    if ring.may_change(said, signers, at(index)) and follows:
+    if ring.may_change(kind, said, signers, at(index)):
         ring.fold(index, kind, said, payload)

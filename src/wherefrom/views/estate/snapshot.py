@@ -8,8 +8,8 @@ Sizes:  times are microseconds since 1970; a window is from ``since`` on, and be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
@@ -18,8 +18,22 @@ from wherefrom.errors import Unavailable
 from wherefrom.formats.states import Scope
 from wherefrom.views.estate.timeline import FOR_EVER
 
-_COLUMNS = "environment, service, mode, slot, region, pool, instance, name"
-_PROPERTIES = msgspec.json.Decoder(dict[str, Any])
+_COLUMNS: Final = "environment, service, mode, slot, region, pool, instance, name"
+_PROPERTIES: Final = msgspec.json.Decoder(dict[str, Any])
+# Denied rows stand between those that count, so the first that counts is looked for, in each key.
+# CROSS JOIN keeps the order of the loops: a key, its interval, its newest statement.
+_HELD: Final = f"""
+    SELECT {_COLUMNS}, i.value, i.began, i.entry, i.ended,
+        says, properties, said.at, said.entry, text
+    FROM keys CROSS JOIN intervals i CROSS JOIN said CROSS JOIN sources USING (source)
+    WHERE {{where}} i.key = keys.key AND i.known < :size AND i.denied >= :size AND i.ended > :at
+        AND i.began = (
+            SELECT began FROM intervals WHERE key = keys.key AND began <= :at
+            AND known < :size AND denied >= :size ORDER BY began DESC LIMIT 1)
+        AND said.key = keys.key AND (said.at, said.entry) = (
+            SELECT at, entry FROM said WHERE key = keys.key AND at <= :at
+            AND entry < :size AND value = i.value ORDER BY at DESC, entry DESC LIMIT 1)
+    ORDER BY {_COLUMNS}"""
 
 
 class Held(NamedTuple):
@@ -69,7 +83,7 @@ class EstateSnapshot:
     """One read transaction. Made by ``EstateReader.snapshot`` and good inside its block."""
 
     def __init__(self, db: apsw.Connection, *, origin: str, size: int, root: bytes | None) -> None:
-        self._db = db
+        self.db = db
         self.origin = origin
         self.size = size
         self.root = root
@@ -89,14 +103,14 @@ class EstateSnapshot:
 
     def environments(self) -> list[str]:
         """Every environment that was ever named."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT DISTINCT environment FROM keys WHERE environment != '' ORDER BY environment"
         )
         return [row[0] for row in rows]
 
     def services(self) -> list[str]:
         """Every service that was ever named."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT DISTINCT service FROM keys WHERE service != '' ORDER BY service"
         )
         return [row[0] for row in rows]
@@ -116,62 +130,10 @@ class EstateSnapshot:
 
         slots, modes  only these; empty for all
         """
-        size = self.need(as_of)
-        found = []
-        for key, where in self._keys(scope, slots, modes):
-            # Denied rows stand between, so the first that counts is looked for.
-            row = self._db.execute(
-                "SELECT began, ended, value, entry FROM intervals WHERE key = ? AND began <= ?"
-                " AND known < ? AND denied >= ? ORDER BY began DESC LIMIT 1",
-                (key, at, size, size),
-            ).get
-            if row is None or row[1] <= at:
-                continue
-            began, ended, value, entry = row
-            seen = self._db.execute(
-                "SELECT at, said.entry, says, properties, text FROM said"
-                " JOIN sources USING (source) WHERE key = ? AND at <= ? AND said.entry < ?"
-                " AND value = ? ORDER BY at DESC, said.entry DESC LIMIT 1",
-                (key, at, size, value),
-            ).get
-            mode, in_scope, slot, name = where
-            found.append(
-                Held(
-                    mode=mode,
-                    scope=in_scope,
-                    slot=slot,
-                    name=name,
-                    value=value,
-                    says=seen[2],
-                    properties=_PROPERTIES.decode(seen[3]) if seen[3] else {},
-                    since=began,
-                    entry=entry,
-                    seen=seen[0],
-                    seen_entry=seen[1],
-                    source=seen[4],
-                    ended=None if ended == FOR_EVER else ended,
-                )
-            )
-        return found
-
-    def _keys(
-        self, scope: Scope, slots: Collection[str], modes: Collection[str]
-    ) -> Iterator[tuple[int, tuple[str, Scope, str, str]]]:
-        parts = [(part, text) for part, text in zip(Scope._fields, scope, strict=True) if text]
-        for column, wanted in (("slot", slots), ("mode", modes)):
-            if wanted:
-                parts.append((column, list(wanted)))  # type: ignore[arg-type]
-        conditions = [
-            f"{part} IN ({', '.join('?' * len(text))})" if isinstance(text, list) else f"{part} = ?"
-            for part, text in parts
-        ]
-        given = [t for _, text in parts for t in (text if isinstance(text, list) else [text])]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        rows: list[Any] = self._db.execute(
-            f"SELECT key, {_COLUMNS} FROM keys{where} ORDER BY {_COLUMNS}", given
-        ).fetchall()
-        for key, environment, service, mode, slot, region, pool, instance, name in rows:
-            yield key, (mode, Scope(environment, service, region, pool, instance), slot, name)
+        where, given = _conditions(scope, slots, modes)
+        query = _HELD.format(where=where)
+        rows = self.db.execute(query, {"at": at, "size": self.need(as_of), **given})
+        return [_held(*row) for row in rows]
 
     # -- change
 
@@ -187,40 +149,100 @@ class EstateSnapshot:
         limit: int,
     ) -> list[Changed]:
         """What changed in a window, newest first; ``limit`` at most."""
-        size = self.need(as_of)
-        found: dict[tuple[int, int], Changed] = {}
-        for column in ("began", "ended"):
-            count = 0
-            rows = self._db.execute(
-                f"SELECT i.{column}, i.key, i.value, i.entry, i.ended_by, {_COLUMNS}"
-                f" FROM intervals i JOIN keys USING (key) WHERE i.{column} >= ? AND i.{column} < ?"
-                f" AND i.known < ? AND i.denied >= ? ORDER BY i.{column} DESC",
-                (since, min(until, FOR_EVER), size, size),
+        asked = {"since": since, "until": until, "limit": limit}
+        where, given = self._asked(scope, as_of, slots, modes, **asked)
+        found = self.db.execute(
+            " UNION ".join(
+                f"SELECT * FROM (SELECT i.{end} AS at, i.key {where}"
+                f" AND i.{end} >= :since AND i.{end} < :until ORDER BY at DESC LIMIT :limit)"
+                for end in ("began", "ended")
             )
-            for at, key, value, entry, ended_by, *columns in rows:
-                environment, service, mode, slot, region, pool, instance, name = columns
-                where = Scope(environment, service, region, pool, instance)
-                if not scope.covers(where) or (slots and slot not in slots):
-                    continue
-                if modes and mode not in modes:
-                    continue
-                count += 1
-                if count > limit:
-                    break
-                old = found.get((key, at))
-                if column == "began":
-                    found[key, at] = Changed(at, mode, where, slot, name, None, value, entry, key)
-                elif old is not None:
-                    found[key, at] = old._replace(before=value)
-                else:
-                    by = entry if ended_by is None else ended_by
-                    found[key, at] = Changed(at, mode, where, slot, name, value, None, by, key)
-        # A window that is cut in one of the two lists may miss the other half of a change.
-        told = sorted(found.values(), key=lambda c: (-c.at, c.scope, c.mode, c.slot, c.name))
-        return [self._in_words(change) for change in told[:limit]]
+            + " ORDER BY at DESC, key LIMIT :limit",
+            given,
+        )
+        return [self._change(key, at, self.need(as_of)) for at, key in found]
+
+    def moment(
+        self,
+        scope: Scope,
+        *,
+        until: int,
+        as_of: int | None = None,
+        modes: Collection[str] = (),
+        number: int | None = None,
+        back: int = 0,
+    ) -> int | None:
+        """When a scope came to be as it was at ``until``, or ``back`` changes before that; with
+        ``number``, when it changed for that time, counted from 1. None if it never did."""
+        asked = {"until": until, "offset": back if number is None else number - 1}
+        where, given = self._asked(scope, as_of, (), modes, **asked)
+        order = "DESC" if number is None else "ASC"
+        found: int | None = self.db.execute(
+            f"SELECT i.began AS at {where} AND i.began <= :until"
+            f" UNION SELECT i.ended AS at {where} AND i.ended <= :until"
+            f" ORDER BY at {order} LIMIT 1 OFFSET :offset",
+            given,
+        ).get
+        return found
+
+    def moments(
+        self, scope: Scope, *, until: int, as_of: int | None = None, modes: Collection[str] = ()
+    ) -> int:
+        """How often a scope changed by ``until``."""
+        where, given = self._asked(scope, as_of, (), modes, until=until)
+        found: int = self.db.execute(
+            f"SELECT count(*) FROM (SELECT i.began {where} AND i.began <= :until"
+            f" UNION SELECT i.ended {where} AND i.ended <= :until)",
+            given,
+        ).get
+        return found
+
+    def _asked(
+        self,
+        scope: Scope,
+        as_of: int | None,
+        slots: Collection[str],
+        modes: Collection[str],
+        **asked: int,
+    ) -> tuple[str, dict[str, Any]]:
+        """FROM intervals of a scope, in the faster of two orders, and what the query is given.
+
+        A scope of few keys is read key by key; a broad one by time, until enough is found.
+        """
+        where, given = _conditions(scope, slots, modes)
+        some = self.db.execute("SELECT max(key) / 20 FROM keys").get or 0
+        few = self.db.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM keys WHERE {where} 1 LIMIT :some)",
+            {"some": some, **given},
+        ).get
+        tables = ("keys", "intervals i") if few < some else ("intervals i", "keys")
+        return (
+            f"FROM {' CROSS JOIN '.join(tables)} WHERE {where} i.key = keys.key"
+            " AND i.known < :size AND i.denied >= :size"
+        ), {"size": self.need(as_of), **asked, **given}
+
+    def _change(self, key: int, at: int, size: int) -> Changed:
+        mode, environment, service, region, pool, instance, slot, name = self.db.execute(
+            "SELECT mode, environment, service, region, pool, instance, slot, name FROM keys"
+            " WHERE key = ?",
+            (key,),
+        ).get
+        known = " AND known < ? AND denied >= ?"
+        after, by = self.db.execute(
+            f"SELECT value, entry FROM intervals WHERE key = ? AND began = ?{known}",
+            (key, at, size, size),
+        ).get or (None, None)
+        before, told, ended_by = self.db.execute(
+            "SELECT value, entry, ended_by FROM intervals"
+            f" WHERE key = ? AND began < ? AND ended = ?{known} ORDER BY began DESC LIMIT 1",
+            (key, at, at, size, size),
+        ).get or (None, None, None)
+        entry: int = next(e for e in (by, ended_by, told) if e is not None)
+        where = Scope(environment, service, region, pool, instance)
+        return self._in_words(Changed(at, mode, where, slot, name, before, after, entry, key))
 
     def _in_words(self, change: Changed) -> Changed:
-        source = self._db.execute(
+        source = self.db.execute(
             "SELECT text FROM written JOIN sources USING (source) WHERE entry = ?", (change.entry,)
         ).get
         says = (self._says(change, change.before), self._says(change, change.after))
@@ -230,25 +252,35 @@ class EstateSnapshot:
         """How the value was called last by the time of the change."""
         if value is None:
             return None
-        found: str | None = self._db.execute(
+        found: str | None = self.db.execute(
             "SELECT says FROM said WHERE key = ? AND at <= ? AND value = ?"
             " ORDER BY at DESC, entry DESC LIMIT 1",
             (change.key, change.at, value),
         ).get
         return found
 
-    def moments(
-        self, scope: Scope, *, as_of: int | None = None, modes: Collection[str] = ()
-    ) -> list[int]:
-        """When anything changed in a scope, oldest first: its snapshots are numbered by this."""
-        size = self.need(as_of)
-        found: set[int] = set()
-        for key, _ in self._keys(scope, (), modes):
-            for began, ended in self._db.execute(
-                "SELECT began, ended FROM intervals WHERE key = ? AND known < ? AND denied >= ?",
-                (key, size, size),
-            ):
-                found.add(began)
-                if ended != FOR_EVER:
-                    found.add(ended)
-        return sorted(found)
+
+def _conditions(
+    scope: Scope, slots: Collection[str], modes: Collection[str]
+) -> tuple[str, dict[str, Any]]:
+    """What holds of the keys that are asked for: SQL that ends in AND, or nothing; its values."""
+    wanted: list[tuple[str, tuple[str, ...]]]
+    wanted = [(part, (text,)) for part, text in zip(Scope._fields, scope, strict=True) if text]
+    wanted += [(part, tuple(some)) for part, some in (("slot", slots), ("mode", modes)) if some]
+    given = {f"{part}{n}": text for part, some in wanted for n, text in enumerate(some)}
+    return "".join(
+        f"{part} IN ({', '.join(f':{part}{n}' for n in range(len(some)))}) AND "
+        for part, some in wanted
+    ), given
+
+
+def _held(
+    environment: str, service: str, mode: str, slot: str, region: str, pool: str, instance: str,
+    name: str, value: str, since: int, entry: int, ended: int,
+    says: str | None, properties: str | None, seen: int, seen_entry: int, source: str,
+) -> Held:  # fmt: skip
+    return Held(
+        mode, Scope(environment, service, region, pool, instance), slot, name,
+        value, says, _PROPERTIES.decode(properties) if properties else {},
+        since, entry, seen, seen_entry, source, None if ended == FOR_EVER else ended,
+    )  # fmt: skip

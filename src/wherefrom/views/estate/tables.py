@@ -11,7 +11,7 @@ The usual record says what follows on all that was said of a key: two rows, noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -73,7 +73,7 @@ class Tables:
             else:
                 late.add(number)
                 stated[number] = min(when, stated.get(number, when))
-        streams = []
+        said, streams = sorted(stated), []
         for whole in facts.wholes:
             stream, when = self._stream(whole, by), _at(whole, at)
             self._db.execute(
@@ -88,10 +88,9 @@ class Tables:
                     stated[number] = min(when, stated.get(number, when))
         for number in sorted(late):
             self._retell(number, since=stated[number], entry=entry)
-        keys = sorted(stated)
         self._db.execute(
             "INSERT INTO written VALUES (?, ?, ?, ?)",
-            (entry, by, _PACK.encode(keys), _PACK.encode(streams)),
+            (entry, by, _PACK.encode(said), _PACK.encode(streams)),
         )
 
     def _append(self, key: int, state: State, at: int, entry: int, source: int) -> bool:
@@ -213,6 +212,23 @@ class Tables:
             self._db.execute("DELETE FROM said WHERE key = ? AND entry = ?", (key, entry))
             self._tell_from_the_start(key)
         self._db.execute("DELETE FROM written WHERE entry = ?", (entry,))
+        self._forget_names(keys, numbers)
+
+    def _forget_names(self, keys: Iterable[int], streams: Iterable[int]) -> None:
+        """Drop what only an erased record named."""
+        for key in keys:
+            self._db.execute(
+                "DELETE FROM keys WHERE key = ? AND NOT EXISTS"
+                " (SELECT 1 FROM said WHERE said.key = keys.key)",
+                (key,),
+            )
+        for stream in streams:
+            self._db.execute(
+                "DELETE FROM streams WHERE stream = ? AND NOT EXISTS"
+                " (SELECT 1 FROM wholes WHERE wholes.stream = streams.stream)",
+                (stream,),
+            )
+        self.forget()
 
     def _tell_from_the_start(self, key: int) -> None:
         """The intervals of a key as each record made them, one after the other."""
