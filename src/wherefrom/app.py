@@ -4,6 +4,7 @@ DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets,
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/views/rekor/             the Rekor tree, rebuildable
+DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -68,11 +69,13 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
     from wherefrom.views.rekor.view import RekorView
+    from wherefrom.views.requests.store import RequestStore
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
@@ -368,6 +371,11 @@ class DataFolder:
         return AnchorFolder(self.path / "anchors")
 
     @property
+    def requests_path(self) -> Path:
+        """Where the spans of requests lie."""
+        return self.path / "views" / "requests.db"
+
+    @property
     def estate_path(self) -> Path:
         """Where the estate view lies."""
         return self.path / "views" / "estate.db"
@@ -528,6 +536,17 @@ def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:
     )
 
 
+def open_requests(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> RequestStore:
+    """The spans that a server holds beside its log. Raises SettingError, StorageError."""
+    from wherefrom.collect.span_rules import FILE_NAME, RulesFile
+    from wherefrom.views.requests.store import RequestStore
+
+    rules = RulesFile(folder.path / FILE_NAME, on_trouble=on_trouble)
+    return RequestStore(folder.requests_path, rules)
+
+
 def log_at_rest(folder: DataFolder) -> LogReader:
     """A reader that has not looked at the head yet: an audit starts there. Raises NotFound."""
     folder.need()
@@ -575,6 +594,7 @@ def open_desk(
         EstateReader(folder.estate_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
+        requests=RequestReader(folder.requests_path),
         others=others,
     )
 

@@ -312,6 +312,17 @@ def _paths() -> dict[str, Schema]:
             ),
             _AS_OF, _OWN,
         ),
+        "/v1/traces": {
+            "post": _operation(
+                "traces", "Spans of OpenTelemetry, as OTLP/HTTP has them.",
+                {"200": _answer(
+                    "Taken; those that could not be read are counted.",
+                    _json("SpansTaken") | {"application/x-protobuf": {}},
+                )},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"application/json": {}, "application/x-protobuf": {}},
+            )
+        },
         "/v1/running": _ask(
             "running", "What is declared and observed in a scope, now or at a time.",
             _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
@@ -331,6 +342,13 @@ def _paths() -> dict[str, Schema]:
             "diff", "How two scopes, or one at two times, differ.", _json("Difference"),
             _query("a", "A scope, as of `running`.", _TEXT, required=True),
             _query("b", "The other.", _TEXT, required=True), _AS_OF, *_WHAT, problems="400 404",
+        ),
+        "/v1/request/{id}": _ask(
+            "request", "The way of a request, and what each hop was made of.",
+            _json("RequestPath"),
+            _in_path(
+                "id", "A traceparent, a trace id, or the id that the request came with.", _TEXT
+            ),
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

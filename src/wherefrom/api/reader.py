@@ -52,6 +52,7 @@ READS = [
     ("/v1/drift", realities.get_drift),
     ("/v1/changes", realities.get_changes),
     ("/v1/diff", realities.get_diff),
+    ("/v1/request/{id:path}", reads.get_request),
 ]
 
 

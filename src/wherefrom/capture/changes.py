@@ -3,6 +3,7 @@
     deploy         ──► service.deployed
     place, end     ──► dev.cdeventsx.prov-<what>.<predicate>
     estate         ──► dev.cdeventsx.prov-estate.declared, observed
+    invocation     ──► dev.cdeventsx.prov-invocation.finished
 
 The id of an event is the digest of what it says, so that the same change sent twice is known.
 
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.formats import cdevents
+from wherefrom.formats.invocation import TYPE as TYPE_OF_CALLS
 from wherefrom.formats.states import Scope
 
 VERSION: Final = "0.1.0"
@@ -60,6 +62,11 @@ def place(
     if value is not None:
         content["after"] = value
     return _event(type, VERSION, name, content, at=at, source=source, custom=True)
+
+
+def invocation(event: str, content: Mapping[str, Any], *, at: str, source: str) -> bytes:
+    """One call of a function; ``content`` as ``formats.invocation`` reads it."""
+    return _event(TYPE_OF_CALLS, VERSION, event, content, at=at, source=source, custom=True)
 
 
 def estate(

@@ -52,6 +52,7 @@ from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Changes, Difference, Running
+from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -135,6 +136,9 @@ class LocalReading:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return self._desk.reality.diff(a, b, options)
+
+    def request(self, text: str) -> RequestPath:
+        return self._desk.request(text)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import Changes, Difference, Running
+    from wherefrom.query.requests import RequestPath
     from wherefrom.verify.steps import Report
 
 
@@ -52,6 +53,8 @@ class Reading(Protocol):
     def changes(self, text: str, options: RealityOptions) -> Changes: ...
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference: ...
+
+    def request(self, text: str) -> RequestPath: ...
 
     def verify(self, text: str) -> Report: ...
 

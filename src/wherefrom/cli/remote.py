@@ -39,6 +39,7 @@ from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Changes, Difference, Running
+from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -95,6 +96,9 @@ class Remote:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return _read(self._get("/v1/diff", {"a": a, "b": b, **_asked(options)}), Difference)
+
+    def request(self, text: str) -> RequestPath:
+        return self._ask(RequestPath, "request", text, {})
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})

@@ -1,9 +1,12 @@
-"""Canonical JSON: one spelling for a value, so that its digest is the value's own.
+"""JSON in one spelling, so that equal values have equal bytes and so equal digests.
 
-    value ──► keys by UTF-16 code units, no blanks, numbers as ECMAScript writes them ──► bytes
+    {"b": 1.0, "a": "é"}  ──►  {"a":"é","b":1}
 
-Sizes:  whole numbers up to 2^53 − 1 either way, and beyond those that a double is written as
-Source: RFC 8785; ECMA-262 §6.1.6.1.20 (Number::toString)
+Keys are sorted by their UTF-16 units, numbers are written as ECMAScript does, nothing is put
+between tokens. What two readers could take for two values has no spelling here and is refused.
+
+Sizes:  an integer is within ±(2^53 - 1), which every reader of doubles reads alike
+Source: RFC 8785; ECMA-262, Number::toString
 """
 
 from __future__ import annotations
@@ -13,69 +16,79 @@ import math
 from decimal import Decimal
 from typing import Any, Final
 
-from wherefrom.errors import Malformed
+from wherefrom.errors import LimitPassed, Malformed
 
 INTEGER_MAX: Final = 2**53 - 1
+DEPTH_MAX: Final = 128
 
 
 def to_bytes(value: Any) -> bytes:
-    """``value`` (objects, lists, texts, numbers, booleans, None) in its one spelling.
+    """The one spelling of a value made of dict, list, tuple, str, int, float, bool and None.
 
-    Raises Malformed for a number or a text that JSON has no one spelling of.
+    Raises Malformed for any other type, a key that is no text, a number that JSON or a double
+    does not have, half a surrogate pair; LimitPassed past DEPTH_MAX.
     """
     try:
-        return _written(value).encode("utf-8")
+        return _text(value, 1).encode()
     except UnicodeEncodeError as error:
-        raise Malformed("half a surrogate pair in a text", got=ascii(error.object)[:80]) from error
+        raise Malformed("half a surrogate pair has no spelling in UTF-8", got=error.object) from (
+            error
+        )
 
 
-def _written(value: Any) -> str:
-    if isinstance(value, dict):
-        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
-        return "{" + ",".join(f"{_text(key)}:{_written(value[key])}" for key in keys) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_written, value)) + "]"
+def _text(value: Any, depth: int) -> str:
+    if depth > DEPTH_MAX:
+        raise LimitPassed("a value nested too deeply", expected=f"depth_max {DEPTH_MAX}")
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "true" if value else "false"
     if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, bool) or value is None:
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, int):
         # A large double is written without a point, and comes back as a whole number.
         if abs(value) > INTEGER_MAX and not _is_double(value):
             raise Malformed(
-                "a whole number that not every reader of JSON keeps", got=value,
-                expected=f"{INTEGER_MAX} at most", do="Write it as a text",
-            )  # fmt: skip
+                "an integer that doubles do not hold", expected="±(2^53 - 1)", got=str(value)[:40]
+            )
         return str(value)
     if isinstance(value, float):
-        return _float(value)
-    raise Malformed("a value that JSON does not have", got=type(value).__name__)
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+        return _number(value)
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_text(item, depth + 1) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(_members(value, depth)) + "}"
+    raise Malformed("JSON has no such value", got=type(value).__name__)
 
 
 def _is_double(value: int) -> bool:
-    return value.bit_length() < 1024 and _float(float(value)) == str(value)
+    return value.bit_length() < 1024 and _number(float(value)) == str(value)
 
 
-def _float(value: float) -> str:
+def _members(value: dict[Any, Any], depth: int) -> list[str]:
+    for key in value:
+        if not isinstance(key, str):
+            raise Malformed("a key of JSON is a text", got=key)
+    ordered = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+    return [f"{_text(key, depth)}:{_text(value[key], depth + 1)}" for key in ordered]
+
+
+def _number(value: float) -> str:
     if not math.isfinite(value):
-        raise Malformed("a number that JSON does not have", got=value, expected="a finite one")
+        raise Malformed("JSON has no such number", expected="a finite one", got=repr(value))
     if value == 0:
         return "0"
-    sign, found, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    digits = "".join(map(str, found))
-    point = len(digits) + exponent  # so many digits stand before it
+    if value < 0:
+        return "-" + _number(-value)
+    # Python and ECMAScript choose the same digits, the fewest that lead back to the number;
+    # they differ in when to write an exponent, and how.
+    written = Decimal(repr(value)).normalize().as_tuple()
+    digits = "".join(map(str, written.digits))
+    assert isinstance(written.exponent, int)
+    point = written.exponent + len(digits)  # where it stands, counted from the first digit
     if len(digits) <= point <= 21:
-        said = digits + "0" * (point - len(digits))
-    elif 0 < point <= 21:
-        said = f"{digits[:point]}.{digits[point:]}"
-    elif -6 < point <= 0:
-        said = "0." + "0" * -point + digits
-    else:
-        rest = f".{digits[1:]}" if len(digits) > 1 else ""
-        said = f"{digits[0]}{rest}e{point - 1:+d}"
-    return "-" + said if sign else said
+        return digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return "0." + "0" * -point + digits
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{point - 1:+d}"

@@ -14,6 +14,8 @@ from tests.served import event_bytes, ndjson
 from tests.sigstore_world import world
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
+from tests.unit.formats.test_otlp import TRACE, span
+from tests.unit.formats.test_otlp import request as an_export
 from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
@@ -195,6 +197,11 @@ def requests_of_all_kinds():
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
     yield "POST", "/v1/records", "/v1/records", json.dumps(deployed()).encode()
+    spans = json.dumps(an_export(span(1), span(2, traceId="x"), resource={"service.name": "a"}))
+    for body in (spans.encode(), b"{}", b"[]", b"{"):
+        yield "POST", "/v1/traces", "/v1/traces", body
+    for id in (TRACE, "nothing", "%00"):
+        yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (
         ("running", ""),
         ("running", "?scope=prod/cart&slot=artifact"),
