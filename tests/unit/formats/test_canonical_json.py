@@ -57,7 +57,8 @@ def test_keys_are_sorted_by_their_utf_16_units():
     [
         (float("nan"), "no such number"),
         (float("inf"), "no such number"),
-        (INTEGER_MAX + 2, "doubles do not hold"), (10**400, "doubles do not hold"),
+        (INTEGER_MAX + 2, "doubles do not hold"),
+        (10**400, "doubles do not hold"),
         ("\ud800", "half a surrogate"),
         ({"\ud800": 1}, "half a surrogate"),
         ({1: 1}, "a key of JSON is a text"),
