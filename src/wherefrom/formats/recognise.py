@@ -49,6 +49,7 @@ from wherefrom.formats import (
 from wherefrom.formats.batch import BATCH_TYPE, Batched
 from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
 from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
+from wherefrom.formats.states import Scope
 
 TYPE_BYTES_MAX: Final = 256
 NODES_MAX: Final = 200_000
@@ -66,12 +67,22 @@ class FactsOf(Protocol):
     def __call__(self, document: Mapping[str, Any], *, document_id: str) -> Facts: ...
 
 
+class PlacedFactsOf(Protocol):
+    """The ``facts`` of a format whose documents may not say where they are of: the CloudEvent
+    around one does."""
+
+    def __call__(
+        self, document: Mapping[str, Any], *, document_id: str, given: Scope = ...
+    ) -> Facts: ...
+
+
 class Format(NamedTuple):
-    """One format: its name, a cheap test, and its reading."""
+    """One format: its name, a cheap test, and its reading; ``placed`` if it asks where."""
 
     name: str
     recognises: Callable[[Mapping[str, Any]], bool]
     facts: FactsOf
+    placed: PlacedFactsOf | None = None
 
 
 class Recognised(msgspec.Struct, frozen=True):
@@ -89,13 +100,17 @@ class Recognised(msgspec.Struct, frozen=True):
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
-    def inside(data: Mapping[str, Any]) -> Facts | None:
+    def inside(data: Mapping[str, Any], given: Scope) -> Facts | None:
         format = _format_of(data, _INSIDE)
+        if format is not None and format.placed is not None:
+            return format.placed(data, document_id=document_id, given=given)
         return format.facts(data, document_id=document_id) if format else None
 
     return cloudevents.facts(document, document_id=document_id, inside=inside)
 
 
+# What tells of changes: the states of deployments, flags, resources, incidents, and who did it.
+_CHANGES: Final[tuple[Format, ...]] = ()
 # The order is from what names itself to what is known by its fields.
 _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),
@@ -110,6 +125,7 @@ _INSIDE: Final = (
     Format("csaf", csaf.recognises, csaf.facts),
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
+    *_CHANGES,
 )
 FORMATS: Final = (
     Format("cloudevents", cloudevents.recognises, _cloudevent_facts),
