@@ -30,6 +30,7 @@ from wherefrom.formats import (
     csaf,
     cyclonedx,
     dsse,
+    flagd,
     hashedrekord,
     in_toto_legacy,
     junit,
@@ -110,7 +111,7 @@ def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts
 
 
 # What tells of changes: the states of deployments, flags, resources, incidents, and who did it.
-_CHANGES: Final[tuple[Format, ...]] = ()
+_CHANGES: Final = (Format("flagd", flagd.recognises, flagd.facts, flagd.facts),)
 # The order is from what names itself to what is known by its fields.
 _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),

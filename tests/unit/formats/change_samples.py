@@ -1,0 +1,14 @@
+"""One document of each format that tells of changes, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+CHANGES: Final[dict[str, Any]] = {
+    "flagd": {
+        "$schema": "https://flagd.dev/schema/v0/flags.json",
+        "flags": {
+            "dark": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"},
+        },
+    },
+}
