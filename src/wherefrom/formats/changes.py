@@ -100,10 +100,12 @@ def add_image(builder: FactsBuilder, reference: str) -> str:
     return node
 
 
-def artifact(builder: FactsBuilder, where: Scope, container: str, reference: str) -> State:
-    """Say that ``container`` is to run the image ``reference``."""
+def artifact(
+    builder: FactsBuilder, where: Scope, container: str, reference: str, *, at: str | None = None
+) -> State:
+    """That ``container`` is to run the image ``reference``, from ``at`` on."""
     value = add_image(builder, reference)
-    return State(DECLARED, where, "artifact", container, value, reference)
+    return State(DECLARED, where, "artifact", container, value, reference, at=at)
 
 
 def digest_of(value: object) -> str:

@@ -34,6 +34,7 @@ from wherefrom.formats import (
     hashedrekord,
     in_toto_legacy,
     junit,
+    k8s_audit,
     looks,
     openlineage,
     openvex,
@@ -111,7 +112,10 @@ def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts
 
 
 # What tells of changes: the states of deployments, flags, resources, incidents, and who did it.
-_CHANGES: Final = (Format("flagd", flagd.recognises, flagd.facts, flagd.facts),)
+_CHANGES: Final = (
+    Format("k8s_audit", k8s_audit.recognises, k8s_audit.facts, k8s_audit.facts),
+    Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
+)
 # The order is from what names itself to what is known by its fields.
 _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 CHANGES: Final[dict[str, Any]] = {
+    "k8s_audit": {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a", "verb": "get",
+        "stage": "ResponseComplete",
+    },
     "flagd": {
         "$schema": "https://flagd.dev/schema/v0/flags.json",
         "flags": {
             "dark": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"},
         },
     },
-}
+}  # fmt: skip
