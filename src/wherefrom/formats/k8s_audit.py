@@ -13,7 +13,7 @@ patch only what it says itself. Where no object is logged (level Metadata), a co
 are known by the event that wrote them, and a workload says nothing of state. Dry runs change
 nothing.
 
-The environment is given, else an annotation or label ``environment`` of the object, else its
+The environment is an annotation or label ``environment`` of the object, else given, else its
 namespace; the service is the name of the workload. A config or secret of a namespace that is not
 its environment has the namespace in its name.
 
@@ -228,7 +228,7 @@ def _who(builder: FactsBuilder, event: _Event) -> str | None:
 
 
 def _scope(event: _Event, given: Scope) -> Scope:
-    environment = given.environment or _environment_said(event) or event.namespace
+    environment = _environment_said(event) or given.environment or event.namespace
     service = event.name if event.resource in WORKLOADS else ""
     return given._replace(environment=environment, service=service)
 

@@ -24,6 +24,7 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
+    alertmanager,
     batch,
     cloudevents,
     cose,
@@ -114,6 +115,7 @@ def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts
 # What tells of changes: the states of deployments, flags, resources, incidents, and who did it.
 _CHANGES: Final = (
     Format("k8s_audit", k8s_audit.recognises, k8s_audit.facts, k8s_audit.facts),
+    Format("alertmanager", alertmanager.recognises, alertmanager.facts, alertmanager.facts),
     Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
 )
 # The order is from what names itself to what is known by its fields.

@@ -9,6 +9,7 @@ CHANGES: Final[dict[str, Any]] = {
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a", "verb": "get",
         "stage": "ResponseComplete",
     },
+    "alertmanager": {"version": "4", "groupKey": "{}", "status": "firing", "alerts": []},
     "flagd": {
         "$schema": "https://flagd.dev/schema/v0/flags.json",
         "flags": {

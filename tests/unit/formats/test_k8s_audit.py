@@ -88,10 +88,10 @@ def test_who_did_it_is_known_and_an_address_is_hashed() -> None:
     } <= links(found)
 
 
-def test_the_environment_is_given_or_noted_on_the_object_or_the_namespace() -> None:
+def test_the_environment_is_noted_on_the_object_or_given_or_the_namespace() -> None:
     noted = deployment() | {"metadata": {"labels": {"example.com/environment": "stage"}}}
-    assert told(event(requestObject=noted)).states[0].scope == Scope("prod", "cart")
-    assert alone(event(requestObject=noted)).states[0].scope == Scope("stage", "cart")
+    assert told(event(requestObject=noted)).states[0].scope == Scope("stage", "cart")
+    assert told(event(requestObject=deployment())).states[0].scope == Scope("prod", "cart")
     assert alone(event(requestObject=deployment())).states[0].scope == Scope("shop", "cart")
 
 
