@@ -32,6 +32,8 @@ from wherefrom.formats import (
     cyclonedx,
     dsse,
     flagd,
+    github_webhook,
+    gitlab_webhook,
     hashedrekord,
     in_toto_legacy,
     junit,
@@ -116,6 +118,8 @@ def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts
 _CHANGES: Final = (
     Format("k8s_audit", k8s_audit.recognises, k8s_audit.facts, k8s_audit.facts),
     Format("alertmanager", alertmanager.recognises, alertmanager.facts, alertmanager.facts),
+    Format("gitlab_webhook", gitlab_webhook.recognises, gitlab_webhook.facts, gitlab_webhook.facts),
+    Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
     Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
 )
 # The order is from what names itself to what is known by its fields.

@@ -10,6 +10,14 @@ CHANGES: Final[dict[str, Any]] = {
         "stage": "ResponseComplete",
     },
     "alertmanager": {"version": "4", "groupKey": "{}", "status": "firing", "alerts": []},
+    "gitlab_webhook": {
+        "object_kind": "push", "ref": "refs/heads/main",
+        "project": {"path_with_namespace": "o/r", "web_url": "https://gitlab.com/o/r"},
+    },
+    "github_webhook": {
+        "release": {"tag_name": "v1"}, "action": "published", "sender": {"login": "x"},
+        "repository": {"full_name": "o/r", "html_url": "https://github.com/o/r"},
+    },
     "flagd": {
         "$schema": "https://flagd.dev/schema/v0/flags.json",
         "flags": {
