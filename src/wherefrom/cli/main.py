@@ -38,6 +38,7 @@ from wherefrom.cli import (
     trusted_root,
     up,
     verdicts,
+    webhooks,
     witness,
 )
 from wherefrom.cli.exits import CANNOT_TELL, YES
@@ -84,6 +85,7 @@ for _command in (
     audit.audit,
     sign.sign,
     tokens.tokens,
+    webhooks.webhooks,
     erase.erase,
     logs.views,
     witness.witness,

@@ -77,7 +77,10 @@ def recognises(document: Mapping[str, Any]) -> bool:
     kind, version = document.get("kind"), str(document.get("apiVersion", ""))
     if kind == "EventList":
         return version.startswith(GROUP + "/")
-    return kind == "Event" and (version.startswith(GROUP + "/") or "auditID" in document)
+    if kind == "Event" and version.startswith(GROUP + "/"):
+        return True
+    # The first betas, and what stands in a list, name neither group nor kind.
+    return kind in (None, "Event") and document.keys() >= {"auditID", "stage", "verb"}
 
 
 def facts(document: Mapping[str, Any], *, document_id: str, given: Scope = ANYWHERE) -> Facts:
@@ -104,7 +107,7 @@ def facts(document: Mapping[str, Any], *, document_id: str, given: Scope = ANYWH
     version = get_string(document, "apiVersion") or f"{GROUP}/v1"
     return builder.build(
         kind="change" if any(changed for changed, _ in times) else "event",
-        type=f"{version} {document['kind']}",
+        type=f"{version} {get_string(document, 'kind') or 'Event'}",
         occurred=max((time for _, time in times if time), default=None),
     )
 

@@ -38,6 +38,7 @@ from wherefrom.formats import (
     in_toto_legacy,
     junit,
     k8s_audit,
+    launchdarkly,
     looks,
     openlineage,
     openvex,
@@ -47,9 +48,11 @@ from wherefrom.formats import (
     sigstore_bundle,
     spdx,
     spdx3,
+    split_flags,
     statement,
     states,
     strict_json,
+    unleash,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
 from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
@@ -120,6 +123,9 @@ _CHANGES: Final = (
     Format("alertmanager", alertmanager.recognises, alertmanager.facts, alertmanager.facts),
     Format("gitlab_webhook", gitlab_webhook.recognises, gitlab_webhook.facts, gitlab_webhook.facts),
     Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
+    Format("launchdarkly", launchdarkly.recognises, launchdarkly.facts, launchdarkly.facts),
+    Format("unleash", unleash.recognises, unleash.facts, unleash.facts),
+    Format("split_flags", split_flags.recognises, split_flags.facts, split_flags.facts),
     Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
 )
 # The order is from what names itself to what is known by its fields.

@@ -18,6 +18,14 @@ CHANGES: Final[dict[str, Any]] = {
         "release": {"tag_name": "v1"}, "action": "published", "sender": {"login": "x"},
         "repository": {"full_name": "o/r", "html_url": "https://github.com/o/r"},
     },
+    "launchdarkly": {"_id": "1", "kind": "project", "accesses": [], "date": 1},
+    "unleash": {
+        "type": "feature-created", "createdBy": "x", "createdAt": "2026-01-01T00:00:00Z",
+        "featureName": "dark",
+    },
+    "split_flags": {
+        "name": "dark", "definition": "", "environmentName": "prod", "editor": "x", "time": 1,
+    },
     "flagd": {
         "$schema": "https://flagd.dev/schema/v0/flags.json",
         "flags": {
