@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from nacl import bindings
 
 T = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 NOW = T + timedelta(days=90)
@@ -77,10 +78,27 @@ def a_key(kind, name):
 
 def sign(key, message, hash=None):
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return key.sign(message)
+        return sign_prehashed(key, message) if hash == "ph" else key.sign(message)
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
     return key.sign(message, ec.ECDSA(hash or HASHES[key.curve.key_size]()))
+
+
+def sign_prehashed(key, message):
+    """Ed25519ph by hand, from RFC 8032 §5.1.6, for no library at hand makes it twice."""
+    seed = hashlib.sha512(key.private_bytes_raw()).digest()
+    scalar = int.from_bytes(seed[:32], "little") & (1 << 254) - 8 | 1 << 254
+    order = 2**252 + 27742317777372353535851937790883648493
+    domain = b"SigEd25519 no Ed25519 collisions" + b"\x01\x00"
+
+    def number(*parts):
+        return int.from_bytes(hashlib.sha512(domain + b"".join(parts)).digest(), "little") % order
+
+    hashed = hashlib.sha512(message).digest()
+    r = number(seed[32:], hashed)
+    point = bindings.crypto_scalarmult_ed25519_base_noclamp(r.to_bytes(32, "little"))
+    k = number(point, key.public_key().public_bytes_raw(), hashed)
+    return point + ((r + k * scalar) % order).to_bytes(32, "little")
 
 
 # -- certificates
@@ -122,11 +140,11 @@ def ca_extensions(*, path=None, eku=None, ca=True):
     return [*found, (x509.ExtendedKeyUsage([eku]), False)] if eku else found
 
 
-def signing_usage(digital_signature=True):
+def signing_usage(digital_signature=True, *, certificates=False):
     return x509.KeyUsage(
         digital_signature=digital_signature, content_commitment=not digital_signature,
         key_encipherment=False, data_encipherment=False, key_agreement=False,
-        key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+        key_cert_sign=certificates, crl_sign=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
 
 
@@ -379,7 +397,8 @@ def utf8(text):
 class Made:
     """A bundle to be made. As it is, it verifies under ``world().root()``; change one thing.
 
-    key_kind  of the signer's key; managed: no certificate, only a hint
+    key_kind  of the signer's key; signed_by: another hash than its curve's, or "ph";
+              managed: no certificate, only a hint
     content   "dsse" or "message"; kind: of the log entry, "" for none; version of the bundle
     """
 
@@ -387,6 +406,7 @@ class Made:
     kind: str = "dsse 0.0.1"
     version: int = 3
     key_kind: str = "p256"
+    signed_by: object = None
     managed: bool = False
     artifact: bytes = ARTIFACT
     payload_type: str = IN_TOTO
@@ -400,7 +420,7 @@ class Made:
     issuer_v1: str | None = None
     leaf_extensions: tuple = ()
     ca: bool = False
-    usage: bool = True
+    usage: object = True
     eku: object = ExtendedKeyUsageOID.CODE_SIGNING
     authority: object = None
     sct: str = "good"
@@ -431,7 +451,8 @@ class Made:
     def leaf(self):
         authority = self.authority or world().fulcio
         eku = [(x509.ExtendedKeyUsage([self.eku]), False)] if self.eku else []
-        extensions = [(signing_usage(self.usage), True), *eku]
+        usage = signing_usage(self.usage is not False, certificates=self.usage == "certificates")
+        extensions = [(usage, True), *eku]
         if self.ca:
             extensions.append((x509.BasicConstraints(True, None), True))
         if self.identity:
@@ -479,7 +500,7 @@ class Made:
     def parts(self):
         """What is signed, and its signature: (envelope or None, message that is signed, sig)."""
         if self.content == "message":
-            return None, self.artifact, sign(self.key, self.artifact)
+            return None, self.artifact, sign(self.key, self.artifact, self.signed_by)
         digest = {"sha256": hashlib.sha256(self.artifact).hexdigest()}
         said = self.statement or {
             "_type": "https://in-toto.io/Statement/v1",
@@ -490,7 +511,7 @@ class Made:
         payload = json.dumps(said).encode()
         kind = self.payload_type.encode()
         pae = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-        return payload, pae, sign(self.key, pae)
+        return payload, pae, sign(self.key, pae, self.signed_by)
 
     def document(self):
         """The bundle, as JSON values to change."""

@@ -67,7 +67,7 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
-from wherefrom.views.estate import EstateView
+from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.together import Views
 
@@ -492,14 +492,23 @@ def open_recorder(
             handing_over=handing_over if hands_over else None,
             on_stop=on_stop,
         )
-        writer.open(extends=extends, afresh=afresh, before_signing=before_signing)
+        decisions = Decisions(folder.path / "decisions.json")
+
+        def look_once_more() -> None:
+            before_signing()
+            if FileHead(folder.path).read() is not None:
+                decisions.catch_up(open_log(folder))
+                own.need_newest(written for _, written in decisions.log_keys)
+
+        writer.open(extends=extends, afresh=afresh, before_signing=look_once_more)
         recorder = Recorder(
             writer,
-            decisions=Decisions(folder.path / "decisions.json"),
+            decisions=decisions,
             service_key=folder.service_key(),
             producer_key=folder.producer_key(),
             clock=now,
             renewal_path=folder.path / "renewal.json",
+            judging_path=folder.path / "judging.json",
         )
         try:
             recorder.start(own)
@@ -568,6 +577,7 @@ def open_desk(
     return Desk(
         log,
         GraphReader(folder.graph_path),
+        EstateReader(folder.estate_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         others=others,

@@ -19,7 +19,15 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wherefrom.app import DataFolder, fold_views, log_at_rest, now, open_log, open_recorder
+from wherefrom.app import (
+    DataFolder,
+    decided,
+    fold_views,
+    log_at_rest,
+    now,
+    open_log,
+    open_recorder,
+)
 from wherefrom.errors import Corrupt, Error, NotFound, ReadOnly, SettingError, Unavailable
 from wherefrom.formats import base64_strict
 from wherefrom.formats.checkpoint import Checkpoint
@@ -33,6 +41,7 @@ from wherefrom.log.audit_piece import Problem, read_own
 from wherefrom.log.decisions import check_saved
 from wherefrom.log.logged import Position
 from wherefrom.log.own_keys import FILE_NAME as OWN_KEYS_FILE
+from wherefrom.log.own_keys import OwnKeys
 from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import DECIDES_NOTHING
 from wherefrom.log.restore import restore
@@ -224,11 +233,26 @@ def _check_keys(folder: DataFolder) -> Iterator[Problem]:
             yield problem(OWN_KEYS_FILE, "a key that no key before it has named")
     except Error as error:
         yield problem(OWN_KEYS_FILE, str(error))
+    yield from _check_newest(folder, own, problem)
     with suppress(Error):
         service_key = base64_strict.encode(spki_der(folder.service_key().public_key))
         genesis = read_own(open_log(folder).record(0).content or b"")
         if isinstance(genesis, Genesis) and genesis.service_key != service_key:
             yield problem("service.key", "not the key that entry 0 names")
+
+
+def _check_newest(
+    folder: DataFolder, own: OwnKeys, problem: Callable[[str, str], Problem]
+) -> Iterator[Problem]:
+    """Does the file of the log's keys tell of every change that the log does?"""
+    try:
+        said = decided(folder, open_log(folder)).log_keys
+    except Error:
+        return  # of what is damaged there others tell
+    try:
+        own.need_newest(written for _, written in said)
+    except Error as error:
+        yield problem(OWN_KEYS_FILE, str(error))
 
 
 def _check_tokens(folder: DataFolder) -> Iterator[Problem]:

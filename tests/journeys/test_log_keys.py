@@ -102,7 +102,7 @@ def test_keys_held_elsewhere_sign_what_is_published_and_an_add_waits_for_none(tm
     folder = DataFolder(data)
     kms.create_alias(AliasName="alias/log", TargetKeyId=(right := kms_key(kms, "ECC_NIST_P256")))
     with ServerProcess(data) as server:
-        said = wherefrom("log", "rotate", "--to", "ml-dsa-44", "--data", data, code=3).stderr
+        said = wherefrom("log", "rotate", "--to", "ml-dsa-44", "--data", data, code=1).stderr
         assert "start it again" in said
     local = folder.log_vkey()
     wherefrom("log", "rotate", "--to", f"pkcs11:token=ci;object=ed{token}", "--grace", "0",

@@ -68,7 +68,13 @@ def tessera(tmp_path):
 
 
 def show(served, size):
-    shutil.copy(TESSERA / f"checkpoint.{size}", served.folder / "checkpoint")
+    publish(served, (TESSERA / f"checkpoint.{size}").read_text())
+
+
+def publish(served, text):
+    """At once, as a log does: whoever looks in between must not see half of it."""
+    (served.folder / "checkpoint.new").write_text(text)
+    (served.folder / "checkpoint.new").replace(served.folder / "checkpoint")
 
 
 def test_every_checkpoint_of_tesseras_log_is_the_growth_of_the_one_before(tessera, tmp_path):
@@ -205,7 +211,7 @@ def test_a_bad_signature_is_an_alarm_that_is_told_once_and_ends_nothing(tessera,
     try:
         assert json.loads(following.stdout.readline())["event"] == "new"
         good = (TESSERA / "checkpoint.8").read_text()
-        (tessera.folder / "checkpoint").write_text(good.replace("\n8\n", "\n9\n"))
+        publish(tessera, good.replace("\n8\n", "\n9\n"))
         assert json.loads(following.stdout.readline())["event"] == "bad_signature"
         time.sleep(0.3)
         show(tessera, 8)

@@ -17,7 +17,7 @@ from wherefrom import __version__
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.api.schemas import Schema, ref, schemas
 from wherefrom.formats import webhooks
-from wherefrom.formats.states import Scope
+from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.query import exports
 
 _ANY_JSON: Final[Schema] = {"application/json": {}}
@@ -67,6 +67,18 @@ _AT: Final = _query(
 _AS_OF: Final = _query("as_of", "Only entries below this log size, as trusted then.", _SIZE)
 _OWN: Final = _query(
     "own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}
+)
+_DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_SCOPE: Final = _query(
+    "scope",
+    "`ENVIRONMENT/SERVICE/REGION/POOL/INSTANCE` as far as wanted, or a service; `@{TIME}`, `~N` "
+    "or `#N` at its end. All if not given.",
+    _TEXT,
+)
+_MOMENT: Final = _query("at", "As it was then; now if not given.", _DATE_TIME)
+_WHAT: Final = (
+    _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
+    _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
 )
 _WALK: Final = (
     _query("direction", "To causes, or to effects.", {"enum": ["up", "down"], "default": "up"}),
@@ -310,6 +322,26 @@ def _paths() -> dict[str, Schema]:
                 {"type": "string", "minLength": 1}, required=True,
             ),
             _AS_OF, _OWN,
+        ),
+        "/v1/running": _ask(
+            "running", "What is declared and observed in a scope, now or at a time.",
+            _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
+        ),
+        "/v1/drift": _ask(
+            "drift", "The places of `running` where declared and observed differ.",
+            _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
+        ),
+        "/v1/changes": _ask(
+            "changes", "What changed in a scope in a window, newest first.", _json("Changes"),
+            _SCOPE, _query("since", "From then on; a day back if not given.", _DATE_TIME),
+            _query("until", "Before then; now if not given.", _DATE_TIME), _AS_OF, *_WHAT,
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
+            problems="400 404",
+        ),
+        "/v1/diff": _ask(
+            "diff", "How two scopes, or one at two times, differ.", _json("Difference"),
+            _query("a", "A scope, as of `running`.", _TEXT, required=True),
+            _query("b", "The other.", _TEXT, required=True), _AS_OF, *_WHAT, problems="400 404",
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

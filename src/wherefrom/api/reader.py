@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import reads, scrapi, tlog
+from wherefrom.api import reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -48,6 +48,10 @@ READS = [
     ("/v1/prove/{id:path}", reads.get_proof),
     ("/v1/proof-token/{id:path}", reads.get_proof_token),
     ("/v1/verify/{id:path}", reads.get_verify),
+    ("/v1/running", realities.get_running),
+    ("/v1/drift", realities.get_drift),
+    ("/v1/changes", realities.get_changes),
+    ("/v1/diff", realities.get_diff),
 ]
 
 

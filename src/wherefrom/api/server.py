@@ -133,7 +133,7 @@ def writer_app(
         if intake.witnessing is not None:
             recorder.writer.on_signed = lambda: None
             await intake.witnessing.close()
-        intake.pool.close()
+        intake.pool.end()
         recorder.commit = recorder.writer.commit
         door.close()
         await proxy.close()

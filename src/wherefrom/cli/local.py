@@ -50,6 +50,8 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
+from wherefrom.query.reality import RealityOptions
+from wherefrom.query.reality_answers import Changes, Difference, Running
 from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -94,7 +96,7 @@ class LocalReading:
     def _desk(self) -> Desk:
         desk, wanted = self._unfolded, self._log.refresh().size
         until = time.monotonic() + BUSY_SECONDS
-        while (reached := desk.status().views["graph"]) < wanted:
+        while (reached := min(desk.status().views.values())) < wanted:
             if self._folder.served() is None and self._fold(wanted - reached):
                 break
             if time.monotonic() > until:
@@ -124,6 +126,15 @@ class LocalReading:
 
     def find(self, text: str, *, as_of: int | None, own: bool) -> Found:
         return self._desk.find(text, as_of=as_of, own=own)
+
+    def running(self, text: str, options: RealityOptions, *, drifting: bool) -> Running:
+        return self._desk.reality.running(text, options, drifting=drifting)
+
+    def changes(self, text: str, options: RealityOptions) -> Changes:
+        return self._desk.reality.changes(text, options)
+
+    def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
+        return self._desk.reality.diff(a, b, options)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

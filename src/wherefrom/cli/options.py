@@ -25,6 +25,23 @@ def _time(_: click.Context, option: click.Parameter, text: str | None) -> At:
         ) from error
 
 
+def moment_of(_: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """A time as ``query.scopes`` reads it."""
+    if text is None:
+        return None
+    from datetime import UTC, datetime
+
+    from wherefrom.errors import Malformed
+    from wherefrom.query.scopes import moment
+
+    try:
+        return moment(text, now=datetime.now(UTC))
+    except Malformed as error:
+        raise click.BadParameter(
+            f"{text!r} is not a time such as 2026-01-31T12:00Z, 2026-01-31 or 3.hours.ago."
+        ) from error
+
+
 at_option = click.option(
     "--at", callback=_time, metavar="TIME", help="As things stood at this time."
 )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
+    from wherefrom.query.reality import RealityOptions
+    from wherefrom.query.reality_answers import Changes, Difference, Running
     from wherefrom.verify.steps import Report
 
 
@@ -44,6 +46,12 @@ class Reading(Protocol):
     def show(self, text: str, options: TraceOptions) -> Shown: ...
 
     def find(self, text: str, *, as_of: int | None, own: bool) -> Found: ...
+
+    def running(self, text: str, options: RealityOptions, *, drifting: bool) -> Running: ...
+
+    def changes(self, text: str, options: RealityOptions) -> Changes: ...
+
+    def diff(self, a: str, b: str, options: RealityOptions) -> Difference: ...
 
     def verify(self, text: str) -> Report: ...
 

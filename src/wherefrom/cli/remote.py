@@ -37,6 +37,8 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
+from wherefrom.query.reality import RealityOptions
+from wherefrom.query.reality_answers import Changes, Difference, Running
 from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -83,6 +85,16 @@ class Remote:
         if as_of is not None:
             query["as_of"] = as_of
         return _read(self._get("/v1/find", query), Found)
+
+    def running(self, text: str, options: RealityOptions, *, drifting: bool) -> Running:
+        verb = "drift" if drifting else "running"
+        return _read(self._get(f"/v1/{verb}", {"scope": text, **_asked(options)}), Running)
+
+    def changes(self, text: str, options: RealityOptions) -> Changes:
+        return _read(self._get("/v1/changes", {"scope": text, **_asked(options)}), Changes)
+
+    def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
+        return _read(self._get("/v1/diff", {"a": a, "b": b, **_asked(options)}), Difference)
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
@@ -291,6 +303,12 @@ def _certificates(where: Where) -> ssl.SSLContext | bool:
     except OSError as error:
         raise SettingError("the certificate files cannot be used", got=error) from error
     return context
+
+
+def _asked(options: RealityOptions) -> dict[str, Any]:
+    said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
+    said |= {"slot": list(options.slots), "mode": options.mode}
+    return {name: value for name, value in said.items() if value not in (None, "", [])}
 
 
 def _query(options: TraceOptions) -> dict[str, Any]:

@@ -37,7 +37,7 @@ REQUEST: Final = "hashedRekordRequestV002"
 _SPEC: Final = "hashedRekordV002"
 
 # PublicKeyDetails of sigstore_common.proto → the hash that goes with it, and its HashAlgorithm.
-# Ed25519 signs no digest; Ed25519ph does, and no library here checks it.
+# Ed25519 signs no digest; Ed25519ph does, and no library here checks one of a digest alone.
 ALGORITHMS: Final[Mapping[str, tuple[str, str]]] = {
     "PKIX_ECDSA_P256_SHA_256": ("sha256", "SHA2_256"),
     "PKIX_ECDSA_P384_SHA_384": ("sha384", "SHA2_384"),

@@ -26,6 +26,7 @@ from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     alertmanager,
     batch,
+    cdevents,
     cloudevents,
     cose,
     csaf,
@@ -142,6 +143,7 @@ _INSIDE: Final = (
     Format("csaf", csaf.recognises, csaf.facts),
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
+    Format("cdevents", cdevents.recognises, cdevents.facts),
     *_CHANGES,
 )
 FORMATS: Final = (

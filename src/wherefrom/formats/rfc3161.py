@@ -33,6 +33,8 @@ _MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 _SIGNING_CERTIFICATE: Final = "1.2.840.113549.1.9.16.2.12"
 _SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
 _GRANTED: Final = (0, 1)
+# Of SignedData: 3 with what a timestamp holds; 4 and 5 with some kinds of certificates beside it.
+_DATA_VERSIONS: Final = (3, 4, 5)
 
 HASHES: Final = {
     "1.3.14.3.2.26": "sha1",
@@ -126,6 +128,7 @@ def parse(written: bytes, *, where: str) -> Timestamp:
 
 
 def _signed_data(fields: list[Element], where: str) -> Timestamp:
+    _need_version(_at(fields, 0), _DATA_VERSIONS, f"{where}.version")
     info_place = f"{where}.encapContentInfo"
     encapsulated = _sequence(_at(fields, 2), info_place)
     _need_oid(_at(encapsulated, 0), _TST_INFO, info_place)
@@ -139,6 +142,15 @@ def _signed_data(fields: list[Element], where: str) -> Timestamp:
             raise Malformed("a field that SignedData does not have", where=where)
     signers = der.need(fields[-1], der.SET, where=f"{where}.signerInfos").children(where=where)
     signer = _signer(_sequence(_only(signers, f"{where}.signerInfos"), where), where)
+    listed = der.need(_at(fields, 1), der.SET, where=f"{where}.digestAlgorithms")
+    algorithms = [_hash(each, where) for each in listed.children(where=where)]
+    if signer.digest_algorithm not in algorithms:
+        raise Malformed(
+            "the signer's hash is not among those that the token names",
+            where=f"{where}.digestAlgorithms",
+            expected=signer.digest_algorithm,
+            got=", ".join(algorithms) or "none",
+        )
     digest, named = _attributes(signer.signed, f"{where}.signedAttrs")
     algorithm, imprint, time = _info(info, f"{where}.TSTInfo")
     return Timestamp(
@@ -171,6 +183,7 @@ def _signer(fields: list[Element], where: str) -> _Signer:
         serial = der.integer(_at(pair, 1), where=f"{place}.sid")
     else:
         key_identifier = der.need(sid, 0x80, where=f"{place}.sid").body
+    _need_version(_at(fields, 0), (1 if issuer is not None else 3,), f"{place}.version")
     digest_algorithm = _hash(_at(fields, 2), f"{place}.digestAlgorithm")
     # Without signed attributes nothing would say which certificate signed (RFC 3161 §2.4.2).
     signed = der.need(_at(fields, 3), 0xA0, where=f"{place}.signedAttrs")
@@ -261,6 +274,15 @@ def _refuse_critical(extensions: Element, where: str) -> None:
                 where=where,
                 got=der.oid(fields[0], where=where),
             )
+
+
+def _need_version(element: Element | None, known: tuple[int, ...], where: str) -> None:
+    version = der.integer(element, where=where)
+    if version not in known:
+        raise Unsupported(
+            "another version of the format", where=where, expected=" or ".join(map(str, known)),
+            got=version,
+        )  # fmt: skip
 
 
 def _hash(element: Element | None, where: str) -> str:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
-from wherefrom.formats import dsse, strict_json, timestamps
+from wherefrom.formats import der, dsse, strict_json, timestamps
 from wherefrom.formats.digests import STRONG
 from wherefrom.formats.facts import Facts, FactsBuilder
 
@@ -49,6 +49,8 @@ _ALGORITHMS: Final[Mapping[str, str]] = {
 # The OIDC issuer as DER text, and as raw bytes in older certificates.
 _ISSUER_OID: Final = "1.3.6.1.4.1.57264.1.8"
 _OLD_ISSUER_OID: Final = "1.3.6.1.4.1.57264.1.1"
+# An otherName of this type is a user's name at Fulcio; of others nobody here knows what they are.
+_USER_NAME_OID: Final = "1.3.6.1.4.1.57264.1.7"
 
 
 def recognises(document: Mapping[str, Any]) -> bool:
@@ -242,6 +244,8 @@ def certificate_properties(der: bytes, *, where: str) -> dict[str, Any]:
 def identity_of(extensions: Any, *, where: str) -> tuple[list[str], str | None]:
     """The names in the ``x509.Extensions`` of a certificate, and who vouched for them.
 
+    A name is a URI, an e-mail address or Fulcio's own; that of a host names no signer.
+
     Raises Malformed for a name or issuer that cannot be read.
     """
     from cryptography import x509
@@ -268,21 +272,21 @@ def _names(general: list[Any]) -> list[str]:
 
     found = []
     for name in general:
-        if isinstance(name, x509.OtherName):  # Fulcio's own user names
-            found.append(_der_text(name.value))
-        elif isinstance(name.value, str):
+        if isinstance(name, x509.OtherName):
+            if name.type_id.dotted_string == _USER_NAME_OID:
+                found.append(_der_text(name.value))
+        elif isinstance(name, x509.RFC822Name | x509.UniformResourceIdentifier):
             found.append(name.value)
     return found
 
 
-def _der_text(der: bytes) -> str:
-    """A DER UTF8String of less than 64 KiB. Raises ValueError."""
-    if len(der) >= 2 and der[0] == 0x0C:
-        start = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
-        size = der[1] if start == 2 else int.from_bytes(der[2:start], "big")
-        if start <= 4 and len(der) == start + size:
-            return der[start:].decode("utf-8")
-    raise ValueError("not a DER UTF8String")
+def _der_text(written: bytes) -> str:
+    """A DER UTF8String. Raises ValueError."""
+    try:
+        element = der.read(written, where="name")
+        return der.need(element, der.UTF8_STRING, where="name").body.decode("utf-8")
+    except Malformed as error:
+        raise ValueError("not a DER UTF8String") from error
 
 
 def each(parent: Mapping[str, Any], key: str, *, where: str) -> list[tuple[dict[str, Any], str]]:

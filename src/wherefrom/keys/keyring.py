@@ -174,6 +174,10 @@ class Keyring:
             )
         return None
 
+    def counts(self, id: str, at: str) -> bool:
+        """Does this key count at a time, whatever it signs?"""
+        return id in self._known and _not_at(self._known[id], at) is None
+
     # -- who may change a key
 
     def need_may_change(self, change: Change, signers: Collection[str], *, at: str) -> None:
@@ -183,7 +187,7 @@ class Keyring:
         Until administrators are named, the service key alone may. Then ``threshold`` of them must
         sign, or the key that is spoken of: to retire or revoke itself, or to name the one that
         replaces it and may do no more. Raises NotAllowed, also if the ring is another than the one
-        the change was signed for.
+        the change was signed for; or if an administrator's key would be one that is not trusted.
         """
         # Signed once, a change could otherwise be brought again after it was taken back.
         if (signers or change.keyring) and change.keyring != self.digest:
@@ -194,9 +198,11 @@ class Keyring:
                 got=change.keyring or "none",
                 do="Make the change anew, and let it be signed again",
             )
+        if isinstance(change, Administrators):
+            self._need_active(change)
         if self.administrators is None:
             return
-        active = {id for id in signers if id in self._known and not _not_at(self._known[id], at)}
+        active = {id for id in signers if self.counts(id, at)}
         agreed = active & set(self.administrators.keys)
         if len(agreed) >= self.administrators.threshold:
             return
@@ -208,6 +214,16 @@ class Keyring:
             got=" ".join(sorted(agreed)) or "none of them",
             do="Write it with --propose FILE; each signs: wherefrom keys approve FILE --key KEY",
         )
+
+    def _need_active(self, change: Administrators) -> None:
+        for id in change.keys:
+            state = self._known[id].state if id in self._known else "unknown"
+            if state != "active":
+                raise NotAllowed(
+                    "only a key that is trusted can be an administrator's",
+                    where="keys",
+                    got=f"{id}, {state}",
+                )
 
     def _by_its_own(self, change: KeyChange, active: Collection[str]) -> bool:
         assert self.administrators is not None
@@ -274,19 +290,29 @@ class Keyring:
 
 
 def _ended(said: KnownKey, before: KnownKey | None, change: KeyChange) -> KnownKey:
-    """A key that is retired or revoked: what it could do before, up to a moment."""
-    ends = change.since if change.action == "retire" else change.compromised_since
+    """A key that is retired or revoked: what it could do before, up to a moment.
+
+    Nothing counts more for it: who was not trusted is not, and what was revoked stays so until the
+    key is trusted again.
+    """
     if before is None:
-        return msgspec.structs.replace(said, compromised_since=change.compromised_since)
+        return said  # whose ``compromised_since`` is None: nothing is believed
+    ends = change.since if change.action == "retire" else change.compromised_since
+    since = [change.compromised_since] if change.action == "revoke" else []
+    if was_revoked := before.state == "revoked":
+        since.append(before.compromised_since)
+    times = [time for time in since if time is not None]
     return msgspec.structs.replace(
         said,
+        state="revoked" if was_revoked else said.state,
         owner=before.owner,
         kinds=before.kinds,
         scopes=before.scopes,
         replaces=before.replaces,
         valid_from=before.valid_from,
         valid_to=min(filter(None, (ends, before.valid_to)), default=None),
-        compromised_since=change.compromised_since,
+        # None is before all times: nothing it ever signed is believed.
+        compromised_since=min(times) if times and len(times) == len(since) else None,
     )
 
 

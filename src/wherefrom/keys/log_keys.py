@@ -68,6 +68,11 @@ class LogKeys(NamedTuple):
         """All of them, also those that sign no more: what they signed stays signed."""
         return [k.key for k in self.keys]
 
+    def as_of(self, at: str) -> str:
+        """The time of a change that is made at this moment: not before the last one, or nobody
+        could follow once a clock went back."""
+        return max(at, _read(self.notes[-1])[1].at) if self.notes else at
+
     def signing(self, at: str) -> list[LogKey]:
         """Those that sign what is published at this moment."""
         return [k for k in self.keys if k.named.signs_at(at)]
@@ -82,11 +87,15 @@ def replaced(
 ) -> tuple[LogKeys, str]:
     """The keys once ``new`` is among them, or ``end`` signs no more; and the text to sign.
 
+    at  now; the change is ``LogKeys.as_of`` it, and ``new`` signs from there on
+
     Raises NotAllowed if no Ed25519 key would be left, or nothing changes; Malformed.
     """
     if not 0 <= grace_days <= DAYS_MAX:
         raise Malformed("not days of grace", expected=f"0 to {DAYS_MAX}", got=grace_days)
+    at = keys.as_of(at)
     if new is not None:
+        new = new._replace(named=new.named._replace(since=at))
         if new.key in keys.known:
             raise NotAllowed("the log has had this key already", got=new.key.to_text())
         end = next(
@@ -126,12 +135,28 @@ def followed(trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]) -> li
     Raises Malformed for a note that is none, SignatureError for one whose signature is wrong, and
     for two in one place.
     """
+    return _followed(trusted, notes)[0]
+
+
+def is_next(first: VerifierKey, notes: Sequence[str], change: str) -> bool:
+    """Does ``change`` come next after ``notes``, by a key that signs then, for a log that was made
+    with the key ``first``? Raises as ``followed``."""
+    number = _read(change)[1].number
+    return number == len(notes) + 1 and _followed([first], [*notes, change])[1] == number
+
+
+def _followed(
+    trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]
+) -> tuple[list[VerifierKey], int]:
+    """What ``followed`` gives, and the number of the last change that is believed, or 0."""
     found, last = list(trusted), None
     for signed, said in sorted(map(_read, notes), key=lambda read: read[1].number):
         # Once a text is believed, only what it leaves in force speaks for the log: a key that was
         # replaced, and stolen later, names nobody.
         mine = found if last is None else [k.key for k in last.keys if k.signs_at(said.at)]
         if not check_signers(signed, [key for key in mine if key.name == said.origin]):
+            continue
+        if said == last:
             continue
         if last is not None and (last.number >= said.number or last.at > said.at):
             raise SignatureError(
@@ -141,7 +166,7 @@ def followed(trusted: Sequence[VerifierKey], notes: Iterable[str | bytes]) -> li
             )
         found += [k.key for k in said.keys if k.key not in found]
         last = said
-    return found
+    return found, last.number if last else 0
 
 
 def _read(written: str | bytes) -> tuple[Note, LogKeysText]:

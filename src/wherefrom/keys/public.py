@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from wherefrom.errors import SettingError, SignatureError
+from wherefrom.keys import ed25519 as ours
 from wherefrom.keys.ed25519 import check as check_ed25519
 from wherefrom.keys.ed25519 import key_id
 
@@ -126,6 +127,15 @@ class PublicKey:
         else:
             digest = hashlib.new(named, message).digest()
             self.check_digest(digest, signature, hash=named)
+
+    def check_prehashed(self, message: bytes, signature: bytes) -> None:
+        """Return if this Ed25519 key signed ``message`` as Ed25519ph. Raises SignatureError."""
+        if not isinstance(self._key, ed25519.Ed25519PublicKey):
+            raise SignatureError(f"a key of {self.algorithm} makes no Ed25519ph signature")
+        try:
+            ours.check_prehashed(self._key.public_bytes_raw(), message, signature)
+        except SignatureError as error:
+            raise SignatureError(f"the signature is not by {self.id}") from error
 
     def check_digest(self, digest: bytes, signature: bytes, *, hash: str) -> None:
         """Return if this key signed what has this ``digest``. Raises SignatureError otherwise.

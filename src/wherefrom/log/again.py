@@ -1,7 +1,7 @@
 """Judge again what the log holds, each record at the time the log took it.
 
     a key becomes known ──► vouch        each record that it signed
-    a key is revoked    ──► take_back    each record that it vouched for
+    a key ends          ──► take_back    each record that it vouched for
     another root        ──► pass_over    what came in while it changed
     ``verdicts renew``  ──► renew        everything that is signed, in steps (``renewal``)
                              └► a verdict, where the judgement is another now
@@ -108,7 +108,7 @@ class Again:
                 # Keyless means that all who signed are proven.
                 stays = others and heard.trust.level != "keyless"
                 now = Trust(heard.trust.level, others) if stays else CHANNEL
-                self.give(heard.index, now, f"{id} was revoked")
+                self.give(heard.index, now, f"{id} was {keyring.state(id)}")
                 yield heard.index
 
     def pass_over(self, first: int, reason: str) -> Iterator[int]:

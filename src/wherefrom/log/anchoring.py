@@ -143,14 +143,17 @@ class Anchoring:
         failed = [str(answer) for answer in (*logs, *stamps) if isinstance(answer, Error)]
         if len(failed) == len(logs) + len(stamps):
             raise Unavailable("nobody holds the newest checkpoint", got="; ".join(failed))
-        entries = [entry for entry in logs if not isinstance(entry, Error)]
-        stamped = [stamp for stamp in stamps if not isinstance(stamp, Error)]
+        # Two addresses may lead to one log or one authority; a verifier wants each answer once.
+        entries = [*{_place(e): e for e in logs if not isinstance(e, Error)}.values()]
+        stamped = [*dict.fromkeys(s for s in stamps if not isinstance(s, Error))]
         made = self._made(note, text, signature, entries, stamped)
         try:
             # Each holds alone; that they hold together is what an auditor will ask.
             await asyncio.to_thread(self._check, made)
         except Error as error:
             failed.append(f"the logs, at the time that was stamped: {error}")
+            if not stamped:
+                raise Unavailable("nobody holds the newest checkpoint", got=str(error)) from error
             made = self._made(note, text, signature, [], stamped)
         await asyncio.to_thread(self._kept.keep, made)
         if failed:
@@ -222,6 +225,11 @@ class Anchoring:
         if says != self._told:
             self._told = says
             self._on_trouble(says)
+
+
+def _place(entry: dict[str, Any]) -> tuple[str, str]:
+    """Which entry of which log this is, of one that was checked."""
+    return entry["logId"]["keyId"], str(entry.get("logIndex"))
 
 
 def _at(url: str, error: Error) -> Error:

@@ -18,7 +18,7 @@ Source: docs/decisions/0020-keys-of-the-log.md
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,12 +26,21 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherefrom.collect.principals import write_secret
-from wherefrom.errors import Error, Malformed, NotFound, SettingError, StorageError
+from wherefrom.errors import (
+    Error,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    SettingError,
+    StorageError,
+)
+from wherefrom.formats import log_keys as texts
 from wherefrom.formats import note, timestamps
 from wherefrom.formats.log_keys import NamedKey
-from wherefrom.formats.note import Note, VerifierKey
+from wherefrom.formats.note import Note, Signature, VerifierKey
 from wherefrom.formats.own import KeyUses
 from wherefrom.keys import log_keys
+from wherefrom.keys.cosignatures import check_signers
 from wherefrom.keys.key_uris import SCHEMES, is_held_elsewhere
 from wherefrom.keys.log_keys import ALGORITHMS, LogKey, LogKeys, Schedule, replaced
 from wherefrom.log.key_uses import UseLines
@@ -57,7 +66,7 @@ class OwnKeys:
         self._first = first
         self._path = folder / FILE_NAME
         self._seen: tuple[tuple[int, int] | None, LogKeys] | None = None
-        self._opened: dict[str, NoteKey] = {}
+        self._opened: dict[VerifierKey, NoteKey] = {}
         self._lock = threading.Lock()
         self.uses = UseLines(folder)
 
@@ -92,6 +101,23 @@ class OwnKeys:
         """Every key that has ever signed for this log."""
         return self.read().known
 
+    def need_newest(self, recorded: Iterable[str]) -> None:
+        """Return if the file tells of every change that the log does. Raises SettingError.
+
+        recorded  each change of the log's keys in it; what no key of ours signed is passed over
+        """
+        keys = self.read()
+        for written in recorded:
+            signed = note.parse(written.encode())
+            said = texts.parse(signed.text)
+            mine = [k.key for k in keys.signing(said.at)]
+            if said.number > len(keys.notes) and check_signers(signed, mine):
+                raise SettingError(
+                    "the file of the log's keys is older than the log", where=str(self._path),
+                    expected=f"change {said.number}, of {said.at}", got=f"{len(keys.notes)}",
+                    do="Restore the newest one, with the keys beside it",
+                )  # fmt: skip
+
     def keep(self, keys: LogKeys) -> None:
         """From now on these are the keys. Raises StorageError."""
         try:
@@ -105,8 +131,11 @@ class OwnKeys:
         """The key itself, opened once. Raises SettingError, Unavailable."""
         from wherefrom.keys.note_keys import open_note_key  # late: readers never sign
 
+        # Not under the lock: one whose holder is slow to answer keeps nobody from the others.
+        if (found := self._opened.get(key.key)) is not None:
+            return found
         with self._lock:
-            opened = self._opened.get(key.held)
+            opened = self._opened.get(key.key)
             if opened is None:
                 opened = open_note_key(key.held, name=key.key.name, folder=self.folder)
                 if opened.verifier_key != key.key:
@@ -114,7 +143,7 @@ class OwnKeys:
                         "another key than it was", where=key.held, expected=key.key.to_text(),
                         got=opened.verifier_key.to_text(),
                     )  # fmt: skip
-                self._opened[key.held] = opened
+                self._opened[key.key] = opened
             return opened
 
     def use(self, key: LogKey, purpose: str) -> NoteKey:
@@ -141,9 +170,11 @@ class OwnKeys:
         signing = self.read().signing(at)
         names = {(k.key.name, k.key.key_id) for k in signing}
         lines = [s for s in head.signatures if (s.name, s.key_id) in names]
+        had = {(s.name, s.key_id) for s in lines}
         time_s = int(timestamps.parse(at, where="at").timestamp())
         for key in signing:
-            if not is_local(key):
+            # A local one that came since the head was signed has not signed it either.
+            if not is_local(key) or (key.key.name, key.key.key_id) not in had:
                 lines.append(self.use(key, "checkpoint").sign_checkpoint(head.text, time_s=time_s))
         return Note(head.text, tuple(lines))
 
@@ -184,10 +215,16 @@ class OwnKeys:
             suffix = ".pem" if to == note.ECDSA else ".key"
             held = f"log-{opened.verifier_key.key_id.hex()}{suffix}"
             write_secret(self.folder / held, secret)
-        self._opened[held] = opened
+        self._opened[opened.verifier_key] = opened
         new = LogKey(NamedKey(opened.verifier_key, at), held)
         grace = keys.schedule.grace_days if grace_days is None else grace_days
-        return self._signed(*replaced(keys, new, at=at, grace_days=grace), before=keys, at=at)
+        made, text = replaced(keys, new, at=at, grace_days=grace)
+        if any(k.held == held and k.key != new.key for k in made.signing(keys.as_of(at))):
+            raise NotAllowed(
+                "the key before has the same address, and could sign no more there", where=held,
+                do="Name the new one by an address of its own, or end the other: --grace 0",
+            )  # fmt: skip
+        return self._signed(made, text, before=keys)
 
     def end(self, key_id: str, *, grace_days: int | None = None, at: str) -> LogKeys:
         """A key that signs no more after its grace; kept, not recorded yet. Raises NotFound,
@@ -196,13 +233,14 @@ class OwnKeys:
         key_id  8 hex digits, as ``<name>+<8 hex>`` has them
         """
         keys = self.read()
+        at = keys.as_of(at)
         found = next((k.key for k in keys.signing(at) if k.key.key_id.hex() == key_id), None)
         if found is None:
             signing = " ".join(k.key.key_id.hex() for k in keys.signing(at))
             raise NotFound("no key of this log signs with that id", expected=signing, got=key_id)
         grace = keys.schedule.grace_days if grace_days is None else grace_days
         made = replaced(keys, None, end=found, at=at, grace_days=grace)
-        return self._signed(*made, before=keys, at=at)
+        return self._signed(*made, before=keys)
 
     def plan(self, schedule: Schedule) -> LogKeys:
         """From now on a running server replaces the local key by this schedule."""
@@ -233,15 +271,23 @@ class OwnKeys:
         ends = timestamps.parse(since, where="since") + timedelta(days=days)
         return timestamps.to_text(ends) <= at
 
-    def _signed(self, made: LogKeys, text: str, *, before: LogKeys, at: str) -> LogKeys:
-        """The change with the signatures of all who sign before it or after it."""
-        lines, failed = [], []
+    def _signed(self, made: LogKeys, text: str, *, before: LogKeys) -> LogKeys:
+        """The change with the signatures of all who sign before it or after it.
+
+        One of those before it must, and so must a new key: or what it never signs could take the
+        place of one that does.
+        """
+        at = texts.parse(text).at
+        lines: list[Signature] = []
+        failed: list[Error] = []
         for key in {k.key: k for k in (*before.signing(at), *made.signing(at))}.values():
             try:
                 opened = self.use(key, "change")
                 if opened.signs_texts:
                     lines.append(opened.sign_text(text))
             except Error as error:
+                if key.key not in before.known:
+                    raise
                 failed.append(error)
         signed = {(s.name, s.key_id) for s in lines}
         if not any((k.key.name, k.key.key_id) in signed for k in before.signing(at)):

@@ -20,8 +20,8 @@ import msgspec
 from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, Token, producer_of
 from wherefrom.collect.senders import hashed, names_of
-from wherefrom.errors import BadSignature, Malformed, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, entry, intake, own, timestamps
+from wherefrom.errors import BadSignature, Error, Malformed, NotAllowed, NotFound, ReadOnly, Refused
+from wherefrom.formats import base64_strict, entry, intake, note, own, timestamps
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
@@ -50,6 +50,7 @@ from wherefrom.log.look_back import Marked, Over, Simulated, chosen, marks, simu
 from wherefrom.log.own_keys import LogKeysTold, LogKeysWish, OwnKeys, told
 from wherefrom.log.renewal import PositionFile, Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
+from wherefrom.log.unfinished import ROOT, Unfinished
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.log.writer import LogWriter, Receipt
 from wherefrom.verify.dated_root import dated, held
@@ -116,7 +117,8 @@ class Recorder:
     """Everything that may be written to one open log.
 
     clock         gives now as 27-byte UTC text; when it goes back, the log says so (``clock.py``)
-    renewal_path  where to keep how far a renewal has come
+    renewal_path  where to keep how far a renewal has come; ``judging_path`` what a change has still
+                  to judge again
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Recorder:
         clock: Callable[[], str],
         content_bytes_max: int = CONTENT_BYTES_MAX,
         renewal_path: Path | None = None,
+        judging_path: Path | None = None,
     ) -> None:
         self.writer = writer
         # A server puts its queue here, so that a decision takes its turn like any record.
@@ -141,6 +144,7 @@ class Recorder:
         # Decisions are folded in the order they are logged, and one thing changes at a time.
         self._deciding = threading.RLock()
         self._changing = threading.Lock()
+        self._unfinished = Unfinished(judging_path)
         self._again = Again(
             writer,
             decisions,
@@ -167,8 +171,11 @@ class Recorder:
         newest = self.writer.entry(self.writer.size - 1)
         self._clock.saw(entry.parse(newest).received)
         self.decisions.catch_up(self.writer)
+        self._record_uses_before()
         self._record_log_keys()
         self._record_uses(self._clock())
+        for what in self._unfinished.read():
+            self._judge_again(what)
 
     # -- the log's own keys
 
@@ -203,28 +210,47 @@ class Recorder:
         self._record_uses(now)
         return False
 
-    def _record_uses(self, now: str, *, after: timedelta = _USES_EVERY) -> None:
+    def _record_uses(self, now: str) -> None:
         """Once a day, say how often the log's keys were used."""
         last = self.decisions.key_uses
         since = last.at if last else entry.parse(self.writer.entry(0)).received
-        if timestamps.parse(since, where="at") + after > timestamps.parse(now, where="now"):
-            return
-        taken = self._own_keys.uses.take()
-        if last is None or not taken.digest or taken.digest != last.taken:
+        if timestamps.parse(since, where="at") + _USES_EVERY <= timestamps.parse(now, where="now"):
             signers = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
-            self._decide(summed(last, taken, heads=self.writer.heads, signers=signers, at=now))
+            self._sum_uses(now, heads=self.writer.heads, signers=signers)
+
+    def _record_uses_before(self) -> None:
+        """What signed the heads before this start, where that is to be said of other keys than
+        those of now, or heads are counted anew: a key came or went in a crash or while nobody
+        wrote, or the log was made again from an export."""
+        if self.writer.found_head is None:
+            return
+        heads, written = self.writer.found_head
+        signers = [line.key_id.hex() for line in note.parse(written).signatures]
+        mine = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
+        last = self.decisions.key_uses
+        began_anew = last is not None and self.writer.heads <= last.heads
+        if began_anew or set(signers) != set(mine):
+            self._sum_uses(self._clock(), heads=heads, signers=signers)
+
+    def _sum_uses(self, now: str, *, heads: int, signers: Sequence[str]) -> None:
+        last, taken = self.decisions.key_uses, self._own_keys.uses.take()
+        if last is None or not taken.digest or taken.digest != last.taken:
+            self._decide(summed(last, taken, heads=heads, signers=signers, at=now))
         self._own_keys.uses.recorded()
 
     def _record_log_keys(self, reason: str = "") -> None:
         self._sign_with(self._clock())
-        for note in self._own_keys.read().notes[len(self.decisions.log_keys) :]:
-            self._decide(LogKeysChange(note=note, reason=reason))
+        told_of = {written for _, written in self.decisions.log_keys}
+        for written in self._own_keys.read().notes:
+            if written not in told_of:
+                self._decide(LogKeysChange(note=written, reason=reason))
 
     def _sign_with(self, now: str) -> None:
         keys = tuple(self._own_keys.of_heads(now))
         if keys != self.writer.signers.keys:
             # What was signed so far is said of the keys that signed it.
-            self._record_uses(now, after=timedelta(0))
+            signers = [key.verifier_key.key_id.hex() for key in self.writer.signers.keys]
+            self._sum_uses(now, heads=self.writer.heads, signers=signers)
             self.writer.signers.keys = keys
 
     # -- records from outside
@@ -330,16 +356,36 @@ class Recorder:
         with self._changing:
             keyring = self.decisions.keyring
             if isinstance(change, Administrators):
-                _need_active(change, keyring)
-            entry_of_it = self._log_change(change, envelope)
-            entries: list[int] = []
-            if isinstance(change, KeyChange) and change.action != "retire":
-                again = self._again.vouch if change.action == "trust" else self._again.take_back
-                entries = list(again(change.key))
-            known = keyring.get(change.key) if isinstance(change, KeyChange) else None
+                _need_counting(change, keyring, at=self._clock())
+                entry_of_it = self._log_change(change, envelope)
+                return KeyChanged(entry=entry_of_it, key=None, judged_again=0, entries=[])
+            self._unfinished.begin(change.key)
+            try:
+                entry_of_it = self._log_change(change, envelope)
+            except Error:
+                self._unfinished.end(change.key)
+                raise
+            entries = self._judge_again(change.key)
             return KeyChanged(
-                entry=entry_of_it, key=known, judged_again=len(entries), entries=entries
+                entry=entry_of_it,
+                key=keyring.get(change.key),
+                judged_again=len(entries),
+                entries=entries,
             )
+
+    def _judge_again(self, what: str) -> list[int]:
+        """All that hangs on a key, or on the trusted root, which changed; which entries got a
+        verdict."""
+        entries: list[int] = []
+        if what == ROOT:
+            first = self.decisions.roots[-1][0] + 1 if self.decisions.roots else self.writer.size
+            # What was judged under the root before, and came into the log behind this record.
+            entries = [*self._again.pass_over(first, "the trusted root changed as it came")]
+        elif any(key.id == what for key in self.decisions.keyring.list()):
+            is_trusted = self.decisions.keyring.state(what) == "active"
+            entries = [*(self._again.vouch if is_trusted else self._again.take_back)(what)]
+        self._unfinished.end(what)
+        return entries
 
     def _log_change(self, change: Change, envelope: Envelope | None) -> int:
         """Log a change that its signers may decide; where. The caller holds ``_changing``."""
@@ -458,9 +504,13 @@ class Recorder:
         return change
 
     def _take_root(self, change: TrustRoot, envelope: Envelope | None = None) -> RootChanged:
-        entry_of_it = self._log_change(change, envelope)
-        # What was judged under the root before, and came into the log behind this record.
-        late = [*self._again.pass_over(entry_of_it + 1, "the trusted root changed as it came")]
+        self._unfinished.begin(ROOT)
+        try:
+            entry_of_it = self._log_change(change, envelope)
+        except Error:
+            self._unfinished.end(ROOT)
+            raise
+        late = self._judge_again(ROOT)
         return RootChanged(
             entry=entry_of_it, version=change.version, digest=change.digest, judged_again=len(late)
         )
@@ -545,14 +595,16 @@ def _another_change(what: str, *, got: str) -> Malformed:
     )
 
 
-def _need_active(change: Administrators, keyring: Keyring) -> None:
-    for id in change.keys:
-        if keyring.state(id) != "active":
-            raise NotAllowed(
-                "only a key that is trusted can be an administrator's",
-                where="keys",
-                got=f"{id}, {keyring.state(id)}",
-            )
+def _need_counting(change: Administrators, keyring: Keyring, *, at: str) -> None:
+    """All of these keys count now, or perhaps nobody could change anything any more."""
+    counting = [id for id in change.keys if keyring.counts(id, at)]
+    if len(counting) < len(change.keys):
+        raise NotAllowed(
+            "only a key that is trusted, and in its window, can be an administrator's",
+            where="keys",
+            expected="keys that count now",
+            got=" ".join(id for id in change.keys if id not in counting),
+        )
 
 
 def outcome_of(receipt: Receipt) -> Outcome:

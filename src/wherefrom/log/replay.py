@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from wherefrom.errors import Error, NotAllowed, SignatureError
-from wherefrom.formats import base64_strict, dsse, log_keys, note, own, strict_json
+from wherefrom.errors import Error, SignatureError
+from wherefrom.formats import base64_strict, dsse, own, strict_json
 from wherefrom.formats.dsse import Envelope
 from wherefrom.formats.note import parse_verifier_key
-from wherefrom.formats.own import Administrators, Change, Genesis, LogKeysChange
+from wherefrom.formats.own import Change, Genesis, LogKeysChange
 from wherefrom.keys import ed25519
-from wherefrom.keys.cosignatures import check_signers
 from wherefrom.keys.envelopes import signers_over
-from wherefrom.keys.log_keys import followed
+from wherefrom.keys.log_keys import is_next
 from wherefrom.log.decisions import Decisions
 
 # Kinds whose records change who may do what; they are asked in the order of the log.
@@ -75,24 +74,13 @@ class Replay:
             if isinstance(decision, Change):
                 signers = signers_over(envelope, self._said.keyring)
                 self._said.need_may_change(decision, signers, at=received)
-            if isinstance(decision, Administrators):
-                self._need_known(decision)
             if isinstance(decision, LogKeysChange):
                 self._need_named(decision)
             self._said.fold(index, decision)
         except Error as error:
             yield f"a change that nobody may make, so {DECIDES_NOTHING}: {error}"
 
-    def _need_known(self, change: Administrators) -> None:
-        for id in change.keys:
-            if self._said.keyring.state(id) != "active":
-                raise NotAllowed("an administrator's key that is not trusted then", got=id)
-
     def _need_named(self, change: LogKeysChange) -> None:
-        before = followed([self._first], self._notes)
-        after = followed([self._first], [*self._notes, change.note])
-        signed = note.parse(change.note.encode())
-        named = log_keys.parse(signed.text)
-        if not check_signers(signed, before) or any(k.key not in after for k in named.keys):
-            raise SignatureError("no key that signs for the log then has signed this")
+        if not is_next(self._first, self._notes, change.note):
+            raise SignatureError("no key that signs for the log then has signed this as the next")
         self._notes.append(change.note)

@@ -111,6 +111,8 @@ class LogWriter:
         self.on_signed: Callable[[], None] = lambda: None
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
         self._generation = 0
+        # How often the head was moved before this writer, and the note in it; None if never.
+        self.found_head: tuple[int, bytes] | None = None
         self._state = HeadState(
             epoch=0, size=0, segment="", length=0, tiles=0, home=home, checkpoint=""
         )
@@ -142,6 +144,7 @@ class LogWriter:
         found = self._head.read()
         if found is not None:
             self._generation, self._state = found[0], states.parse(found[1])
+            self.found_head = found[0], self._state.checkpoint.encode()
             self._check_home(extends)
             self._load_signed(afresh=afresh)
             self._take_unsigned()

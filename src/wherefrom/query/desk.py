@@ -51,6 +51,7 @@ from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
+from wherefrom.query.reality import Reality
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
 from wherefrom.query.things_across import find_across, show_across
@@ -59,6 +60,7 @@ from wherefrom.query.walk import DEPTH_MAX
 from wherefrom.storage.contracts import Record
 from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
+from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
 
 PROVEN_ENTRIES_MAX: Final = 100
@@ -160,6 +162,7 @@ class Desk:
         self,
         log: LogReader,
         graph: GraphReader,
+        estate: EstateReader,
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
@@ -167,6 +170,8 @@ class Desk:
     ) -> None:
         self._log = log
         self._graph = graph
+        self._estate = estate
+        self.reality = Reality(estate, graph)
         self._own_keys = own_keys
         self._anchors = anchors
         self._others = others
@@ -346,6 +351,11 @@ class Desk:
                 graph = snapshot.size
         except Unavailable:
             graph = 0
+        try:
+            with self._estate.snapshot() as reached:
+                estate = reached.size
+        except Unavailable:
+            estate = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -357,7 +367,7 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views={"graph": graph},
+            views={"graph": graph, "estate": estate},
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )

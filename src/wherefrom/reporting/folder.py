@@ -15,7 +15,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,6 @@ from wherefrom.app import DataFolder, now, open_desk, open_log
 from wherefrom.errors import (
     AlreadyExists,
     Corrupt,
-    Error,
     LimitPassed,
     NotFound,
     ProofError,
@@ -42,8 +42,6 @@ from wherefrom.log.decisions import Decisions
 from wherefrom.log.logged import Position
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.query.answers import MissingLink
-from wherefrom.query.desk import Desk, TraceOptions
 from wherefrom.reporting import tables, text, words
 from wherefrom.reporting.select import Question, Selected, select
 from wherefrom.storage.file_head import sync_folder
@@ -96,9 +94,10 @@ def report(
             got=f"{len(selected.entries):,}",
             do="Ask for less: --scope, --since, --until",
         )
-    parts = _parts(folder, log, desk, question, selected, signed, tree, with_pdf=with_pdf)
-    _write(out, parts)
-    _keep(folder, signed, tree)
+    with _new_folder(out) as new:
+        gaps = _fill(new, folder, log, question, selected, signed, tree, with_pdf=with_pdf)
+        fingerprint = new.seal()
+        _keep(folder, signed, tree)
     return Made(
         folder=str(out),
         origin=tree.origin,
@@ -106,8 +105,8 @@ def report(
         root=tree.root.hex(),
         entries=len(selected.entries),
         asked=len(selected.asked),
-        gaps=len(json.loads(parts["gaps.json"])),
-        fingerprint=hashlib.sha256(parts["manifest.json"]).hexdigest(),
+        gaps=gaps,
+        fingerprint=fingerprint,
     )
 
 
@@ -175,6 +174,8 @@ def _kept(folder: DataFolder, size: int) -> bytes | None:
 
 def _keep(folder: DataFolder, signed: bytes, tree: Checkpoint) -> None:
     path = folder.path / "checkpoints" / str(tree.size)
+    if _kept(folder, tree.size) is not None:
+        return  # reports were made with that one, and are made again with it
     try:
         path.parent.mkdir(exist_ok=True)
         replace_whole(path, signed)
@@ -185,34 +186,39 @@ def _keep(folder: DataFolder, signed: bytes, tree: Checkpoint) -> None:
 # -- its parts
 
 
-def _parts(
+def _fill(
+    new: _NewFolder,
     folder: DataFolder,
     log: LogReader,
-    desk: Desk,
     question: Question,
     selected: Selected,
     signed: bytes,
     tree: Checkpoint,
     *,
     with_pdf: bool,
-) -> dict[str, bytes]:
-    parts: dict[str, bytes] = {"checkpoint": signed}
-    contents: dict[int, bytes | None] = {}
+) -> int:
+    """Write all but the manifest; returns how many gaps there are. One content at a time is held:
+    together they may be larger than the memory."""
+    new.put("checkpoint", signed)
+    held: set[int] = set()
+    statements: list[dict[str, Any]] = []
     decisions = Decisions()
     for index in selected.entries:
         record = log.record(index)
-        parts[f"entries/{index}"] = record.entry
-        contents[index] = record.content
+        new.put(f"entries/{index}", record.entry)
         if record.content is not None and record.nonce is not None:
-            parts[f"contents/{index}"] = record.content
-            parts[f"contents/{index}.nonce"] = record.nonce
+            held.add(index)
+            new.put(f"contents/{index}", record.content)
+            new.put(f"contents/{index}.nonce", record.nonce)
+            if index in selected.asked and selected.entries[index].trust.level != "self":
+                statements.append(tables.statement(index, record.content))
         if index in selected.decisions:
             decisions.take(index, record)
     path = log.shared_path(list(selected.entries), tree.size)
-    parts["proof"] = "".join(base64_strict.encode(h) + "\n" for h in path).encode()
+    new.put("proof", "".join(base64_strict.encode(h) + "\n" for h in path).encode())
     note = notes.parse(signed)
     cosigned = any(line.name != tree.origin for line in note.signatures)
-    custody = tables.custody(selected, contents)
+    custody = tables.custody(selected, held)
     told: dict[str, Any] = {
         "question": {
             "log": {"origin": tree.origin, "size": tree.size, "root": tree.root.hex()},
@@ -222,49 +228,38 @@ def _parts(
         "verdicts": tables.verdicts(selected),
         "keys": tables.keys(decisions.keyring),
         "logkeys": _leading_to(note, folder),
-        "statements": tables.statements(selected, contents),
+        "statements": statements,
         "gaps": tables.gaps(
             selected,
             custody,
-            _missing(desk, selected, size=tree.size),
             decisions.keyring,
             cosigned=cosigned,
         ),
     }
-    parts |= {f"{name}.json": spelled(value) for name, value in told.items()}
+    for name, value in told.items():
+        new.put(f"{name}.json", spelled(value))
     signers = list(dict.fromkeys(line.name for line in note.signatures))
     blocks = list(text.blocks(question, selected, tree, told, signers=signers))
     title = f"Audit report of {tree.origin}, {tree.size} entries"
-    parts["report.html"] = words.html(blocks, title=title)
+    new.put("report.html", words.html(blocks, title=title))
     if with_pdf:
-        parts["report.pdf"] = words.pdf(blocks, title=title)
-    parts["verify.py"] = files("wherefrom.reporting").joinpath("verify.py").read_bytes()
-    named = {name: hashlib.sha256(parts[name]).hexdigest() for name in sorted(parts)}
-    parts["manifest.json"] = spelled({"files": named, "format": FORMAT})
-    return parts
+        new.put("report.pdf", words.pdf(blocks, title=title))
+    new.put("verify.py", files("wherefrom.reporting").joinpath("verify.py").read_bytes())
+    return len(told["gaps"])
 
 
 def _leading_to(signed: Note, folder: DataFolder) -> list[str]:
-    """The changes of the log's keys, from the first key to one that signed the checkpoint."""
+    """The changes of the log's keys, from the first key to all that signed the checkpoint."""
     keys = folder.own_keys.read()
     lines = {(line.name, line.key_id) for line in signed.signatures}
-    found: list[str] = []
-    for change in ("", *keys.notes):
-        found += [change] if change else []
-        known = followed(keys.known[:1], found)
-        if any((key.name, key.key_id) in lines for key in known):
-            return found
-    return found
 
+    def reached(count: int) -> set[tuple[str, bytes]]:
+        return lines & {(k.name, k.key_id) for k in followed(keys.known[:1], keys.notes[:count])}
 
-def _missing(desk: Desk, selected: Selected, *, size: int) -> list[MissingLink]:
-    """Links that ought to be there of what was asked about by id."""
-    found: dict[tuple[str, str], MissingLink] = {}
-    for scope in selected.found:
-        options = TraceOptions(direction="up", as_of=size, own=True)
-        for gap in desk.trace(scope, options).gaps:
-            found[gap.node, gap.missing] = gap
-    return [found[key] for key in sorted(found)]
+    every = reached(len(keys.notes))
+    # No more of them: those that came later are not in the report made before.
+    needed = next(n for n in range(len(keys.notes) + 1) if reached(n) == every)
+    return list(keys.notes[:needed])
 
 
 def spelled(value: Any) -> bytes:
@@ -272,19 +267,35 @@ def spelled(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _write(out: Path, parts: Mapping[str, bytes]) -> None:
+class _NewFolder:
+    """A folder that is filled file by file, and knows the SHA-256 of each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files: dict[str, str] = {}
+
+    def put(self, name: str, written: bytes) -> None:
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written)
+        self._files[name] = hashlib.sha256(written).hexdigest()
+
+    def seal(self) -> str:
+        """Write the manifest; returns its SHA-256."""
+        self.put("manifest.json", spelled({"files": self._files, "format": FORMAT}))
+        return self._files["manifest.json"]
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[_NewFolder]:
+    """A folder that becomes ``out`` once it is whole, and is gone if it does not. Raises
+    StorageError."""
     new = out.with_name(f"{out.name}.{os.getpid()}.new")
     try:
-        for name, written in parts.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(written)
-        out.parent.mkdir(parents=True, exist_ok=True)
+        yield _NewFolder(new)
         os.rename(new, out)
         sync_folder(out.parent)
     except OSError as error:
-        shutil.rmtree(new, ignore_errors=True)
         raise StorageError("cannot write the report", where=str(out), got=error) from error
-    except Error:
+    finally:
         shutil.rmtree(new, ignore_errors=True)
-        raise

@@ -17,12 +17,13 @@ from typing import Final
 
 import msgspec
 
-from wherefrom.errors import Error, NotFound, Unavailable
+from wherefrom.errors import Error, Malformed, NotFound, Unavailable
 from wherefrom.formats import dsse, own, strict_json
 from wherefrom.formats import entry as entries
 from wherefrom.formats.entry import Entry
 from wherefrom.formats.own import Decision, Tombstone, Verdict
 from wherefrom.log.reader import LogReader
+from wherefrom.query.answers import MissingLink
 from wherefrom.query.desk import Desk, TraceOptions
 from wherefrom.query.walk import DEPTH_MAX
 
@@ -49,6 +50,8 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     decisions  what Wherefrom's own records among them say
     found      id → the ids that the scope meant by it, for those that are ids
     cut        ids whose trace reached a bound, and which
+    missing    links that ought to be in the traces up of those ids, and are not
+    unseen     erased entries that the traces may have led to, had they still said what they said
     """
 
     entries: dict[int, Entry]
@@ -56,12 +59,23 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     decisions: dict[int, Decision]
     found: dict[str, list[str]]
     cut: dict[str, str]
+    missing: list[MissingLink]
+    unseen: list[int]
 
 
 def select(log: LogReader, desk: Desk, question: Question, *, size: int) -> Selected:
     """The entries below ``size`` that the report holds. Raises NotFound, Ambiguous for a scope that
-    the log does not know."""
-    traced, found, cut = _traced(desk, question, size=size)
+    the log does not know, Malformed for times in the wrong order."""
+    if question.since and question.until and question.since >= question.until:
+        raise Malformed(
+            "no time lies between these",
+            where="--since, --until",
+            expected="since before until",
+            got=f"{question.since}, {question.until}",
+        )
+    missing: dict[tuple[str, str], MissingLink] = {}
+    erased: set[int] = set()
+    traced, found, cut = _traced(desk, question, missing, erased, size=size)
     asked: set[int] = set()
     rules: dict[int, Entry] = {}
     later: dict[int, tuple[Entry, Decision]] = {}
@@ -92,6 +106,8 @@ def select(log: LogReader, desk: Desk, question: Question, *, size: int) -> Sele
         decisions=dict(sorted(made.items())),
         found=found,
         cut=cut,
+        missing=[missing[key] for key in sorted(missing)],
+        unseen=sorted(erased - kept.keys()),
     )
 
 
@@ -124,7 +140,12 @@ def _in_scope(index: int, read: Entry, question: Question, traced: set[int]) -> 
 
 
 def _traced(
-    desk: Desk, question: Question, *, size: int
+    desk: Desk,
+    question: Question,
+    missing: dict[tuple[str, str], MissingLink],
+    erased: set[int],
+    *,
+    size: int,
 ) -> tuple[set[int], dict[str, list[str]], dict[str, str]]:
     """Entries on which the traces of the ids rest, both ways, and what each id meant."""
     found: dict[str, list[str]] = {}
@@ -146,6 +167,9 @@ def _traced(
                 )
             if answer.reason is not None:
                 cut[scope] = f"{direction}, at the bound of {answer.reason}"
+            erased.update(answer.erased)
+            if direction == "up":
+                missing |= {(gap.node, gap.missing): gap for gap in answer.gaps}
             for edge in answer.edges:
                 traced.update(edge.entries)
         shown = desk.show(scope, TraceOptions(as_of=size))

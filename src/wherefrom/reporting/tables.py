@@ -8,7 +8,7 @@ Source: docs/formats/audit-report.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +17,12 @@ from wherefrom.errors import Error
 from wherefrom.formats import recognise
 from wherefrom.formats.own import Gap, Refusals, Tombstone, Verdict
 from wherefrom.keys.keyring import Keyring
-from wherefrom.query.answers import MissingLink
 from wherefrom.reporting.select import Selected
 
 SAYS_MAX: Final = 40
 
 
-def custody(selected: Selected, contents: Mapping[int, bytes | None]) -> list[dict[str, Any]]:
+def custody(selected: Selected, held: Collection[int]) -> list[dict[str, Any]]:
     """One row an entry: who brought it when, how far it was believed then, and how far now."""
     now: dict[int, dict[str, Any]] = {
         i: {"by": None, **msgspec.to_builtins(e.trust)} for i, e in selected.entries.items()
@@ -36,8 +35,7 @@ def custody(selected: Selected, contents: Mapping[int, bytes | None]) -> list[di
             erased.setdefault(said.entry, index)
     rows = []
     for index, read in selected.entries.items():
-        here = contents.get(index) is not None
-        state = "here" if here else "erased" if index in erased else "absent"
+        state = "here" if index in held else "erased" if index in erased else "absent"
         rows.append(
             {
                 "entry": index,
@@ -93,27 +91,19 @@ def keys(keyring: Keyring) -> dict[str, Any]:
     return {"keys": sorted(rows, key=lambda row: str(row["id"]))}
 
 
-def statements(selected: Selected, contents: Mapping[int, bytes | None]) -> list[dict[str, Any]]:
-    """What each record says, as this version reads it: a reading, and no proof."""
-    rows = []
-    for index in sorted(selected.asked):
-        content = contents.get(index)
-        if content is None or selected.entries[index].trust.level == "self":
-            continue
-        try:
-            facts = recognise.read(content).facts
-        except Error as error:
-            rows.append({"entry": index, "unread": str(error), "says": [], "more": 0})
-            continue
-        says = [[e.source, e.relation, e.target] for e in facts.edges]
-        rows.append({"entry": index, "says": says[:SAYS_MAX], "more": max(0, len(says) - SAYS_MAX)})
-    return rows
+def statement(index: int, content: bytes) -> dict[str, Any]:
+    """What a record says, as this version reads it: a reading, and no proof."""
+    try:
+        facts = recognise.read(content).facts
+    except Error as error:
+        return {"entry": index, "unread": str(error), "says": [], "more": 0}
+    says = [[e.source, e.relation, e.target] for e in facts.edges]
+    return {"entry": index, "says": says[:SAYS_MAX], "more": max(0, len(says) - SAYS_MAX)}
 
 
 def gaps(
     selected: Selected,
     rows: list[dict[str, Any]],
-    missing: list[MissingLink],
     keyring: Keyring,
     *,
     cosigned: bool,
@@ -131,6 +121,9 @@ def gaps(
             gap("erased", [row["entry"], by], f"its content was erased, as entry {by} says")
         elif row["content"] == "absent":
             gap("absent", [row["entry"]], "its content is not here, and no record says why")
+    if selected.unseen:
+        says = "their contents are erased, and nobody can say any more whether they belonged here"
+        gap("erased_unseen", selected.unseen, says)
     nobody = [row["entry"] for row in asked if row["now"]["level"] == "channel"]
     if nobody:
         gap(
@@ -163,7 +156,7 @@ def gaps(
             gap("refused", [index], f"{total} records of {said.producer} were refused")
     for scope, where in selected.cut.items():
         gap("cut_off", [], f"the trace of {scope} was not followed to its end: {where}")
-    for link in missing:
+    for link in selected.missing:
         found.append({"gap": "unexplained", "entries": [], "says": f"{link.says}: {link.node}"})
     if not cosigned:
         gap(

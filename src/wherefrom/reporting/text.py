@@ -72,7 +72,13 @@ def blocks(
     yield Block(
         "text",
         "What a careful reader should miss, or doubt. An empty list would be a claim too: it says "
-        "that none of the known kinds of gap was found.",
+        "that none of the known kinds of gap was found."
+        + (
+            ""
+            if selected.found
+            else " Links that ought to be there were not looked for: that is "
+            "done for things that the question names."
+        ),
     )
     if gaps:
         told = ([g["gap"], _some(g["entries"]), plain(g["says"])] for g in gaps)

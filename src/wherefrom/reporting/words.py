@@ -58,6 +58,7 @@ h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; margin: .8rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem;
   border-bottom: 1px solid #8886; overflow-wrap: anywhere; }
+td:not(:first-child) { min-width: 6em; }
 th { border-bottom: 2px solid; white-space: nowrap; }
 td:first-child { white-space: nowrap; }
 tr { break-inside: avoid; }
@@ -112,7 +113,9 @@ _TEMPLATE: Final = b"""
 #set text(font: ("Libertinus Serif", "New Computer Modern", "DejaVu Sans Mono"), size: 9.5pt)
 #set par(justify: false)
 #show heading.where(level: 2): set block(above: 1.6em, below: .8em)
-#let broken(s) = s.clusters().chunks(12).map(c => c.join()).join("\\u{200b}")
+// A line may end within a long word, and nothing is put into it that would be copied with it.
+#let pieces(word) = word.clusters().chunks(12).map(c => c.join()).join(box())
+#let broken(s) = s.split(" ").map(w => if w.len() > 19 { pieces(w) } else { w }).join(" ")
 #for b in blocks {
   if b.kind == "title" { heading(level: 1, b.text) }
   else if b.kind == "heading" { heading(level: 2, b.text) }

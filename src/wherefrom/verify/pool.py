@@ -75,6 +75,7 @@ class JudgePool:
         self._current = rules
         self._workers = workers or min(8, os.cpu_count() or 1)
         self._judges: _Judges | None = None
+        self._leaving: list[_Judges] = []
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
 
@@ -109,9 +110,17 @@ class JudgePool:
 
     def close(self) -> None:
         """Let the processes go once they have answered."""
+        self._leaving = [judges for judges in self._leaving if judges.are_there]
         if self._judges is not None:
             self._judges.close()
+            self._leaving.append(self._judges)
             self._judges = None
+
+    def end(self) -> None:
+        """Let the processes go at once: their loop ends, and nobody waits for an answer."""
+        self.close()
+        for judges in self._leaving:
+            judges.abort()
 
     def _leave_when_idle(self) -> None:
         if self._timer is not None:
@@ -171,6 +180,16 @@ class _Judges:
         self._is_closed = True
         self.hand_out()
 
+    @property
+    def are_there(self) -> bool:
+        """Is any of them left?"""
+        return bool(self._judges)
+
+    def abort(self) -> None:
+        """Hang up on all of them."""
+        for judge in self._judges:
+            judge.abort()
+
     def lost(self, judge: _Judge) -> None:
         """A judge is gone: what it held, and what waited, is its caller's again."""
         self.is_broken = True
@@ -205,6 +224,9 @@ class _Judge(asyncio.Protocol):
 
     def leave(self) -> None:
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._received += data

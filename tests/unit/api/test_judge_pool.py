@@ -290,3 +290,19 @@ def test_a_signature_that_fails_under_a_known_key_is_refused_there_too(loop, rec
     mine = [as_said(here(recorder, c, local(0))) for c in contents]
     assert [as_said(a) for a in answers] == mine
     assert [isinstance(a, Refused) for a in answers] == [n % 2 == 1 for n in range(64)]
+
+
+def test_when_the_loop_ends_judges_that_still_hold_work_are_hung_up_on(loop, pool):
+    contents = [event_bytes(n) for n in range(6000)]
+
+    async def end_in_the_middle():
+        asked = asyncio.create_task(
+            pool.judge(contents, principal=local(0), received=RECEIVED, only=None)
+        )
+        async with asyncio.timeout(20):
+            while pool._judges is None or not pool._judges.are_there:
+                await asyncio.sleep(0.01)
+        pool.end()
+        return await asked
+
+    assert loop.run(end_in_the_middle()) is None

@@ -17,6 +17,7 @@ from tests.unit.api.test_lineage import cloud_event
 from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
+from wherefrom.formats import cdevents
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.keys.cose import thumbprint
@@ -114,6 +115,13 @@ def an_anchor():
     return Anchor(note=note.decode(), key="a PEM", bundle={"mediaType": "x"})
 
 
+def deployed():
+    return cdevents.make(
+        "service.deployed", "0.3.0", id="d1", source="/ci", timestamp="2026-01-01T12:00:00Z",
+        subject="cart", content={"environment": {"id": "prod"}, "artifactId": "pkg:oci/cart@1"},
+    )  # fmt: skip
+
+
 def requests_of_all_kinds():
     event, other = event_bytes(1), event_bytes(2)
     pem = a_key()[1]
@@ -186,6 +194,22 @@ def requests_of_all_kinds():
     for body in (b'{"to": "ed25519"}', b'{"to": "hv:key"}', b'{"to": "x"}', b"{}",
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
+    yield "POST", "/v1/records", "/v1/records", json.dumps(deployed()).encode()
+    for verb, query in (
+        ("running", ""),
+        ("running", "?scope=prod/cart&slot=artifact"),
+        ("running", "?scope=nowhere"),
+        ("drift", "?scope=prod"),
+        ("drift", "?scope=prod%230"),
+        ("drift", "?scope=nowhere"),
+        ("changes", "?since=2020-01-01T00:00:00Z"),
+        ("changes", "?limit=0"),
+        ("changes", "?scope=nowhere"),
+        ("diff", "?a=prod&b=prod~0"),
+        ("diff", "?a=prod"),
+        ("diff", "?a=prod&b=nowhere"),
+    ):
+        yield "GET", f"/v1/{verb}", f"/v1/{verb}{query}", None
     for path in ("000.p/1", "000.p/99", "001", "x", "000.p/2?from=1", "000.p/1?from=x"):
         yield "GET", "/contents/{path}", f"/contents/{path}", None
     yield "GET", "/v1/trace/{id}", "/v1/trace/entry:1?own=1", None

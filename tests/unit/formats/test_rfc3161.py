@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sigstore_world import Clock, T, a_key, der_of, tlv, world
+from tests.sigstore_world import (
+    HASH_OIDS,
+    Clock,
+    T,
+    a_key,
+    algorithm,
+    der_of,
+    integer,
+    tlv,
+    world,
+)  # fmt: skip
 from wherefrom.errors import LimitPassed, Malformed, Refused
 from wherefrom.formats import rfc3161
 
@@ -49,6 +59,25 @@ def test_a_token_without_the_response_around_it_is_refused():
     assert response.time == T
     with pytest.raises(Malformed, match="DER value"):
         rfc3161.parse(tlv(0x30, tlv(0x06, b"\x2a")), where="x")
+
+
+HASHES = [tlv(0x31, algorithm(HASH_OIDS[name])) for name in ("sha256", "sha512")]
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "says"),
+    [
+        (integer(3) + HASHES[0], integer(2) + HASHES[0], "another version of the format"),
+        (HASHES[0], HASHES[1], "not among those that the token names"),
+        (integer(1) + b"\x30", integer(3) + b"\x30", "another version of the format"),
+    ],
+    ids=["data", "hashes", "signer"],
+)
+def test_a_token_whose_frame_says_something_else_is_refused(was, is_now, says):
+    token = world().clock.token(MESSAGE)
+    at = token.rindex(was)
+    with pytest.raises(Refused, match=says):
+        rfc3161.parse(token[:at] + is_now + token[at + len(was) :], where="x")
 
 
 def test_a_token_over_64_kib_is_refused():

@@ -102,7 +102,7 @@ def certificate(**extensions: bytes) -> bytes:
     ("extensions", "issuer"),
     [
         ({"oid1": b"https://old", "oid8": b"\x0c\x0bhttps://new"}, "https://new"),
-        ({"oid8": b"\x0c\x81\x0bhttps://new"}, "https://new"),
+        ({"oid8": b"\x0c\x81\x87https://" + b"n" * 127}, "https://" + "n" * 127),
         ({"oid1": b"https://old"}, "https://old"),
         ({}, None),
     ],
@@ -113,7 +113,10 @@ def test_the_newer_spelling_of_the_issuer_wins(extensions, issuer):
     assert told == {"identity": None, "issuer": issuer}
 
 
-@pytest.mark.parametrize("value", [b"https://raw", b"\x0c\x05abc", b"\x0c", b"\x0c\x85a", b""])
+@pytest.mark.parametrize("value", [
+    b"https://raw", b"\x0c\x05abc", b"\x0c", b"\x0c\x85a", b"",
+    b"\x0c\x81\x0bhttps://new", b"\x0c\x80" + b"n" * 128,
+])  # fmt: skip
 def test_an_issuer_that_is_no_text_makes_a_certificate_unreadable(value):
     with pytest.raises(Malformed, match="cannot be read, at x: got not a DER UTF8String"):
         sigstore_bundle.certificate_properties(certificate(oid8=value), where="x")

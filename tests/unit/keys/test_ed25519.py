@@ -55,6 +55,23 @@ def test_the_rfc_examples_are_signed_byte_for_byte(seed, public_key, message, si
     check(key.public_key, bytes.fromhex(message), bytes.fromhex(signature))
 
 
+def test_the_rfc_example_of_a_prehashed_signature_holds_and_only_as_such():
+    # RFC 8032 §7.3
+    key = bytes.fromhex("ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf")
+    signature = bytes.fromhex(
+        "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41"
+        "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406"
+    )
+    ed25519.check_prehashed(key, b"abc", signature)
+    for message, wrong in ((b"abd", signature), (b"abc", signature[:-1] + b"\0")):
+        with pytest.raises(SignatureError, match="does not match"):
+            ed25519.check_prehashed(key, message, wrong)
+    with pytest.raises(SignatureError, match="does not match"):
+        check(key, b"abc", signature)
+    with pytest.raises(SignatureError, match="another length"):
+        ed25519.check_prehashed(key, b"abc", signature[:-1])
+
+
 @given(seeds, st.binary(max_size=100))
 def test_two_libraries_agree_on_keys_and_signatures(seed, message):
     key, theirs = SigningKey(seed), Ed25519PrivateKey.from_private_bytes(seed)

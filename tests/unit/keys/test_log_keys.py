@@ -194,3 +194,16 @@ def test_a_text_has_one_spelling(said, data):
 def test_anything_else_is_refused(text):
     with pytest.raises(Malformed):
         texts.parse(text)
+
+
+def test_a_change_after_the_clock_went_back_is_as_of_the_change_before_and_is_followed():
+    keys = turned(began(ONE), TWO, day=10, signers=[ONE, TWO], grace_days=0)
+    keys = turned(keys, THREE, day=3, signers=[ONE, TWO, THREE], grace_days=0)
+    assert [k.key for k in keys.signing(at(10))] == [THREE.verifier_key]
+    assert [k.key for k in keys.signing(at(9))] == [ONE.verifier_key]
+    assert followed([ONE.verifier_key], keys.notes) == keys.known
+
+
+def test_the_same_change_twice_is_one_change():
+    keys = turned(began(ONE), TWO, day=10, signers=[ONE, TWO])
+    assert followed([ONE.verifier_key], keys.notes * 2) == keys.known

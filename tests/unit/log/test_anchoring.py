@@ -241,6 +241,25 @@ def test_nothing_is_kept_that_nobody_holds(tmp_path, outside, liar, lie):
     assert log.kept.sizes() == []
 
 
+def test_two_addresses_of_one_log_or_one_authority_are_one_witness(tmp_path, outside):
+    answers = {}
+
+    def same(url, made):
+        return answers.setdefault(url, made)
+
+    outside.lie = same
+    twice = {"logs": (LOG_URL, LOG_URL + "/"), "stamps": (TSA_URL, TSA_URL + "?again")}
+    for settings in (twice, {**twice, "stamps": ()}, {**twice, "logs": ()}):
+        answers.clear()
+        folder = tmp_path / f"{len(settings['logs'])}{len(settings['stamps'])}"
+        folder.mkdir()
+        log = Anchored(folder, outside, **settings)
+        made = log.once()
+        assert log.said == []
+        assert log.checked(made).tree.size == 7
+        assert log.kept.covering() == made
+
+
 def test_a_log_that_was_not_trusted_at_the_stamped_time_is_told_and_the_stamp_is_kept(log):
     long_ago = datetime(2019, 1, 1, tzinfo=UTC)
     log.outside.tsa = TimestampAuthority(now=long_ago)

@@ -289,3 +289,72 @@ def test_the_npm_registrys_rotation_leaves_what_the_old_key_signed_in_its_time(r
     assert recorder.decisions.keyring.get(signer).owner == "npm registry"
     signing = Signing(recorder.now())
     assert recorder.decisions.keyring.why_not(signer, signing) is not None
+
+
+@pytest.mark.parametrize("action", ["revoke", "trust"])
+def test_a_crash_in_the_middle_of_judging_again_is_made_up_for_at_the_next_start(
+    hands, folder, monkeypatch, action
+):
+    class Crash(BaseException):
+        pass
+
+    with open_recorder(folder) as recorder:
+        if action == "revoke":
+            recorder.change_key(KEY, action="trust")
+        places = [record(recorder, name).index for name in "abc"]
+        given, give = [], recorder._again.give
+
+        def crash(*arguments):
+            if given:
+                raise Crash
+            given.append(give(*arguments))
+
+        monkeypatch.setattr(recorder._again, "give", crash)
+        with pytest.raises(Crash):
+            recorder.change_key(KEY, action=action)
+    expected = Trust("channel") if action == "revoke" else Trust("signed", (KEY.id,))
+    with open_recorder(folder) as recorder:
+        assert [trust_of(recorder, place) for place in places] == [expected] * 3
+        size = recorder.writer.size
+    with open_recorder(folder) as recorder:
+        assert recorder.writer.size == size
+
+
+def test_a_change_that_a_crash_kept_out_of_the_log_changes_nothing(hands, folder, monkeypatch):
+    class Crash(BaseException):
+        pass
+
+    def crash(*_, **__):
+        raise Crash
+
+    with open_recorder(folder) as recorder:
+        recorder.change_key(KEY, action="trust")
+        place = record(recorder).index
+        monkeypatch.setattr(recorder, "_log_change", crash)
+        with pytest.raises(Crash):
+            recorder.change_key(KEY, action="revoke")
+        with pytest.raises(Crash):
+            recorder.change_key(OTHER, action="trust")
+    with open_recorder(folder) as recorder:
+        assert trust_of(recorder, place) == Trust("signed", (KEY.id,))
+        assert [key.id for key in recorder.decisions.keyring.list()] == [KEY.id]
+
+
+def test_what_a_key_signed_after_its_retirement_was_proposed_is_judged_again(recorder, hands):
+    recorder.change_key(KEY, action="trust")
+    before = record(recorder, "before").index
+    hands.at = "2024-06-01T00:00:00"
+    after = record(recorder, "after").index
+    wish = KeyWish(action="retire", key=KEY.id, since="2024-03-01T00:00:00Z")
+    assert recorder.wish(wish).entries == [after]
+    assert trust_of(recorder, before) == Trust("signed", (KEY.id,))
+    assert trust_of(recorder, after) == Trust("channel")
+
+
+def test_a_key_whose_window_is_over_can_be_no_administrators(recorder, hands):
+    wish = KeyWish(action="trust", pem=KEY.to_pem(), valid_to="2024-02-01T00:00:00Z")
+    recorder.wish(wish)
+    hands.at = "2024-06-01T00:00:00"
+    with pytest.raises(NotAllowed, match="in its window"):
+        recorder._change(Administrators(keys=(KEY.id,), threshold=1, since=recorder.now()))
+    assert recorder.decisions.keyring.administrators is None

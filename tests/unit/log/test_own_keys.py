@@ -6,10 +6,11 @@ import pytest
 
 from tests.folders import ME, made, statement
 from wherefrom.app import DataFolder, open_log, open_recorder
-from wherefrom.errors import Malformed, NotAllowed, NotFound, SettingError
+from wherefrom.errors import Malformed, NotAllowed, NotFound, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note
 from wherefrom.formats.own import LogKeysChange
 from wherefrom.formats.timestamps import parse, to_text
+from wherefrom.keys import note_keys
 from wherefrom.keys.cosignatures import check_log_signature, check_signers
 from wherefrom.keys.log_keys import Schedule, followed
 from wherefrom.log import own_keys
@@ -201,3 +202,91 @@ def test_a_schedule_is_kept_and_is_no_change_of_keys(folder):
         assert recorded(recorder) == []
     assert answer.schedule == Schedule(365, 30)
     assert DataFolder(folder.path).own_keys.read().schedule == Schedule(365, 30)
+
+
+def test_a_change_after_the_clock_went_back_leaves_a_log_that_everybody_can_follow(
+    folder, monkeypatch
+):
+    first = folder.log_vkey()
+    with open_recorder(folder) as recorder:
+        rotate(recorder, grace_days=0)
+        back = to_text(parse(recorder.now(), where="now") - timedelta(days=1))
+        monkeypatch.setattr(recorder._clock, "_clock", lambda: back)
+        answer = rotate(recorder, grace_days=0)
+        put(recorder, "a")
+    assert len(followed([first], answer.notes)) == 3
+    assert audit_folder(DataFolder(folder.path)).problems == []
+
+
+@pytest.mark.parametrize("older", ["missing", "older"])
+def test_a_file_of_keys_that_is_older_than_the_log_signs_nothing(folder, older):
+    path = folder.path / "keys" / own_keys.FILE_NAME
+    with open_recorder(folder) as recorder:
+        rotate(recorder)
+        before = path.read_bytes()
+        rotate(recorder)
+        put(recorder, "a")
+    head = open_log(folder).checkpoint
+    if older == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(before)
+    folder = DataFolder(folder.path)
+    assert any(p.file == f"keys/{own_keys.FILE_NAME}" for p in audit_folder(folder).problems)
+    with pytest.raises(SettingError, match="older than the log"), open_recorder(folder):
+        pass
+    assert open_log(DataFolder(folder.path)).checkpoint == head
+
+
+def test_a_new_key_that_does_not_sign_the_change_takes_nobodys_place(folder, monkeypatch):
+    made = own_keys.OwnKeys.use
+
+    def use(self, key, purpose):
+        if key.key not in known:
+            raise Unavailable("away", where=key.held)
+        return made(self, key, purpose)
+
+    known = folder.own_keys.known()
+    monkeypatch.setattr(own_keys.OwnKeys, "use", use)
+    with open_recorder(folder) as recorder:
+        with pytest.raises(Unavailable):
+            rotate(recorder, to="ecdsa-p256")
+        assert recorded(recorder) == []
+    assert folder.own_keys.known() == known
+
+
+def test_what_is_published_carries_a_local_key_that_came_after_the_head(folder):
+    own = folder.own_keys
+    with open_recorder(folder) as recorder:
+        put(recorder, "a")
+        rotate(recorder, to="ecdsa-p256")
+        head = note.parse(open_log(folder).checkpoint)
+        own.change(LogKeysWish(to="ed25519", grace_days=0), at=recorder.now())
+        shown = own.publish(head, at=recorder.now())
+        signing = [k.key for k in own.read().signing(recorder.now())]
+    assert {key for key in own.known() if key in check_signers(shown, own.known())} == set(signing)
+
+
+def test_an_address_that_names_another_key_now_needs_the_old_one_to_end_at_once(
+    folder, monkeypatch
+):
+    held = [note_keys.new_note_key(note.ECDSA, name=folder.origin)[0] for _ in range(2)]
+    there, opening = held[:1], note_keys.open_note_key
+
+    def open_note_key(where, *, name, folder):
+        return there[0] if where == "awskms:alias/log" else opening(where, name=name, folder=folder)
+
+    monkeypatch.setattr(note_keys, "open_note_key", open_note_key)
+    with open_recorder(folder) as recorder:
+        rotate(recorder, to="awskms:alias/log")
+        there[0] = held[1]
+        with pytest.raises(NotAllowed, match="same address"):
+            rotate(recorder, to="awskms:alias/log")
+        assert [k.key for k in folder.own_keys.read().keys][1:] == [held[0].verifier_key]
+        rotate(recorder, to="awskms:alias/log", grace_days=0)
+        put(recorder, "a")
+    head = note.parse(open_log(folder).checkpoint)
+    shown = folder.own_keys.publish(head, at=recorder.now())
+    assert check_signers(shown, folder.own_keys.known()) == [
+        folder.own_keys.known()[0], held[1].verifier_key,
+    ]  # fmt: skip

@@ -64,6 +64,8 @@ def check_leaf(leaf: Certificate, times: Sequence[datetime]) -> None:
     usage = chains.extension(leaf, x509.KeyUsage)
     if usage is None or not usage.digital_signature:
         raise ProofError("the certificate's key may not sign", where=_WHERE, expected="key usage")
+    if usage.key_cert_sign:
+        raise ProofError("the certificate's key may sign certificates", where=_WHERE)
     purposes = chains.extension(leaf, x509.ExtendedKeyUsage)
     if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         raise ProofError(

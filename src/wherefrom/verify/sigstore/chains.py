@@ -46,16 +46,12 @@ def read_certificate(der: bytes, *, where: str) -> Certificate:
 
     Raises Malformed.
     """
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        unknown = [
-            e.oid.dotted_string
-            for e in certificate.extensions
-            if e.critical and e.oid not in _UNDERSTOOD
-        ]
-        _read_all(certificate)
-    except _UNREADABLE as error:
-        raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
+    certificate = read_any(der, where=where)
+    unknown = [
+        e.oid.dotted_string
+        for e in certificate.extensions
+        if e.critical and e.oid not in _UNDERSTOOD
+    ]
     if unknown:
         raise Malformed(
             "a certificate with a critical extension that is not understood here",
@@ -65,15 +61,22 @@ def read_certificate(der: bytes, *, where: str) -> Certificate:
     return certificate
 
 
-def _read_all(certificate: Certificate) -> None:
-    """Read now what is otherwise read, and found broken, when it is first asked for."""
-    with warnings.catch_warnings():
-        # Of names longer than X.520 has them, which no check here minds.
-        warnings.simplefilter("ignore", UserWarning)
-        _ = (
-            certificate.subject, certificate.issuer, certificate.serial_number,
-            certificate.not_valid_before_utc, certificate.not_valid_after_utc,
-        )  # fmt: skip
+def read_any(der: bytes, *, where: str) -> Certificate:
+    """A certificate that can be read, for whoever believes nothing of it. Raises Malformed."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        with warnings.catch_warnings():
+            # Of names longer than X.520 has them, which no check here minds.
+            warnings.simplefilter("ignore", UserWarning)
+            # Read now what is otherwise read, and found broken, when it is first asked for.
+            _ = (
+                certificate.subject, certificate.issuer, certificate.serial_number,
+                certificate.not_valid_before_utc, certificate.not_valid_after_utc,
+                certificate.extensions,
+            )  # fmt: skip
+    except _UNREADABLE as error:
+        raise Malformed("a certificate that cannot be read", where=where, got=str(error)) from error
+    return certificate
 
 
 def extension(certificate: Certificate, kind: type[E]) -> E | None:
@@ -141,6 +144,9 @@ def check_chain(issuing: Sequence[Certificate], *, purpose: ObjectIdentifier, wh
 
 
 def _check_may_issue(certificate: Certificate, *, below: int, where: str) -> None:
+    # Often not marked critical, so it is not refused as such: whom it excludes is not read here.
+    if extension(certificate, x509.NameConstraints) is not None:
+        raise Malformed("an authority for some names only, which is not read here", where=where)
     constraints = extension(certificate, x509.BasicConstraints)
     usage = extension(certificate, x509.KeyUsage)
     if constraints is None or not constraints.ca or (usage and not usage.key_cert_sign):

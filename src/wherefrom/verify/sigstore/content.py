@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from hashlib import new
 from typing import Any, NamedTuple
 
-from wherefrom.errors import Malformed, ProofError, SignatureError, Unsupported
+from wherefrom.errors import Error, Malformed, ProofError, SignatureError, Unsupported
 from wherefrom.formats import dsse, strict_json
 from wherefrom.formats.dsse import STATEMENT_TYPES, Envelope
 from wherefrom.formats.sigstore_evidence import Message, Signed
@@ -83,17 +83,48 @@ def _check_message(message: Message, key: PublicKey, artifact: Artifact | None) 
                 where=where,
                 do="Give the file",
             )
-        key.check_strictly(content, message.signature)
+        _check_by(key, content, message.signature)
         return Content(message.signature, digest, None, f"the key signed {_name(artifact)}")
-    known = digest(key.hash)
-    if known is None:
-        raise ProofError(
-            f"a {key.algorithm} key signs the {key.hash} of a file, which is not known",
-            where=where,
-            do="Give the file, or that digest of it",
-        )
-    key.check_digest(known, message.signature, hash=key.hash)
-    return Content(message.signature, digest, None, f"the key signed {key.hash}:{known.hex()}")
+    refused: Error | None = None
+    for hash in _hashes(key):
+        known = digest(hash)
+        if known is None:
+            refused = ProofError(
+                f"a {key.algorithm} key signs the {hash} of a file, which is not known",
+                where=where,
+                do="Give the file, or that digest of it",
+            )
+            continue
+        try:
+            key.check_digest(known, message.signature, hash=hash)
+        except SignatureError as error:
+            refused = refused or error
+            continue
+        return Content(message.signature, digest, None, f"the key signed {hash}:{known.hex()}")
+    assert refused is not None  # there is one hash at least
+    raise refused
+
+
+def _hashes(key: PublicKey) -> tuple[str, ...]:
+    """What such a key may have signed: the hash of its curve, or SHA-256, as older clients do."""
+    assert key.hash is not None
+    return (key.hash,) if key.hash == "sha256" else (key.hash, "sha256")
+
+
+def _check_by(key: PublicKey, message: bytes, signature: bytes) -> None:
+    """Return if ``key`` signed in one of the ways in which clients do. Raises SignatureError.
+
+    Ed25519 keys also sign as Ed25519ph: of a hashedrekord a log knows no more than the hash.
+    """
+    try:
+        key.check_strictly(message, signature)
+    except SignatureError:
+        if key.hash is None:
+            key.check_prehashed(message, signature)
+        elif key.hash != "sha256":
+            key.check_strictly(message, signature, hash="sha256")
+        else:
+            raise
 
 
 def _name(artifact: Artifact | None) -> str:
@@ -129,7 +160,7 @@ def _signature_by(envelope: Envelope, key: PublicKey, message: bytes, *, strictl
     for signed in envelope.signatures:
         try:
             if strictly:
-                key.check_strictly(message, signed.sig)
+                _check_by(key, message, signed.sig)
             else:
                 key.check(message, signed.sig)
         except SignatureError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from wherefrom.errors import Malformed, ProofError, SignatureError
@@ -23,6 +24,9 @@ from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.verify.sigstore.trusted_root import Log, TrustedRoot
 
+_TREE: Final = " - "
+# What only Rekor v2 takes. (Its predecessor had an ``intoto 0.0.2``.)
+_REKOR_2: Final = ("hashedrekord 0.0.2", "dsse 0.0.2")
 # A log's clock may be a little ahead of ours.
 CLOCK_SKEW: Final = timedelta(minutes=1)
 
@@ -50,6 +54,12 @@ def check_promise(entry: LogEntry, logs: Sequence[Log], now: datetime) -> dateti
     if entry.promise is None:
         return None
     place = f"{entry.where}.inclusionPromise"
+    if entry.kind in _REKOR_2:
+        raise ProofError(
+            "a promise of an entry that only Rekor v2 takes, which promises and dates nothing",
+            where=place,
+            expected="a timestamp instead",
+        )
     signers = _signers(promised_bytes(entry), [(log, entry.promise) for log in logs])
     if not signers:
         raise ProofError(
@@ -90,18 +100,19 @@ def check_checkpoint(
     times  when the entry may have been made, where the log itself did not say; one of them must
            be one at which the log was trusted. None if it did, or nobody knows
 
-    Of its lines the one counts that has the log's name and key; cosignatures by others are
+    Of its lines the one counts that has a name and the key of the log; cosignatures by others are
     neither needed nor checked.
     """
     place = f"{where}.checkpoint"
     if proof.checkpoint is None:
         raise ProofError("the inclusion proof has no checkpoint", where=place)
     signed = note.parse(proof.checkpoint, where=place)
+    origin = signed.text.partition("\n")[0]
     claims = [
         (log, line.signature)
         for line in signed.signatures
         for log in logs
-        if line.name == log.name and line.key_id == log.hint
+        if line.key_id == log.hint and line.name in _names(log, origin)
     ]
     signers = _signers(signed.text.encode("utf-8"), claims)
     if not signers:
@@ -113,10 +124,9 @@ def check_checkpoint(
         )
     said = checkpoint.parse(signed.text, where=place)
     # Rekor v1 has a tree's number behind its name.
-    name = signers[0].name
-    if said.origin != name and not said.origin.startswith(f"{name} - "):
+    if origin.partition(_TREE)[0] not in _names(signers[0], origin):
         raise ProofError(
-            "the checkpoint is of another log", where=place, expected=name, got=said.origin
+            "the checkpoint is of another log", where=place, expected=signers[0].name, got=origin
         )
     if times:
         _need_trusted(signers, times, where=where)
@@ -137,6 +147,14 @@ def check_included(entry: LogEntry, proof: InclusionProof, said: Checkpoint | No
             expected=f"size {said.size}, root {said.root.hex()}",
             got=f"size {proof.size}, root {proof.root.hex()}",
         )
+    # A log of Rekor v2 is one tree, and nothing else there vouches for the outer number.
+    if entry.kind in _REKOR_2 and entry.log_index != proof.log_index:
+        raise ProofError(
+            "the entry's number is another than its proof's",
+            where=f"{entry.where}.logIndex",
+            expected=str(proof.log_index),
+            got=str(entry.log_index),
+        )
     verify_inclusion(
         leaf_hash=hash_leaf(entry.body),
         index=proof.log_index,
@@ -144,6 +162,18 @@ def check_included(entry: LogEntry, proof: InclusionProof, said: Checkpoint | No
         path=proof.hashes,
         root=proof.root,
     )
+
+
+def _names(log: Log, origin: str) -> tuple[str, ...]:
+    """The names under which ``log`` may sign a checkpoint with this ``origin``.
+
+    Rekor v1 signs under the name of its machine unless told otherwise. It writes that name, and
+    the number of a tree, into the text that it signs, and its key id is of the key alone; where
+    the name is a part of the key id, as in Rekor v2, no other counts.
+    """
+    own, is_tree, _ = origin.partition(_TREE)
+    is_of_key = log.hint == sha256(log.key.spki).digest()[: note.KEY_ID_BYTES]
+    return (log.name, own) if is_tree and is_of_key else (log.name,)
 
 
 def _signers(message: bytes, claims: Sequence[tuple[Log, bytes]]) -> list[Log]:

@@ -43,6 +43,10 @@ def check_timestamp(
     not of this signature, not by an authority of the root, or not of a time it was trusted.
     """
     stamp = rfc3161.parse(written, where=where)
+    if len(stamp.certificates) > _CERTIFICATES_MAX:
+        raise Malformed("too many certificates in a timestamp", where=where)
+    for certificate in stamp.certificates:  # nobody signed these, so what is broken shows only here
+        chains.read_any(certificate, where=f"{where}.certificates")
     # 1. It is of this signature.
     if stamp.imprint_algorithm not in _STRONG:
         raise ProofError("a timestamp of a weak hash", where=where, got=stamp.imprint_algorithm)
@@ -109,8 +113,6 @@ def _signer(
     if authority.end is not None:
         _need_named(stamp, authority.end, where)
         return authority.end, ()
-    if len(stamp.certificates) > _CERTIFICATES_MAX:
-        raise Malformed("too many certificates in a timestamp", where=where)
     along = [chains.read_certificate(der, where=where) for der in stamp.certificates]
     named = [certificate for certificate in along if _is_named(stamp, certificate)]
     if len(named) != 1:

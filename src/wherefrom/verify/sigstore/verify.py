@@ -172,6 +172,8 @@ def _bundle(signed: Signed, wanted: Wanted, proven: _Proven) -> str:
             )  # fmt: skip
     if len({(entry.log_id, entry.log_index) for entry in signed.entries}) < len(signed.entries):
         raise ProofError("one log entry is there twice", where="tlogEntries")
+    if len(set(signed.timestamps)) < len(signed.timestamps):
+        raise ProofError("one timestamp is there twice", where="rfc3161Timestamps")
     if signed.version == 0:
         return "a DSSE envelope, without a log or a time"
     return (
@@ -221,6 +223,11 @@ def _check_extra_certificates(signed: Signed) -> None:
     if signed.version > 2 and signed.is_chain:
         raise ProofError(
             "a certificate chain in a bundle of version 0.3", expected="the signer's certificate"
+        )
+    if signed.version < 3 and not signed.is_chain:
+        raise ProofError(
+            f"a certificate without a chain in a bundle of version 0.{signed.version}",
+            expected="x509CertificateChain before version 0.3",
         )
     for der in signed.certificates[1:] if signed.version > 1 else ():
         if chains.is_self_signed(chains.read_certificate(der, where="certificate chain")):

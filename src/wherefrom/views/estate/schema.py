@@ -57,7 +57,7 @@ CREATE TABLE intervals(
     PRIMARY KEY (key, began, known, ended)) WITHOUT ROWID;
 CREATE INDEX intervals_by_began ON intervals(began);
 CREATE INDEX intervals_by_ended ON intervals(ended);
-CREATE TABLE written(entry INTEGER PRIMARY KEY, keys BLOB, streams BLOB);
+CREATE TABLE written(entry INTEGER PRIMARY KEY, source INTEGER, keys BLOB, streams BLOB);
 """
 
 

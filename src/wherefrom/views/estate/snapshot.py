@@ -47,7 +47,10 @@ class Held(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """One place that held something else from ``at`` on; None is nothing."""
+    """One place that held something else from ``at`` on; None is nothing.
+
+    entry   the record that says so, by ``source``; ``says`` is how people call what it was and is
+    """
 
     at: int
     mode: str
@@ -57,6 +60,9 @@ class Changed(NamedTuple):
     before: str | None
     after: str | None
     entry: int
+    key: int
+    source: str = ""
+    says: tuple[str | None, str | None] = (None, None)
 
 
 class EstateSnapshot:
@@ -203,15 +209,33 @@ class EstateSnapshot:
                     break
                 old = found.get((key, at))
                 if column == "began":
-                    found[key, at] = Changed(at, mode, where, slot, name, None, value, entry)
+                    found[key, at] = Changed(at, mode, where, slot, name, None, value, entry, key)
                 elif old is not None:
                     found[key, at] = old._replace(before=value)
                 else:
                     by = entry if ended_by is None else ended_by
-                    found[key, at] = Changed(at, mode, where, slot, name, value, None, by)
+                    found[key, at] = Changed(at, mode, where, slot, name, value, None, by, key)
         # A window that is cut in one of the two lists may miss the other half of a change.
         told = sorted(found.values(), key=lambda c: (-c.at, c.scope, c.mode, c.slot, c.name))
-        return told[:limit]
+        return [self._in_words(change) for change in told[:limit]]
+
+    def _in_words(self, change: Changed) -> Changed:
+        source = self._db.execute(
+            "SELECT text FROM written JOIN sources USING (source) WHERE entry = ?", (change.entry,)
+        ).get
+        says = (self._says(change, change.before), self._says(change, change.after))
+        return change._replace(source=source or "", says=says)
+
+    def _says(self, change: Changed, value: str | None) -> str | None:
+        """How the value was called last by the time of the change."""
+        if value is None:
+            return None
+        found: str | None = self._db.execute(
+            "SELECT says FROM said WHERE key = ? AND at <= ? AND value = ?"
+            " ORDER BY at DESC, entry DESC LIMIT 1",
+            (change.key, change.at, value),
+        ).get
+        return found
 
     def moments(
         self, scope: Scope, *, as_of: int | None = None, modes: Collection[str] = ()

@@ -90,8 +90,8 @@ class Tables:
             self._retell(number, since=stated[number], entry=entry)
         keys = sorted(stated)
         self._db.execute(
-            "INSERT INTO written VALUES (?, ?, ?)",
-            (entry, _PACK.encode(keys), _PACK.encode(streams)),
+            "INSERT INTO written VALUES (?, ?, ?, ?)",
+            (entry, by, _PACK.encode(keys), _PACK.encode(streams)),
         )
 
     def _append(self, key: int, state: State, at: int, entry: int, source: int) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ObjectIdentifier
 
 from tests.sigstore_world import (
@@ -63,6 +64,29 @@ def test_a_managed_key_of_any_kind_is_proven_with_the_key_that_is_given(key):
     said = proven(made.document(), made=made)
     assert said["identity"].startswith("whoever holds the given key k:")
     assert said["certificate"] == "none: the given key is trusted as it is"
+
+
+BY_OTHERS = [("p384", SHA256()), ("p521", SHA256()), ("ed25519", "ph")]
+
+
+@pytest.mark.parametrize(("key", "signed_by"), BY_OTHERS)
+@pytest.mark.parametrize("content", [("message", "hashedrekord 0.0.2"), ("dsse", "dsse 0.0.1")])
+def test_a_key_may_sign_by_sha_256_whatever_its_curve_and_ed25519_by_its_hash(
+    key, signed_by, content
+):
+    made = Made(content=content[0], kind=content[1], key_kind=key, signed_by=signed_by)
+    assert "the key signed" in proven(made.document())["content"]
+    managed = made.but(managed=True)
+    proven(managed.document(), made=managed)
+    other = Bytes(b"something else")
+    assert ask(made.document(), artifact=other).steps[-1].name == "content"
+
+
+@pytest.mark.parametrize("key", ["p384", "p521"])
+def test_a_sha_256_is_enough_of_a_file_that_was_signed_by_it(key):
+    made = Made(content="message", kind="hashedrekord 0.0.2", key_kind=key, signed_by=SHA256())
+    assert "the key signed sha256:" in proven(made.document(), artifact=digest_only())["content"]
+    assert "the key signed sha256:" in proven(made.document(), artifact=None)["content"]
 
 
 def test_a_managed_key_needs_no_log_and_no_time():

@@ -108,7 +108,7 @@ def their_opinion_of(name):
     from sigstore.models import Bundle, TrustedRoot
     from sigstore.verify import Verifier, policy
 
-    root = real.SUPPLY / "root-signing/targets/trusted_root.json"
+    root = real.root_file_of(name) or real.SUPPLY / "root-signing/targets/trusted_root.json"
     try:
         bundle = Bundle.from_json((real.SUPPLY / name).read_bytes())
         Verifier(trusted_root=TrustedRoot.from_file(str(root))).verify_dsse(

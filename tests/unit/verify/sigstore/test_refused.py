@@ -31,6 +31,7 @@ from tests.sigstore_world import (
     spki_of,
     stamp,
     tlv,
+    utf8,
     world,
 )
 from tests.unit.verify.sigstore.asking import Bytes, ask, digest_only, proven, refused
@@ -184,6 +185,14 @@ def test_a_chain_in_version_03_is_refused():
     document = Made().document()
     document[M]["x509CertificateChain"] = {"certificates": [document[M].pop("certificate")]}
     refused("key", "chain in a bundle of version 0.3", document)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_lone_certificate_before_version_03_is_refused(version):
+    document = Made(version=version).document()
+    chain = document[M].pop("x509CertificateChain")
+    document[M]["certificate"] = chain["certificates"][0]
+    refused("key", f"without a chain in a bundle of version 0.{version}", document)
 
 
 def test_an_empty_chain_is_refused():
@@ -411,6 +420,16 @@ def test_a_time_that_no_promise_covers_is_no_time():
     refused("times", "nobody vouches for when", document)
 
 
+@pytest.mark.parametrize("stamped", [False, True])
+@pytest.mark.parametrize("kind", ["dsse 0.0.2", "hashedrekord 0.0.2"])
+def test_a_promise_of_an_entry_of_rekor_2_is_refused_though_the_log_signed_it(kind, stamped):
+    document = Made(kind=kind, **({} if stamped else {"stamps": ()})).document()
+    entry = entry_of(document)
+    entry["integratedTime"] = str(int(T.timestamp()))
+    entry["inclusionPromise"] = {"signedEntryTimestamp": b64(promise(world().rekor2, entry))}
+    refused("promise", "promises and dates nothing", document)
+
+
 NOBODY = a_key("p256", "nobody")
 
 
@@ -522,6 +541,28 @@ def test_a_wrong_timestamp_beside_a_right_one_is_refused():
     refused("times", "of something else", made.document())
 
 
+def test_a_timestamp_that_brings_what_is_no_certificate_is_refused():
+    clock = world().clock
+    der = der_of(clock.certificate)
+
+    def broken(signature):
+        token = clock.token(signature, embed=True)
+        assert token.count(der) == 1
+        return token.replace(der, der[:4] + b"\x31" + der[5:])
+
+    made = Made(kind="dsse 0.0.2", stamps=(broken,))
+    refused("times", "a certificate that cannot be read", made.document())
+
+
+def test_one_timestamp_is_not_two():
+    once = lambda s: world().clock.token(s)  # noqa: E731
+    document = Made(kind="hashedrekord 0.0.2", stamps=(once,)).document()
+    stamps = document[M]["timestampVerificationData"]["rfc3161Timestamps"]
+    proven(document)
+    stamps.append(dict(stamps[0]))
+    refused("bundle", "one timestamp is there twice", document)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 2, 10, 100, -1])
 def test_a_timestamp_that_is_cut_off_or_padded_is_refused(cut):
     _, _, signature = Made().parts()
@@ -595,6 +636,21 @@ def test_a_signed_checkpoint_of_another_shape_is_refused(text, says):
     refused("checkpoint", says, document)
 
 
+def test_another_name_than_the_logs_counts_only_for_rekor_1_and_if_that_signed_it():
+    one, two = world().rekor1, world().rekor2
+    for log, made, origin, line in (
+        (one, Made(), "pod-7", "pod-7"),
+        (one, Made(), "pod-7 - 12", "pod-8"),
+        (one, Made(), f"{REKOR1} - 12", "pod-7"),
+        (two, Made(kind="dsse 0.0.2"), "pod-7 - 12", "pod-7"),
+    ):
+        document = made.document()
+        root = entry_of(document)["inclusionProof"]["rootHash"]
+        text = signed_text(log, f"{origin}\n9\n{root}\n").replace(f"— {log.host}", f"— {line}")
+        envelope_of(document)["envelope"] = text
+        refused("checkpoint", "did not sign this checkpoint", document)
+
+
 def test_an_inclusion_proof_without_a_checkpoint_is_refused():
     for made in (Made(), Made(version=2), Made(kind="dsse 0.0.2")):
         refused("checkpoint", "no checkpoint", changed(made, without(*PROOF, "checkpoint")))
@@ -609,6 +665,13 @@ def test_a_log_of_rekor_2_that_was_not_trusted_at_the_time_is_refused():
 
 
 # -- 7. inclusion
+
+
+@pytest.mark.parametrize("kind", ["dsse 0.0.2", "hashedrekord 0.0.2"])
+@pytest.mark.parametrize("index", ["0", "6", None])
+def test_an_entry_of_rekor_2_has_one_number(kind, index):
+    document = changed(Made(kind=kind), put(index, *ENTRY, "logIndex"))
+    refused("inclusion", "another than its proof's", document)
 
 
 def other_tree(log, made):
@@ -885,11 +948,27 @@ def test_a_path_longer_than_its_authority_allows_is_not_believed():
     refused("certificate", "longer than its authority", Made(authority=lower).document(), root=root)
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_an_authority_for_some_names_only_is_not_believed(critical):
+    above, lower, root = Authority("above", path=1), Authority("lower"), world().root()
+    from tests.sigstore_world import ca_extensions, certificate
+
+    only = x509.NameConstraints([x509.UniformResourceIdentifier("other.example")], None)
+    under = certificate(
+        lower.name, lower.key, above.name, above.key, start=T - timedelta(days=9),
+        end=T + timedelta(days=9), extensions=[*ca_extensions(path=0), (only, critical)],
+    )  # fmt: skip
+    root["certificateAuthorities"] = [authority_instance("https://a", [under, *above.chain])]
+    says = "critical extension" if critical else "for some names only"
+    refused("certificate", says, Made(authority=lower).document(), root=root)
+
+
 @pytest.mark.parametrize(
     ("made", "says"),
     [
         (Made(ca=True), "an authority's, not a signer's"),
         (Made(usage=False), "may not sign"),
+        (Made(usage="certificates"), "may sign certificates"),
         (Made(eku=ExtendedKeyUsageOID.SERVER_AUTH), "not for signing code"),
         (Made(eku=None), "not for signing code"),
         (Made(sct="none"), "shown to no log"),
@@ -948,6 +1027,16 @@ def test_a_certificate_without_an_issuer_satisfies_no_issuer():
 
 def test_a_certificate_that_names_nobody_is_refused():
     refused("identity", "names nobody", Made(identity=None).document(), identity=None)
+
+
+@pytest.mark.parametrize("name", [
+    x509.DNSName("signer.example"),
+    x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), utf8("signer.example")),
+])  # fmt: skip
+def test_the_name_of_a_host_or_of_another_system_is_no_signers(name):
+    made = Made(identity=(name, "https://a.example/x"))
+    refused("identity", "somebody else signed", made.document(), identity="signer.example")
+    refused("identity", "names nobody", Made(identity=(name,)).document(), identity=None)
 
 
 # -- documents of several

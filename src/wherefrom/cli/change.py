@@ -1,0 +1,199 @@
+"""``wherefrom change``: say by hand, or from a script, what was decided."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from wherefrom.cli.exits import NO, YES
+from wherefrom.cli.failures import warn
+from wherefrom.cli.options import moment_of
+from wherefrom.cli.render import count, write_json
+from wherefrom.cli.settings import Where, placed
+from wherefrom.cli.targets import read_file
+
+if TYPE_CHECKING:
+    pass
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_TEXT_BYTES_MAX = 64 * 1024 * 1024
+_SLOTS = ("config", "flag", "migration", "policy", "resource", "safe_mode", "secret")
+
+
+def _scoped(command: _Command) -> _Command:
+    """Where, when, and who says it."""
+    for option in reversed(
+        (
+            click.option("--environment", "-e", required=True, help="Where, such as prod."),
+            click.option("--region", default="", help="Only in this region."),
+            click.option("--pool", default="", help="Only in this pool, such as a canary's."),
+            click.option(
+                "--at",
+                callback=moment_of,
+                metavar="TIME",
+                help="When; now if not given.",
+            ),
+            click.option(
+                "--source", default=None, help="Who says so, a URI; user and host if not given."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def change() -> None:
+    """Record changes of reality by hand or from a script.
+
+    What agents, webhooks and pipelines do not send: a deployment, a flag, a config bundle, a
+    manifest. Everything else is recorded as it is, with: wherefrom record.
+    """
+
+
+@change.command()
+@click.argument("service")
+@click.argument("artifact", required=False)
+@_scoped
+@placed
+def deploy(
+    service: str,
+    artifact: str | None,
+    environment: str,
+    region: str,
+    pool: str,
+    at: str | None,
+    source: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Say what a service runs from now on; without ARTIFACT, nothing.
+
+    ARTIFACT is a digest, a package URL, or an image with or without its digest.
+    """
+    from wherefrom.capture import changes
+    from wherefrom.formats.states import Scope
+
+    scope = Scope(environment, service, region, pool)
+    content = changes.deploy(scope, artifact, at=at or _now(), source=source or _source())
+    return _record([content], where, as_json)
+
+
+@change.command(name="set")
+@click.argument("slot", type=click.Choice(_SLOTS))
+@click.argument("name")
+@click.argument("value", required=False)
+@click.option("--service", default="", help="Only for this service.")
+@click.option("--until", callback=moment_of, metavar="TIME", help="When it is to end.")
+@click.option("--reason", default="", help="Why; shown with it.")
+@_scoped
+@placed
+def set_(
+    slot: str,
+    name: str,
+    value: str | None,
+    service: str,
+    until: str | None,
+    reason: str,
+    environment: str,
+    region: str,
+    pool: str,
+    at: str | None,
+    source: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Say what a flag, bundle or other thing is from now on.
+
+    Without VALUE it is there no more. Never give a secret: its version, or a keyed hash.
+    """
+    from wherefrom.capture import changes
+    from wherefrom.formats.states import Scope
+
+    told = {k: v for k, v in (("until", until), ("reason", reason)) if v}
+    scope = Scope(environment, service, region, pool)
+    content = changes.place(
+        slot, name, value, scope, at=at or _now(), source=source or _source(), told=told
+    )
+    return _record([content], where, as_json)
+
+
+@change.command()
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--partial", is_flag=True, help="There is more than these files declare.")
+@_scoped
+@placed
+def manifest(
+    files: Sequence[Path],
+    partial: bool,
+    environment: str,
+    region: str,
+    pool: str,
+    at: str | None,
+    source: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Declare the workloads of Kubernetes manifests.
+
+    FILES together are all that is to run there, unless --partial: what the same source declared
+    before and they do not list has ended. A document that cannot be read is named, and left out.
+    """
+    from wherefrom.capture import changes, manifests
+    from wherefrom.formats.states import DECLARED, Scope
+
+    states: list[dict[str, Any]] = []
+    unread = 0
+    for path in files:
+        text = read_file(path, bytes_max=_TEXT_BYTES_MAX).decode("utf-8", "replace")
+        found = manifests.declared(text)
+        states += found.states
+        unread += len(found.unread)
+        for number, why in found.unread:
+            warn(f"{path}, document {number}: {why}")
+    if not states and unread:
+        raise click.ClickException("nothing in these files could be read")
+    content = changes.estate(
+        DECLARED, Scope(environment, "", region, pool), states,
+        all_of=() if partial or unread else ("artifact", "scale"),
+        at=at or _now(), source=source or _source(),
+    )  # fmt: skip
+    if not as_json:
+        click.echo(f"{count(len(states), 'state')} declared in {environment}")
+    return _record([content], where, as_json)
+
+
+def _record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
+    from wherefrom.cli.opening import writing
+
+    with writing(where, create=True) as place:
+        outcomes = place.record(contents)
+        log = place.position()
+    if as_json:
+        items = [
+            {"index": o.index, "content": o.content, "status": o.status, "code": o.code,
+             "reason": o.reason}
+            for o in outcomes
+        ]  # fmt: skip
+        write_json({"items": items, "log": {"size": log.size, "root": log.root}})
+    for outcome in [] if as_json else outcomes:
+        said = outcome.reason or ("recorded" if outcome.status == "recorded" else "known already")
+        click.echo(said if outcome.index is None else f"{said} as entry {outcome.index}")
+    return NO if any(o.status == "refused" for o in outcomes) else YES
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    from wherefrom.formats.timestamps import to_text
+
+    return to_text(datetime.now(UTC))
+
+
+def _source() -> str:
+    return f"/by-hand/{getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,257 @@
+"""Where questions about reality are asked: what runs, what changed, how two realities differ.
+
+    text ──scopes──► where and when ──► estate ──held, changed──► answers
+                                          └ with the graph: trust, and which digests are one thing
+
+Answers take one snapshot of the estate and one of the graph; the graph may be a moment ahead or
+behind, so the answer is as of the smaller of the two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from wherefrom.errors import Malformed, NotFound
+from wherefrom.formats import timestamps
+from wherefrom.formats.states import MODES, SLOTS, Scope
+from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.query import scopes
+from wherefrom.query.answers import LogPosition
+from wherefrom.query.apart import apart
+from wherefrom.query.made_of import made_of
+from wherefrom.query.one_thing import OneThing
+from wherefrom.query.reality_answers import (
+    Change,
+    Changes,
+    Difference,
+    Differing,
+    Place,
+    Running,
+    Side,
+)
+from wherefrom.query.running import places
+from wherefrom.query.scopes import Expression
+from wherefrom.views.estate import EstateReader, EstateSnapshot
+from wherefrom.views.graph import GraphReader, Lens, Snapshot
+
+CHANGES_MAX: Final = 10_000
+CHANGES_DEFAULT: Final = 100
+
+
+class RealityOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """When, as known when, and of what.
+
+    at      RFC 3339; None for what the scope says, or now
+    slots   of ``states.SLOTS``; empty for all
+    mode    ``declared`` or ``observed``; empty for both
+    """
+
+    at: str | None = None
+    as_of: int | None = None
+    since: str | None = None
+    until: str | None = None
+    slots: tuple[str, ...] = ()
+    mode: str = ""
+    limit: int = CHANGES_DEFAULT
+
+    def check(self) -> None:
+        """Raises Malformed."""
+        for slot in self.slots:
+            if slot not in SLOTS:
+                raise Malformed("not a slot of state", expected=" ".join(SLOTS), got=slot)
+        if self.mode and self.mode not in MODES:
+            raise Malformed("neither declared nor observed", got=self.mode)
+        if not 0 < self.limit <= CHANGES_MAX:
+            raise Malformed("not a limit", expected=f"1 to {CHANGES_MAX}", got=self.limit)
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes that are asked for; empty for both."""
+        return (self.mode,) if self.mode else ()
+
+
+class _Meant(NamedTuple):
+    """What an expression means: where, and when in microseconds."""
+
+    scope: Scope
+    at: int
+
+
+class Reality:
+    """Answers over one log's estate and graph; safe for several threads."""
+
+    def __init__(
+        self,
+        estate: EstateReader,
+        graph: GraphReader,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._estate = estate
+        self._graph = graph
+        self._clock = clock
+
+    def running(self, text: str, options: RealityOptions, *, drifting: bool = False) -> Running:
+        """What is declared and observed in a scope at a time.
+
+        drifting  only places where the two differ
+
+        Raises NotFound for a scope that nobody has spoken of, Malformed.
+        """
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, size):
+            meant = self._meant(estate, text, options, size)
+            found = self._places(estate, graph, meant, options, size)
+            differ = [place for place in found if place.drift]
+            return Running(
+                of=text,
+                at=of_micros(meant.at),
+                log=_log_of(estate),
+                as_of=size,
+                places=differ if drifting else found,
+                drifting=len(differ),
+            )
+
+    def changes(self, text: str, options: RealityOptions) -> Changes:
+        """What changed in a scope in a window, newest first. Raises as ``running``."""
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, size):
+            meant = self._meant(estate, text, options, size)
+            until = micros(options.until) if options.until else meant.at + 1
+            since = micros(options.since) if options.since else until - _DAY
+            found = estate.changed(
+                meant.scope, since=since, until=until, as_of=size, slots=options.slots,
+                modes=options.modes, limit=options.limit + 1,
+            )  # fmt: skip
+            told = found[: options.limit]
+            judged = graph.judgements({c.entry for c in told}, Lens(size))
+            return Changes(
+                of=text,
+                since=of_micros(since),
+                until=of_micros(until),
+                log=_log_of(estate),
+                as_of=size,
+                changes=[
+                    Change(
+                        at=of_micros(c.at),
+                        **c.scope._asdict(),
+                        mode=c.mode,
+                        slot=c.slot,
+                        name=c.name,
+                        before=c.before,
+                        after=c.after,
+                        before_says=c.says[0],
+                        after_says=c.says[1],
+                        by=c.source,
+                        entry=c.entry,
+                        type=judged[c.entry].type if c.entry in judged else "",
+                        trust=judged[c.entry].level if c.entry in judged else "unknown",
+                        signers=judged[c.entry].signers if c.entry in judged else (),
+                    )
+                    for c in told
+                ],
+                truncated=len(found) > options.limit,
+            )
+
+    def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
+        """How two scopes, or one at two times, differ. Raises as ``running``."""
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, size):
+            sides = [self._meant(estate, text, options, size) for text in (a, b)]
+            found = [self._places(estate, graph, side, options, size) for side in sides]
+            same = OneThing(graph, Lens(size))
+            differing, alike = apart(*found, same=same)
+            differing = [_in_full(one, graph, Lens(size)) for one in differing]
+            return Difference(
+                a=Side(of=a, at=of_micros(sides[0].at)),
+                b=Side(of=b, at=of_micros(sides[1].at)),
+                log=_log_of(estate),
+                as_of=size,
+                differing=differing,
+                same=alike,
+            )
+
+    @contextlib.contextmanager
+    def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, int]]:
+        with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
+            size = estate.need(as_of)
+            if as_of is None:
+                size = min(size, graph.size)
+            yield estate, graph, graph.lens(as_of=size).as_of
+
+    def _places(
+        self,
+        estate: EstateSnapshot,
+        graph: Snapshot,
+        meant: _Meant,
+        options: RealityOptions,
+        size: int,
+    ) -> list[Place]:
+        held = estate.held(
+            meant.scope, at=meant.at, as_of=size, slots=options.slots, modes=options.modes
+        )
+        judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
+        return places(held, judged, at=meant.at, same=OneThing(graph, Lens(size)))
+
+    def _meant(
+        self, estate: EstateSnapshot, text: str, options: RealityOptions, size: int
+    ) -> _Meant:
+        now = self._clock()
+        said = scopes.parse(text, now=now)
+        scope = self._scope(estate, said, text)
+        at = micros(timestamps.to_text(now))
+        if options.at is not None and (said.at, said.back, said.number) != (None, None, None):
+            raise Malformed("two times", got=f"{text} and {options.at}", expected="one of them")
+        if (when := options.at or said.at) is not None:
+            at = micros(when)
+        elif said.back is not None or said.number is not None:
+            moments = [m for m in estate.moments(scope, as_of=size) if m <= at]
+            place = said.number - 1 if said.number is not None else len(moments) - 1 - said.back  # type: ignore[operator]
+            if not 0 <= place < len(moments):
+                raise NotFound(
+                    "no such change of this scope", got=text, expected=f"1 to {len(moments)}"
+                )
+            at = moments[place]
+        return _Meant(scope, at)
+
+    def _scope(self, estate: EstateSnapshot, said: Expression, text: str) -> Scope:
+        if said.named is not None:
+            return said.named
+        if not said.words:
+            return Scope()
+        environments = estate.environments()
+        first = said.words[0]
+        if not first or first in environments:
+            return Scope(*said.words)
+        # A service by itself is it in every environment.
+        if len(said.words) == 1 and first in estate.services():
+            return Scope(service=first)
+        raise NotFound(
+            "no environment or service is called so", got=text,
+            expected=", ".join(environments[:10]) or "none was ever named",
+        )  # fmt: skip
+
+
+_DAY: Final = 86_400 * 1_000_000
+
+
+def _in_full(one: Differing, graph: Snapshot, lens: Lens) -> Differing:
+    """With what the artifacts of each side, and only those of that side, were made of."""
+    if one.slot != "artifact":
+        return one
+    sides = [[made_of(graph, lens, value) for value in values] for values in (one.a, one.b)]
+    told: dict[str, list[str]] = {}
+    for part in ("commits", "bases", "packages"):
+        a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
+        told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
+    return msgspec.structs.replace(one, **told)
+
+
+def _log_of(estate: EstateSnapshot) -> LogPosition:
+    root = None if estate.root is None else estate.root.hex()
+    return LogPosition(origin=estate.origin, size=estate.size, root=root)

@@ -1,0 +1,157 @@
+"""The shapes of the answers about reality; their JSON is what doors send.
+
+    running, drift ──► Running      places, each with what is declared and what is observed
+    changes        ──► Changes      newest first: where, what, before → after, by which record
+    diff           ──► Difference   what differs between two realities
+
+Every answer says as of which log it speaks, at which time, and as known at which size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wherefrom.query.answers import LogPosition
+
+
+class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value, and why we say so.
+
+    since   when it began to hold, by the record ``entry``; ``seen`` when it was said last
+    age     seconds from ``seen`` to the time that was asked about
+    source  who says it; ``trust`` and ``signers`` of the record that said it last
+    marks   what to know of it: ``unpinned``, an artifact by a name that may move
+    """
+
+    value: str
+    says: str | None
+    since: str
+    seen: str
+    age: float
+    source: str
+    entry: int
+    seen_entry: int
+    trust: str
+    signers: tuple[str, ...]
+    properties: dict[str, Any] = {}
+    marks: tuple[str, ...] = ()
+
+
+class Observed(Stated, frozen=True, kw_only=True, omit_defaults=True):
+    """A value that instances report: how many do, and how many of them serve.
+
+    serving  None where nobody says whether they do
+    """
+
+    instances: int
+    serving: int | None = None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing in one place.
+
+    drift  None; ``differs``; ``unobserved``: declared, and no instance has it;
+           ``undeclared``: it runs, and nobody declared it
+    """
+
+    environment: str
+    service: str
+    region: str
+    pool: str
+    slot: str
+    name: str
+    declared: Stated | None
+    observed: list[Observed]
+    drift: str | None
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What is where at a time. ``drifting`` counts the places where the two differ."""
+
+    of: str
+    at: str
+    log: LogPosition
+    as_of: int
+    places: list[Place]
+    drifting: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that held something else from ``at`` on; None is nothing."""
+
+    at: str
+    environment: str
+    service: str
+    region: str
+    pool: str
+    instance: str
+    mode: str
+    slot: str
+    name: str
+    before: str | None
+    after: str | None
+    before_says: str | None
+    after_says: str | None
+    by: str
+    entry: int
+    type: str
+    trust: str
+    signers: tuple[str, ...]
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed from ``since`` on, and before ``until``; ``truncated`` if there is more."""
+
+    of: str
+    since: str
+    until: str
+    log: LogPosition
+    as_of: int
+    changes: list[Change]
+    truncated: bool
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of two realities."""
+
+    of: str
+    at: str
+
+
+class Differing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is not alike on both sides; None is nothing.
+
+    a, b       values; several observed at once are all of them, in order
+    commits_a  commits that only the artifacts of that side were made from; ``bases_a`` images, and
+               ``packages_a`` packages in them; of ``b`` likewise
+    """
+
+    service: str
+    region: str
+    pool: str
+    mode: str
+    slot: str
+    name: str
+    a: list[str]
+    b: list[str]
+    a_says: list[str]
+    b_says: list[str]
+    commits_a: list[str] = []
+    commits_b: list[str] = []
+    bases_a: list[str] = []
+    bases_b: list[str] = []
+    packages_a: list[str] = []
+    packages_b: list[str] = []
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """How two realities differ; ``same`` counts the things that are alike."""
+
+    a: Side
+    b: Side
+    log: LogPosition
+    as_of: int
+    differing: list[Differing]
+    same: int
