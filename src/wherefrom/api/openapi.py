@@ -455,8 +455,8 @@ def _paths() -> dict[str, Schema]:
             | _ANY_JSON | {"*/*": {}},
         ),
         "/v1/webhooks/{adapter}": _send(
-            "webhook", "What another system posts when something changes. GitHub, GitLab and "
-            "LaunchDarkly sign it with a secret of their own; all others send a token, which may "
+            "webhook", "What another system posts when something changes. GitHub, GitLab, "
+            "LaunchDarkly and Flux show a secret of their own; all others send a token, which may "
             "be a password.", _fates("Events"), _ANY_JSON, _ADAPTER,
             _query("source", "Who sends it, if the body does not say.", {"type": "string"}),
             *_PLACES, problems="404",

@@ -1,8 +1,8 @@
 """``POST /v1/webhooks/{adapter}``: what other systems post when something changes.
 
     body ──► whose is it? ──► one CloudEvent, or one for each event of a list ──► the log
-              ├ github, gitlab, launchdarkly: their own signature or secret (``collect.hooks``)
-              └ all others: a bearer token of ours, or that token as a password
+              ├ github, gitlab, launchdarkly, flux: a signature or secret of theirs (``hooks``)
+              └ all others, or without one: a bearer token of ours, or that token as a password
 
 What is not authenticated leaves nothing behind. The body stands in its CloudEvent byte for byte.
 
@@ -24,7 +24,7 @@ from wherefrom.collect.decompress import plain
 from wherefrom.collect.hooks import SIGNING, HookFile, check
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import CONTENT_BYTES_MAX
-from wherefrom.errors import LimitPassed, Malformed, Unsupported
+from wherefrom.errors import LimitPassed, Malformed, NotAllowed, Unsupported
 from wherefrom.formats import webhooks
 from wherefrom.formats.states import PART_BYTES_MAX, Scope
 
@@ -39,7 +39,7 @@ async def post_webhook(request: Request) -> Response:
     intake: Intake = request.app.state.intake
     intake.need_room()
     where = _where(request)
-    if adapter in SIGNING:
+    if adapter in SIGNING and "authorization" not in request.headers:
         principal, where, body = await _signed(request, adapter, where)
     else:
         principal = principal_of(request, "record", basic=True)
@@ -87,7 +87,11 @@ async def _signed(request: Request, adapter: str, where: Scope) -> tuple[Princip
             do=f"Give the sender a secret: wherefrom webhooks new NAME --adapter {adapter}",
         )
     body = await _body(request)
-    hook = check(hooks, adapter, body=body, shown=shown)
+    try:
+        hook = check(hooks, adapter, body=body, shown=shown)
+    except NotAllowed as error:
+        do = error.do or ""
+        raise NotAuthenticated(error.what, expected=header, do=do) from error
     return hook.principal, hook.place(where), body
 
 

@@ -13,7 +13,7 @@ from wherefrom.cli.settings import Where, placed_locally
 if TYPE_CHECKING:
     from wherefrom.collect.hooks import Hook
 
-ADAPTERS = ("github", "gitlab", "launchdarkly")
+ADAPTERS = ("flux", "github", "gitlab", "launchdarkly")
 
 
 @click.group()
@@ -39,7 +39,7 @@ def new(
     where: Where,
     as_json: bool,
 ) -> int:
-    """Make a secret for the webhook NAME, and say where it is to post.
+    """Make a secret for the webhook NAME.
 
     What is said here of where it is of cannot be changed by the address it posts to.
     """
@@ -78,7 +78,7 @@ def list_webhooks(where: Where, as_json: bool) -> int:
 @click.argument("name")
 @placed_locally
 def remove(name: str, where: Where, as_json: bool) -> int:
-    """Forget the secret of the webhook NAME: what it posts is refused from then on."""
+    """Forget the secret of the webhook NAME."""
     from wherefrom.cli.local import need_log
 
     hook = need_log(where.data).hooks.remove(name)

@@ -11,7 +11,8 @@ The secret must stand there in clear, because a signature is checked with the se
 file is for this user alone, and one that others can read is not taken.
 
 Sizes:  a secret 16 to 1,024 characters
-Source: GitHub "Validating webhook deliveries", GitLab "Webhooks", LaunchDarkly "Signing webhooks"
+Source: GitHub "Validating webhook deliveries", GitLab "Webhooks", LaunchDarkly "Signing webhooks",
+        Flux "Generic webhook with HMAC"
 """
 
 from __future__ import annotations
@@ -49,11 +50,12 @@ class Signing(NamedTuple):
     is_hmac: bool = True
 
 
-# The adapters whose senders cannot send a token of ours.
+# The adapters whose senders sign, or cannot send a token of ours.
 SIGNING: Final[Mapping[str, Signing]] = {
     "github": Signing("x-hub-signature-256", "sha256="),
     "gitlab": Signing("x-gitlab-token", is_hmac=False),
     "launchdarkly": Signing("x-ld-signature"),
+    "flux": Signing("x-signature", "sha256="),
 }
 
 

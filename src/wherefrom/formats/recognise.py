@@ -25,6 +25,7 @@ import msgspec
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     alertmanager,
+    argocd,
     batch,
     cdevents,
     cloudevents,
@@ -33,6 +34,7 @@ from wherefrom.formats import (
     cyclonedx,
     dsse,
     flagd,
+    flux,
     github_webhook,
     gitlab_webhook,
     hashedrekord,
@@ -124,6 +126,8 @@ _CHANGES: Final = (
     Format("alertmanager", alertmanager.recognises, alertmanager.facts, alertmanager.facts),
     Format("gitlab_webhook", gitlab_webhook.recognises, gitlab_webhook.facts, gitlab_webhook.facts),
     Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
+    Format("flux", flux.recognises, flux.facts, flux.facts),
+    Format("argocd", argocd.recognises, argocd.facts, argocd.facts),
     Format("launchdarkly", launchdarkly.recognises, launchdarkly.facts, launchdarkly.facts),
     Format("unleash", unleash.recognises, unleash.facts, unleash.facts),
     Format("split_flags", split_flags.recognises, split_flags.facts, split_flags.facts),

@@ -3,9 +3,10 @@
     body + headers + where ──► {"specversion", "id", "source", "type", "time", "data": the body}
        └ a list (of audit events, of records) ──► one event for each, its bytes as they came
 
-The id is the one its sender gives a delivery, so what is delivered again is known; without one it
-is the digest of the body. A body that neither has an id nor says when is dated by its arrival:
-else a flag file that goes back to what it was would be one that is known, and change nothing.
+What is delivered again must be known, also if somebody who listened sends it again: so the id is
+what the body itself says, under its signature, or the digest of the body, never what a header
+says. Only what senders post in the same bytes at another time (a flag file that goes back to what
+it was) is dated by its arrival, and is another event then.
 
 Sizes:  10,000 events a body
 Source: CloudEvents 1.0.2; each adapter's own page under docs/formats
@@ -23,8 +24,10 @@ import msgspec
 from wherefrom.errors import LimitPassed, NotFound, Refused, Unsupported
 from wherefrom.formats import (
     alertmanager,
+    argocd,
     cloudevents_binary,
     flagd,
+    flux,
     github_webhook,
     gitlab_webhook,
     k8s_audit,
@@ -54,11 +57,15 @@ class Reading(Protocol):
 
 
 class Told(NamedTuple):
-    """What a body and its headers say of the delivery; None where they do not."""
+    """What a body and its headers say of the delivery; None where they do not.
+
+    is_again  equal bodies at another time are another event, if they do not say when
+    """
 
     type: str
     id: str | None = None
     source: str | None = None
+    is_again: bool = False
 
 
 class Adapter(NamedTuple):
@@ -155,7 +162,7 @@ def _event(
     id, time = told.id, _occurred(format, document, where)
     if id is None:
         id = hashlib.sha256(body).hexdigest()[:32]
-        if time is None:
+        if time is None and told.is_again:
             time = now
             id = f"{id}@{now}"
     place = f"/webhooks/{adapter}" + (f"/{quote(where.environment)}" if where.environment else "")
@@ -195,21 +202,19 @@ def _page(url: str | None) -> str | None:
 
 
 def _github(document: _Document, headers: _Headers) -> Told:
-    event = headers.get("x-github-event") or github_webhook.event_of(document) or "unknown"
+    event = github_webhook.event_of(document) or headers.get("x-github-event") or "unknown"
     login = _text(document, "organization", "login") or _text(document, "sender", "login")
     page = _text(document, "repository", "html_url")
     return Told(
         f"com.github.{event}",
-        headers.get("x-github-delivery"),
-        _page(page or (f"https://github.com/{login}" if login else None)),
+        source=_page(page or (f"https://github.com/{login}" if login else None)),
     )
 
 
 def _gitlab(document: _Document, headers: _Headers) -> Told:
     kind = _text(document, "object_kind") or _text(document, "event_name") or "unknown"
-    delivery = headers.get("idempotency-key") or headers.get("x-gitlab-event-uuid")
     page = _text(document, "project", "web_url") or headers.get("x-gitlab-instance")
-    return Told(f"com.gitlab.{kind}", delivery, _page(page))
+    return Told(f"com.gitlab.{kind}", source=_page(page))
 
 
 def _kubernetes(document: _Document, _: _Headers) -> Told:
@@ -235,12 +240,21 @@ def _unleash(document: _Document, _: _Headers) -> Told:
     return Told(f"io.getunleash.{_text(document, 'type') or 'unknown'}", id)
 
 
+def _flux(document: _Document, _: _Headers) -> Told:
+    kind = _text(document, "involvedObject", "kind") or "unknown"
+    return Told(f"io.fluxcd.{kind.lower()}")
+
+
+def _argocd(_: _Document, __: _Headers) -> Told:
+    return Told("io.argoproj.application")
+
+
 def _split(_: _Document, __: _Headers) -> Told:
     return Told("io.split.change")
 
 
 def _flagd(_: _Document, __: _Headers) -> Told:
-    return Told("dev.flagd.flags")
+    return Told("dev.flagd.flags", is_again=True)
 
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {
@@ -248,6 +262,8 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
     "gitlab": Adapter(_gitlab, (gitlab_webhook,), any_event=True),
     "kubernetes": Adapter(_kubernetes, (k8s_audit,), listed="items"),
     "alertmanager": Adapter(_alertmanager, (alertmanager,)),
+    "flux": Adapter(_flux, (flux,)),
+    "argocd": Adapter(_argocd, (argocd,)),
     "launchdarkly": Adapter(_launchdarkly, (launchdarkly,), any_event=True),
     "unleash": Adapter(_unleash, (unleash,), any_event=True),
     "split": Adapter(_split, (split_flags,)),

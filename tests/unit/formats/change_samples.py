@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 CHANGES: Final[dict[str, Any]] = {
+    "cdevents": {
+        "context": {
+            "specversion": "0.6.0-draft", "id": "1", "source": "/ci",
+            "type": "dev.cdevents.build.queued.0.3.0", "timestamp": "2026-01-01T00:00:00Z",
+        },
+        "subject": {"id": "b1", "content": {}},
+    },
     "k8s_audit": {
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a", "verb": "get",
         "stage": "ResponseComplete",
@@ -17,6 +24,17 @@ CHANGES: Final[dict[str, Any]] = {
     "github_webhook": {
         "release": {"tag_name": "v1"}, "action": "published", "sender": {"login": "x"},
         "repository": {"full_name": "o/r", "html_url": "https://github.com/o/r"},
+    },
+    "flux": {
+        "involvedObject": {"kind": "Kustomization", "name": "apps", "namespace": "flux-system"},
+        "reason": "Progressing", "reportingController": "kustomize-controller",
+        "severity": "info", "timestamp": "2026-01-01T00:00:00Z",
+    },
+    "argocd": {
+        "app": {
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop"}, "spec": {}, "status": {},
+        },
     },
     "launchdarkly": {"_id": "1", "kind": "project", "accesses": [], "date": 1},
     "unleash": {
