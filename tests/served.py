@@ -122,6 +122,7 @@ class Inside:
             self.app = writer_app(
                 recorder=self.recorder,
                 tokens=self.tokens,
+                hooks=self.folder.hooks,
                 proxy=self.proxy,
                 door=RekorDoor(lambda: open_rekor(self.folder, self.recorder)),
                 requests=open_requests(self.folder),

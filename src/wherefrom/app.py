@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from wherefrom.collect.hooks import HookFile
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
 from wherefrom.errors import (
     Corrupt,
@@ -281,6 +282,11 @@ class DataFolder:
     def tokens(self) -> TokenFile:
         """Who may use a server on this directory."""
         return TokenFile(self.path / "tokens.json")
+
+    @property
+    def hooks(self) -> HookFile:
+        """Who may post webhooks without a token."""
+        return HookFile(self.path / "webhooks.toml")
 
     def ensure_admin_token(self) -> Path:
         """The file of the administrator's token; made, with the token, at the first start."""

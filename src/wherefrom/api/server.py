@@ -18,13 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records, rekor, roots, scrapi_door, spans
+from wherefrom.api import admin, records, rekor, roots, scrapi_door, spans, webhooks
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
 from wherefrom.api.rekor import RekorDoor
+from wherefrom.collect.hooks import HookFile
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error, JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
@@ -44,6 +45,7 @@ def writer_app(
     *,
     recorder: Recorder,
     tokens: TokenFile,
+    hooks: HookFile,
     proxy: ReaderProxy,
     door: RekorDoor,
     requests: RequestStore,
@@ -52,6 +54,7 @@ def writer_app(
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
+    hooks       the secrets of those that post without a token
     door        the log as a Rekor v2 log; closed with the application
     requests    the spans that are held beside the log; closed with the application
     witnessing  makes the rounds of a log with witnesses, once the loop is there
@@ -149,6 +152,7 @@ def writer_app(
             Route("/api/v1/lineage/batch", counted(records.post_lineage_batch), methods=post),
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/traces", spans.post_traces, methods=post),
+            Route("/v1/webhooks/{adapter}", counted(webhooks.post_webhook), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
             Route("/v1/keys/{id}", admin.get_key),
@@ -176,6 +180,7 @@ def writer_app(
     )
     app.state.tokens = tokens
     app.state.requests = requests
+    app.state.hooks = hooks
     return app
 
 

@@ -46,6 +46,7 @@ from wherefrom.cli import (
     trusted_root,
     up,
     verdicts,
+    webhooks,
     why,
     witness,
 )
@@ -103,6 +104,7 @@ for _command in (
     audit.audit,
     sign.sign,
     tokens.tokens,
+    webhooks.webhooks,
     erase.erase,
     logs.views,
     witness.witness,

@@ -126,6 +126,7 @@ def up(
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
+                hooks=folder.hooks,
                 proxy=ReaderProxy(folder.path / "reader.sock"),
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,

@@ -14,6 +14,7 @@ from tests.served import event_bytes, ndjson
 from tests.sigstore_world import world
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
+from tests.unit.formats.change_samples import CHANGES
 from tests.unit.formats.test_otlp import TRACE, span
 from tests.unit.formats.test_otlp import request as an_export
 from tests.unit.formats.test_scitt import statement
@@ -141,6 +142,16 @@ def requests_of_all_kinds():
     one = json.dumps(cloud_event(1)).encode()
     for body in (one, one, b"[" + one + b",{}]", event, b"{"):
         yield "POST", "/v1/events", "/v1/events", body
+    hook = "/v1/webhooks/{adapter}"
+    alert = json.dumps(CHANGES["alertmanager"]).encode()
+    for body in (alert, alert, b"{}", b"[]", b"{"):
+        yield "POST", hook, "/v1/webhooks/alertmanager?environment=prod", body
+    audit = CHANGES["k8s_audit"]
+    for items in ([audit], [audit, {**audit, "auditID": "b"}], [audit, 1]):
+        listed = json.dumps({"kind": "EventList", "items": items}).encode()
+        yield "POST", hook, "/v1/webhooks/kubernetes", listed
+    yield "POST", hook, "/v1/webhooks/alertmanager?region=%00", alert
+    yield "POST", hook, "/v1/webhooks/none", alert
     signed = statement()
     for body in (signed, signed, b"", b"{}"):
         yield "POST", "/entries", "/entries", body
