@@ -21,7 +21,7 @@ FETCHED_SUITES := $(VENV)/suites/.fetched
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check clients suites tools fuzz crash bench bench-growth bench-load bench-peers
-.PHONY: bench-quick floors clean
+.PHONY: bench-quick bench-why floors clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -104,6 +104,9 @@ $(INSTALLED_PEERS): bench/peers.txt bench/tessera/main.go bench/tessera/go.sum p
 
 bench-peers: $(INSTALLED_PEERS) ## logs and graphs of others beside ours, on the same data
 	.venv-peers/bin/python -m bench peers
+
+bench-why: $(INSTALLED_TEST) ## how often `why` names the right change, and how fast; five minutes
+	$(BIN)/python -m bench why
 
 bench-quick: $(INSTALLED_TEST) ## the same on smaller logs, in under two minutes
 	$(BIN)/python -m bench --quick

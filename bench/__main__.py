@@ -3,6 +3,7 @@
 goals    every number of the design (the default)
 growth   how they grow with the size of the log and of the graph: about half an hour
 peers    logs and graphs of others beside ours, on the same data: about five minutes
+why      how often the right change stands first, and how fast: about five minutes
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from bench.machine import look
 from bench.place import Place
 from bench.report import Results, Row
 from bench.sizes import FULL, QUICK, Sizes
+from bench.why import measure as why
 
 # In this order: ingest fills the log that the audit reads; the graph comes before what grows it.
 GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
@@ -70,7 +72,8 @@ PEERS: Final = {
     "peer-audits": peers_audit.measure,
     "peer-graphs": peers_graph.measure,
 }
-SUITES: Final = {"goals": GOALS, "growth": GROWTH, "load": LOAD, "peers": PEERS}
+WHY: Final = {"why": why.measure}
+SUITES: Final = {"goals": GOALS, "growth": GROWTH, "load": LOAD, "peers": PEERS, "why": WHY}
 AREAS: Final = {area: measure for suite in SUITES.values() for area, measure in suite.items()}
 _REPOSITORY: Final = Path(__file__).parent.parent
 _RESULTS: Final = {
@@ -78,8 +81,10 @@ _RESULTS: Final = {
     "growth": "results-growth.json",
     "load": "results-load.json",
     "peers": "results-peers.json",
+    "why": "results-why.json",
 }
 _PAGE: Final = _REPOSITORY / "docs" / "performance.md"
+_PAGES: Final = {"why": _REPOSITORY / "docs" / "why.md"}  # the other suites share one
 
 
 def run(folder: Path, sizes: Sizes, areas: Sequence[str], say: Callable[[str], None]) -> Results:
@@ -118,13 +123,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--out", type=Path, help="where the figures go (default: bench/)")
     options.add_argument(
         "--write-docs", action="store_true",
-        help="measure nothing: put the figures into docs/performance.md",
+        help="measure nothing: put the figures into docs/performance.md (of why: docs/why.md)",
     )  # fmt: skip
     chosen = options.parse_args(arguments)
     suite: str = chosen.suite
     out: Path = chosen.out or _REPOSITORY / "bench" / _RESULTS[suite]
     if chosen.write_docs:
-        report.write_docs(report.parse(out.read_bytes()), _PAGE, suite=suite)
+        report.write_docs(report.parse(out.read_bytes()), _PAGES.get(suite, _PAGE), suite=suite)
         return 0
     parent = chosen.dir or _REPOSITORY / "build"
     parent.mkdir(parents=True, exist_ok=True)

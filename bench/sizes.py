@@ -22,6 +22,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     peer_entries, peer_edges  how many the logs and graphs of others get; ``prov_edges`` of those
                that build an object for each
     peer_proofs, peer_seconds  what each of them is asked, and when that ends if it is slow
+    incidents  made-up incidents that ``why`` is asked about, of each sort; ``learnt`` from which
+               weights are learnt anew where a part of the real ones is left out
     grown_edges, grown_entries  sizes at which the growth of the graph and of the log is shown
     """
 
@@ -52,6 +54,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     peer_edges: int = 1_000_000
     prov_edges: int = 100_000
     peer_seconds: float = 20.0
+    incidents: int = 400
+    learnt: int = 1_500
     grown_edges: tuple[int, ...] = (10**5, 10**6, 10**7, 10**8)
     grown_entries: tuple[int, ...] = (10**4, 10**5, 10**6, 10**7)
 
@@ -101,6 +105,8 @@ QUICK: Final = Sizes(
     peer_edges=100_000,
     prov_edges=10_000,
     peer_seconds=2.0,
+    incidents=40,
+    learnt=150,
     grown_edges=(10**5, 10**6),
     grown_entries=(10**4, 10**5),
 )
@@ -132,6 +138,8 @@ TINY: Final = Sizes(
     peer_edges=600,
     prov_edges=200,
     peer_seconds=0.2,
+    incidents=4,
+    learnt=4,
     grown_edges=(200, 1_000),
     grown_entries=(50, 300),
 )

@@ -27,7 +27,15 @@ from wherefrom.api.reader import reader_app
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
 from wherefrom.api.wire import Protocol
-from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder, open_rekor
+from wherefrom.app import (
+    DataFolder,
+    fold_views,
+    open_desk,
+    open_log,
+    open_recorder,
+    open_rekor,
+    open_requests,
+)
 from wherefrom.collect.principals import Principal
 
 WHEREFROM = Path(sys.executable).with_name("wherefrom")
@@ -114,8 +122,10 @@ class Inside:
             self.app = writer_app(
                 recorder=self.recorder,
                 tokens=self.tokens,
+                hooks=self.folder.hooks,
                 proxy=self.proxy,
                 door=RekorDoor(lambda: open_rekor(self.folder, self.recorder)),
+                requests=open_requests(self.folder),
             )
             return self.app
 

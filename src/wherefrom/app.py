@@ -4,6 +4,7 @@ DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets,
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/views/rekor/             the Rekor tree, rebuildable
+DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from wherefrom.collect.hooks import HookFile
 from wherefrom.collect.principals import Principal, TokenFile, write_secret
 from wherefrom.errors import (
     Corrupt,
@@ -68,11 +70,13 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
     from wherefrom.views.rekor.view import RekorView
+    from wherefrom.views.requests.store import RequestStore
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
@@ -279,6 +283,11 @@ class DataFolder:
         """Who may use a server on this directory."""
         return TokenFile(self.path / "tokens.json")
 
+    @property
+    def hooks(self) -> HookFile:
+        """Who may post webhooks without a token."""
+        return HookFile(self.path / "webhooks.toml")
+
     def ensure_admin_token(self) -> Path:
         """The file of the administrator's token; made, with the token, at the first start."""
         path = self.path / "token"
@@ -366,6 +375,11 @@ class DataFolder:
     def anchors(self) -> AnchorFolder:
         """The checkpoints that others hold."""
         return AnchorFolder(self.path / "anchors")
+
+    @property
+    def requests_path(self) -> Path:
+        """Where the spans of requests lie."""
+        return self.path / "views" / "requests.db"
 
     @property
     def estate_path(self) -> Path:
@@ -528,6 +542,17 @@ def open_rekor(folder: DataFolder, recorder: Recorder) -> RekorView:
     )
 
 
+def open_requests(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> RequestStore:
+    """The spans that a server holds beside its log. Raises SettingError, StorageError."""
+    from wherefrom.collect.span_rules import FILE_NAME, RulesFile
+    from wherefrom.views.requests.store import RequestStore
+
+    rules = RulesFile(folder.path / FILE_NAME, on_trouble=on_trouble)
+    return RequestStore(folder.requests_path, rules)
+
+
 def log_at_rest(folder: DataFolder) -> LogReader:
     """A reader that has not looked at the head yet: an audit starts there. Raises NotFound."""
     folder.need()
@@ -575,6 +600,7 @@ def open_desk(
         EstateReader(folder.estate_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
+        requests=RequestReader(folder.requests_path),
         others=others,
     )
 

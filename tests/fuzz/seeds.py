@@ -49,6 +49,7 @@ from wherefrom.storage import frames
 from wherefrom.verify import judging
 
 SEED_BYTES_MAX = 16 * 1024
+BETWEEN_FILES = b"\x1e"  # of a why-case, which is four
 _A_FORMAT_MAX = 24
 _A_FOLDER_MAX = 4
 TIME = "2026-01-01T00:00:00.000000Z"
@@ -196,6 +197,22 @@ def _policies() -> Iterator[bytes]:
     page = (REPOSITORY / "docs/formats/tlog-policy.md").read_bytes()
     yield page.split(b"```")[1].lstrip(b"\n")
     yield b"# nobody\n\nquorum none\n"
+
+
+def _why_cases() -> Iterator[bytes]:
+    change = b'{"id":"c","kind":"flag","service":"cart","scope":{},"before":"a","after":"b",'
+    change += b'"started":"2026-01-01T12:00:00Z","finished":null,"steps":[{"at":'
+    change += b'"2026-01-01T12:00:00Z","fraction":0.5,"instances_added":["x"]}]}\n'
+    header = b"time,service,caller,instance,identity,metric,value\n"
+    for symptom, value in ((b"null", b"0.5"), (b'{"service":"shop"}', b"NaN")):
+        yield BETWEEN_FILES.join(
+            (
+                b'{"detected":"2026-01-01T12:04:00Z","symptom":' + symptom + b"}",
+                change,
+                header + b"2026-01-01T12:00:00Z,cart,shop,x,b,success_rate," + value + b"\n",
+                b'{"calls":[["shop","cart"]]}',
+            )
+        )
 
 
 def _watch_lists() -> Iterator[bytes]:
@@ -402,7 +419,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
     "tlog_proof": _proofs, "add_checkpoint": _requests,
-    "tlog_policy": _policies, "watch_list": _watch_lists, "entry": _entries,
+    "tlog_policy": _policies, "watch_list": _watch_lists, "why_case": _why_cases, "entry": _entries,
     "evidence": _evidence, "own": _own,
     "batched": _batched, "proof_token": _proof_tokens,
     "cose": _cose,

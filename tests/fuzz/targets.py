@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tests.folders import BUILDER, envelope, made, public, statement
-from tests.fuzz.seeds import seeds_of
+from tests.fuzz.seeds import BETWEEN_FILES, seeds_of
 from tests.logs import VKEY
 from tests.sigstore_world import NOW, world
 from wherefrom.api.reader import reader_app
@@ -61,6 +61,7 @@ from wherefrom.formats import (
     tlog_policy,
     tlog_proof,
     watch_list,
+    why_case,
 )
 from wherefrom.formats import facts as packing
 from wherefrom.formats import statement as statements
@@ -314,6 +315,14 @@ def policy_counted(given: bytes) -> None:
 
 def watched(given: bytes) -> None:
     watch_list.parse(given).matches(given)
+
+
+def why_case_and_back(given: bytes) -> None:
+    """The four files of a case stand one after the other, as a seed has them."""
+    parts = [*given.split(BETWEEN_FILES), *[b""] * len(why_case.FILES)]
+    case = why_case.parse(dict(zip(why_case.FILES, parts, strict=False)))
+    written = why_case.to_files(case)
+    assert why_case.to_files(why_case.parse(written)) == written
 
 
 def entry_and_back(given: bytes) -> None:
@@ -604,6 +613,7 @@ TARGETS: dict[str, Target] = {
     "add_checkpoint": Target(request_and_back, "add_checkpoint"),
     "tlog_policy": Target(policy_counted, "tlog_policy"),
     "watch_list": Target(watched, "watch_list"),
+    "why_case": Target(why_case_and_back, "why_case"),
     "cbor": Target(cbor_and_back, "cose"),
     "cose_receipt": Target(receipt_checked, "cose"),
     "scitt": Target(cose_record, "cose"),

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.folders import BUILDER, envelope, public, statement
 from tests.served import ServerProcess, event_bytes
+from tests.unit.formats.change_samples import CHANGES
 from tests.unit.formats.test_scitt import statement as signed_statement
 from wherefrom.api.openapi import openapi
 
@@ -45,10 +46,12 @@ OPERATIONS = sorted(
 KNOWN = {
     "index": ["0", "1", "2", "3", "01", "-1", "9" * 30, "٣"],
     "id": ["entry:1", "app", "dataset:s3%3A//bucket:raw%2F1", "sha256:6170", "raw/1", "%00", ".."],
+    "adapter": ["github", "alertmanager", "kubernetes", "flagd", "none", "%00"],
     "kid": ["x", "%00", "a" * 43],
     "path": ["0/000.p/1", "entries/000.p/2", "0/000", "..", "9/999", "entries/x001/000"],
 }
 STATEMENTS = [signed_statement(), signed_statement(claims=None), b"\xd2\x84", b"", b"{}"]
+WEBHOOKS = [*CHANGES.values(), {"kind": "EventList", "items": [CHANGES["k8s_audit"], 1, {}]}]
 BODIES = [event_bytes(1), event_bytes(2), envelope(statement("app"), BUILDER), b"", b"[", b"\xff"]
 
 
@@ -133,7 +136,11 @@ def test_every_answer_is_as_the_description_says(server, described, name, mode, 
         for parameter in case.path_parameters or {}:
             if data.draw(st.booleans()):
                 case.path_parameters[parameter] = data.draw(st.sampled_from(KNOWN[parameter]))
-        if name in ("record", "lineage", "lineageBatch", "events") and data.draw(st.booleans()):
+        if name == "webhook" and data.draw(st.booleans()):
+            case.body = json.dumps(data.draw(st.sampled_from(WEBHOOKS))).encode()
+        if name in ("record", "lineage", "lineageBatch", "events", "webhook") and data.draw(
+            st.booleans()
+        ):
             case.body = data.draw(st.sampled_from(BODIES))
         if name == "registerStatement" and data.draw(st.booleans()):
             case.body = data.draw(st.sampled_from(STATEMENTS))

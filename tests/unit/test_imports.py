@@ -27,6 +27,9 @@ ABSENT = {
         "wherefrom.log.recorder", "wherefrom.verify.pool",
     ),
     "wherefrom.serving.writer": (*TESTS, "httpx", "rich", "wherefrom.cli"),
+    "wherefrom.capture.identity": (
+        *SERVER, *DATA, *TESTS, "httpx", "rich", "click", "ssl", "asyncio",
+    ),
 }  # fmt: skip
 
 

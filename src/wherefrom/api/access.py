@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,9 +17,23 @@ from wherefrom.api.problem_object import problem
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.collect.principals import Principal, TokenFile
 
+_WHAT: Final = "a bearer token is needed"
+_EXPECTED: Final = "Authorization: Bearer TOKEN"
+_DO: Final = (
+    "The administrator's token lies in the file token of the data directory; others come "
+    "from: wherefrom tokens new NAME"
+)
+
 
 class NotAuthenticated(Exception):
-    """No token, or one that nobody has."""
+    """No token, or one that nobody has.
+
+    expected, do  what else than a bearer token was to be sent, and how one comes to have it
+    """
+
+    def __init__(self, what: str = _WHAT, *, expected: str = _EXPECTED, do: str = _DO) -> None:
+        super().__init__(what)
+        self.what, self.expected, self.do = what, expected, do
 
 
 def principal_of(request: Request, role: str, *, basic: bool = False) -> Principal:
@@ -45,14 +60,10 @@ def _password(said: str) -> str:
         return ""
 
 
-async def on_not_authenticated(_: Request, __: Exception) -> Response:
+async def on_not_authenticated(_: Request, error: Exception) -> Response:
     """401, with what to do."""
+    assert isinstance(error, NotAuthenticated)
     said = problem(
-        "not_authenticated",
-        "a bearer token is needed",
-        status=401,
-        expected="Authorization: Bearer TOKEN",
-        do="The administrator's token lies in the file token of the data directory; others come "
-        "from: wherefrom tokens new NAME",
+        "not_authenticated", error.what, status=401, expected=error.expected, do=error.do
     )
     return JSONResponse(said, 401, {"WWW-Authenticate": "Bearer"}, media_type=MEDIA_TYPE)

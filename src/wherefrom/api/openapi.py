@@ -16,7 +16,8 @@ from typing import Any, Final
 from wherefrom import __version__
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.api.schemas import Schema, ref, schemas
-from wherefrom.formats.states import MODES, SLOTS
+from wherefrom.formats import webhooks
+from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.query import exports
 
 _ANY_JSON: Final[Schema] = {"application/json": {}}
@@ -183,12 +184,17 @@ def _rekor(name: str, summary: str, content: Schema, *parameters: Schema) -> Sch
 
 
 def _send(
-    name: str, summary: str, answers: dict[str, Schema], body: Schema, *parameters: Schema
+    name: str,
+    summary: str,
+    answers: dict[str, Schema],
+    body: Schema,
+    *parameters: Schema,
+    problems: str = "",
 ) -> Schema:
     """What takes a token with the role ``record``; a refusal says what became of each record."""
     return {
         "post": _operation(
-            name, summary, answers, problems="400 413 415 422", body=body,
+            name, summary, answers, problems=f"400 413 415 422 {problems}", body=body,
             parameters=(_ENCODING, *parameters), role="record",
         )
     }  # fmt: skip
@@ -222,6 +228,11 @@ _RECORDS: Final[Schema] = {
 }
 _WAIT: Final = _query(
     "wait", "`proof` adds each record's receipt, a tlog-proof, to its item.", {"enum": ["proof"]}
+)
+_ADAPTER: Final = _in_path("adapter", "What posts.", {"enum": sorted(webhooks.ADAPTERS)})
+_PLACES: Final = tuple(
+    _query(part, "Where it is of, if the body does not say.", {"type": "string", "maxLength": 256})
+    for part in Scope._fields
 )
 _TAKEN: Final = {
     "204": _answer("All of them were taken."),
@@ -312,6 +323,17 @@ def _paths() -> dict[str, Schema]:
             ),
             _AS_OF, _OWN,
         ),
+        "/v1/traces": {
+            "post": _operation(
+                "traces", "Spans of OpenTelemetry, as OTLP/HTTP has them.",
+                {"200": _answer(
+                    "Taken; those that could not be read are counted.",
+                    _json("SpansTaken") | {"application/x-protobuf": {}},
+                )},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"application/json": {}, "application/x-protobuf": {}},
+            )
+        },
         "/v1/running": _ask(
             "running", "What is declared and observed in a scope, now or at a time.",
             _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
@@ -342,6 +364,13 @@ def _paths() -> dict[str, Schema]:
             _query("until", "Before then.", _DATE_TIME), _AS_OF,
             _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
             problems="400 404",
+        ),
+        "/v1/request/{id}": _ask(
+            "request", "The way of a request, and what each hop was made of.",
+            _json("RequestPath"),
+            _in_path(
+                "id", "A traceparent, a trace id, or the id that the request came with.", _TEXT
+            ),
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
@@ -453,6 +482,13 @@ def _paths() -> dict[str, Schema]:
             "attributes in `ce-` headers, its data the body, of any type.", _fates("Events"),
             {"application/cloudevents+json": {}, "application/cloudevents-batch+json": {}}
             | _ANY_JSON | {"*/*": {}},
+        ),
+        "/v1/webhooks/{adapter}": _send(
+            "webhook", "What another system posts when something changes. GitHub, GitLab, "
+            "LaunchDarkly and Flux show a secret of their own; all others send a token, which may "
+            "be a password.", _fates("Events"), _ANY_JSON, _ADAPTER,
+            _query("source", "Who sends it, if the body does not say.", {"type": "string"}),
+            *_PLACES, problems="404",
         ),
         "/api/v2/log/entries": {"post": _operation(
             "rekorEntry", "Log a signature as in a Rekor v2 log; a token may be a password.",

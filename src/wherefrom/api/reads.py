@@ -163,6 +163,11 @@ def get_verify(request: Request) -> Response:
     return json_response(_desk(request).verify(request.path_params["id"]))
 
 
+def get_request(request: Request) -> Response:
+    """``/v1/request/{id}``: the way of a request, by a traceparent, a trace id or its own id."""
+    return json_response(_desk(request).request(request.path_params["id"]))
+
+
 def get_status(request: Request) -> Response:
     """``/v1/log``: origin, size, root, key, checkpoint, and how far each view has come."""
     return json_response(_desk(request).status())

@@ -260,14 +260,27 @@ async def _take_pieces(
 
 async def take_content(intake: Intake, content: bytes, principal: Principal, *, only: str) -> Item:
     """Record one content that a door made itself of what it was sent. Raises as ``take``."""
-    fates = Fates(lambda first, items: items)
+    fates = await take_contents(intake, [content], principal, only=only)
+    fates.close()
+    assert fates.first is not None
+    return fates.first
+
+
+async def take_contents(
+    intake: Intake, contents: Sequence[bytes], principal: Principal, *, only: str
+) -> Fates:
+    """Record contents that a door made itself, at least one. Raises as ``take``."""
+    fates = Fates()
+    pieces = iter([Piece(None, content) for content in contents])
     try:
-        fates.add(await _take_pieces(intake, [Piece(None, content)], principal, only, False))
-        assert fates.first is not None
-        return fates.first
+        while part := next_part(pieces):
+            fates.add(await _take_pieces(intake, part, principal, only, False))
+    except BaseException:
+        fates.close()
+        raise
     finally:
         intake.count(principal, fates)
-        fates.close()
+    return fates
 
 
 async def post_records(request: Request) -> Response:

@@ -39,6 +39,7 @@ from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
@@ -47,7 +48,7 @@ _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
-    Vouched, Anchor, Running, Changes, Difference, Affected, Touched,
+    Vouched, Anchor, Running, Changes, Difference, Affected, Touched, RequestPath,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
@@ -85,6 +86,18 @@ def schemas() -> dict[str, Schema]:
         ),
         "Events": _closed("What became of each event, in order.", items=_list(ref("Item"))),
         "LineageSummary": _lineage_summary(),
+        "SpansTaken": {
+            "type": "object",
+            "description": "What became of spans; empty if all of them could be read.",
+            "properties": {
+                "partialSuccess": _closed(
+                    "How many could not be read, and why a few of them.",
+                    rejectedSpans=_INT64,
+                    errorMessage={"type": "string"},
+                )
+            },
+            "additionalProperties": False,
+        },
         "Erased": _closed(
             "The entry whose content is gone, and the entry that says so.",
             erased=_COUNT,

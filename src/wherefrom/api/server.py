@@ -18,18 +18,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records, rekor, roots, scrapi_door
+from wherefrom.api import admin, records, rekor, roots, scrapi_door, spans, webhooks
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, READS
 from wherefrom.api.records import Intake
 from wherefrom.api.rekor import RekorDoor
+from wherefrom.collect.hooks import HookFile
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error, JournalFailed, Unavailable
 from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
 from wherefrom.log.witnessing import Witnessing
+from wherefrom.views.requests.store import RequestStore
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
@@ -43,14 +45,18 @@ def writer_app(
     *,
     recorder: Recorder,
     tokens: TokenFile,
+    hooks: HookFile,
     proxy: ReaderProxy,
     door: RekorDoor,
+    requests: RequestStore,
     witnessing: Callable[[], Witnessing] | None = None,
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
+    hooks       the secrets of those that post without a token
     door        the log as a Rekor v2 log; closed with the application
+    requests    the spans that are held beside the log; closed with the application
     witnessing  makes the rounds of a log with witnesses, once the loop is there
     anchoring   makes the schedule of a log with anchors, given what is published
     """
@@ -105,6 +111,7 @@ def writer_app(
         )
         noting = asyncio.create_task(_note_refusals(intake))
         ticking = asyncio.create_task(_tick(recorder))
+        expiring = asyncio.create_task(spans.keep_expiring(requests))
         if witnessing is not None:
             intake.witnessing = witnessing()
             recorder.writer.on_signed = intake.witnessing.grown
@@ -125,6 +132,7 @@ def writer_app(
             await anchors.close()
         noting.cancel()
         ticking.cancel()
+        expiring.cancel()
         await intake.log_refusals()
         await group.close()
         if intake.witnessing is not None:
@@ -133,6 +141,7 @@ def writer_app(
         intake.pool.end()
         recorder.commit = recorder.writer.commit
         door.close()
+        requests.close()
         await proxy.close()
 
     post = ["POST"]
@@ -142,6 +151,8 @@ def writer_app(
             Route("/api/v1/lineage", counted(records.post_lineage), methods=post),
             Route("/api/v1/lineage/batch", counted(records.post_lineage_batch), methods=post),
             Route("/v1/events", counted(records.post_event), methods=post),
+            Route("/v1/traces", spans.post_traces, methods=post),
+            Route("/v1/webhooks/{adapter}", counted(webhooks.post_webhook), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
             Route("/v1/keys/{id}", admin.get_key),
@@ -168,6 +179,8 @@ def writer_app(
         lifespan=lifespan,
     )
     app.state.tokens = tokens
+    app.state.requests = requests
+    app.state.hooks = hooks
     return app
 
 

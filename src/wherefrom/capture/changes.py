@@ -3,6 +3,7 @@
     deploy         ──► service.deployed
     place, end     ──► dev.cdeventsx.prov-<what>.<predicate>
     estate         ──► dev.cdeventsx.prov-estate.declared, observed
+    invocation     ──► dev.cdeventsx.prov-invocation.finished
 
 The id of an event is the digest of what it says, so that the same change sent twice is known.
 
@@ -17,10 +18,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.formats import cdevents
+from wherefrom.formats.invocation import TYPE as TYPE_OF_CALLS
 from wherefrom.formats.states import Scope
 
 VERSION: Final = "0.1.0"
 DEPLOYED_VERSION: Final = "0.3.0"
+JSON: Final = "application/json"
 # slot → the custom type of one place in it: what sets it, and what empties it
 TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("prov-configbundle.activated", "prov-configbundle.deactivated"),
@@ -61,6 +64,11 @@ def place(
     return _event(type, VERSION, name, content, at=at, source=source, custom=True)
 
 
+def invocation(event: str, content: Mapping[str, Any], *, at: str, source: str) -> bytes:
+    """One call of a function; ``content`` as ``formats.invocation`` reads it."""
+    return _event(TYPE_OF_CALLS, VERSION, event, content, at=at, source=source, custom=True)
+
+
 def estate(
     mode: str,
     scope: Scope,
@@ -69,16 +77,23 @@ def estate(
     all_of: Sequence[str],
     at: str,
     source: str,
+    gaps: Sequence[str] = (),
 ) -> bytes:
-    """Many places at once; ``all_of`` are the slots that are stated entirely."""
+    """Many places at once; ``all_of`` are the slots that are stated entirely.
+
+    gaps  what the source could not read, for people
+    """
     content: dict[str, Any] = {
         "scope": {"environment": scope.environment, **_narrower(scope)},
         "states": list(states),
     }
     if all_of:
         content["all"] = list(all_of)
-    type = f"prov-estate.{mode}"
-    return _event(type, VERSION, scope.environment, content, at=at, source=source, custom=True)
+    rest = {"customData": {"gaps": list(gaps)}, "customDataContentType": JSON} if gaps else {}
+    return _event(
+        f"prov-estate.{mode}", VERSION, scope.environment, content, at=at, source=source,
+        custom=True, rest=rest,
+    )  # fmt: skip
 
 
 def _narrower(scope: Scope) -> dict[str, Any]:
@@ -94,10 +109,11 @@ def _event(
     at: str,
     source: str,
     custom: bool = False,
+    rest: Mapping[str, Any] = {},
 ) -> bytes:
     said = json.dumps([type, subject, source, at, content], sort_keys=True)
     document = cdevents.make(
         type, version, id=hashlib.sha256(said.encode()).hexdigest()[:32], source=source,
         timestamp=at, subject=subject, content=content, custom=custom,
     )  # fmt: skip
-    return cdevents.to_bytes(document)
+    return cdevents.to_bytes({**document, **rest})

@@ -84,14 +84,15 @@ def _items(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _workload(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    pods = pod_spec_of(item)
+    kind = str(item.get("kind"))
+    pods = pod_spec_of(item, kind)
     if pods is None:
         return
     metadata = item.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     scope = {"service": str(name or "")}
     namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
-    told = {"workload": str(item["kind"]), **({"namespace": str(namespace)} if namespace else {})}
+    told = {"workload": kind, **({"namespace": str(namespace)} if namespace else {})}
     for container in containers_of(pods):
         yield {
             "slot": "artifact",
@@ -99,7 +100,7 @@ def _workload(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "value": container.image,
             "says": container.image,
             "scope": scope,
-            "properties": {**told, **({"init": True} if container.is_init else {})},
+            "properties": {**told, **({"init": True} if container.kind == "init" else {})},
         }
     spec = item["spec"]
     if isinstance(spec.get("replicas"), int) and not isinstance(spec["replicas"], bool):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     pass
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_BATCH = 1000
 _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _SLOTS = ("config", "flag", "migration", "policy", "resource", "safe_mode", "secret")
 
@@ -190,20 +191,30 @@ def commits(
     SQL migrations. Recording a commit again changes nothing.
     """
     from wherefrom.capture import commits as history
+    from wherefrom.cli.opening import writing
 
     found = list(history.commits(folder, since=since, until=until))
     if not found:
         click.echo("no commits there")
         return YES
     contents = history.to_records(found, repository=repository or history.repository_of(folder))
-    return _record_many(contents, where, as_json)
-
-
-def _record_many(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
-    from collections import Counter
-    from itertools import batched
-
-    raise NotImplementedError
+    refused = known = 0
+    with writing(where, create=True) as place:
+        for start in range(0, len(contents), _BATCH):
+            for outcome in place.record(contents[start : start + _BATCH]):
+                known += outcome.status == "known"
+                refused += outcome.status == "refused"
+                if outcome.status == "refused":
+                    warn(f"a commit was refused: {outcome.reason}")
+        log = place.position()
+    tables = len({table["name"] for one in found for table in one.tables})
+    if as_json:
+        told = {"commits": len(found), "known": known, "refused": refused, "tables": tables}
+        write_json({**told, "log": {"size": log.size, "root": log.root}})
+    else:
+        already = f", {known:,} of them known already" if known else ""
+        click.echo(f"{count(len(found), 'commit')}{already}; {count(tables, 'table')} changed")
+    return NO if refused else YES
 
 
 def _record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:

@@ -19,17 +19,22 @@ from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
+    from wherefrom.formats.config_bundle import SettingChange
     from wherefrom.query.reality_answers import (
+        Affected,
         Change,
         Changes,
         Difference,
         Differing,
         Place,
+        Reached,
         Running,
         Stated,
+        Touched,
     )
 
 _LISTED: Final = 8
+_KEYS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -53,20 +58,23 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
 
 
 def _place(place: Place) -> tuple[bool, list[str]]:
-    """Whether it drifts, and its cells."""
+    """Whether it drifts, or outlived its time, and its cells."""
     where = " ".join(filter(None, (place.slot, place.name)))
     scope = "/".join(filter(None, (place.region, place.pool)))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     value = ", ".join(_value(one) for one in stated[:3]) + (" …" if len(stated) > 3 else "")
+    outlived = any("outlived" in one.marks for one in stated)
     if place.drift == "differs" and place.declared is not None:
         value = f"{_value(place.declared)} declared, {value} runs"
     elif place.drift is not None:
         value += f"  {place.drift}"
+    elif outlived:
+        value += "  outlived"
     elif any("unpinned" in one.marks for one in stated):
         value += "  unpinned"
     newest = max(stated, key=lambda one: one.seen_entry)
     seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
-    return place.drift is not None, [where, scope, value, _instances(place), seen]
+    return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
 
 
 def _instances(place: Place) -> str:
@@ -146,6 +154,69 @@ def _said(value: str | None, says: str | None) -> str:
     return printable(short)
 
 
+def draw_affected(answer: Affected) -> Iterator[str]:
+    """Where what was asked about runs, or is declared, and on which way it came there."""
+    if not answer.running:
+        yield f"Nothing that runs or is declared at {_time(answer.at)} has {printable(answer.of)}."
+    by_service = groupby(answer.running, key=lambda p: (p.environment, p.service))
+    for (environment, service), places in by_service:
+        yield click.style("/".join(filter(None, (environment, service))) or "everywhere", bold=True)
+        for place in places:
+            yield from _reached(place)
+    yield ""
+    for claim in answer.claims[:_LISTED]:
+        said = f"{printable(short_id(claim.product))} is {claim.status}"
+        yield f"  claimed by #{claim.entry} {claim.trust}: {cut(said, columns() - 34)}"
+    if len(answer.claims) > _LISTED:
+        yield f"  and {len(answer.claims) - _LISTED:,} more claims"
+    excused = sum(place.excused is not None for place in answer.running)
+    told = f"{count(len(answer.running), 'place')} at {_time(answer.at)}"
+    yield told + (f", {excused:,} of them excused" if excused else "")
+    things = ", ".join(f"{n:,} {kind}" for kind, n in answer.things.items())
+    yield f"Reaches {things or 'nothing'}"
+    if answer.truncated:
+        yield f"There may be more: the search ended at its bound of {answer.reason}."
+    yield foot(answer.log, as_of=answer.as_of)
+
+
+def _reached(place: Reached) -> Iterator[str]:
+    where = "/".join(filter(None, (place.region, place.pool)))
+    what = " ".join(filter(None, (place.slot, place.name)))
+    how = place.mode if not place.instances else count(place.instances, "instance")
+    tail = f"{how}  #{place.entry} {place.trust}"
+    value = _said(place.value, place.says)
+    head = "  ".join(filter(None, (printable(what), printable(where), value)))
+    line = f"  {cut(head, columns() - len(tail) - 4)}  {tail}"
+    yield line if place.excused else click.style(line, fg="red")
+    way = " ← ".join(printable(short_id(id)) for id in reversed(place.via))
+    if len(place.via) > 1:
+        yield f"      {cut(way, columns() - 6)}"
+    if place.excused is not None:
+        why = place.excused.justification or "no reason given"
+        yield f"      {place.excused.status}: {cut(printable(why), 50)}  #{place.excused.entry}"
+
+
+def draw_touched(answer: Touched) -> Iterator[str]:
+    """Newest first: when, what, who, which table."""
+    if not answer.touches:
+        yield f"Nothing touched {printable(answer.of)} then, as far as records say."
+    for touch in answer.touches:
+        name = touch.name or short_id(touch.id)
+        by = ", ".join(printable(one) for one in touch.by)
+        told = f"{_time(touch.at)}  {touch.kind} {printable(short_id(touch.id))}"
+        tail = f"#{touch.entry} {touch.trust}"
+        yield f"{told}  {cut(by, 24)}  {tail}" if by else f"{told}  {tail}"
+        path = touch.properties.get("path")
+        about = "  ".join(printable(str(one)) for one in (path, name) if one)
+        yield f"    {cut(about, columns() - 4)}"
+    yield ""
+    listed = ", ".join(printable(one) for one in answer.things[:_LISTED])
+    yield f"Of {cut(listed, columns() - 3)}"
+    if answer.truncated:
+        yield f"The newest {len(answer.touches):,}; there are more. Narrow the window, or --limit."
+    yield foot(answer.log, as_of=answer.as_of)
+
+
 def draw_difference(answer: Difference) -> Iterator[str]:
     """What differs, then what only the artifacts of one side were made of."""
     yield f"A  {_named(answer.a.of)} at {_time(answer.a.at)}"
@@ -167,6 +238,7 @@ def _differing(one: Differing) -> Iterator[str]:
     for side, values, says in (("A", one.a, one.a_says), ("B", one.b, one.b_says)):
         said = ", ".join(_said(v, s) for v, s in zip(values, says, strict=True))
         yield f"  {side}  {cut(said or 'nothing', columns() - 5)}"
+    yield from draw_keys(one.keys)
     for part, a, b in (
         ("commits", one.commits_a, one.commits_b),
         ("base images", one.bases_a, one.bases_b),
@@ -177,6 +249,28 @@ def _differing(one: Differing) -> Iterator[str]:
                 listed = ", ".join(printable(short_id(id)) for id in ids[:_LISTED])
                 more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
                 yield f"     {part} only in {side}: {cut(listed + more, columns() - 30)}"
+
+
+def draw_keys(keys: Sequence[SettingChange]) -> Iterator[str]:
+    """The settings that differ, a line each."""
+    for key in keys[:_KEYS_LISTED]:
+        if key.what == "unknown":
+            said = "secret, hashed under two keys: nobody can tell"
+        elif key.secret:
+            said = f"secret, {key.what}"
+        elif key.what == "changed":
+            said = f"{_setting(key.before)} → {_setting(key.after)}"
+        else:
+            said = f"{key.what}: {_setting(key.after if key.what == 'added' else key.before)}"
+        yield cut(f"     {printable(key.key)}  {said}", columns())
+    if len(keys) > _KEYS_LISTED:
+        yield f"     and {len(keys) - _KEYS_LISTED:,} more settings"
+
+
+def _setting(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _named(of: str) -> str:

@@ -52,6 +52,7 @@ from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -141,6 +142,9 @@ class LocalReading:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._desk.reality.touched(text, options)
+
+    def request(self, text: str) -> RequestPath:
+        return self._desk.request(text)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -17,9 +17,12 @@ import click
 
 from wherefrom import __version__
 from wherefrom.cli import (
+    agent,
     anchor,
     audit,
+    bundle,
     change,
+    check,
     erase,
     evidence,
     federate,
@@ -31,8 +34,11 @@ from wherefrom.cli import (
     proof_tokens,
     reality,
     record,
+    replay,
+    request,
     resign,
     roots,
+    safe_mode,
     show,
     sign,
     tokens,
@@ -40,6 +46,8 @@ from wherefrom.cli import (
     trusted_root,
     up,
     verdicts,
+    webhooks,
+    why,
     witness,
 )
 from wherefrom.cli.exits import CANNOT_TELL, YES
@@ -72,6 +80,8 @@ for _command in (
     up.up,
     record.record,
     change.change,
+    bundle.bundle,
+    safe_mode.safe_mode,
     trace.trace,
     show.show,
     show.find,
@@ -81,6 +91,9 @@ for _command in (
     reality.drift,
     reality.affected,
     reality.touched,
+    check.check,
+    request.request,
+    replay.replay,
     evidence.verify,
     evidence.prove,
     proof_tokens.proof_token,
@@ -93,10 +106,13 @@ for _command in (
     audit.audit,
     sign.sign,
     tokens.tokens,
+    webhooks.webhooks,
     erase.erase,
     logs.views,
     witness.witness,
     monitor.monitor,
+    agent.agent,
+    why.why,
 ):
     root.add_command(_command)
 keys.keys.add_command(resign.resign)

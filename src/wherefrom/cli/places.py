@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+    from wherefrom.query.requests import RequestPath
     from wherefrom.verify.steps import Report
 
 
@@ -56,6 +57,8 @@ class Reading(Protocol):
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
+
+    def request(self, text: str) -> RequestPath: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -39,6 +39,7 @@ from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -59,7 +60,7 @@ class Remote:
             base_url=where.server,
             headers={"Authorization": f"Bearer {where.token}"} if where.token else {},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            verify=_certificates(where),
+            verify=certificates(where),
         )
         self._position: LogAt | None = None
 
@@ -101,6 +102,9 @@ class Remote:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._ask(Touched, "touched", text, _asked(options))
+
+    def request(self, text: str) -> RequestPath:
+        return self._ask(RequestPath, "request", text, {})
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
@@ -299,7 +303,7 @@ class Remote:
             time.sleep(_seconds(answer.headers.get("retry-after", "")))
 
 
-def _certificates(where: Where) -> ssl.SSLContext | bool:
+def certificates(where: Where) -> ssl.SSLContext | bool:
     if where.server is None or not where.server.startswith("https:"):
         return False  # nothing to check, and reading the system's certificates takes 20 ms
     try:

@@ -10,6 +10,7 @@ ones, with the names that the specification gives to extensions:
     prov-configbundle.activated   prov-policy.activated   prov-flag.changed   prov-secret.rotated
     prov-migration.applied        prov-safemode.entered, exited               prov-resource.changed
     prov-estate.declared, observed     many places, and whether they are all there are
+    prov-invocation.finished           no state: one call of a function (``invocation``)
 
 Sizes:  those of ``states``
 Source: CDEvents 0.6.0-draft, "Custom CDEvents"; docs/formats/states.md
@@ -22,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import names
+from wherefrom.formats import config_bundle, invocation, names
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
@@ -71,6 +72,8 @@ def add(
         _incident(builder, predicate, id, content, activity)
     elif is_custom and what == ESTATE:
         _estate(builder, predicate, id, content, activity)
+    elif is_custom and what == invocation.SUBJECT:
+        invocation.add(builder, subject, activity)
     elif is_custom and what in _PLACES:
         _place(builder, _PLACES[what], predicate, id, content, activity)
 
@@ -165,6 +168,8 @@ def _place(
         )  # fmt: skip
     held = text
     if text is not None and (node := _known(builder, text)):
+        if slot in config_bundle.KINDS.values():
+            builder.node(node, "config", id)
         builder.edge(activity, "deploys", node)
         held = node
     told = {

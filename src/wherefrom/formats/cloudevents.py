@@ -8,7 +8,11 @@
 Attributes are checked as the spec types them; ``null`` is an attribute that is not set. Data that
 no format knows stays in the content. Data that a format knows but cannot read costs nothing but
 its facts: the event is whole, and ``data_unread`` on its node says why (``malformed``,
-``unsupported``, ``limit``). A CloudEvent in a CloudEvent is data like any other.
+``unsupported``, ``limit``). Data that must not be kept at all is refused with the event. A
+CloudEvent in a CloudEvent is data like any other.
+
+The extensions ``environment``, ``service``, ``region``, ``pool`` and ``instance`` say where the
+event is of; what the data states of state without saying where is of there.
 
 Binary mode becomes structured before it comes here; a batch is an array and is cut before.
 
@@ -23,9 +27,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from wherefrom.errors import Malformed, Refused, Unsupported
+import msgspec
+
+from wherefrom.errors import ForbiddenField, Malformed, Refused, Unsupported
 from wherefrom.formats import timestamps
 from wherefrom.formats.facts import Facts, FactsBuilder
+from wherefrom.formats.states import Scope
 from wherefrom.formats.strict_json import as_string, need_string
 
 _NAME = re.compile(r"[a-z0-9]+")
@@ -35,6 +42,8 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:" + _URI_REFERENCE.pattern)
 _TEXTS: Final = frozenset({"subject", "datacontenttype", "dataschema", "time"})
 _REQUIRED: Final = ("id", "source", "specversion", "type")
 _DATA: Final = frozenset({"data", "data_base64"})
+# Reads data that is a JSON object, for the scope that the event is of.
+Inside = Callable[[Mapping[str, Any], Scope], Facts | None]
 
 
 def recognises(document: Mapping[str, Any]) -> bool:
@@ -49,7 +58,7 @@ def facts(
     document: Mapping[str, Any],
     *,
     document_id: str,
-    inside: Callable[[Mapping[str, Any]], Facts | None] | None = None,
+    inside: Inside | None = None,
 ) -> Facts:
     """What one CloudEvent says.
 
@@ -57,12 +66,13 @@ def facts(
             None when no format knows it; raises Refused
 
     Raises Malformed for an attribute that is missing, of the wrong type or badly named;
-    Unsupported for a version other than 1.0.
+    Unsupported for a version other than 1.0; ForbiddenField for data that must not be kept.
     """
     _check_version(document)
     attributes = _attributes(document)
     builder = FactsBuilder(document=document_id)
     source = attributes["source"]
+    where = scope_of(document)
     builder.node(
         document_id,
         "event",
@@ -72,11 +82,12 @@ def facts(
             "subject": attributes.get("subject"),
             "dataschema": attributes.get("dataschema"),
             "datacontenttype": attributes.get("datacontenttype"),
+            **{part: text for part, text in where._asdict().items() if text},
         },
     )
     builder.node(source, "software", source)
     builder.edge(document_id, "attributed_to", source)
-    inner = _fold_in(document.get("data"), builder, inside)
+    inner = _fold_in(document.get("data"), builder, inside, where)
     time = attributes.get("time")
     occurred = timestamps.canonical(time, where="time") if time else None
     return builder.build(
@@ -88,14 +99,23 @@ def facts(
     )
 
 
+def scope_of(document: Mapping[str, Any]) -> Scope:
+    """Where the extension attributes of an event say that it is of."""
+    said = {part: document.get(part) for part in Scope._fields}
+    return Scope(**{part: text for part, text in said.items() if isinstance(text, str)})
+
+
 def _fold_in(
-    data: object, builder: FactsBuilder, inside: Callable[[Mapping[str, Any]], Facts | None] | None
+    data: object, builder: FactsBuilder, inside: Inside | None, where: Scope
 ) -> Facts | None:
-    """Add the facts of known data to ``builder``; gives them, or None."""
+    """Add the facts of known data to ``builder``; gives them, or None. Raises ForbiddenField."""
     if inside is None or not isinstance(data, dict):
         return None
     try:
-        inner = inside(data)
+        inner = inside(data, where)
+    except ForbiddenField as error:
+        error.where = f"data.{error.where}" if error.where else "data"
+        raise
     except Refused as error:
         builder.node(builder.document, "event", None, {"data_unread": error.code})
         return None
@@ -106,10 +126,23 @@ def _fold_in(
             builder.edge(edge.source, edge.relation, edge.target, edge.properties)
         for tag in inner.tags:
             builder.tag(tag.name, tag.node)
-        builder.state(*inner.states)
-        for whole in inner.wholes:
-            builder.all_of(whole)
+        _fold_in_states(inner, builder, where)
     return inner
+
+
+def _fold_in_states(inner: Facts, builder: FactsBuilder, where: Scope) -> None:
+    """What the data states holds from the data's own time on, and only then from the event's."""
+
+    def placed(scope: Scope) -> Scope:
+        return Scope(*(own or given for own, given in zip(scope, where, strict=True)))
+
+    replace = msgspec.structs.replace
+    for state in inner.states:
+        at = state.at or inner.occurred
+        builder.state(replace(state, scope=placed(state.scope), at=at))
+    for whole in inner.wholes:
+        at = whole.at or inner.occurred
+        builder.all_of(replace(whole, scope=placed(whole.scope), at=at))
 
 
 def _check_version(document: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -66,6 +66,12 @@ def structured(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
             if name in attributes:
                 raise Malformed("an attribute is given twice", where=header)
             attributes[name] = _text(value, where=header)
+    return wrapped(attributes, body, content_type)
+
+
+def wrapped(attributes: Mapping[str, str], body: bytes, content_type: str | None) -> bytes:
+    """The event with these attributes whose data is ``body``. Raises Malformed, LimitPassed for
+    JSON data that is none."""
     order = [n for n in _FIRST if n in attributes] + sorted(attributes.keys() - {*_FIRST})
     members = [_member(name, attributes[name]) for name in order]
     if content_type is not None:

@@ -208,6 +208,16 @@ def _image(text: str | None) -> ImageName | None:
     return ImageName(_familiar(f"{host}/{path}" if host else path), tag, _id_of_digest(digest))
 
 
+def image_name(reference: str) -> ImageName | None:
+    """Read what is known to be an image reference, such as ``nginx`` in a pod; None if it cannot
+    be one."""
+    match = _IMAGE.fullmatch(reference)
+    if match is None:
+        return None
+    host, path, tag, digest = match.group("host", "path", "tag", "digest")
+    return ImageName(_familiar(f"{host}/{path}" if host else path), tag, _id_of_digest(digest))
+
+
 def _image_of_purl(package: purl.Purl) -> ImageName:
     registry = package.qualifiers.get("repository_url", "")
     path = f"{package.namespace}/{package.name}" if package.namespace else package.name

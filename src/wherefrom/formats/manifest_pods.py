@@ -13,47 +13,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
+from wherefrom.formats.strict_json import get_array
 
-_TEMPLATED: Final = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}
-)
+_TEMPLATE: Final = ("spec", "template", "spec")
+PATHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Deployment": _TEMPLATE,
+    "StatefulSet": _TEMPLATE,
+    "DaemonSet": _TEMPLATE,
+    "ReplicaSet": _TEMPLATE,
+    "ReplicationController": _TEMPLATE,
+    "Job": _TEMPLATE,
+    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
+    "Pod": ("spec",),
+}
 _LISTS: Final = (
-    ("initContainers", True), ("containers", False), ("ephemeralContainers", False),
+    ("initContainers", "init"), ("containers", "container"), ("ephemeralContainers", "ephemeral"),
 )  # fmt: skip
 
 
 class Container(NamedTuple):
-    """A container by its name, and the image that it is to run."""
+    """A container and the image that it is to run; ``container``, ``init`` or ``ephemeral``."""
 
     name: str
     image: str
-    is_init: bool
+    kind: str
 
 
-def pod_spec_of(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The spec of the pods that an object makes; None for one that makes none. Raises Malformed."""
-    kind = item.get("kind")
-    if kind in _TEMPLATED:
-        return _at(item, "spec", "template", "spec")
-    if kind == "CronJob":
-        return _at(item, "spec", "jobTemplate", "spec", "template", "spec")
-    return _at(item, "spec") if kind == "Pod" else None
+def pod_spec_of(item: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The spec of the pods that an object of a kind makes; None for one that makes none.
 
-
-def containers_of(pods: Mapping[str, Any]) -> Iterator[Container]:
-    """All kinds of containers of a pod. Raises Malformed for one without a name or an image."""
-    for key, is_init in _LISTS:
-        for number, container in enumerate(pods.get(key) or []):
-            where = f"{key}[{number}]"
-            if not isinstance(container, dict):
-                raise Malformed("not a container", where=where, got=type(container).__name__)
-            name, image = container.get("name"), container.get("image")
-            if not isinstance(name, str) or not isinstance(image, str) or not image:
-                raise Malformed("a container without a name or an image", where=where)
-            yield Container(name, image, is_init)
-
-
-def _at(item: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    Raises Malformed for one that has no such spec.
+    """
+    path = PATHS.get(kind)
+    if path is None:
+        return None
     found: Any = item
     for key in path:
         found = found.get(key)
@@ -61,3 +54,16 @@ def _at(item: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
             raise Malformed("a workload without its pods", where=".".join(path))
     made: Mapping[str, Any] = found
     return made
+
+
+def containers_of(pods: Mapping[str, Any], *, where: str = "") -> Iterator[Container]:
+    """All kinds of containers of a pod. Raises Malformed for one without a name or an image."""
+    for key, kind in _LISTS:
+        for number, container in enumerate(get_array(pods, key, where=where)):
+            place = f"{where}.{key}[{number}]" if where else f"{key}[{number}]"
+            if not isinstance(container, dict):
+                raise Malformed("not a container", where=place, got=type(container).__name__)
+            name, image = container.get("name"), container.get("image")
+            if not isinstance(name, str) or not isinstance(image, str) or not image:
+                raise Malformed("a container without a name or an image", where=place)
+            yield Container(name, image, kind)

@@ -24,6 +24,8 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
+    alertmanager,
+    argocd,
     batch,
     cdevents,
     cloudevents,
@@ -31,9 +33,15 @@ from wherefrom.formats import (
     csaf,
     cyclonedx,
     dsse,
+    flagd,
+    flux,
+    github_webhook,
+    gitlab_webhook,
     hashedrekord,
     in_toto_legacy,
     junit,
+    k8s_audit,
+    launchdarkly,
     looks,
     openlineage,
     openvex,
@@ -43,13 +51,16 @@ from wherefrom.formats import (
     sigstore_bundle,
     spdx,
     spdx3,
+    split_flags,
     statement,
     states,
     strict_json,
+    unleash,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
 from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
 from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
+from wherefrom.formats.states import Scope
 
 TYPE_BYTES_MAX: Final = 256
 NODES_MAX: Final = 200_000
@@ -67,12 +78,22 @@ class FactsOf(Protocol):
     def __call__(self, document: Mapping[str, Any], *, document_id: str) -> Facts: ...
 
 
+class PlacedFactsOf(Protocol):
+    """The ``facts`` of a format whose documents may not say where they are of: the CloudEvent
+    around one does."""
+
+    def __call__(
+        self, document: Mapping[str, Any], *, document_id: str, given: Scope = ...
+    ) -> Facts: ...
+
+
 class Format(NamedTuple):
-    """One format: its name, a cheap test, and its reading."""
+    """One format: its name, a cheap test, and its reading; ``placed`` if it asks where."""
 
     name: str
     recognises: Callable[[Mapping[str, Any]], bool]
     facts: FactsOf
+    placed: PlacedFactsOf | None = None
 
 
 class Recognised(msgspec.Struct, frozen=True):
@@ -90,13 +111,28 @@ class Recognised(msgspec.Struct, frozen=True):
 
 
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
-    def inside(data: Mapping[str, Any]) -> Facts | None:
+    def inside(data: Mapping[str, Any], given: Scope) -> Facts | None:
         format = _format_of(data, _INSIDE)
+        if format is not None and format.placed is not None:
+            return format.placed(data, document_id=document_id, given=given)
         return format.facts(data, document_id=document_id) if format else None
 
     return cloudevents.facts(document, document_id=document_id, inside=inside)
 
 
+# What tells of changes: the states of deployments, flags, resources, incidents, and who did it.
+_CHANGES: Final = (
+    Format("k8s_audit", k8s_audit.recognises, k8s_audit.facts, k8s_audit.facts),
+    Format("alertmanager", alertmanager.recognises, alertmanager.facts, alertmanager.facts),
+    Format("gitlab_webhook", gitlab_webhook.recognises, gitlab_webhook.facts, gitlab_webhook.facts),
+    Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
+    Format("flux", flux.recognises, flux.facts, flux.facts),
+    Format("argocd", argocd.recognises, argocd.facts, argocd.facts),
+    Format("launchdarkly", launchdarkly.recognises, launchdarkly.facts, launchdarkly.facts),
+    Format("unleash", unleash.recognises, unleash.facts, unleash.facts),
+    Format("split_flags", split_flags.recognises, split_flags.facts, split_flags.facts),
+    Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
+)
 # The order is from what names itself to what is known by its fields.
 _INSIDE: Final = (
     Format("sigstore_bundle", sigstore_bundle.recognises, sigstore_bundle.facts),
@@ -112,6 +148,7 @@ _INSIDE: Final = (
     Format("sarif", sarif.recognises, sarif.facts),
     Format("openlineage", openlineage.recognises, openlineage.facts),
     Format("cdevents", cdevents.recognises, cdevents.facts),
+    *_CHANGES,
 )
 FORMATS: Final = (
     Format("cloudevents", cloudevents.recognises, _cloudevent_facts),

@@ -52,6 +52,7 @@ from wherefrom.query.lost import Lost, lost
 from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.reality import Reality
+from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size
@@ -63,6 +64,7 @@ from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.requests.reader import RequestReader
 
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
@@ -156,6 +158,7 @@ class Desk:
     own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
               signed in a checkpoint before
     anchors   the checkpoints that others hold
+    requests  the spans that are held beside the log
     others    gives the logs that are followed
     """
 
@@ -167,6 +170,7 @@ class Desk:
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
+        requests: RequestReader,
         others: Callable[[], Sequence[Other]] = lambda: (),
     ) -> None:
         self._log = log
@@ -175,6 +179,7 @@ class Desk:
         self.reality = Reality(log, estate, graph)
         self._own_keys = own_keys
         self._anchors = anchors
+        self._requests = requests
         self._others = others
 
     # -- questions about things
@@ -187,6 +192,11 @@ class Desk:
             return self.trace_here(text, options)
         whole = msgspec.structs.replace(options, kinds=())
         return trace_across(text, options, lambda: self.trace_here(text, whole), others, self)
+
+    def request(self, text: str) -> RequestPath:
+        """The way of a request, with each hop's reality. Raises NotFound, Malformed."""
+        with self._snapshot(None) as snapshot:
+            return request_path(self._requests, snapshot, text)
 
     def known(self, ids: Sequence[str], *, as_of: int | None = None) -> list[str]:
         """Those of these ids that a record here speaks of."""

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats import timestamps
+from wherefrom.formats import config_bundle, timestamps
 from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
@@ -25,6 +25,7 @@ from wherefrom.query import scopes
 from wherefrom.query.affected import affected, blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
+from wherefrom.query.bundles import keys_apart, recorded
 from wherefrom.query.made_of import made_of
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.reality_answers import (
@@ -174,7 +175,7 @@ class Reality:
             found = [self._places(estate, graph, side, options, size) for side in sides]
             same = OneThing(graph, Lens(size))
             differing, alike = apart(*found, same=same)
-            differing = [_in_full(one, graph, Lens(size)) for one in differing]
+            differing = [self._in_full(one, graph, Lens(size)) for one in differing]
             return Difference(
                 a=Side(of=a, at=of_micros(sides[0].at)),
                 b=Side(of=b, at=of_micros(sides[1].at)),
@@ -221,6 +222,28 @@ class Reality:
                 truncated=len(touches) > options.limit,
             )
 
+    def _in_full(self, one: Differing, graph: Snapshot, lens: Lens) -> Differing:
+        """With what the artifacts of each side, and only those of that side, were made of; of
+        bundles with the settings that differ."""
+        if one.slot in BUNDLE_SLOTS:
+            bundles = (
+                [recorded(graph, lens, value, self._content) for value in side]
+                for side in (one.a, one.b)
+            )
+            return msgspec.structs.replace(one, keys=keys_apart(*bundles))
+        if one.slot != "artifact":
+            return one
+        sides = [[made_of(graph, lens, value) for value in values] for values in (one.a, one.b)]
+        told: dict[str, list[str]] = {}
+        for part in ("commits", "bases", "packages"):
+            a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
+            told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
+        return msgspec.structs.replace(one, **told)
+
+    def _content(self, entry: int) -> bytes | None:
+        self._log.refresh()
+        return self._log.record(entry).content
+
     @contextlib.contextmanager
     def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, int]]:
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
@@ -242,7 +265,15 @@ class Reality:
             meant.scope, at=meant.at, as_of=size, slots=options.slots, modes=options.modes
         )
         judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
-        return places(held, judged, at=meant.at, same=OneThing(graph, Lens(size)))
+        lens = Lens(size)
+        modes = {one.value for one in held if one.slot == "safe_mode"}
+        packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
+        seconds_max = {
+            mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
+        }
+        return places(
+            held, judged, at=meant.at, same=OneThing(graph, lens), seconds_max=seconds_max
+        )
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, size: int
@@ -286,18 +317,7 @@ class Reality:
 
 
 _DAY: Final = 86_400 * 1_000_000
-
-
-def _in_full(one: Differing, graph: Snapshot, lens: Lens) -> Differing:
-    """With what the artifacts of each side, and only those of that side, were made of."""
-    if one.slot != "artifact":
-        return one
-    sides = [[made_of(graph, lens, value) for value in values] for values in (one.a, one.b)]
-    told: dict[str, list[str]] = {}
-    for part in ("commits", "bases", "packages"):
-        a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
-        told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
-    return msgspec.structs.replace(one, **told)
+BUNDLE_SLOTS: Final = frozenset(config_bundle.KINDS.values())
 
 
 def _log_of(estate: EstateSnapshot) -> LogPosition:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from wherefrom.formats.config_bundle import SettingChange
 from wherefrom.query.answers import LogPosition
 
 
@@ -22,7 +23,8 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since   when it began to hold, by the record ``entry``; ``seen`` when it was said last
     age     seconds from ``seen`` to the time that was asked about
     source  who says it; ``trust`` and ``signers`` of the record that said it last
-    marks   what to know of it: ``unpinned``, an artifact by a name that may move
+    marks   what to know of it: ``unpinned``, an artifact by a name that may move; ``outlived``, a
+            safe mode past its end or its maximum duration
     """
 
     value: str
@@ -126,6 +128,7 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     a, b       values; several observed at once are all of them, in order
     commits_a  commits that only the artifacts of that side were made from; ``bases_a`` images, and
                ``packages_a`` packages in them; of ``b`` likewise
+    keys       of bundles: the settings that differ, if both bundles are recorded
     """
 
     service: str
@@ -144,6 +147,7 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bases_b: list[str] = []
     packages_a: list[str] = []
     packages_b: list[str] = []
+    keys: list[SettingChange] = []
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

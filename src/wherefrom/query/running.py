@@ -4,7 +4,8 @@
                                      └ compared through the graph: an image index is its platforms
 
 A declaration covers every region, pool and instance below its scope, and, without a name, every
-container of a service. Where nobody observes anything of a service, nothing is missing.
+container of a service. Where nobody observes anything of a service, nothing is missing. A tag that
+is declared is what was pulled by it, as long as that is one thing everywhere in the place.
 
 Source: DESIGN, "Reality"; docs/reality.md
 """
@@ -15,9 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
+from wherefrom.errors import Refused
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
-from wherefrom.formats.timestamps import of_micros
+from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.reality_answers import Observed, Place, Stated
 from wherefrom.views.estate import Held
 from wherefrom.views.graph import Judgement
@@ -29,9 +31,19 @@ _Where = tuple[Scope, str, str]  # without the instance; slot, name
 
 
 def places(
-    held: Iterable[Held], judged: Mapping[int, Judgement], *, at: int, same: Same
+    held: Iterable[Held],
+    judged: Mapping[int, Judgement],
+    *,
+    at: int,
+    same: Same,
+    seconds_max: Mapping[str, int] | None = None,
 ) -> list[Place]:
-    """Every place that something is declared or observed in, in order."""
+    """Every place that something is declared or observed in, in order.
+
+    seconds_max  for how long each safe mode may be entered, by its bundle
+    """
+    held = list(held)
+    outlived = {id(one) for one in held if _is_outlived(one, at, seconds_max or {})}
     declared: dict[_Where, Held] = {}
     observed: dict[_Where, list[Held]] = defaultdict(list)
     for one in held:
@@ -47,11 +59,13 @@ def places(
         by = _declaration(where, declared)
         if by is not None:
             used.add(by)
-        made.append(_place(where, None if by is None else declared[by], seen, judged, at, same))
+        made.append(
+            _place(where, None if by is None else declared[by], seen, judged, at, same, outlived)
+        )
     for where, one in declared.items():
         if where not in used:
             scope, slot, _ = where
-            place = _place(where, one, [], judged, at, same)
+            place = _place(where, one, [], judged, at, same, outlived)
             if (scope.environment, scope.service, slot) in watched:
                 place = _with_drift(place, "unobserved")
             made.append(place)
@@ -81,6 +95,7 @@ def _place(
     judged: Mapping[int, Judgement],
     at: int,
     same: Same,
+    outlived: Collection[int],
 ) -> Place:
     scope, slot, name = where
     by_value: dict[str, list[Held]] = defaultdict(list)
@@ -89,7 +104,7 @@ def _place(
     drift = None
     if seen and declared is None and slot != "incident":
         drift = "undeclared"
-    elif declared is not None and any(not same(declared.value, value) for value in by_value):
+    elif declared is not None and not _all_as(declared, by_value, same):
         drift = "differs"
     return Place(
         environment=scope.environment,
@@ -98,17 +113,30 @@ def _place(
         pool=scope.pool,
         slot=slot,
         name=name,
-        declared=None if declared is None else Stated(**_stated(declared, judged, at)),
-        observed=[_observed(ones, judged, at) for _, ones in sorted(by_value.items())],
+        declared=None if declared is None else Stated(**_stated(declared, judged, at, outlived)),
+        observed=[_observed(ones, judged, at, outlived) for _, ones in sorted(by_value.items())],
         drift=drift,
     )
 
 
-def _observed(ones: list[Held], judged: Mapping[int, Judgement], at: int) -> Observed:
+def _all_as(declared: Held, by_value: Mapping[str, list[Held]], same: Same) -> bool:
+    """Whether every value is the one that is declared."""
+    others = [value for value in by_value if not same(declared.value, value)]
+    if not others:
+        return True
+    # What a tag is, nobody declared; a node pulled by it what it was then.
+    by_tag = declared.slot == "artifact" and not _is_pinned(declared.value)
+    pulled = by_tag and all(one.says == declared.value for v in others for one in by_value[v])
+    return pulled and all(same(others[0], value) for value in by_value)
+
+
+def _observed(
+    ones: list[Held], judged: Mapping[int, Judgement], at: int, outlived: Collection[int]
+) -> Observed:
     newest = max(ones, key=lambda one: (one.seen, one.seen_entry))
     serving = [one.properties["serving"] for one in ones if "serving" in one.properties]
     first = min(ones, key=lambda one: (one.since, one.entry))
-    told = _stated(newest, judged, at)
+    told = _stated(newest, judged, at, outlived)
     told |= {"since": of_micros(first.since), "entry": first.entry}
     return Observed(
         **told,
@@ -117,7 +145,9 @@ def _observed(ones: list[Held], judged: Mapping[int, Judgement], at: int) -> Obs
     )
 
 
-def _stated(held: Held, judged: Mapping[int, Judgement], at: int) -> dict[str, Any]:
+def _stated(
+    held: Held, judged: Mapping[int, Judgement], at: int, outlived: Collection[int]
+) -> dict[str, Any]:
     judgement = judged.get(held.seen_entry)
     return {
         "value": held.value,
@@ -131,16 +161,33 @@ def _stated(held: Held, judged: Mapping[int, Judgement], at: int) -> dict[str, A
         "trust": "unknown" if judgement is None else judgement.level,
         "signers": () if judgement is None else judgement.signers,
         "properties": dict(held.properties),
-        "marks": _marks(held),
+        "marks": ("outlived",) if id(held) in outlived else _marks(held),
     }
+
+
+def _is_outlived(held: Held, at: int, seconds_max: Mapping[str, int]) -> bool:
+    """Whether a safe mode is past what it was entered for, or past its maximum."""
+    if held.slot != "safe_mode":
+        return False
+    most = seconds_max.get(held.value)
+    if most is not None and at >= held.since + most * _SECOND:
+        return True
+    until = held.properties.get("until")
+    try:
+        return isinstance(until, str) and at >= micros(canonical(until, where="until"))
+    except Refused:  # a stranger's text: no time, so no end
+        return False
 
 
 def _marks(held: Held) -> tuple[str, ...]:
     if held.slot != "artifact":
         return ()
-    algorithm, _, digits = held.value.partition(":")
-    pinned = strong_id(algorithm, digits) is not None
-    return () if pinned else ("unpinned",)
+    return () if _is_pinned(held.value) else ("unpinned",)
+
+
+def _is_pinned(value: str) -> bool:
+    algorithm, _, digits = value.partition(":")
+    return strong_id(algorithm, digits) is not None
 
 
 def _with_drift(place: Place, drift: str) -> Place:

@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
-from wherefrom.app import DataFolder, Served, now, open_recorder, open_rekor
+from wherefrom.app import DataFolder, Served, now, open_recorder, open_rekor, open_requests
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.root_file import beside
@@ -107,6 +107,7 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        requests = open_requests(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()
 
         def anchoring(shown: Callable[[], bytes]) -> Anchoring:
@@ -125,8 +126,10 @@ def up(
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
+                hooks=folder.hooks,
                 proxy=ReaderProxy(folder.path / "reader.sock"),
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
+                requests=requests,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
             )

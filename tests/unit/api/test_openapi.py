@@ -14,6 +14,9 @@ from tests.served import event_bytes, ndjson
 from tests.sigstore_world import world
 from tests.unit.api.test_admin import a_key
 from tests.unit.api.test_lineage import cloud_event
+from tests.unit.formats.change_samples import CHANGES
+from tests.unit.formats.test_otlp import TRACE, span
+from tests.unit.formats.test_otlp import request as an_export
 from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
@@ -139,6 +142,16 @@ def requests_of_all_kinds():
     one = json.dumps(cloud_event(1)).encode()
     for body in (one, one, b"[" + one + b",{}]", event, b"{"):
         yield "POST", "/v1/events", "/v1/events", body
+    hook = "/v1/webhooks/{adapter}"
+    alert = json.dumps(CHANGES["alertmanager"]).encode()
+    for body in (alert, alert, b"{}", b"[]", b"{"):
+        yield "POST", hook, "/v1/webhooks/alertmanager?environment=prod", body
+    audit = CHANGES["k8s_audit"]
+    for items in ([audit], [audit, {**audit, "auditID": "b"}], [audit, 1]):
+        listed = json.dumps({"kind": "EventList", "items": items}).encode()
+        yield "POST", hook, "/v1/webhooks/kubernetes", listed
+    yield "POST", hook, "/v1/webhooks/alertmanager?region=%00", alert
+    yield "POST", hook, "/v1/webhooks/none", alert
     signed = statement()
     for body in (signed, signed, b"", b"{}"):
         yield "POST", "/entries", "/entries", body
@@ -195,6 +208,15 @@ def requests_of_all_kinds():
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
     yield "POST", "/v1/records", "/v1/records", json.dumps(deployed()).encode()
+    spans = json.dumps(an_export(span(1), span(2, traceId="x"), resource={"service.name": "a"}))
+    for body in (spans.encode(), b"{}", b"[]", b"{"):
+        yield "POST", "/v1/traces", "/v1/traces", body
+    for path in ("pkg:oci/cart", "nothing", "CVE-2000-0001", "%00"):
+        yield "GET", "/v1/affected/{id}", f"/v1/affected/{path}", None
+    for path in ("nothing", "%00"):
+        yield "GET", "/v1/touched/{id}", f"/v1/touched/{path}", None
+    for id in (TRACE, "nothing", "%00"):
+        yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (
         ("running", ""),
         ("running", "?scope=prod/cart&slot=artifact"),

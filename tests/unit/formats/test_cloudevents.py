@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.paths import DATA, REPOSITORY
-from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
+from wherefrom.errors import ForbiddenField, LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import cloudevents
-from wherefrom.formats.facts import Facts
+from wherefrom.formats.facts import Facts, FactsBuilder
 from wherefrom.formats.recognise import facts_of, read
+from wherefrom.formats.states import DECLARED, Scope, State, Whole
 
 EXAMPLES = DATA / "runtime" / "cloudevents-spec" / "json-format-examples.json"
 OPENLINEAGE = {
@@ -54,6 +55,68 @@ def test_an_event_is_attributed_to_its_source() -> None:
         (found.document, "attributed_to", "https://example.org/ci")
     ]
     assert properties(found) == {"id": "A1", "subject": "repo/1"}
+
+
+def stating(occurred: str | None, *states: State, whole: Whole | None = None) -> Any:
+    """A reader of data that states this."""
+
+    def inside(_: object, given: Scope) -> Facts:
+        builder = FactsBuilder(document="sha256:" + "0" * 64)
+        builder.node(f"flag:{given.environment}:dark", "flag")
+        builder.state(*states)
+        if whole is not None:
+            builder.all_of(whole)
+        return builder.build(kind="event", type="t", occurred=occurred)
+
+    return inside
+
+
+def test_what_the_data_states_is_of_where_the_event_says_and_of_the_datas_time() -> None:
+    document = event(
+        time="2026-01-02T00:00:00Z", data={}, environment="prod", service="cart", region="eu-1"
+    )
+    elsewhere = State(
+        DECLARED, Scope("test", pool="b"), "scale", "", "3", at="2025-01-01T00:00:00Z"
+    )
+    flag = State(DECLARED, Scope(), "flag", "dark", "true")
+    found = cloudevents.facts(
+        document,
+        document_id="sha256:" + "0" * 64,
+        inside=stating(
+            "2026-01-01T00:00:00.000000Z",
+            flag,
+            elsewhere,
+            whole=Whole(DECLARED, Scope(), ("flag",)),
+        ),
+    )
+    assert [(s.scope, s.at) for s in found.states] == [
+        (Scope("prod", "cart", "eu-1"), "2026-01-01T00:00:00.000000Z"),
+        (Scope("test", "cart", "eu-1", "b"), "2025-01-01T00:00:00Z"),
+    ]
+    assert found.wholes == (
+        Whole(DECLARED, Scope("prod", "cart", "eu-1"), ("flag",), "2026-01-01T00:00:00.000000Z"),
+    )
+    assert found.occurred == "2026-01-02T00:00:00.000000Z"
+    assert "flag:prod:dark" in {node.id for node in found.nodes}
+    assert properties(found)["environment"] == "prod"
+
+
+def test_data_without_a_time_states_from_the_events_time_on() -> None:
+    flag = State(DECLARED, Scope("prod"), "flag", "dark", "true")
+    found = cloudevents.facts(
+        event(time="2026-01-02T00:00:00Z", data={}),
+        document_id="sha256:" + "0" * 64,
+        inside=stating(None, flag),
+    )
+    assert found.states == (flag,)  # from ``occurred`` on, which is the event's
+
+
+def test_data_that_must_not_be_kept_is_refused_with_its_event() -> None:
+    def inside(_: object, __: Scope) -> Facts:
+        raise ForbiddenField("a secret in clear", where="items[0]")
+
+    with pytest.raises(ForbiddenField, match=r"at data\.items\[0\]"):
+        cloudevents.facts(event(data={}), document_id="sha256:" + "0" * 64, inside=inside)
 
 
 def test_data_that_a_format_knows_adds_its_facts_to_this_record() -> None:

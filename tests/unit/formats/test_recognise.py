@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.links import VECTOR
 from tests.paths import DATA
+from tests.unit.formats.change_samples import CHANGES
 from tests.unit.formats.changed import need_facts_or_refusal, with_one_change
 from wherefrom.errors import Error, LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import recognise
@@ -53,6 +54,8 @@ SPDX_3 = {
 
 
 def content_of(format: str) -> bytes:
+    if format in CHANGES:
+        return json.dumps(CHANGES[format]).encode()
     if format == "spdx3":
         return json.dumps(SPDX_3).encode()
     content = ONE_OF_EACH[format].read_bytes()
@@ -70,7 +73,7 @@ def refusal(content: bytes) -> Refused:
     return caught.value
 
 
-@pytest.mark.parametrize("format", ONE_OF_EACH)
+@pytest.mark.parametrize("format", [*ONE_OF_EACH, *CHANGES])
 def test_a_real_record_of_each_format_is_known_and_no_other_claims_it(format: str) -> None:
     content = content_of(format)
     recognised = read(content)
@@ -81,7 +84,7 @@ def test_a_real_record_of_each_format_is_known_and_no_other_claims_it(format: st
 
 
 def test_every_format_is_shown_here() -> None:
-    assert [format.name for format in FORMATS] == list(ONE_OF_EACH)
+    assert [format.name for format in FORMATS] == [*ONE_OF_EACH, *CHANGES]
     assert isinstance(recognise.FACTS_VERSION, int)
 
 

@@ -1,0 +1,226 @@
+"""``wherefrom safe-mode``: a service enters one, with a meaning and an end, and leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from wherefrom.cli.bundle import _found
+from wherefrom.cli.change import _now, _record, _scoped, _source
+from wherefrom.cli.exits import YES
+from wherefrom.cli.options import moment_of
+from wherefrom.cli.render import write_json
+from wherefrom.cli.settings import Where, placed
+from wherefrom.cli.targets import read_file
+from wherefrom.errors import Malformed, NotFound, SettingError
+from wherefrom.formats.shown import printable
+
+_SERIES_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+@click.group(name="safe-mode")
+def safe_mode() -> None:
+    """Record that services enter and leave safe modes."""
+
+
+@safe_mode.command()
+@click.argument("service")
+@click.argument("name", metavar="BUNDLE")
+@click.option("--for", "lasting", metavar="DURATION", help="For less than its maximum.")
+@click.option("--reason", default="", help="Why; shown with it.")
+@_scoped
+@placed
+def enter(
+    service: str,
+    name: str,
+    lasting: str | None,
+    reason: str,
+    environment: str,
+    region: str,
+    pool: str,
+    at: str | None,
+    source: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Say that a service is in a safe mode from now on.
+
+    BUNDLE is one of kind safe_mode: a file, which is recorded too, or its digest in the log.
+    """
+    from wherefrom.capture import changes
+    from wherefrom.formats.states import Scope
+    from wherefrom.formats.timestamps import duration_s, micros, of_micros
+
+    found, content = _found(name, where)
+    if found.kind != "safe_mode" or found.max_seconds is None or found.meaning is None:
+        raise SettingError("not a safe mode", got=f"{found.name}, a {found.kind}")
+    seconds = found.max_seconds if lasting is None else duration_s(lasting, where="--for")
+    if seconds > found.max_seconds:
+        raise SettingError(
+            "longer than the mode may last", where="--for", got=lasting,
+            expected=f"{found.max_seconds} s at most",
+        )  # fmt: skip
+    at = at or _now()
+    told = {
+        "says": f"{found.name} {found.version}", "meaning": found.meaning,
+        "until": of_micros(micros(at) + seconds * 1_000_000),
+        **({"reason": reason} if reason else {}),
+    }  # fmt: skip
+    event = changes.place(
+        "safe_mode", found.name, found.digest, Scope(environment, service, region, pool),
+        at=at, source=source or _source(), told=told,
+    )  # fmt: skip
+    return _record([event] if content is None else [content, event], where, as_json)
+
+
+@safe_mode.command(name="exit")
+@click.argument("service")
+@click.argument("name", required=False)
+@click.option("--reason", default="", help="Why; shown with it.")
+@_scoped
+@placed
+def exit_(
+    service: str,
+    name: str | None,
+    reason: str,
+    environment: str,
+    region: str,
+    pool: str,
+    at: str | None,
+    source: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Say that a service has left its safe mode.
+
+    Without NAME it leaves each that it is in, in just that scope.
+    """
+    from wherefrom.capture import changes
+    from wherefrom.cli.opening import reading
+    from wherefrom.formats.states import Scope
+    from wherefrom.query.reality import RealityOptions
+
+    scope = Scope(environment, service, region, pool)
+    said = ",".join(f"{part}={text}" for part, text in scope._asdict().items() if text)
+    with reading(where) as place:
+        options = RealityOptions(at=at, slots=("safe_mode",), mode="declared")
+        found = place.running(said, options, drifting=False).places
+    modes = sorted(
+        p.name for p in found if (p.region, p.pool) == (region, pool) and name in (None, p.name)
+    )
+    if not modes:
+        raise NotFound("the service is in no such safe mode there", got=name or said)
+    told = {"reason": reason} if reason else {}
+    at, source = at or _now(), source or _source()
+    events = [
+        changes.place("safe_mode", mode, None, scope, at=at, source=source, told=told)
+        for mode in modes
+    ]
+    return _record(events, where, as_json)
+
+
+@safe_mode.command(name="effect")
+@click.argument("service")
+@click.option(
+    "--series", "file", required=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="CSV with time and value, and perhaps metric and service.",
+)  # fmt: skip
+@click.option("--environment", "-e", required=True, help="Where, such as prod.")
+@click.option("--name", default=None, help="Which mode, if it was in several.")
+@click.option(
+    "--window", default="1h", show_default=True, metavar="DURATION",
+    help="How long before and after.",
+)  # fmt: skip
+@click.option("--at", callback=moment_of, metavar="TIME", help="The one entered last by then.")
+@placed
+def effect_(
+    service: str,
+    file: Path,
+    environment: str,
+    name: str | None,
+    window: str,
+    at: str | None,
+    where: Where,
+    as_json: bool,
+) -> int:
+    """Measure what a safe mode changed.
+
+    Compares the means of each metric before, during and after the service's newest safe mode.
+    """
+    from wherefrom.cli.opening import reading
+    from wherefrom.formats.timestamps import duration_s, micros
+    from wherefrom.query.effect import effect
+    from wherefrom.query.reality import CHANGES_MAX, RealityOptions
+
+    series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
+    now = _now()
+    options = RealityOptions(
+        since="1970-01-01T00:00:00.000000Z", until=now, slots=("safe_mode",), mode="declared",
+        limit=CHANGES_MAX,
+    )  # fmt: skip
+    with reading(where) as place:
+        found = place.changes(f"environment={environment},service={service}", options).changes
+    # Newest first: a mode ends with what came next in its place, if anything has.
+    ended: dict[tuple[str, str, str], str] = {}
+    for change in found:
+        key = (change.region, change.pool, change.name)
+        is_asked = name in (None, change.name) and (at is None or change.at <= at)
+        if change.after is not None and is_asked:
+            break
+        ended[key] = change.at
+    else:
+        raise NotFound("the service was in no such safe mode", got=name or service)
+    left = ended.get(key, now)
+    spans = {"entered": micros(change.at), "left": micros(left)}
+    lasting = duration_s(window, where="--window") * 1_000_000
+    told = {metric: effect(points, **spans, window=lasting) for metric, points in series.items()}
+    if as_json:
+        write_json(
+            {"name": change.name, "entered": change.at, "left": ended.get(key), "entry":
+             change.entry, "metrics": told}
+        )  # fmt: skip
+        return YES
+    click.echo(f"{printable(change.name)}: {change.at[:19]}Z to {left[:19]}Z, #{change.entry}")
+    for metric, parts in sorted(told.items()):
+        click.echo(printable(metric) or "value")
+        for part in parts:
+            mean = "nothing" if part.mean is None else f"{part.mean:.6g}"
+            ratio = "" if part.ratio is None else f"  × {part.ratio:.3f}"
+            if part.low is not None and part.high is not None:
+                ratio += f" ({part.low:.3f} to {part.high:.3f})"
+            click.echo(f"  {part.name:<7} {mean:>12}  of {part.points:,}{ratio}")
+    return YES
+
+
+def _series(written: bytes, service: str, where: Path) -> dict[str, list[tuple[int, float]]]:
+    """Points by metric; of a file for many services those of this one, as it sees itself.
+
+    Raises Malformed.
+    """
+    import csv
+    import io
+    import math
+
+    from wherefrom.formats.timestamps import canonical, micros
+
+    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
+    if not {"time", "value"} <= set(rows.fieldnames or ()):
+        raise Malformed("not a series", where=str(where), expected="a CSV with time and value")
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        if row.get("service") not in (None, "", service) or row.get("caller"):
+            continue
+        place = f"{where}, line {rows.line_num}"
+        at = micros(canonical(row["time"] or "", where=place))
+        try:
+            value = float(row["value"] or "")
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise Malformed("not a value", where=place, got=row["value"], expected="a number")
+        found.setdefault(row.get("metric") or "", []).append((at, value))
+    if not found:
+        raise NotFound("no point of this service", where=str(where), got=service)
+    return found

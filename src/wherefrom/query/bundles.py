@@ -1,0 +1,67 @@
+"""What a config bundle holds, out of the record that the log has of it.
+
+    digest ──graph──► entries that describe it ──► content ──► the bundle with that digest
+
+Which record says it does not matter: contents that have another digest are no bundle at all.
+
+Sizes:  ENTRIES_MAX records are tried
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from wherefrom.errors import Refused
+from wherefrom.formats import config_bundle, recognise, strict_json
+from wherefrom.formats.config_bundle import PREDICATE_TYPE, Bundle, SettingChange
+from wherefrom.formats.dsse import Envelope
+from wherefrom.views.graph import Lens, Snapshot
+
+ENTRIES_MAX: Final = 50
+
+
+def bundle_in(content: bytes) -> Bundle | None:
+    """The bundle that a record packs, None for other records. Raises what refuses a record."""
+    read = recognise.read(content)
+    if read.facts.type != PREDICATE_TYPE:
+        return None
+    payload = content if read.batched is None else read.batched.record
+    if isinstance(read.envelope, Envelope):
+        payload = read.envelope.payload
+    return config_bundle.parse(strict_json.decode(payload)["predicate"])
+
+
+def recorded(
+    graph: Snapshot, lens: Lens, digest: str, content: Callable[[int], bytes | None]
+) -> Bundle | None:
+    """The bundle with this digest; None if nobody recorded it, or it is erased.
+
+    content  gives the content of an entry, None if it is erased
+    """
+    numbers = graph.numbers([digest])
+    if digest not in numbers:
+        return None
+    entries = graph.entries_of(numbers[digest], lens, ENTRIES_MAX)
+    judged = graph.judgements(entries, lens)
+    for entry in entries:
+        if entry in judged and judged[entry].type == PREDICATE_TYPE:
+            written = content(entry)
+            if written is not None and (found := _read(written)) and found.digest == digest:
+                return found
+    return None
+
+
+def _read(written: bytes) -> Bundle | None:
+    try:
+        return bundle_in(written)
+    except Refused:  # a newer program took what this one does not
+        return None
+
+
+def keys_apart(a: Iterable[Bundle | None], b: Iterable[Bundle | None]) -> list[SettingChange]:
+    """How the settings of two sides differ; nothing unless each has one bundle, and it is known."""
+    mine, theirs = list(a), list(b)
+    if len(mine) != 1 or len(theirs) != 1 or mine[0] is None or theirs[0] is None:
+        return []
+    return config_bundle.difference(mine[0], theirs[0])

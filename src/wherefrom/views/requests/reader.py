@@ -1,0 +1,112 @@
+"""Reading spans while they are written: any number of threads and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from wherefrom.errors import Corrupt
+from wherefrom.formats.otlp import Source
+from wherefrom.views.requests.store import SCHEMA_VERSION
+
+_BUSY_MS = 5_000
+
+
+class Held(NamedTuple):
+    """One span as it is held; ids are hex, times microseconds since 1970."""
+
+    span: str
+    parent: str
+    start: int
+    micros: int
+    name: str
+    error: bool
+    source: Source
+    reality: str
+    flags: str
+    correlation: str
+    origin: str
+    caller: str
+    whole: bool
+
+
+class Hour(NamedTuple):
+    """What is left of spans whose time is over."""
+
+    hour: int
+    environment: str
+    service: str
+    reality: str
+    spans: int
+    errors: int
+    micros: int
+
+
+class RequestReader:
+    """Questions to a file of spans; a file that nobody made yet holds none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def traces(self, id: str, *, limit: int) -> list[str]:
+        """The traces of a request's id, the newest first."""
+        found = self._ask(
+            "SELECT trace FROM ids WHERE id = ? ORDER BY "
+            "(SELECT max(start) FROM spans WHERE spans.trace = ids.trace) DESC LIMIT ?",
+            (id, limit),
+        )
+        return [row[0].hex() for row in found]
+
+    def spans(self, trace: str, *, limit: int) -> list[Held]:
+        """The spans of a trace, in the order in which they began."""
+        found = self._ask(
+            "SELECT span, parent, start, micros, name, error, packed, reality, flags, correlation, "
+            "origin, caller, whole FROM spans JOIN sources ON number = source WHERE trace = ? "
+            "ORDER BY start, span LIMIT ?",
+            (bytes.fromhex(trace), limit),
+        )
+        return [
+            Held(
+                span.hex(), parent.hex() if parent else "", start, micros, name, bool(error),
+                msgspec.json.decode(packed, type=Source), reality, flags, correlation, origin,
+                caller, bool(whole),
+            )
+            for (
+                span, parent, start, micros, name, error, packed, reality, flags, correlation,
+                origin, caller, whole,
+            ) in found
+        ]  # fmt: skip
+
+    def hours(self) -> list[Hour]:
+        """What is left of spans whose time is over, the oldest first."""
+        return [Hour(*row) for row in self._ask("SELECT * FROM hours ORDER BY hour", ())]
+
+    def _ask(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            with self._open() as db:
+                return db.execute(question, values).fetchall() if db else []
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise Corrupt(
+                "the file of spans is damaged", where=str(self._path), got=str(error),
+                do="Stop the server and delete it: it holds nothing that the log does not prove",
+            ) from error  # fmt: skip
+
+    @contextmanager
+    def _open(self) -> Iterator[apsw.Connection | None]:
+        # A file a question: they are rare, and the file may be deleted at any time.
+        if not self._path.exists():
+            yield None
+            return
+        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            db.set_busy_timeout(_BUSY_MS)
+            db.execute("PRAGMA query_only = ON")
+            made = db.execute("PRAGMA user_version").get == SCHEMA_VERSION
+            yield db if made else None
+        finally:
+            db.close()

@@ -1,0 +1,53 @@
+"""One document of each format that tells of changes, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+CHANGES: Final[dict[str, Any]] = {
+    "cdevents": {
+        "context": {
+            "specversion": "0.6.0-draft", "id": "1", "source": "/ci",
+            "type": "dev.cdevents.build.queued.0.3.0", "timestamp": "2026-01-01T00:00:00Z",
+        },
+        "subject": {"id": "b1", "content": {}},
+    },
+    "k8s_audit": {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a", "verb": "get",
+        "stage": "ResponseComplete",
+    },
+    "alertmanager": {"version": "4", "groupKey": "{}", "status": "firing", "alerts": []},
+    "gitlab_webhook": {
+        "object_kind": "push", "ref": "refs/heads/main",
+        "project": {"path_with_namespace": "o/r", "web_url": "https://gitlab.com/o/r"},
+    },
+    "github_webhook": {
+        "release": {"tag_name": "v1"}, "action": "published", "sender": {"login": "x"},
+        "repository": {"full_name": "o/r", "html_url": "https://github.com/o/r"},
+    },
+    "flux": {
+        "involvedObject": {"kind": "Kustomization", "name": "apps", "namespace": "flux-system"},
+        "reason": "Progressing", "reportingController": "kustomize-controller",
+        "severity": "info", "timestamp": "2026-01-01T00:00:00Z",
+    },
+    "argocd": {
+        "app": {
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop"}, "spec": {}, "status": {},
+        },
+    },
+    "launchdarkly": {"_id": "1", "kind": "project", "accesses": [], "date": 1},
+    "unleash": {
+        "type": "feature-created", "createdBy": "x", "createdAt": "2026-01-01T00:00:00Z",
+        "featureName": "dark",
+    },
+    "split_flags": {
+        "name": "dark", "definition": "", "environmentName": "prod", "editor": "x", "time": 1,
+    },
+    "flagd": {
+        "$schema": "https://flagd.dev/schema/v0/flags.json",
+        "flags": {
+            "dark": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"},
+        },
+    },
+}  # fmt: skip
