@@ -213,7 +213,7 @@ def requests_of_all_kinds():
         yield "POST", "/v1/traces", "/v1/traces", body
     for path in ("pkg:oci/cart", "nothing", "CVE-2000-0001", "%00"):
         yield "GET", "/v1/affected/{id}", f"/v1/affected/{path}", None
-    for path in ("nothing", "%00"):
+    for path in ("s3://bucket/clean/0", "nothing", "%00"):
         yield "GET", "/v1/touched/{id}", f"/v1/touched/{path}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
