@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from wherefrom.cli.change import _now, _record, _scoped, _source
 from wherefrom.cli.exits import YES
 from wherefrom.cli.render import count, write_json
+from wherefrom.cli.saying import now, record, scoped, source_here
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import is_file, path_of, read_file, unreadable
 from wherefrom.errors import Malformed, NotFound, SettingError
@@ -127,7 +127,7 @@ def show(name: str, where: Where, as_json: bool) -> int:
 
     BUNDLE is a file that `bundle pack` wrote, or the digest of a bundle that is recorded.
     """
-    found, _ = _found(name, where)
+    found, _ = found_bundle(name, where)
     if as_json:
         write_json({**_told(found), "settings": found.settings, "secrets": found.secrets})
         return YES
@@ -158,7 +158,7 @@ def diff(a: str, b: str, where: Where, as_json: bool) -> int:
     from wherefrom.cli.draw_reality import draw_keys
     from wherefrom.formats.config_bundle import difference
 
-    sides = [_found(side, where)[0] for side in (a, b)]
+    sides = [found_bundle(side, where)[0] for side in (a, b)]
     keys = difference(*sides)
     if as_json:
         write_json({"a": _told(sides[0]), "b": _told(sides[1]), "keys": keys})
@@ -175,7 +175,7 @@ def diff(a: str, b: str, where: Where, as_json: bool) -> int:
 @click.argument("name", metavar="BUNDLE")
 @click.option("--service", default="", help="Only for this service.")
 @click.option("--reason", default="", help="Why; shown with it.")
-@_scoped
+@scoped
 @placed
 def activate(
     name: str,
@@ -198,7 +198,7 @@ def activate(
     from wherefrom.formats.config_bundle import KINDS
     from wherefrom.formats.states import Scope
 
-    found, content = _found(name, where)
+    found, content = found_bundle(name, where)
     if found.kind == "safe_mode":
         raise SettingError(
             "a safe mode is entered", got=found.name,
@@ -207,12 +207,12 @@ def activate(
     told = {"says": f"{found.name} {found.version}"} | ({"reason": reason} if reason else {})
     event = changes.place(
         KINDS[found.kind], found.name, found.digest, Scope(environment, service, region, pool),
-        at=at or _now(), source=source or _source(), told=told,
+        at=at or now(), source=source or source_here(), told=told,
     )  # fmt: skip
-    return _record([event] if content is None else [content, event], where, as_json)
+    return record([event] if content is None else [content, event], where, as_json)
 
 
-def _found(text: str, where: Where) -> tuple[Bundle, bytes | None]:
+def found_bundle(text: str, where: Where) -> tuple[Bundle, bytes | None]:
     """A bundle by its file, with the record in it, or by its digest in the log.
 
     Raises NotFound, Malformed, StorageError.

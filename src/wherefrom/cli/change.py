@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,38 +12,16 @@ from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import count, write_json
+from wherefrom.cli.saying import now, record, scoped, source_here
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
 
 if TYPE_CHECKING:
     pass
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _BATCH = 1000
 _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _SLOTS = ("config", "flag", "migration", "policy", "resource", "safe_mode", "secret")
-
-
-def _scoped(command: _Command) -> _Command:
-    """Where, when, and who says it."""
-    for option in reversed(
-        (
-            click.option("--environment", "-e", required=True, help="Where, such as prod."),
-            click.option("--region", default="", help="Only in this region."),
-            click.option("--pool", default="", help="Only in this pool, such as a canary's."),
-            click.option(
-                "--at",
-                callback=moment_of,
-                metavar="TIME",
-                help="When; now if not given.",
-            ),
-            click.option(
-                "--source", default=None, help="Who says so, a URI; user and host if not given."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -60,7 +36,7 @@ def change() -> None:
 @change.command()
 @click.argument("service")
 @click.argument("artifact", required=False)
-@_scoped
+@scoped
 @placed
 def deploy(
     service: str,
@@ -81,8 +57,8 @@ def deploy(
     from wherefrom.formats.states import Scope
 
     scope = Scope(environment, service, region, pool)
-    content = changes.deploy(scope, artifact, at=at or _now(), source=source or _source())
-    return _record([content], where, as_json)
+    content = changes.deploy(scope, artifact, at=at or now(), source=source or source_here())
+    return record([content], where, as_json)
 
 
 @change.command(name="set")
@@ -92,7 +68,7 @@ def deploy(
 @click.option("--service", default="", help="Only for this service.")
 @click.option("--until", callback=moment_of, metavar="TIME", help="When it is to end.")
 @click.option("--reason", default="", help="Why; shown with it.")
-@_scoped
+@scoped
 @placed
 def set_(
     slot: str,
@@ -119,15 +95,15 @@ def set_(
     told = {k: v for k, v in (("until", until), ("reason", reason)) if v}
     scope = Scope(environment, service, region, pool)
     content = changes.place(
-        slot, name, value, scope, at=at or _now(), source=source or _source(), told=told
+        slot, name, value, scope, at=at or now(), source=source or source_here(), told=told
     )
-    return _record([content], where, as_json)
+    return record([content], where, as_json)
 
 
 @change.command()
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--partial", is_flag=True, help="There is more than these files declare.")
-@_scoped
+@scoped
 @placed
 def manifest(
     files: Sequence[Path],
@@ -162,11 +138,11 @@ def manifest(
     content = changes.estate(
         DECLARED, Scope(environment, "", region, pool), states,
         all_of=() if partial or unread else ("artifact", "scale"),
-        at=at or _now(), source=source or _source(),
+        at=at or now(), source=source or source_here(),
     )  # fmt: skip
     if not as_json:
         click.echo(f"{count(len(states), 'state')} declared in {environment}")
-    return _record([content], where, as_json)
+    return record([content], where, as_json)
 
 
 @change.command()
@@ -215,34 +191,3 @@ def commits(
         already = f", {known:,} of them known already" if known else ""
         click.echo(f"{count(len(found), 'commit')}{already}; {count(tables, 'table')} changed")
     return NO if refused else YES
-
-
-def _record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
-    from wherefrom.cli.opening import writing
-
-    with writing(where, create=True) as place:
-        outcomes = place.record(contents)
-        log = place.position()
-    if as_json:
-        items = [
-            {"index": o.index, "content": o.content, "status": o.status, "code": o.code,
-             "reason": o.reason}
-            for o in outcomes
-        ]  # fmt: skip
-        write_json({"items": items, "log": {"size": log.size, "root": log.root}})
-    for outcome in [] if as_json else outcomes:
-        said = outcome.reason or ("recorded" if outcome.status == "recorded" else "known already")
-        click.echo(said if outcome.index is None else f"{said} as entry {outcome.index}")
-    return NO if any(o.status == "refused" for o in outcomes) else YES
-
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    from wherefrom.formats.timestamps import to_text
-
-    return to_text(datetime.now(UTC))
-
-
-def _source() -> str:
-    return f"/by-hand/{getpass.getuser()}@{socket.gethostname()}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wherefrom.cli.bundle import _found
+from wherefrom.cli.bundle import found_bundle
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import count, foot, write_json
@@ -69,7 +69,7 @@ def _bundles(places: Iterable[Place], where: Where) -> dict[str, Bundle]:
     found = {}
     for digest in sorted({one.value for one in stated if one.value.startswith("sha256:")}):
         try:
-            found[digest] = _found(digest, where)[0]
+            found[digest] = found_bundle(digest, where)[0]
         except NotFound:  # activated, and never recorded; or erased
             continue
     return found

@@ -7,11 +7,11 @@ from typing import Final
 
 import click
 
-from wherefrom.cli.bundle import _found
-from wherefrom.cli.change import _now, _record, _scoped, _source
+from wherefrom.cli.bundle import found_bundle
 from wherefrom.cli.exits import YES
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import write_json
+from wherefrom.cli.saying import now, record, scoped, source_here
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
 from wherefrom.errors import Malformed, NotFound, SettingError
@@ -30,7 +30,7 @@ def safe_mode() -> None:
 @click.argument("name", metavar="BUNDLE")
 @click.option("--for", "lasting", metavar="DURATION", help="For less than its maximum.")
 @click.option("--reason", default="", help="Why; shown with it.")
-@_scoped
+@scoped
 @placed
 def enter(
     service: str,
@@ -53,7 +53,7 @@ def enter(
     from wherefrom.formats.states import Scope
     from wherefrom.formats.timestamps import duration_s, micros, of_micros
 
-    found, content = _found(name, where)
+    found, content = found_bundle(name, where)
     if found.kind != "safe_mode" or found.max_seconds is None or found.meaning is None:
         raise SettingError("not a safe mode", got=f"{found.name}, a {found.kind}")
     seconds = found.max_seconds if lasting is None else duration_s(lasting, where="--for")
@@ -62,7 +62,7 @@ def enter(
             "longer than the mode may last", where="--for", got=lasting,
             expected=f"{found.max_seconds} s at most",
         )  # fmt: skip
-    at = at or _now()
+    at = at or now()
     told = {
         "says": f"{found.name} {found.version}", "meaning": found.meaning,
         "until": of_micros(micros(at) + seconds * 1_000_000),
@@ -70,16 +70,16 @@ def enter(
     }  # fmt: skip
     event = changes.place(
         "safe_mode", found.name, found.digest, Scope(environment, service, region, pool),
-        at=at, source=source or _source(), told=told,
+        at=at, source=source or source_here(), told=told,
     )  # fmt: skip
-    return _record([event] if content is None else [content, event], where, as_json)
+    return record([event] if content is None else [content, event], where, as_json)
 
 
 @safe_mode.command(name="exit")
 @click.argument("service")
 @click.argument("name", required=False)
 @click.option("--reason", default="", help="Why; shown with it.")
-@_scoped
+@scoped
 @placed
 def exit_(
     service: str,
@@ -113,12 +113,12 @@ def exit_(
     if not modes:
         raise NotFound("the service is in no such safe mode there", got=name or said)
     told = {"reason": reason} if reason else {}
-    at, source = at or _now(), source or _source()
+    at, source = at or now(), source or source_here()
     events = [
         changes.place("safe_mode", mode, None, scope, at=at, source=source, told=told)
         for mode in modes
     ]
-    return _record(events, where, as_json)
+    return record(events, where, as_json)
 
 
 @safe_mode.command(name="effect")
@@ -155,9 +155,9 @@ def effect_(
     from wherefrom.query.reality import CHANGES_MAX, RealityOptions
 
     series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
-    now = _now()
+    moment = now()
     options = RealityOptions(
-        since="1970-01-01T00:00:00.000000Z", until=now, slots=("safe_mode",), mode="declared",
+        since="1970-01-01T00:00:00.000000Z", until=moment, slots=("safe_mode",), mode="declared",
         limit=CHANGES_MAX,
     )  # fmt: skip
     with reading(where) as place:
@@ -172,7 +172,7 @@ def effect_(
         ended[key] = change.at
     else:
         raise NotFound("the service was in no such safe mode", got=name or service)
-    left = ended.get(key, now)
+    left = ended.get(key, moment)
     spans = {"entered": micros(change.at), "left": micros(left)}
     lasting = duration_s(window, where="--window") * 1_000_000
     told = {metric: effect(points, **spans, window=lasting) for metric, points in series.items()}

@@ -123,7 +123,7 @@ def test_the_root_of_the_data_directory_is_used(box):
     (data / "trusted-root.json").write_text(json.dumps(world().root()))
     ran = run("verify", "--bundle", box / "bundle.json", "--artifact", box / "release", data=data)
     assert ran.code == 0
-    assert "trusted-root.json, of " in "".join(ran.out.split("\n     "))
+    assert "trusted-root.json,of" in "".join(ran.out.split()), "however long its path is"
     ran = run("verify", "--bundle", box / "bundle.json", "--artifact", box / "release", data=box)
     assert ran.code == 1
     assert "shipped with wherefrom, of " in " ".join(ran.out.split())
@@ -142,7 +142,8 @@ def test_an_old_root_is_warned_about_and_then_refused(box, monkeypatch):
         config.write_text(f"trusted_root_warn_days = {warn}\ntrusted_root_refuse_days = {refuse}\n")
         ran = run(*asked, data=data)
         assert ran.code == code
-        assert (says in ran.err) if says else not ran.err
+        told = " ".join(ran.err.split())
+        assert (says in told) if says else not told
     assert "too old to prove anything" in " ".join(ran.out.split())
 
 
