@@ -97,6 +97,7 @@ def front(next_url):
     )
     config.load()
     listening = config.bind_socket()
+    listening.listen()  # before anybody is told of it
     print("http://{}:{}".format(*listening.getsockname()), flush=True)
     asyncio.run(uvicorn.Server(config).serve([listening]))
 

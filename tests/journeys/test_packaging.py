@@ -108,6 +108,7 @@ def test_the_wheel_has_every_module_the_mark_of_types_and_the_licence_and_no_mor
     roots = source / "wherefrom" / "verify" / "sigstore" / "roots"
     shipped = {str(p.relative_to(source)) for p in roots.iterdir()}
     assert len(shipped) == 2
+    shipped.add("wherefrom/query/why/weights.json")  # what was learnt
     assert names - beside == modules | {"wherefrom/py.typed"} | shipped
     assert {Path(n).name for n in beside} == {
         "METADATA", "RECORD", "WHEEL", "LICENSE", "entry_points.txt",
@@ -157,16 +158,25 @@ def test_pip_makes_the_same_of_the_sdist(sdist, wheel, tmp_path):
 def test_nothing_but_the_core_is_there_and_it_stands_alone(place):
     code = """
         import importlib, pkgutil, wherefrom
+        needs = []
         for found in pkgutil.walk_packages(wherefrom.__path__, "wherefrom."):
-            importlib.import_module(found.name)
+            try:
+                importlib.import_module(found.name)
+            except ImportError as error:
+                if "pip install" not in str(error):
+                    raise
+                needs.append(found.name)
         print(wherefrom.__file__)
+        print(*needs)
         try:
             import pytest
         except ImportError:
             print("no pytest")
     """
-    where, alone = ok(place, f"python -P -c '{textwrap.dedent(code)}'").splitlines()
+    where, needs, alone = ok(place, f"python -P -c '{textwrap.dedent(code)}'").splitlines()
     assert Path(where).is_relative_to(place)
+    # What is of use only to programs that have these libraries, and says how they are had.
+    assert needs.split() == ["wherefrom.capture.openfeature", "wherefrom.capture.propagation.otel"]
     assert alone == "no pytest"
 
 

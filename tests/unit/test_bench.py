@@ -218,7 +218,8 @@ def test_every_area_is_measured(whole_run):
     taken, said = whole_run
     assert taken.failed == {}, "\n".join(said)
     measured = [row for row in taken.rows if row.value is not None]
-    assert all(row.value > 0 for row in measured)
+    # A rank may be the worst there is; whatever is timed or counted is something.
+    assert all(row.value > 0 for row in measured if not row.unit.startswith("top"))
     assert all("make bench-peers" in row.beside[""] for row in taken.rows if row not in measured)
     assert [line for line in said if line.startswith("measuring")] == [
         f"measuring: {area}" for area in AREAS

@@ -37,7 +37,6 @@ ONE_OF_EACH: dict[str, Path] = {
     "csaf": SUPPLY / "chainloop/internal/schemavalidators/testdata/csaf_vex_v0.2.0.json",
     "sarif": SUPPLY / "chainloop/pkg/attestation/crafter/materials/testdata/report.sarif",
     "openlineage": LINEAGE / "marquez/api/src/test/resources/open_lineage/event_simple.json",
-    "cdevents": DATA / "runtime/cdevents-spec/conformance/build_finished.json",
 }
 
 
