@@ -1,0 +1,73 @@
+"""What verbs that say something by hand have in common: where, when, who, and recording it."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from wherefrom.cli.exits import NO, YES
+from wherefrom.cli.options import moment_of
+from wherefrom.cli.render import write_json
+from wherefrom.cli.settings import Where
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def scoped(command: _Command) -> _Command:
+    """Where, when, and who says it."""
+    for option in reversed(
+        (
+            click.option("--environment", "-e", required=True, help="Where, such as prod."),
+            click.option("--region", default="", help="Only in this region."),
+            click.option("--pool", default="", help="Only in this pool, such as a canary's."),
+            click.option(
+                "--at",
+                callback=moment_of,
+                metavar="TIME",
+                help="When; now if not given.",
+            ),
+            click.option(
+                "--source", default=None, help="Who says so, a URI; user and host if not given."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
+    """Record what was said, tell what became of it, and give the exit status."""
+    from wherefrom.cli.opening import writing
+
+    with writing(where, create=True) as place:
+        outcomes = place.record(contents)
+        log = place.position()
+    if as_json:
+        items = [
+            {"index": o.index, "content": o.content, "status": o.status, "code": o.code,
+             "reason": o.reason}
+            for o in outcomes
+        ]  # fmt: skip
+        write_json({"items": items, "log": {"size": log.size, "root": log.root}})
+    for outcome in [] if as_json else outcomes:
+        said = outcome.reason or ("recorded" if outcome.status == "recorded" else "known already")
+        click.echo(said if outcome.index is None else f"{said} as entry {outcome.index}")
+    return NO if any(o.status == "refused" for o in outcomes) else YES
+
+
+def now() -> str:
+    """Now, as events write it."""
+    from datetime import UTC, datetime
+
+    from wherefrom.formats.timestamps import to_text
+
+    return to_text(datetime.now(UTC))
+
+
+def source_here() -> str:
+    """Who says it, if nobody else is named: this user on this host."""
+    return f"/by-hand/{getpass.getuser()}@{socket.gethostname()}"
