@@ -67,6 +67,7 @@ def observed(
         if value is None or gone:
             continue
         state: dict[str, Any] = {"slot": slot, "name": name, "value": value}
+        state["properties"] = {"reality": me.id}
         if slot == "artifact":
             state["says"] = f"{me.service}:{me.version}" if me.version else me.service
             state["properties"] = {key: text for key, text in told.items() if text}

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import config_bundle, invocation, names
+from wherefrom.formats import config_bundle, invocation, names, reality_id
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
@@ -235,14 +235,27 @@ def _one_of_many(
             builder.edge(instance, "runs", held)
         else:
             builder.edge(activity, "deploys", held)
+    told = get_object(said, "properties", where=where)
+    if mode == OBSERVED and scope.instance and get_string(told, "reality", where=where):
+        _reality(builder, scope.instance, told["reality"], held, where)
     at = get_string(said, "at", where=where)
     builder.state(
         State(
             mode, scope, slot, get_string(said, "name", where=where) or "", held,
             get_string(said, "says", where=where),
-            get_object(said, "properties", where=where) or None, at,
+            told or None, at,
         )
     )  # fmt: skip
+
+
+def _reality(builder: FactsBuilder, instance: str, said: str, part: str | None, where: str) -> None:
+    """What an instance says it is made of, and one part of that."""
+    id = reality_id.id_of(said, where=f"{where}.properties.reality")
+    builder.node(id, "reality", reality_id.short(id))
+    runs = builder.node(names.instance_id(instance), "instance", instance)
+    builder.edge(runs, "runs", id)
+    if part is not None and (known := _known(builder, part)):
+        builder.edge(id, "contains", known)
 
 
 def _text(said: object) -> str:

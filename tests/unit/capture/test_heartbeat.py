@@ -11,7 +11,7 @@ from tests.served import Inside
 from tests.unit.capture.conftest import ARTIFACT
 from wherefrom.capture import heartbeat, identity
 from wherefrom.capture.heartbeat import Heartbeat, observed
-from wherefrom.errors import SettingError, Unavailable
+from wherefrom.errors import Malformed, SettingError, Unavailable
 from wherefrom.formats import recognise
 from wherefrom.query.reality import RealityOptions
 
@@ -38,6 +38,23 @@ def test_a_beat_states_all_of_its_instance(placed):
     assert facts.states[0].properties["reality"] == identity.identity().id
     assert facts.wholes[0].slots == ("artifact", "config", "policy")
     assert facts.kind == "observation"
+
+
+def test_its_reality_is_a_thing_that_it_runs_and_that_holds_its_parts(placed):
+    config = identity.loaded(config={"timeout_s": 2}).reality.config
+    me = identity.identity()
+    facts = recognise.facts_of(observed(me, at=AT, config="cart.yaml"))
+    said = {(e.source, e.relation, e.target) for e in facts.edges}
+    assert ("instance:cart-1", "runs", me.id) in said
+    assert {(me.id, "contains", part) for part in (ARTIFACT, config)} <= said
+    (node,) = [n for n in facts.nodes if n.id == me.id]
+    assert (node.kind, node.name) == ("reality", me.short)
+
+
+def test_a_reality_that_is_no_digest_is_refused_where_it_is(placed):
+    sent = observed(identity.identity(), at=AT).replace(placed.id.encode(), b"mine")
+    with pytest.raises(Malformed, match=r"states\[0\].properties.reality"):
+        recognise.facts_of(sent)
 
 
 def test_an_instance_that_knows_nothing_of_itself_is_seen_all_the_same(placed):

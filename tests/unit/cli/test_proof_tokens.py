@@ -1,11 +1,16 @@
 """``wherefrom proof-token``: made on a directory or a server, checked with a key alone."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.folders import BUILDER, envelope, made, record, sha256_of, statement
 from tests.served import Inside
 from tests.unit.cli.running import run
+from wherefrom.capture.heartbeat import observed
+from wherefrom.capture.identity import Identity
 from wherefrom.formats import proof_token
+from wherefrom.formats.reality_id import Reality
 
 
 @pytest.fixture
@@ -37,6 +42,19 @@ def test_it_is_checked_against_its_log_or_offline_with_the_key(folder, tmp_path)
     assert shown.code == 0
     assert shown.out.endswith("SIGNED by the log; ask it for the proof\n")
     assert run("proof-token", "check", text, data=folder.path).out.endswith("PROVEN\n")
+
+
+def test_a_reality_has_a_token_too(folder):
+    me = Identity(
+        reality=Reality(sha256_of("app")), service="cart", environment="prod", instance="cart-1"
+    )
+    record(folder, observed(me, at=datetime(2026, 11, 1, tzinfo=UTC)))
+    ran = run("proof-token", "make", me.id, data=folder.path)
+    assert proof_token.parse(ran.out.strip()).token.of == me.id
+    assert len(ran.out.strip()) <= 512
+    key = folder.log_vkey().to_text()
+    asked = run("proof-token", "check", ran.out.strip(), "--offline", "--log-key", key)
+    assert (asked.code, me.id in asked.out) == (0, True)
 
 
 def test_a_changed_token_another_key_or_none_is_a_clear_no(folder):
