@@ -43,10 +43,10 @@ def test_a_frame_that_is_gone_is_resumed_after_at_the_right_entry(place):
     at = written.index(b'{"content":"sha256:', 40_000)
     written[at : at + 100] = bytes(100)
     path.write_bytes(written)
-    replace(path, b"content 270", b"content 2t0")
+    replace(path, b"content 230", b"content 2t0")
     frame, content = check(place).problems
     assert frame.what.startswith("entries 101 to 150: byte ")
-    assert content.entry == 270
+    assert content.entry == 230
 
 
 def rewritten(place, index, change):

@@ -163,4 +163,4 @@ def test_a_vulnerability_reaches_what_somebody_claims_and_is_excused_where_someb
     ran = run("affected", CVE, "--at", AT, data=folder.path)
     assert ran.code == 0
     assert "3 places at 2026-11-01T12:00:00Z" in ran.out
-    assert "log4j-core@2.14.1" in ran.out
+    assert "channel: pkg:maven/org.apache" in ran.out
