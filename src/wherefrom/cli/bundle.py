@@ -12,7 +12,7 @@ import click
 
 from wherefrom.cli.exits import YES
 from wherefrom.cli.render import count, write_json
-from wherefrom.cli.saying import now, record, scoped, source_here
+from wherefrom.cli.saying import Said, record, scoped
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import is_file, path_of, read_file, unreadable
 from wherefrom.errors import Malformed, NotFound, SettingError
@@ -181,11 +181,7 @@ def activate(
     name: str,
     service: str,
     reason: str,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -196,7 +192,6 @@ def activate(
     """
     from wherefrom.capture import changes
     from wherefrom.formats.config_bundle import KINDS
-    from wherefrom.formats.states import Scope
 
     found, content = found_bundle(name, where)
     if found.kind == "safe_mode":
@@ -206,8 +201,7 @@ def activate(
         )  # fmt: skip
     told = {"says": f"{found.name} {found.version}"} | ({"reason": reason} if reason else {})
     event = changes.place(
-        KINDS[found.kind], found.name, found.digest, Scope(environment, service, region, pool),
-        at=at or now(), source=source or source_here(), told=told,
+        KINDS[found.kind], found.name, found.digest, said.scope(service), told=told, **said.when
     )  # fmt: skip
     return record([event] if content is None else [content, event], where, as_json)
 

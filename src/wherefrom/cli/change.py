@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,12 +12,9 @@ from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import count, write_json
-from wherefrom.cli.saying import now, record, scoped, source_here
+from wherefrom.cli.saying import Said, record, scoped
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
-
-if TYPE_CHECKING:
-    pass
 
 _BATCH = 1000
 _TEXT_BYTES_MAX = 64 * 1024 * 1024
@@ -41,11 +38,7 @@ def change() -> None:
 def deploy(
     service: str,
     artifact: str | None,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -54,10 +47,8 @@ def deploy(
     ARTIFACT is a digest, a package URL, or an image with or without its digest.
     """
     from wherefrom.capture import changes
-    from wherefrom.formats.states import Scope
 
-    scope = Scope(environment, service, region, pool)
-    content = changes.deploy(scope, artifact, at=at or now(), source=source or source_here())
+    content = changes.deploy(said.scope(service), artifact, **said.when)
     return record([content], where, as_json)
 
 
@@ -77,11 +68,7 @@ def set_(
     service: str,
     until: str | None,
     reason: str,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -90,13 +77,9 @@ def set_(
     Without VALUE it is there no more. Never give a secret: its version, or a keyed hash.
     """
     from wherefrom.capture import changes
-    from wherefrom.formats.states import Scope
 
     told = {k: v for k, v in (("until", until), ("reason", reason)) if v}
-    scope = Scope(environment, service, region, pool)
-    content = changes.place(
-        slot, name, value, scope, at=at or now(), source=source or source_here(), told=told
-    )
+    content = changes.place(slot, name, value, said.scope(service), told=told, **said.when)
     return record([content], where, as_json)
 
 
@@ -108,11 +91,7 @@ def set_(
 def manifest(
     files: Sequence[Path],
     partial: bool,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -122,7 +101,7 @@ def manifest(
     before and they do not list has ended. A document that cannot be read is named, and left out.
     """
     from wherefrom.capture import changes, manifests
-    from wherefrom.formats.states import DECLARED, Scope
+    from wherefrom.formats.states import DECLARED
 
     states: list[dict[str, Any]] = []
     unread = 0
@@ -136,12 +115,11 @@ def manifest(
     if not states and unread:
         raise click.ClickException("nothing in these files could be read")
     content = changes.estate(
-        DECLARED, Scope(environment, "", region, pool), states,
-        all_of=() if partial or unread else ("artifact", "scale"),
-        at=at or now(), source=source or source_here(),
+        DECLARED, said.scope(), states,
+        all_of=() if partial or unread else ("artifact", "scale"), **said.when,
     )  # fmt: skip
     if not as_json:
-        click.echo(f"{count(len(states), 'state')} declared in {environment}")
+        click.echo(f"{count(len(states), 'state')} declared in {said.environment}")
     return record([content], where, as_json)
 
 

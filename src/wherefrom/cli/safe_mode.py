@@ -11,7 +11,7 @@ from wherefrom.cli.bundle import found_bundle
 from wherefrom.cli.exits import YES
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import write_json
-from wherefrom.cli.saying import now, record, scoped, source_here
+from wherefrom.cli.saying import Said, now, record, scoped
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
 from wherefrom.errors import Malformed, NotFound, SettingError
@@ -37,11 +37,7 @@ def enter(
     name: str,
     lasting: str | None,
     reason: str,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -50,7 +46,6 @@ def enter(
     BUNDLE is one of kind safe_mode: a file, which is recorded too, or its digest in the log.
     """
     from wherefrom.capture import changes
-    from wherefrom.formats.states import Scope
     from wherefrom.formats.timestamps import duration_s, micros, of_micros
 
     found, content = found_bundle(name, where)
@@ -62,15 +57,14 @@ def enter(
             "longer than the mode may last", where="--for", got=lasting,
             expected=f"{found.max_seconds} s at most",
         )  # fmt: skip
-    at = at or now()
+    when = said.when
     told = {
         "says": f"{found.name} {found.version}", "meaning": found.meaning,
-        "until": of_micros(micros(at) + seconds * 1_000_000),
+        "until": of_micros(micros(when["at"]) + seconds * 1_000_000),
         **({"reason": reason} if reason else {}),
     }  # fmt: skip
     event = changes.place(
-        "safe_mode", found.name, found.digest, Scope(environment, service, region, pool),
-        at=at, source=source or source_here(), told=told,
+        "safe_mode", found.name, found.digest, said.scope(service), told=told, **when
     )  # fmt: skip
     return record([event] if content is None else [content, event], where, as_json)
 
@@ -85,11 +79,7 @@ def exit_(
     service: str,
     name: str | None,
     reason: str,
-    environment: str,
-    region: str,
-    pool: str,
-    at: str | None,
-    source: str | None,
+    said: Said,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -99,25 +89,23 @@ def exit_(
     """
     from wherefrom.capture import changes
     from wherefrom.cli.opening import reading
-    from wherefrom.formats.states import Scope
     from wherefrom.query.reality import RealityOptions
 
-    scope = Scope(environment, service, region, pool)
-    said = ",".join(f"{part}={text}" for part, text in scope._asdict().items() if text)
+    scope = said.scope(service)
+    named = ",".join(f"{part}={text}" for part, text in scope._asdict().items() if text)
     with reading(where) as place:
-        options = RealityOptions(at=at, slots=("safe_mode",), mode="declared")
-        found = place.running(said, options, drifting=False).places
+        options = RealityOptions(at=said.at, slots=("safe_mode",), mode="declared")
+        found = place.running(named, options, drifting=False).places
     modes = sorted(
-        p.name for p in found if (p.region, p.pool) == (region, pool) and name in (None, p.name)
+        p.name
+        for p in found
+        if (p.region, p.pool) == (said.region, said.pool) and name in (None, p.name)
     )
     if not modes:
-        raise NotFound("the service is in no such safe mode there", got=name or said)
+        raise NotFound("the service is in no such safe mode there", got=name or named)
     told = {"reason": reason} if reason else {}
-    at, source = at or now(), source or source_here()
-    events = [
-        changes.place("safe_mode", mode, None, scope, at=at, source=source, told=told)
-        for mode in modes
-    ]
+    when = said.when
+    events = [changes.place("safe_mode", mode, None, scope, told=told, **when) for mode in modes]
     return record(events, where, as_json)
 
 

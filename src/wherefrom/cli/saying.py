@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 import click
 
@@ -14,29 +13,56 @@ from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import write_json
 from wherefrom.cli.settings import Where
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from wherefrom.formats.states import Scope
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def scoped(command: _Command) -> _Command:
-    """Where, when, and who says it."""
-    for option in reversed(
-        (
-            click.option("--environment", "-e", required=True, help="Where, such as prod."),
-            click.option("--region", default="", help="Only in this region."),
-            click.option("--pool", default="", help="Only in this pool, such as a canary's."),
-            click.option(
-                "--at",
-                callback=moment_of,
-                metavar="TIME",
-                help="When; now if not given.",
-            ),
-            click.option(
-                "--source", default=None, help="Who says so, a URI; user and host if not given."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+class Said(NamedTuple):
+    """Where, when, and who says it. ``at`` is None if no time was given."""
+
+    environment: str
+    region: str
+    pool: str
+    at: str | None
+    source: str
+
+    def scope(self, service: str = "") -> Scope:
+        """Where, for a service."""
+        from wherefrom.formats.states import Scope
+
+        return Scope(self.environment, service, self.region, self.pool)
+
+    @property
+    def when(self) -> Timed:
+        """When, now if no time was given, and who says it: as ``capture.changes`` takes them."""
+        return {"at": self.at or now(), "source": self.source}
+
+
+class Timed(TypedDict):
+    """When something was so, RFC 3339, and who says it, a URI."""
+
+    at: str
+    source: str
+
+
+def scoped(command: F) -> F:
+    """Give a command the options that say where, when and who; it is called with ``said``."""
+
+    @click.option("--environment", "-e", required=True, help="Where, such as prod.")
+    @click.option("--region", default="", help="Only in this region.")
+    @click.option("--pool", default="", help="Only in this pool, such as a canary's.")
+    @click.option("--at", callback=moment_of, metavar="TIME", help="When; now if not given.")
+    @click.option("--source", default="", help="Who says so, a URI; user and host if not given.")
+    @functools.wraps(command)
+    def run(
+        *, environment: str, region: str, pool: str, at: str | None, source: str, **rest: Any
+    ) -> Any:
+        said = Said(environment, region, pool, at, source or _source_here())
+        return command(said=said, **rest)
+
+    return run  # type: ignore[return-value]
 
 
 def record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
@@ -68,6 +94,9 @@ def now() -> str:
     return to_text(datetime.now(UTC))
 
 
-def source_here() -> str:
+def _source_here() -> str:
     """Who says it, if nobody else is named: this user on this host."""
+    import getpass  # late, as the next: most commands say nothing by hand
+    import socket
+
     return f"/by-hand/{getpass.getuser()}@{socket.gethostname()}"
