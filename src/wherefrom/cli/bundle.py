@@ -77,6 +77,7 @@ def pack(
 
     from wherefrom.capture import bundles
     from wherefrom.formats import config_bundle, strict_json
+    from wherefrom.formats.digests import sha256_id
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.keys.envelopes import sign_envelope
     from wherefrom.keys.held import open_signer
@@ -93,7 +94,7 @@ def pack(
         said = strict_json.as_object(strict_json.decode(written), where=str(schema))
         patterns += tuple(bundles.secret_patterns(said))
         _validate(files, said, schema)
-        digest = _sha256(written)
+        digest = sha256_id(written)
     hashing = None if hash_key is None else _hash_key(hash_key)
     shown, secrets = bundles.split(settings, key=hashing, patterns=patterns, plain=plain)
     made = config_bundle.Bundle(
@@ -305,12 +306,6 @@ def _hash_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise SettingError("not a key to hash with", where=str(path), expected="64 hex digits")
     return key
-
-
-def _sha256(written: bytes) -> str:
-    import hashlib
-
-    return "sha256:" + hashlib.sha256(written).hexdigest()
 
 
 def _told(found: Bundle) -> dict[str, Any]:

@@ -13,7 +13,6 @@ Source: docs/formats/changes.md
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 from wherefrom.formats import names
 from wherefrom.formats.descriptors import image_name, public_id
+from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.states import DECLARED, Scope, State
 
@@ -111,7 +111,7 @@ def artifact(
 def digest_of(value: object) -> str:
     """``sha256:`` of ``value`` in one spelling: keys in order, nothing between the tokens."""
     written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256_id(written.encode("utf-8", "surrogatepass"))
 
 
 def text_of(value: object) -> str:

@@ -16,7 +16,6 @@ Source: DESIGN, "Reality"; docs/formats/config-bundle.md
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -74,7 +73,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         }  # fmt: skip
         if self.kind == "safe_mode":
             held |= {"meaning": self.meaning, "maxSeconds": self.max_seconds}
-        return "sha256:" + hashlib.sha256(canonical_json.to_bytes(held)).hexdigest()
+        return digests.sha256_id(canonical_json.to_bytes(held))
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ Source: in-toto attestation spec v1, digest_set.md; SPDX 2.3 §7.7 for the spell
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -40,6 +41,11 @@ _WEAK_HEX: Final[Mapping[str, int]] = {
 }  # fmt: skip
 _HEX = re.compile(r"[0-9a-f]+")
 _GIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def sha256_id(content: bytes) -> str:
+    """The id of what is named by its own bytes."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def algorithm(spelling: str) -> str:

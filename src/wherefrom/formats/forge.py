@@ -10,7 +10,7 @@ Sizes:  2,048 commits a push, as GitHub sends at most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
@@ -19,8 +19,20 @@ from wherefrom.formats.descriptors import public_id
 from wherefrom.formats.digests import commit_id, git_place
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.states import DECLARED, Scope, State
+from wherefrom.formats.strict_json import as_object, get_array, get_string, need_string
 
 COMMITS_MAX: Final = 2048
+
+
+def commits_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The commits of a push, COMMITS_MAX of them. Raises Malformed."""
+    listed = get_array(document, "commits")[:COMMITS_MAX]
+    return [as_object(one, where=f"commits[{at}]") for at, one in enumerate(listed)]
+
+
+def _title(commit: Mapping[str, Any], titles: Sequence[str]) -> str | None:
+    said = next(filter(None, (get_string(commit, key) for key in titles)), None)
+    return changes.shown(said) if said else None
 
 
 class Forge:
@@ -56,16 +68,20 @@ class Forge:
 
     def push(
         self,
+        document: Mapping[str, Any],
         *,
-        ref: str,
-        before: str | None,
-        after: str | None,
-        commits: Iterable[tuple[str, str | None]],
+        titles: Sequence[str],
         forced: bool,
         by: str | None,
         time: str | None,
     ) -> None:
-        """A ref that points elsewhere now. ``commits`` are shas and titles."""
+        """A ref that points elsewhere now. ``titles`` are where a commit may have one, in order."""
+        ref, after = need_string(document, "ref"), get_string(document, "after")
+        before = get_string(document, "before")
+        commits = [
+            (need_string(one, "id", where=f"commits[{at}]"), _title(one, titles))
+            for at, one in enumerate(commits_of(document))
+        ]
         old = self.commit(before, where="before")
         new = self.commit(after, where="after", ref=ref)
         change = changes.add_change(

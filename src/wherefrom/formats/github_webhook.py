@@ -23,11 +23,9 @@ from typing import Any, Final
 from wherefrom.formats import changes, timestamps
 from wherefrom.formats.changes import ANYWHERE
 from wherefrom.formats.facts import Facts, FactsBuilder
-from wherefrom.formats.forge import COMMITS_MAX, Forge
+from wherefrom.formats.forge import Forge
 from wherefrom.formats.states import Scope
 from wherefrom.formats.strict_json import (
-    as_object,
-    get_array,
     get_object,
     get_string,
     need_object,
@@ -91,26 +89,14 @@ def _push(forge: Forge, document: Mapping[str, Any]) -> str | None:
     time = _time(head, "timestamp", where="head_commit")
     if isinstance(pushed, int) and not isinstance(pushed, bool):
         time = timestamps.canonical(timestamps.of_posix(pushed), where="repository.pushed_at")
-    listed = get_array(document, "commits")[:COMMITS_MAX]
-    commits = [as_object(one, where=f"commits[{at}]") for at, one in enumerate(listed)]
     forge.push(
-        ref=need_string(document, "ref"),
-        before=get_string(document, "before"),
-        after=get_string(document, "after"),
-        commits=[
-            (need_string(one, "id", where=f"commits[{at}]"), _title(one))
-            for at, one in enumerate(commits)
-        ],
+        document,
+        titles=("message",),
         forced=document.get("forced") is True,
         by=_login(document, "sender") or get_string(get_object(document, "pusher"), "name"),
         time=time,
     )
     return time
-
-
-def _title(commit: Mapping[str, Any]) -> str | None:
-    message = get_string(commit, "message")
-    return changes.shown(message) if message else None
 
 
 def _pull_request(forge: Forge, document: Mapping[str, Any], _: Scope) -> str | None:

@@ -19,14 +19,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import changes, timestamps
+from wherefrom.formats import timestamps
 from wherefrom.formats.changes import ANYWHERE
 from wherefrom.formats.facts import Facts, FactsBuilder
-from wherefrom.formats.forge import COMMITS_MAX, Forge
+from wherefrom.formats.forge import Forge, commits_of
 from wherefrom.formats.states import Scope
 from wherefrom.formats.strict_json import (
-    as_object,
-    get_array,
     get_object,
     get_string,
     need_object,
@@ -71,28 +69,17 @@ def _time(text: str | None, where: str) -> str | None:
 
 
 def _push(forge: Forge, document: Mapping[str, Any], _: Scope) -> str | None:
-    listed = get_array(document, "commits")[:COMMITS_MAX]
-    commits = [as_object(one, where=f"commits[{at}]") for at, one in enumerate(listed)]
+    commits = commits_of(document)
     last = get_string(commits[-1], "timestamp", where="commits") if commits else None
     time = _time(last, "commits.timestamp")
     forge.push(
-        ref=need_string(document, "ref"),
-        before=get_string(document, "before"),
-        after=get_string(document, "after"),
-        commits=[
-            (need_string(one, "id", where=f"commits[{at}]"), _title(one))
-            for at, one in enumerate(commits)
-        ],
+        document,
+        titles=("title", "message"),
         forced=False,
         by=get_string(document, "user_username") or get_string(document, "user_name"),
         time=time,
     )
     return time
-
-
-def _title(commit: Mapping[str, Any]) -> str | None:
-    title = get_string(commit, "title") or get_string(commit, "message")
-    return changes.shown(title) if title else None
 
 
 def _user(document: Mapping[str, Any]) -> str | None:

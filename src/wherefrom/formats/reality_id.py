@@ -16,13 +16,12 @@ Source: DESIGN, "Reality"; RFC 8785
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats.canonical_json import to_bytes
-from wherefrom.formats.digests import STRONG, strong_id
+from wherefrom.formats.digests import STRONG, sha256_id, strong_id
 
 SHORT_HEX: Final = 12
 
@@ -81,4 +80,4 @@ def settings(config: Mapping[str, Any]) -> str:
 
 
 def _digest(value: dict[str, Any]) -> str:
-    return "sha256:" + hashlib.sha256(to_bytes(value)).hexdigest()
+    return sha256_id(to_bytes(value))

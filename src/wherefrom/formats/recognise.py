@@ -16,7 +16,6 @@ Sizes:  ids 2,048 bytes · names 1,024 · types 256 · 200,000 nodes
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -58,6 +57,7 @@ from wherefrom.formats import (
     unleash,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
+from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FACTS_VERSION as FACTS_VERSION
 from wherefrom.formats.facts import ID_BYTES_MAX, NAME_BYTES_MAX, Facts, Node
 from wherefrom.formats.states import Scope
@@ -174,11 +174,11 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     first = content.lstrip(_BLANK)[:1]
     if first == b"<" and junit.recognises(content):
         if document_id is None:
-            document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+            document_id = sha256_id(content)
         return Recognised("junit", _within_limits(junit.facts(content, document_id=document_id)))
     if cose.looks_like(content):
         if document_id is None:
-            document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+            document_id = sha256_id(content)
         said = scitt.parse(content)
         facts = scitt.facts_of(said, document_id=document_id)
         return Recognised("scitt", _within_limits(facts), said)
@@ -204,7 +204,7 @@ def read(content: bytes, *, document_id: str | None = None) -> Recognised:
     if format is None:
         raise looks.not_read(document)
     if document_id is None:
-        document_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        document_id = sha256_id(content)
     # What carries signatures is parsed once, for its facts and for who signed it.
     signed: Signed | None = None
     if format.name == "dsse":

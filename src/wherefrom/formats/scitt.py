@@ -18,7 +18,6 @@ Source: RFC 9943 (SCITT); RFC 9597; COSE Hash Envelope (IANA header parameters 2
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -156,7 +155,7 @@ def facts_of(statement: Statement, *, document_id: str) -> Facts:
 
 def _payload_id(headers: Any, payload: bytes) -> str:
     if _HASH_ALGORITHM not in headers:
-        return "sha256:" + hashlib.sha256(payload).hexdigest()
+        return digests.sha256_id(payload)
     algorithm = headers[_HASH_ALGORITHM]
     name = _HASHES.get(algorithm) if isinstance(algorithm, int) else None
     id = digests.strong_id(name, payload.hex()) if name else None

@@ -12,7 +12,6 @@ Sizes:  an id is at most 2,048 bytes of UTF-8, without NUL
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -21,6 +20,7 @@ import msgspec
 
 from wherefrom.errors import Error, Malformed
 from wherefrom.formats import dsse, own, strict_json
+from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import ID_BYTES_MAX, Facts, Node
 from wherefrom.log.logged import Logged
 from wherefrom.views.graph.schema import KIND_NUMBERS, RELATION_NUMBERS
@@ -77,7 +77,7 @@ def read(logged: Logged, *, facts_of: FactsOf) -> Said | None:
 def _own(index: int, content: bytes) -> Said:
     envelope = dsse.parse(strict_json.as_object(strict_json.decode(content), where=""))
     decision = own.parse_payload(envelope.payload_type, envelope.payload)
-    document = "sha256:" + hashlib.sha256(content).hexdigest()
+    document = sha256_id(content)
     kind = own.entry_kind(decision)
     scalars = {k: v for k, v in msgspec.to_builtins(decision).items() if v not in (None, "", ())}
     if isinstance(decision, own.IntakeRules):
