@@ -50,7 +50,7 @@ from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views import estate, graph
 from wherefrom.views.estate import EstateReader, EstateView
-from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.graph import GraphReader, GraphView, Snapshot
 from wherefrom.views.graph.dump import Line
 
 # A log up to here has its views folded again by every audit.
@@ -279,18 +279,19 @@ def _check_decisions(folder: DataFolder) -> Iterator[Problem]:
 
 
 class _Kind(NamedTuple):
-    """What a view of a kind is read by, made anew by, and compared in."""
+    """What a view of a kind is read by, checked by itself, made anew by, and compared in."""
 
     path: Path
     reader: Callable[[Path], GraphReader | EstateReader]
+    check: Callable[[Any], None]
     view: type[GraphView] | type[EstateView]
     lines: Callable[[Any], Iterator[Line]]
 
 
 def _check_views(folder: DataFolder) -> Iterator[Problem]:
     for kind in (
-        _Kind(folder.graph_path, GraphReader, GraphView, graph.dump),
-        _Kind(folder.estate_path, EstateReader, EstateView, estate.dump),
+        _Kind(folder.graph_path, GraphReader, _check_segments, GraphView, graph.dump),
+        _Kind(folder.estate_path, EstateReader, lambda _: None, EstateView, estate.dump),
     ):
         if not kind.path.exists():
             continue  # the next fold makes it
@@ -301,6 +302,11 @@ def _check_views(folder: DataFolder) -> Iterator[Problem]:
         if what is not None:
             file = str(kind.path.relative_to(folder.path))
             yield Problem(None, file, f"{what}; rebuildable: wherefrom views rebuild")
+
+
+def _check_segments(snapshot: Snapshot) -> None:
+    for segment in snapshot.segments:
+        segment.check()
 
 
 def _compare(kind: _Kind, log: LogReader) -> str | None:
@@ -317,8 +323,7 @@ def _compare(kind: _Kind, log: LogReader) -> str | None:
             return "of another log, or of a longer one"
         if stored.size < log.size and _forgets(log, stored.size):
             return None  # what was erased since is in it still: the next fold takes it out
-        for segment in getattr(stored, "segments", ()):
-            segment.check()
+        kind.check(stored)
         view.fold(log, records_max=stored.size)
         with closing(kind.reader(view.path)) as again, again.snapshot() as anew:
             for mine, theirs in zip_longest(kind.lines(stored), kind.lines(anew)):

@@ -30,6 +30,13 @@ _slot_option = click.option(
     "--slot", "slots", multiple=True, callback=_slots, metavar="SLOT",
     help="Only this, such as artifact, config, flag or incident.",
 )  # fmt: skip
+_since_option = click.option(
+    "--since", callback=moment_of, metavar="TIME", help="From then on; or a day."
+)
+_limit_option = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N",
+    help="So many of the newest.",
+)  # fmt: skip
 _mode_option = click.option(
     "--mode", type=click.Choice(("declared", "observed")), help="Only what was decided, or seen."
 )
@@ -91,15 +98,12 @@ def _running(
 
 @click.command()
 @click.argument("scope", default="")
-@click.option("--since", callback=moment_of, metavar="TIME", help="From then on; or a day.")
+@_since_option
 @click.option("--until", callback=moment_of, metavar="TIME", help="Before then; now if none.")
 @as_of_option
 @_slot_option
 @_mode_option
-@click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N",
-    help="So many of the newest.",
-)  # fmt: skip
+@_limit_option
 @placed
 def changes(
     scope: str,
@@ -185,13 +189,10 @@ def affected(
 
 @click.command()
 @click.argument("table")
-@click.option("--since", callback=moment_of, metavar="TIME", help="From then on; or a day.")
+@_since_option
 @click.option("--until", callback=moment_of, metavar="TIME", help="Before then.")
 @as_of_option
-@click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N",
-    help="So many of the newest.",
-)  # fmt: skip
+@_limit_option
 @placed
 def touched(
     table: str,

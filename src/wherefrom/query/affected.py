@@ -21,13 +21,13 @@ from wherefrom.formats.claims import is_known_scheme, vulnerability_id
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.query import spellings
 from wherefrom.query.evidence import Walked, gather
-from wherefrom.query.reality_answers import Affected, Claimed, Reached
+from wherefrom.query.reality_answers import Claimed, Reached
 from wherefrom.query.resolve import resolve
 from wherefrom.query.summary import STRENGTH, summaries
 from wherefrom.query.walk import Bounds, Walk
 from wherefrom.views.estate import Held
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
-from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
+from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES
 
 NODES_MAX: Final = 200_000
 SECONDS_MAX: Final = 10.0
@@ -35,15 +35,15 @@ DEPTH_MAX: Final = 60
 VERSIONS_MAX: Final = 10_000
 CLAIMS_MAX: Final = 10_000
 _BAD: Final = frozenset({"affected", "under_investigation", "unknown", None})
-_SPECIALIZES: Final = RELATION_NUMBERS["specializes"]
 
 
 class Blast(NamedTuple):
-    """What is reached: from which ids, over which edges, with which claims of a vulnerability."""
+    """What is reached: from which ids, each from which one, how many things of each kind, with
+    which claims of a vulnerability; ``reason`` is the bound that ended the search, if one did."""
 
     starts: list[str]
     came_from: Mapping[str, str | None]
-    kinds: Mapping[str, str]
+    things: dict[str, int]
     claims: list[Claimed]
     reason: str | None
 
@@ -56,22 +56,25 @@ def blast(graph: Snapshot, text: str, lens: Lens) -> Blast:
         bounds=Bounds(depth_max=DEPTH_MAX, nodes_max=NODES_MAX, seconds_max=SECONDS_MAX),
     )  # fmt: skip
     walk.run()
-    reached = dict.fromkeys(walk.depths)
     ways = [step for step, _ in walk.edges.values()]
-    kinds = {n: s.kind for n, s in summaries(graph, list(reached), lens).items()}
-    images = [n for n in reached if kinds.get(n) == "image"]
-    platforms = graph.steps(images, lens, up=True, only=CONTAINS, rows_max=NODES_MAX)
-    inside = {n: s.kind for n, s in summaries(graph, [p.cause for p in platforms], lens).items()}
-    of_whole = [p for p in platforms if inside.get(p.cause) == "image"]
-    came_from = _came_from(sorted(walk.starts & reached.keys()), ways, of_whole)
+    kinds = _kinds(graph, walk.depths, lens)
+    images = [n for n in walk.depths if kinds.get(n) == "image"]
+    parts = graph.steps(images, lens, up=True, only=CONTAINS, rows_max=NODES_MAX)
+    kinds |= _kinds(graph, {part.cause for part in parts} - kinds.keys(), lens)
+    platforms = [part for part in parts if kinds.get(part.cause) == "image"]
+    came_from = _came_from(sorted(walk.starts & walk.depths.keys()), ways, platforms)
     ids = graph.ids(list(came_from))
     return Blast(
         starts=sorted(ids[n] for n in walk.starts),
         came_from={ids[n]: None if f is None else ids[f] for n, f in came_from.items()},
-        kinds={ids[n]: (kinds | inside).get(n, "artifact") for n in came_from},
+        things=dict(sorted(Counter(kinds.get(n, "artifact") for n in came_from).items())),
         claims=claims,
         reason=walk.reason,
     )
+
+
+def _kinds(graph: Snapshot, numbers: Collection[int], lens: Lens) -> dict[int, str]:
+    return {n: s.kind for n, s in summaries(graph, sorted(numbers), lens).items()}
 
 
 def _starts(graph: Snapshot, text: str, lens: Lens) -> tuple[list[int], list[Claimed]]:
@@ -142,7 +145,7 @@ def _products(
 
 
 def _came_from(
-    starts: Iterable[int], ways: Iterable[Step], of_whole: Iterable[Step]
+    starts: Iterable[int], ways: Iterable[Step], platforms: Iterable[Step]
 ) -> dict[int, int | None]:
     """Each number that is reached, and from which one, on a shortest way."""
     onward: dict[int, list[int]] = defaultdict(list)
@@ -150,7 +153,7 @@ def _came_from(
         onward[step.cause].append(step.effect)
         if step.relation == ALTERNATE:
             onward[step.effect].append(step.cause)
-    for step in of_whole:
+    for step in platforms:
         onward[step.effect].append(step.cause)
     came: dict[int, int | None] = dict.fromkeys(starts)
     todo = deque(came)
@@ -214,18 +217,3 @@ def _excuse(via: list[str], excuses: Mapping[str, Claimed]) -> Claimed | None:
         if (claim := excuses.get(id)) is not None:
             return None if claim.status in _BAD else claim
     return None
-
-
-def affected(text: str, found: Blast, places: list[Reached], **head: object) -> Affected:
-    """The answer."""
-    counted = Counter(found.kinds[id] for id in found.came_from)
-    return Affected(
-        of=text,
-        starts=found.starts,
-        running=places,
-        things=dict(sorted(counted.items())),
-        claims=found.claims,
-        truncated=found.reason is not None,
-        reason=found.reason,
-        **head,  # type: ignore[arg-type]
-    )

@@ -22,7 +22,7 @@ from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.query import scopes
-from wherefrom.query.affected import affected, blast, reached_places
+from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
@@ -197,7 +197,18 @@ class Reality:
             held = estate.held(Scope(), at=at, as_of=size, modes=options.modes)
             judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
             places = reached_places(found, held, judged)
-            return affected(text, found, places, at=of_micros(at), log=_log_of(estate), as_of=size)
+            return Affected(
+                of=text,
+                at=of_micros(at),
+                log=_log_of(estate),
+                as_of=size,
+                starts=found.starts,
+                running=places,
+                things=found.things,
+                claims=found.claims,
+                truncated=found.reason is not None,
+                reason=found.reason,
+            )
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         """What changed or wrote a table, dataset or column in a window, newest first.

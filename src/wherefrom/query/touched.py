@@ -8,7 +8,7 @@
 Names are short in a repository (``customers``) and long in a warehouse (``db.public.customers``):
 both are asked about at once, and each touch says which of them it touched. Reading is no touch.
 
-Sizes:  THINGS_MAX tables, TOUCHES_MAX touches
+Sizes:  TOUCHES_MAX touches
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from wherefrom.query.summary import summaries
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import ALTERNATE, RELATION_NAMES, RELATION_NUMBERS
 
-THINGS_MAX: Final = 1_000
 TOUCHES_MAX: Final = 100_000
 _TABLES: Final = frozenset({"dataset", "column"})
 _SPECIALIZES: Final = RELATION_NUMBERS["specializes"]
