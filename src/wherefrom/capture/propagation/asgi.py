@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any
 
 from wherefrom.capture.identity import identity
 from wherefrom.capture.propagation import callers, context
-
-WELL_KNOWN: Final = "/.well-known/wherefrom"
-REALITY_HEADER: Final = "wherefrom-reality"
+from wherefrom.capture.propagation.middleware import REALITY_HEADER, WELL_KNOWN, Middleware
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,30 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Wherefrom:
-    """Middleware for ASGI.
-
-    trusts      whether callers are of us: at the edge of the world say False, and ids begin here
-    tells       put the reality on each answer
-    well_known  answer at ``/.well-known/wherefrom``
-    xfcc        believe the header ``x-forwarded-client-cert``: only behind a proxy that sets it
-                itself, and drops what clients send
-
-    Raises SettingError when what this program is is told wrongly.
-    """
-
-    def __init__(
-        self,
-        app: App,
-        *,
-        trusts: bool = True,
-        tells: bool = True,
-        well_known: bool = True,
-        xfcc: bool = False,
-    ) -> None:
-        identity()
-        self._app = app
-        self._trusts, self._tells, self._well_known, self._xfcc = trusts, tells, well_known, xfcc
+class Wherefrom(Middleware[App]):
+    """Middleware for ASGI; its options are those of ``Middleware``."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -59,9 +35,7 @@ class Wherefrom:
             await _tell(scope, send)
             return
         carrier = context.carrier_of(scope.get("headers", ()))
-        here = context.begin(carrier, trusts=self._trusts)
-        header = carrier.get(callers.HEADER, "") if self._xfcc else ""
-        here = context.called_by(here, callers.of_asgi(scope, header))
+        here = self._here(carrier, callers.of_asgi(scope, self._forwarded(carrier)))
         with context.entered(here):
             await self._app(scope, receive, _telling(send) if self._tells else send)
 

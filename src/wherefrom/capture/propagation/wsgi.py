@@ -12,26 +12,13 @@ from typing import Any
 
 from wherefrom.capture.identity import identity
 from wherefrom.capture.propagation import callers, context
-from wherefrom.capture.propagation.asgi import REALITY_HEADER, WELL_KNOWN
+from wherefrom.capture.propagation.middleware import REALITY_HEADER, WELL_KNOWN, Middleware
 
 App = Callable[..., Iterable[bytes]]
 
 
-class Wherefrom:
-    """Middleware for WSGI; options as of the one for ASGI."""
-
-    def __init__(
-        self,
-        app: App,
-        *,
-        trusts: bool = True,
-        tells: bool = True,
-        well_known: bool = True,
-        xfcc: bool = False,
-    ) -> None:
-        identity()
-        self._app = app
-        self._trusts, self._tells, self._well_known, self._xfcc = trusts, tells, well_known, xfcc
+class Wherefrom(Middleware[App]):
+    """Middleware for WSGI; its options are those of ``Middleware``."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
@@ -42,9 +29,7 @@ class Wherefrom:
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
-        here = context.begin(carrier, trusts=self._trusts)
-        header = carrier.get(callers.HEADER, "") if self._xfcc else ""
-        here = context.called_by(here, callers.of_wsgi(environ, header))
+        here = self._here(carrier, callers.of_wsgi(environ, self._forwarded(carrier)))
 
         def telling(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, [*headers, (REALITY_HEADER, identity().id)], *rest)
