@@ -23,12 +23,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from wherefrom.capture.key_file import KEY_BYTES
 from wherefrom.errors import LimitPassed, Malformed, SettingError, Unsupported
 from wherefrom.formats import canonical_json, strict_json
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 DEPTH_MAX: Final = 64
-KEY_BYTES: Final = 32
 # Parts of names, without what is between letters: apiKey, API_KEY and api-key are one.
 SECRET_NAMES: Final = (
     "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey",

@@ -280,30 +280,21 @@ def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: Path) -> N
 def _hash_key(path: Path) -> bytes:
     """The key in a file; a new one in a file that is not there. Raises SettingError,
     StorageError."""
-    import os
-    import secrets
-
-    from wherefrom.capture.bundles import KEY_BYTES
+    from wherefrom.capture import key_file
     from wherefrom.cli.failures import warn
 
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
+        is_new = key_file.make(path)
     except OSError as error:
         raise unreadable(path, error) from error
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    if is_new:
         warn(f"made a new key in {path}: keep it, or no secret can be compared with these hashes")
     text = read_file(path, bytes_max=1024).strip()
     try:
         key = bytes.fromhex(text.decode())
     except ValueError:
         key = b""
-    if len(key) != KEY_BYTES:
+    if len(key) != key_file.KEY_BYTES:
         raise SettingError("not a key to hash with", where=str(path), expected="64 hex digits")
     return key
 

@@ -10,12 +10,11 @@ Source: RFC 2104
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import Final
 
+from wherefrom.capture import key_file
 from wherefrom.capture.kubernetes.bundles import Keyed
 from wherefrom.errors import SettingError, StorageError
 
@@ -31,8 +30,7 @@ def read_or_make(path: Path) -> bytes:
     """The key in a file that only its owner reads. Raises SettingError, StorageError."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _make(path)
+        key_file.make(path)
         spelled = _SPELLED.fullmatch(path.read_bytes())
     except OSError as error:
         raise StorageError(
@@ -44,19 +42,3 @@ def read_or_make(path: Path) -> bytes:
             do="Put back the one that was there; a new one makes every secret look changed",
         )  # fmt: skip
     return bytes.fromhex(spelled[1].decode())
-
-
-def _make(path: Path) -> None:
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, secrets.token_hex(32).encode() + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(new, path)  # never over one that another agent made a moment ago
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(new)
