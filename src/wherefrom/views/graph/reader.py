@@ -9,21 +9,23 @@ long one holds back the write-ahead log.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from wherefrom.errors import Corrupt, Unavailable
 from wherefrom.views.graph import schema
 from wherefrom.views.graph.sealed import names_in
 from wherefrom.views.graph.snapshot import Snapshot
+from wherefrom.views.lending import Lending
 
 if TYPE_CHECKING:
     from wherefrom.views.graph.open_segments import OpenSegments
     from wherefrom.views.graph.segment import Segment
+
+
+_NOT_MADE: Final = "the graph view is not made yet, or by another version"
 
 
 class GraphReader:
@@ -31,10 +33,10 @@ class GraphReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._free: list[tuple[int, apsw.Connection]] = []
+        self._lending = Lending(
+            path, "graph", schema.open_reader, missing="there is no graph view here"
+        )
         self._cache: OpenSegments | None = None
-        self._lock = threading.Lock()
-        self._closed = False
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -42,25 +44,12 @@ class GraphReader:
 
         Raises Unavailable before the view is made, Corrupt if the file is damaged.
         """
-        inode, db = self._take()
-        sound = False
-        try:
+        with self._lending.lend() as db:
             yield self._begin(db)
-            sound = True
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise self._damaged(error) from error
-        except (apsw.Error, Unavailable):
-            raise
-        except BaseException:
-            sound = True  # the asker's own fault
-            raise
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            if sound:
-                self._give_back(inode, db)
-            else:
-                db.close(True)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._lending.close()
 
     def _begin(self, db: apsw.Connection) -> Snapshot:
         while True:
@@ -71,11 +60,7 @@ class GraphReader:
             except apsw.SQLError:
                 row = None
             if row is None or row[0] != schema.FINGERPRINT:
-                raise Unavailable(
-                    "the graph view is not made yet, or by another version",
-                    where=str(self.path),
-                    do="Fold it first: `wherefrom views rebuild`, or wait for the server",
-                )
+                raise self._lending.missing(_NOT_MADE)
             _, origin, size, root = row
             names = names_in(db)
             try:
@@ -83,7 +68,7 @@ class GraphReader:
             except FileNotFoundError as error:
                 db.execute("ROLLBACK")
                 if names_in(db) == names:
-                    raise self._damaged(error) from error
+                    raise self._lending.damaged(error) from error
                 continue  # merged and gone between the look at the table and at the folder
             return Snapshot(db, origin=origin or "", size=size, root=root, segments=segments)
 
@@ -94,52 +79,3 @@ class GraphReader:
 
             self._cache = OpenSegments(self.path.parent)
         return self._cache.get(names)
-
-    def close(self) -> None:
-        """Close every connection that is not lent out."""
-        with self._lock:
-            self._closed = True
-            free, self._free = self._free, []
-        for _, db in free:
-            db.close(True)
-
-    def _take(self) -> tuple[int, apsw.Connection]:
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError as error:
-            raise Unavailable(
-                "there is no graph view here",
-                where=str(self.path),
-                do="Fold it first: `wherefrom views rebuild`, or wait for the server",
-            ) from error
-        while True:
-            with self._lock:
-                if not self._free:
-                    break
-                found, db = self._free.pop()
-            if found == inode:
-                return inode, db
-            db.close(True)  # the file was replaced under its name
-        try:
-            return inode, schema.open_reader(self.path)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise self._damaged(error) from error
-        except apsw.CantOpenError as error:
-            raise Unavailable(
-                "the graph view cannot be opened", where=str(self.path), got=str(error)
-            ) from error
-
-    def _damaged(self, error: Exception) -> Corrupt:
-        return Corrupt(
-            "the graph file is damaged",
-            where=str(self.path),
-            got=str(error),
-            do="Run `wherefrom views rebuild`; nothing but time is lost",
-        )
-
-    def _give_back(self, inode: int, db: apsw.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._free.append((inode, db))
-                return
-        db.close(True)
