@@ -71,11 +71,11 @@ def commits(folder: Path, *, since: str | None = None, until: str = "HEAD") -> I
         f"--format={_FORMAT}", asked, "--",
     )  # fmt: skip
     projects: dict[str, Project] = {}
-    with _Contents(folder) as contents:
+    with _Files(folder) as files:
         if since:
-            _projects_at(folder, since, contents, projects)
+            projects |= files.projects_at(since)
         for said in out.split(b"\x01")[1:]:
-            yield _commit(said.decode("utf-8", "replace"), folder, contents, projects)
+            yield _commit(said.decode("utf-8", "replace"), files, projects)
 
 
 def to_records(found: Sequence[Commit], *, repository: str) -> list[bytes]:
@@ -98,7 +98,7 @@ def to_records(found: Sequence[Commit], *, repository: str) -> list[bytes]:
     ]  # fmt: skip
 
 
-def _commit(text: str, folder: Path, contents: _Contents, projects: dict[str, Project]) -> Commit:
+def _commit(text: str, contents: _Files, projects: dict[str, Project]) -> Commit:
     id, parents, author, committed, subject, *rest = text.split("\0")
     tables: list[dict[str, Any]] = []
     files = list(_files(rest))
@@ -111,7 +111,7 @@ def _commit(text: str, folder: Path, contents: _Contents, projects: dict[str, Pr
     known = tuple(projects.values())
     for file in files:
         if table_files.may_hold_tables(file.path, known):
-            tables += _tables(file, id, parents, folder, contents, known)
+            tables += _tables(file, id, parents, contents, known)
     return Commit(
         id=id,
         parents=tuple(parents.split()),
@@ -136,14 +136,13 @@ def _tables(
     file: _File,
     id: str,
     parents: str,
-    folder: Path,
-    contents: _Contents,
+    contents: _Files,
     projects: tuple[Project, ...],
 ) -> Iterator[dict[str, Any]]:
     at = parents.split()[0] if file.status == "D" and parents else id
     before = file.before or file.path
     text = contents.text(at, file.path)
-    lines = _changed_lines(folder, id, {before, file.path})
+    lines = contents.changed_lines(id, {before, file.path})
     named = table_files.names_in(lines)
     found = table_files.tables(file.path, text, projects)
     if file.status == "R":  # what is called otherwise from now on was touched under both names
@@ -159,34 +158,13 @@ def _tables(
         yield said
 
 
-def _changed_lines(folder: Path, id: str, paths: set[str]) -> list[str]:
-    out = _git(
-        folder, "show", "-M", "-U0", "--format=", "--no-color", "--no-ext-diff", "--no-textconv",
-        id, "--", *sorted(f":(literal){path}" for path in paths),
-    )  # fmt: skip
-    return [
-        line[1:]
-        for line in out.decode("utf-8", "replace").splitlines()
-        if line[:1] in "+-" and line[:3] not in ("+++", "---")
-    ]
-
-
-def _projects_at(
-    folder: Path, revision: str, contents: _Contents, projects: dict[str, Project]
-) -> None:
-    out = _git(folder, "ls-tree", "-r", "-z", "--name-only", revision)
-    for path in out.decode("utf-8", "replace").split("\0"):
-        if path.rpartition("/")[2] == DBT_PROJECT:
-            projects[path] = table_files.project(path, contents.text(revision, path))
-
-
-class _Contents:
-    """Contents of files at commits, from one process."""
+class _Files:
+    """Files of a repository at its commits; their contents come from one process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __enter__(self) -> _Contents:
+    def __enter__(self) -> _Files:
         self._process = subprocess.Popen(
             ["git", "-C", str(self._folder), "cat-file", "--batch"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -213,6 +191,27 @@ class _Contents:
         if len(content) > FILE_BYTES_MAX:
             return ""
         return content.decode("utf-8", "replace")
+
+    def changed_lines(self, commit: str, paths: set[str]) -> list[str]:
+        """The lines that a commit added to files, and removed from them."""
+        out = _git(
+            self._folder, "show", "-M", "-U0", "--format=", "--no-color", "--no-ext-diff",
+            "--no-textconv", commit, "--", *sorted(f":(literal){path}" for path in paths),
+        )  # fmt: skip
+        return [
+            line[1:]
+            for line in out.decode("utf-8", "replace").splitlines()
+            if line[:1] in "+-" and line[:3] not in ("+++", "---")
+        ]
+
+    def projects_at(self, revision: str) -> dict[str, Project]:
+        """The dbt projects that are there, by the paths of their ``dbt_project.yml``."""
+        out = _git(self._folder, "ls-tree", "-r", "-z", "--name-only", revision)
+        return {
+            path: table_files.project(path, self.text(revision, path))
+            for path in out.decode("utf-8", "replace").split("\0")
+            if path.rpartition("/")[2] == DBT_PROJECT
+        }
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -11,6 +11,7 @@ import click
 from wherefrom import __version__
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.failures import warn
+from wherefrom.cli.saying import now
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.errors import Malformed, SettingError, Unavailable
 
@@ -148,7 +149,6 @@ class _Made(NamedTuple):
         cls, wanted: Wanted, access: Access, name: str, environments: _Environments, state: Path,
         hash_key: Path, where: Where,
     ) -> _Made:  # fmt: skip
-        from datetime import UTC, datetime
 
         from wherefrom.capture.kubernetes.agent import Agent
         from wherefrom.capture.kubernetes.api import Api
@@ -157,7 +157,6 @@ class _Made(NamedTuple):
         from wherefrom.capture.kubernetes.secret_key import keyed_by, read_or_make
         from wherefrom.capture.kubernetes.spool import Spool
         from wherefrom.capture.kubernetes.telling import Teller
-        from wherefrom.formats import timestamps
 
         spool = Spool(state / "spool")
         known = Cluster(keyed=keyed_by(read_or_make(hash_key)))
@@ -170,7 +169,7 @@ class _Made(NamedTuple):
             teller=Teller(source=f"/kubernetes/{name}"),
             spool=spool,
             server=server,
-            now=lambda: timestamps.to_text(datetime.now(UTC)),
+            now=now,
             warn=warn,
         )
         return cls(agent, api, server, spool)
