@@ -43,11 +43,12 @@ from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
 from wherefrom.query.touched import touched
-from wherefrom.views.estate import EstateReader, EstateSnapshot
-from wherefrom.views.graph import GraphReader, Lens, Snapshot
+from wherefrom.views.estate import Changed, EstateReader, EstateSnapshot
+from wherefrom.views.graph import GraphReader, Judgement, Lens, Snapshot
 
 CHANGES_MAX: Final = 10_000
 CHANGES_DEFAULT: Final = 100
+_DAY: Final = 86_400 * 1_000_000
 
 
 class RealityOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,15 +114,15 @@ class Reality:
         Raises NotFound for a scope that nobody has spoken of, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, size):
-            meant = self._meant(estate, text, options, size)
-            found = self._places(estate, graph, meant, options, size)
+        with self._snapshots(options.as_of) as (estate, graph, lens):
+            meant = self._meant(estate, text, options, lens)
+            found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
             differ = [place for place in found if place.drift]
             return Running(
                 of=text,
                 at=of_micros(meant.at),
                 log=_log_of(estate),
-                as_of=size,
+                as_of=lens.as_of,
                 places=differ if drifting else found,
                 drifting=len(differ),
             )
@@ -129,58 +130,40 @@ class Reality:
     def changes(self, text: str, options: RealityOptions) -> Changes:
         """What changed in a scope in a window, newest first. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, size):
-            meant = self._meant(estate, text, options, size)
+        with self._snapshots(options.as_of) as (estate, graph, lens):
+            meant = self._meant(estate, text, options, lens)
             until = micros(options.until) if options.until else meant.at + 1
             since = micros(options.since) if options.since else until - _DAY
             found = estate.changed(
-                meant.scope, since=since, until=until, as_of=size, slots=options.slots,
+                meant.scope, since=since, until=until, as_of=lens.as_of, slots=options.slots,
                 modes=options.modes, limit=options.limit + 1,
             )  # fmt: skip
             told = found[: options.limit]
-            judged = graph.judgements({c.entry for c in told}, Lens(size))
+            judged = graph.judgements({c.entry for c in told}, lens)
             return Changes(
                 of=text,
                 since=of_micros(since),
                 until=of_micros(until),
                 log=_log_of(estate),
-                as_of=size,
-                changes=[
-                    Change(
-                        at=of_micros(c.at),
-                        **c.scope._asdict(),
-                        mode=c.mode,
-                        slot=c.slot,
-                        name=c.name,
-                        before=c.before,
-                        after=c.after,
-                        before_says=c.says[0],
-                        after_says=c.says[1],
-                        by=c.source,
-                        entry=c.entry,
-                        type=judged[c.entry].type if c.entry in judged else "",
-                        trust=judged[c.entry].level if c.entry in judged else "unknown",
-                        signers=judged[c.entry].signers if c.entry in judged else (),
-                    )
-                    for c in told
-                ],
+                as_of=lens.as_of,
+                changes=[_change(one, judged.get(one.entry)) for one in told],
                 truncated=len(found) > options.limit,
             )
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         """How two scopes, or one at two times, differ. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, size):
-            sides = [self._meant(estate, text, options, size) for text in (a, b)]
-            found = [self._places(estate, graph, side, options, size) for side in sides]
-            same = OneThing(graph, Lens(size))
+        with self._snapshots(options.as_of) as (estate, graph, lens):
+            sides = [self._meant(estate, text, options, lens) for text in (a, b)]
+            same = OneThing(graph, lens)
+            found = [self._places(estate, graph, lens, side, options, same) for side in sides]
             differing, alike = apart(*found, same=same)
-            differing = [self._in_full(one, graph, Lens(size)) for one in differing]
+            differing = [self._in_full(one, graph, lens) for one in differing]
             return Difference(
                 a=Side(of=a, at=of_micros(sides[0].at)),
                 b=Side(of=b, at=of_micros(sides[1].at)),
                 log=_log_of(estate),
-                as_of=size,
+                as_of=lens.as_of,
                 differing=differing,
                 same=alike,
             )
@@ -191,17 +174,17 @@ class Reality:
         Raises NotFound, Ambiguous for the text, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, size):
+        with self._snapshots(options.as_of) as (estate, graph, lens):
             at = micros(options.at or timestamps.to_text(self._clock()))
-            found = blast(graph, text, Lens(size))
-            held = estate.held(Scope(), at=at, as_of=size, modes=options.modes)
-            judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
+            found = blast(graph, text, lens)
+            held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
+            judged = graph.judgements({one.seen_entry for one in held}, lens)
             places = reached_places(found, held, judged)
             return Affected(
                 of=text,
                 at=of_micros(at),
                 log=_log_of(estate),
-                as_of=size,
+                as_of=lens.as_of,
                 starts=found.starts,
                 running=places,
                 things=found.things,
@@ -216,19 +199,19 @@ class Reality:
         Raises NotFound for a name that no table has, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, size):
+        with self._snapshots(options.as_of) as (estate, graph, lens):
             since, until = (
                 None if said is None else timestamps.canonical(said, where=where)
                 for said, where in ((options.since, "since"), (options.until, "until"))
             )
-            things, touches = touched(graph, text, Lens(size), since=since, until=until)
+            things, touches = touched(graph, text, lens, since=since, until=until)
             return Touched(
                 of=text,
                 things=things,
                 since=since,
                 until=until,
                 log=_log_of(estate),
-                as_of=size,
+                as_of=lens.as_of,
                 touches=touches[: options.limit],
                 truncated=len(touches) > options.limit,
             )
@@ -256,38 +239,36 @@ class Reality:
         return self._log.record(entry).content
 
     @contextlib.contextmanager
-    def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, int]]:
+    def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             need_size(as_of, reached=estate.size, log=self._log)
             size = estate.need(as_of)
             if as_of is None:
                 size = min(size, graph.size)
-            yield estate, graph, graph.lens(as_of=size).as_of
+            yield estate, graph, graph.lens(as_of=size)
 
     def _places(
         self,
         estate: EstateSnapshot,
         graph: Snapshot,
+        lens: Lens,
         meant: _Meant,
         options: RealityOptions,
-        size: int,
+        same: OneThing,
     ) -> list[Place]:
         held = estate.held(
-            meant.scope, at=meant.at, as_of=size, slots=options.slots, modes=options.modes
+            meant.scope, at=meant.at, as_of=lens.as_of, slots=options.slots, modes=options.modes
         )
-        judged = graph.judgements({one.seen_entry for one in held}, Lens(size))
-        lens = Lens(size)
+        judged = graph.judgements({one.seen_entry for one in held}, lens)
         modes = {one.value for one in held if one.slot == "safe_mode"}
         packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
         seconds_max = {
             mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
         }
-        return places(
-            held, judged, at=meant.at, same=OneThing(graph, lens), seconds_max=seconds_max
-        )
+        return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max)
 
     def _meant(
-        self, estate: EstateSnapshot, text: str, options: RealityOptions, size: int
+        self, estate: EstateSnapshot, text: str, options: RealityOptions, lens: Lens
     ) -> _Meant:
         now = self._clock()
         said = scopes.parse(text, now=now)
@@ -299,10 +280,10 @@ class Reality:
             at = micros(when)
         elif said.back is not None or said.number is not None:
             moment = estate.moment(
-                scope, until=at, as_of=size, number=said.number, back=said.back or 0
+                scope, until=at, as_of=lens.as_of, number=said.number, back=said.back or 0
             )
             if moment is None:
-                count = estate.moments(scope, until=at, as_of=size)
+                count = estate.moments(scope, until=at, as_of=lens.as_of)
                 raise NotFound(
                     "no such change of this scope", got=text, expected=f"one of its {count}"
                 )
@@ -327,10 +308,28 @@ class Reality:
         )  # fmt: skip
 
 
-_DAY: Final = 86_400 * 1_000_000
 BUNDLE_SLOTS: Final = frozenset(config_bundle.KINDS.values())
 
 
 def _log_of(estate: EstateSnapshot) -> LogPosition:
     root = None if estate.root is None else estate.root.hex()
     return LogPosition(origin=estate.origin, size=estate.size, root=root)
+
+
+def _change(one: Changed, judgement: Judgement | None) -> Change:
+    return Change(
+        at=of_micros(one.at),
+        **one.scope._asdict(),
+        mode=one.mode,
+        slot=one.slot,
+        name=one.name,
+        before=one.before,
+        after=one.after,
+        before_says=one.says[0],
+        after_says=one.says[1],
+        by=one.source,
+        entry=one.entry,
+        type="" if judgement is None else judgement.type,
+        trust="unknown" if judgement is None else judgement.level,
+        signers=() if judgement is None else judgement.signers,
+    )
