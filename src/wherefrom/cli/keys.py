@@ -13,6 +13,7 @@ import click
 
 from wherefrom.cli.exits import YES
 from wherefrom.cli.render import count, table, write_json
+from wherefrom.cli.resign import resign
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import read_file, unreadable
 from wherefrom.errors import AlreadyExists
@@ -460,3 +461,6 @@ def _tell_lost(lost: Lost) -> None:
     click.echo(table(rows))
     if len(lost.subjects) > _SHOWN_MAX or lost.truncated:
         click.echo("All of them: wherefrom keys lost KEY --json")
+
+
+keys.add_command(resign)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from wherefrom.cli import anchor, log_keys, trusted_root
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.render import BAR_ENTRIES_MIN, count, progress_bar, table, write_json
@@ -247,3 +248,7 @@ def rebuild(where: Where, as_json: bool) -> int:
     else:
         click.echo(f"graph and estate: rebuilt from {count(size, 'entry', 'entries')}")
     return YES
+
+
+for _command in (anchor.anchor, log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
+    log.add_command(_command)

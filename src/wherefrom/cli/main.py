@@ -3,53 +3,21 @@
     wherefrom VERB … ──► a command here ──► a place ──► an answer, as text or JSON
                              └ an error ──► standard error, an exit code
 
-A module of a verb imports only click; what the verb needs is imported when it runs, so that
-``wherefrom --help`` answers at once.
+A verb's module is imported when the verb is asked for, imports only click itself, and what the verb
+needs when it runs, so that each command, and ``wherefrom --help``, answers at once.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from importlib import import_module
 from itertools import pairwise
+from typing import Final
 
 import click
 
 from wherefrom import __version__
-from wherefrom.cli import (
-    agent,
-    anchor,
-    audit,
-    bundle,
-    change,
-    check,
-    erase,
-    evidence,
-    federate,
-    intake,
-    keys,
-    log_keys,
-    logs,
-    monitor,
-    proof_tokens,
-    reality,
-    record,
-    replay,
-    request,
-    resign,
-    roots,
-    safe_mode,
-    show,
-    sign,
-    tokens,
-    trace,
-    trusted_root,
-    up,
-    verdicts,
-    webhooks,
-    why,
-    witness,
-)
 from wherefrom.cli.exits import CANNOT_TELL, YES
 from wherefrom.cli.failures import tell
 
@@ -59,65 +27,81 @@ Places: --data DIR or --server URL; else WHEREFROM_URL (with WHEREFROM_TOKEN), W
 the file WHEREFROM_CONFIG names, and then ./wherefrom-data."""
 
 
-class _InOrder(click.Group):
-    """Lists the verbs in the order in which they are used."""
+# Each verb in the order in which they are used, and the module of it; there it has its name, with
+# an underscore for each hyphen.
+_VERBS: Final[Mapping[str, str]] = {
+    "up": "up",
+    "record": "record",
+    "change": "change",
+    "bundle": "bundle",
+    "safe-mode": "safe_mode",
+    "trace": "trace",
+    "show": "show",
+    "find": "show",
+    "running": "reality",
+    "changes": "reality",
+    "diff": "reality",
+    "drift": "reality",
+    "affected": "reality",
+    "touched": "reality",
+    "check": "check",
+    "request": "request",
+    "replay": "replay",
+    "verify": "evidence",
+    "prove": "evidence",
+    "proof-token": "proof_tokens",
+    "log": "logs",
+    "intake": "intake",
+    "keys": "keys",
+    "roots": "roots",
+    "verdicts": "verdicts",
+    "federate": "federate",
+    "audit": "audit",
+    "sign": "sign",
+    "tokens": "tokens",
+    "webhooks": "webhooks",
+    "erase": "erase",
+    "views": "logs",
+    "witness": "witness",
+    "monitor": "monitor",
+    "agent": "agent",
+    "why": "why",
+}
+
+
+class _Verbs(click.Group):
+    """The verbs of ``_VERBS``; whoever asks for one pays for its module, and for no other."""
+
+    @property
+    def commands(self) -> MutableMapping[str, click.Command]:
+        """All of them, by name and in order."""
+        return {name: _verb(name) for name in _VERBS}
+
+    @commands.setter
+    def commands(self, _: MutableMapping[str, click.Command]) -> None:
+        """Nothing: click sets what it was given, and it is given none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _verb(cmd_name) if cmd_name in _VERBS else None
+
+
+def _verb(name: str) -> click.Command:
+    module = import_module(f"wherefrom.cli.{_VERBS[name]}")
+    command: click.Command = getattr(module, name.replace("-", "_"))
+    return command
 
 
 @click.group(
-    cls=_InOrder,
+    cls=_Verbs,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="wherefrom")
 def root() -> None:
     """Where things come from and what became of them: signed records, one log, proof."""
-
-
-for _command in (
-    up.up,
-    record.record,
-    change.change,
-    bundle.bundle,
-    safe_mode.safe_mode,
-    trace.trace,
-    show.show,
-    show.find,
-    reality.running,
-    reality.changes,
-    reality.diff,
-    reality.drift,
-    reality.affected,
-    reality.touched,
-    check.check,
-    request.request,
-    replay.replay,
-    evidence.verify,
-    evidence.prove,
-    proof_tokens.proof_token,
-    logs.log,
-    intake.intake,
-    keys.keys,
-    roots.roots,
-    verdicts.verdicts,
-    federate.federate,
-    audit.audit,
-    sign.sign,
-    tokens.tokens,
-    webhooks.webhooks,
-    erase.erase,
-    logs.views,
-    witness.witness,
-    monitor.monitor,
-    agent.agent,
-    why.why,
-):
-    root.add_command(_command)
-keys.keys.add_command(resign.resign)
-for _command in (anchor.anchor, log_keys.keys, log_keys.rotate, trusted_root.trusted_root):
-    logs.log.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

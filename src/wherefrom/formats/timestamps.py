@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from wherefrom.errors import Malformed
 
@@ -86,6 +87,7 @@ def micros(text: str, *, where: str = "a time") -> int:
     return (parse(text, where=where) - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=8_192)  # an answer writes the same few moments thousands of times
 def of_micros(micros: int) -> str:
     """The inverse, as ``to_text`` writes it."""
     return to_text(_EPOCH + timedelta(microseconds=micros))
