@@ -13,15 +13,18 @@ Source: docs/formats/batch.md; RFC 6962 §2.1
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from wherefrom.errors import BadSignature, ProofError
 from wherefrom.formats import batch, dsse
 from wherefrom.formats.batch import BATCH_TYPE, Batched
 from wherefrom.formats.dsse import Envelope, Signature
-from wherefrom.keys.held import Signer
 from wherefrom.merkle.hashing import HASH_BYTES, hash_leaf, hash_leaves, hash_row
 from wherefrom.merkle.proofs import verify_inclusion
 from wherefrom.merkle.tree import HashReader, inclusion_path, root_of
+
+if TYPE_CHECKING:
+    from wherefrom.keys.held import Signer  # whoever checks signs nothing
 
 
 def sign_batch(records: Sequence[bytes], key: Signer) -> Iterator[bytes]:

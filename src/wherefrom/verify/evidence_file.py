@@ -44,7 +44,6 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.keys.quorum import need_quorum
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency, verify_inclusion
-from wherefrom.verify.evidence_trace import check_trace, trace_of
 from wherefrom.verify.steps import Report, Step, report
 
 if TYPE_CHECKING:
@@ -231,6 +230,9 @@ def check_parsed(
         yield Step("erased", True, _says_erased(erased))
     # 8. The answer rests on those contents, edge by edge.
     if evidence.manifest.trace is not None:
+        # Late: only who reads what contents say needs every format.
+        from wherefrom.verify.evidence_trace import check_trace, trace_of
+
         yield "trace"
         claim = trace_of(evidence, signed)
         check_trace(claim, entries, contents, decisions)
