@@ -336,7 +336,10 @@ def _paths() -> dict[str, Schema]:
         },
         "/v1/running": _ask(
             "running", "What is declared and observed in a scope, now or at a time.",
-            _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
+            _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT,
+            _query("materials", "Also what the artifacts are made of.", {"type": "boolean"}),
+            _query("part", "The same, but only what holds this text.", _TEXT),
+            problems="400 404",
         ),
         "/v1/drift": _ask(
             "drift", "The places of `running` where declared and observed differ.",

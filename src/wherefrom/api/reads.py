@@ -46,7 +46,7 @@ def number(request: Request, name: str) -> int | None:
     return int(text)
 
 
-def _flag(request: Request, name: str) -> bool:
+def flag(request: Request, name: str) -> bool:
     text = request.query_params.get(name, "0").lower()
     if text not in _FLAGS:
         raise Malformed("neither yes nor no", where=f"?{name}=", expected="1 or 0", got=text)
@@ -66,7 +66,7 @@ def _options(request: Request) -> TraceOptions:
         kinds=tuple(query.getlist("kind")),
         at=query.get("at"),
         as_of=number(request, "as_of"),
-        own=_flag(request, "own"),
+        own=flag(request, "own"),
     )
 
 
@@ -96,7 +96,7 @@ def get_find(request: Request) -> Response:
     desk, text = _desk(request), request.query_params.get("q", "")
     if not text.strip():
         raise Malformed("nothing to look for", where="?q=", expected="an id, tag or name")
-    as_of, own = number(request, "as_of"), _flag(request, "own")
+    as_of, own = number(request, "as_of"), flag(request, "own")
     return json_response(desk.find(text, as_of=as_of, own=own))
 
 
@@ -139,8 +139,8 @@ def get_proof(request: Request) -> Response:
     """``/v1/prove/{id}?trace=1&content=1&format=``: an evidence file, or one entry's proof."""
     proof = _desk(request).prove(
         request.path_params["id"],
-        whole_trace=_flag(request, "trace"),
-        content=_flag(request, "content"),
+        whole_trace=flag(request, "trace"),
+        content=flag(request, "content"),
         format=_receipt_format(request),
     )
     kinds = {"zip": "application/zip", "cose": _COSE}

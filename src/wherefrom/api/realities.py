@@ -7,14 +7,14 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.reads import number
+from wherefrom.api.reads import flag, number
 from wherefrom.errors import Malformed
 from wherefrom.query.desk import Desk
 from wherefrom.query.reality import CHANGES_DEFAULT, Reality, RealityOptions
 
 
 def get_running(request: Request) -> Response:
-    """``/v1/running?scope=&at=&as_of=&slot=&mode=``"""
+    """``/v1/running?scope=&at=&as_of=&slot=&mode=&materials=&part=``"""
     scope = request.query_params.get("scope", "")
     return json_response(_reality(request).running(scope, _options(request)))
 
@@ -67,4 +67,6 @@ def _options(request: Request) -> RealityOptions:
         slots=tuple(query.getlist("slot")),
         mode=query.get("mode", ""),
         limit=CHANGES_DEFAULT if limit is None else limit,
+        materials=flag(request, "materials"),
+        part=query.get("part", ""),
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         Changes,
         Difference,
         Differing,
+        Material,
+        Materials,
         Place,
         Reached,
         Running,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _LISTED: Final = 8
 _KEYS_LISTED: Final = 40
+_MATERIALS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -48,6 +51,9 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
         yield click.style("/".join(filter(None, (environment, service))) or "everywhere", bold=True)
         rows = [_place(place) for place in places]
         yield from _aligned(rows)
+        for container in answer.materials or ():
+            if (container.environment, container.service) == (environment, service):
+                yield from _materials(container)
     yield ""
     if answer.places:
         differ = f", {count(answer.drifting, 'place')} where declared and observed differ"
@@ -77,6 +83,34 @@ def _place(place: Place) -> tuple[bool, list[str]]:
     return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
 
 
+def _materials(container: Materials) -> Iterator[str]:
+    """What one container is made of; in red what only one side has."""
+    if not container.materials and not container.unknown:
+        return
+    yield f"    {printable(container.name) or 'the artifact'} is made of"
+    rows, more = [], []
+    for role, group in groupby(container.materials, key=lambda one: one.role):
+        # What differs comes first: a long list must not hide it.
+        ones = sorted(group, key=lambda one: one.drift is None)
+        rows += [_material(one) for one in ones[:_MATERIALS_LISTED]]
+        if len(ones) > _MATERIALS_LISTED:
+            more.append(count(len(ones) - _MATERIALS_LISTED, f"{role} more", f"more {role}s"))
+    yield from _aligned(rows, indent="    ")
+    if more:
+        yield f"      and {', '.join(more)}: --part TEXT, or --json"
+    for value in container.unknown:
+        yield f"      no record says what {printable(short_id(value))} is made of"
+    if container.truncated:
+        yield "      and more: the search ended at its bounds"
+
+
+def _material(one: Material) -> tuple[bool, list[str]]:
+    runs = f"in {one.instances}" if one.instances else "declared"
+    said = f"{_age(one.age)} ago  #{one.entry} {one.trust}"
+    what = printable(short_id(one.id)) + (f"  {one.drift}" if one.drift else "")
+    return one.drift is not None, [one.role, "", what, runs, said]
+
+
 def _instances(place: Place) -> str:
     if not place.observed:
         return "declared"
@@ -94,13 +128,15 @@ def _value(one: Stated) -> str:
     return printable(short)
 
 
-def _aligned(rows: list[tuple[bool, list[str]]]) -> Iterator[str]:
+def _aligned(rows: list[tuple[bool, list[str]]], indent: str = "") -> Iterator[str]:
     """Rows with columns as wide as needed; the value gives way where the page ends."""
+    if not rows:
+        return
     widths = [max(len(cells[n]) for _, cells in rows) for n in range(5)]
-    fixed = 2 + sum(w + 2 for n, w in enumerate(widths) if n != 2 and w) + 2
+    fixed = 2 + len(indent) + sum(w + 2 for n, w in enumerate(widths) if n != 2 and w) + 2
     room = max(20, columns() - fixed)
     for drifts, cells in rows:
-        line = "! " if drifts else "  "
+        line = ("! " if drifts else "  ") + indent
         for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
             if n == 2:
                 width = min(width, room)

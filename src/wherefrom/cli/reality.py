@@ -48,6 +48,8 @@ _mode_option = click.option(
 @as_of_option
 @_slot_option
 @_mode_option
+@click.option("--materials", is_flag=True, help="Also what its artifacts are made of.")
+@click.option("--part", default="", metavar="TEXT", help="The same, only what holds TEXT.")
 @placed
 def running(
     scope: str,
@@ -55,6 +57,8 @@ def running(
     as_of: int | None,
     slots: tuple[str, ...],
     mode: str | None,
+    materials: bool,
+    part: str,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -62,8 +66,10 @@ def running(
 
     SCOPE is ENVIRONMENT, ENVIRONMENT/SERVICE and so on to region, pool and instance, or a
     service; with @{TIME}, ~1 (one change ago) or #42 (after the 42nd change) at its end.
+    --materials lists the commits, base images and packages of what is there.
     """
-    return _running(scope, _options(at, as_of, slots, mode), where, as_json, drifting=False)
+    options = _options(at, as_of, slots, mode, materials=materials, part=part)
+    return _running(scope, options, where, as_json, drifting=False)
 
 
 @click.command()
@@ -220,11 +226,11 @@ def touched(
 
 
 def _options(
-    at: str | None, as_of: int | None, slots: tuple[str, ...], mode: str | None
+    at: str | None, as_of: int | None, slots: tuple[str, ...], mode: str | None, **rest: Any
 ) -> RealityOptions:
     from wherefrom.query.reality import RealityOptions
 
-    return RealityOptions(at=at, as_of=as_of, slots=slots, mode=mode or "")
+    return RealityOptions(at=at, as_of=as_of, slots=slots, mode=mode or "", **rest)
 
 
 def _write(answer: Any, as_json: bool, drawn: Callable[[], Iterable[str]]) -> None:

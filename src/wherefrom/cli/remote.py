@@ -317,7 +317,8 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
 
 def _asked(options: RealityOptions) -> dict[str, Any]:
     said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
-    said |= {"slot": list(options.slots), "mode": options.mode}
+    said |= {"slot": list(options.slots), "mode": options.mode, "part": options.part}
+    said["materials"] = 1 if options.materials else None
     return {name: value for name, value in said.items() if value not in (None, "", [])}
 
 

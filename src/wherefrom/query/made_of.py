@@ -4,12 +4,13 @@
         ├─────derived_from───────────────────► the same
         └─────contains, depends_on───────────► packages, as its SBOMs list them
 
-Sizes:  PARTS_MAX parts, DEPTH_MAX steps from part to part; ``truncated`` says if there is more
+Each with the record that says so. Sizes:  PARTS_MAX parts, DEPTH_MAX steps from part to part;
+``truncated`` says if there is more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from wherefrom.query.summary import summaries
@@ -24,49 +25,65 @@ _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 
 
 class MadeOf(NamedTuple):
-    """Ids: of commits, of images it was built from, of packages in it."""
+    """Ids of commits, of images it was built from, of packages in it, each with an entry that
+    says so."""
 
-    commits: frozenset[str]
-    bases: frozenset[str]
-    packages: frozenset[str]
+    commits: Mapping[str, int] = {}
+    bases: Mapping[str, int] = {}
+    packages: Mapping[str, int] = {}
     truncated: bool = False
+
+    def by_role(self) -> Iterator[tuple[str, str, int]]:
+        """Role (``commit``, ``base`` or ``package``), id and entry of each."""
+        for role, ids in (
+            ("commit", self.commits), ("base", self.bases), ("package", self.packages)
+        ):  # fmt: skip
+            for id, entry in ids.items():
+                yield role, id, entry
 
 
 def made_of(graph: Snapshot, lens: Lens, value: str) -> MadeOf:
     """What the artifact ``value`` was made of; nothing for one that the graph does not know."""
-    start = set(graph.numbers([value]).values())
+    start = dict.fromkeys(graph.numbers([value]).values(), 0)
     if not start:
-        return MadeOf(frozenset(), frozenset(), frozenset())
-    start |= _step(graph, lens, start, (ALTERNATE,), up=True)
-    start |= _step(graph, lens, start, (ALTERNATE,), up=False)
-    whole = start | _step(graph, lens, start, (CONTAINS,), up=False)
-    sources = set(whole)
+        return MadeOf()
+    start = _step(graph, lens, start, (ALTERNATE,), up=True) | start
+    start = _step(graph, lens, start, (ALTERNATE,), up=False) | start
+    whole = _step(graph, lens, start, (CONTAINS,), up=False) | start
+    sources = dict(whole)
     for relations in (_MADE, _USED, _USED):
-        sources |= _step(graph, lens, sources, relations, up=True)
-    parts, fresh, depth = set(start), set(start), 0
+        sources = _step(graph, lens, sources, relations, up=True) | sources
+    parts, fresh, depth = dict(start), start, 0
     while fresh and len(parts) < PARTS_MAX and depth < DEPTH_MAX:
-        fresh = _step(graph, lens, fresh, _PARTS, up=True) - parts
+        found = _step(graph, lens, fresh, _PARTS, up=True)
+        fresh = {number: entry for number, entry in found.items() if number not in parts}
         parts |= fresh
         depth += 1
-    kinds = {n: s.kind for n, s in summaries(graph, sorted(sources | parts), lens).items()}
+    told = sorted(sources.keys() | parts.keys())
+    kinds = {number: it.kind for number, it in summaries(graph, told, lens).items()}
     ids = graph.ids(sorted(kinds))
 
-    def of_kind(kind: str, among: Iterable[int]) -> frozenset[str]:
-        return frozenset(ids[n] for n in among if kinds.get(n) == kind)
+    def of_kind(kind: str, among: Mapping[int, int], but: Mapping[int, int]) -> dict[str, int]:
+        return {
+            ids[number]: entry
+            for number, entry in among.items()
+            if kinds.get(number) == kind and number not in but
+        }
 
     return MadeOf(
-        commits=of_kind("commit", sources),
-        bases=of_kind("image", sources - whole),
-        packages=of_kind("package", parts - start),
+        commits=of_kind("commit", sources, {}),
+        bases=of_kind("image", sources, whole),
+        packages=of_kind("package", parts, start),
         truncated=bool(fresh),
     )
 
 
 def _step(
-    graph: Snapshot, lens: Lens, numbers: set[int], relations: Iterable[int], *, up: bool
-) -> set[int]:
-    found = set()
+    graph: Snapshot, lens: Lens, numbers: Iterable[int], relations: Iterable[int], *, up: bool
+) -> dict[int, int]:
+    """The nodes one step on, each with the first entry that says so."""
+    found: dict[int, int] = {}
     for relation in relations:
         for step in graph.steps(sorted(numbers), lens, up=up, only=relation, rows_max=PARTS_MAX):
-            found.add(step.cause if up else step.effect)
+            found.setdefault(step.cause if up else step.effect, step.first)
     return found

@@ -10,6 +10,7 @@ behind, so the answer is as of the smaller of the two.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -18,7 +19,7 @@ import msgspec
 
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats import config_bundle, timestamps
-from wherefrom.formats.states import MODES, SLOTS, Scope
+from wherefrom.formats.states import DECLARED, MODES, OBSERVED, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.query import scopes
@@ -27,6 +28,7 @@ from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
 from wherefrom.query.made_of import made_of
+from wherefrom.query.materials import materials
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.reality_answers import (
     Affected,
@@ -54,9 +56,10 @@ _DAY: Final = 86_400 * 1_000_000
 class RealityOptions(msgspec.Struct, frozen=True, kw_only=True):
     """When, as known when, and of what.
 
-    at      RFC 3339; None for what the scope says, or now
-    slots   of ``states.SLOTS``; empty for all
-    mode    ``declared`` or ``observed``; empty for both
+    at         RFC 3339; None for what the scope says, or now
+    slots      of ``states.SLOTS``; empty for all
+    mode       ``declared`` or ``observed``; empty for both
+    materials  of ``running``: also what artifacts are made of; ``part`` only what holds this text
     """
 
     at: str | None = None
@@ -66,6 +69,8 @@ class RealityOptions(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[str, ...] = ()
     mode: str = ""
     limit: int = CHANGES_DEFAULT
+    materials: bool = False
+    part: str = ""
 
     def check(self) -> None:
         """Raises Malformed."""
@@ -116,7 +121,8 @@ class Reality:
         options.check()
         with self._snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
-            found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
+            same = OneThing(graph, lens)
+            found = self._places(estate, graph, lens, meant, options, same)
             differ = [place for place in found if place.drift]
             return Running(
                 of=text,
@@ -125,6 +131,16 @@ class Reality:
                 as_of=lens.as_of,
                 places=differ if drifting else found,
                 drifting=len(differ),
+                materials=materials(
+                    found,
+                    lambda value: made_of(graph, lens, value),
+                    lambda entries: graph.judgements(set(entries), lens),
+                    at=meant.at,
+                    same=same,
+                    part=options.part,
+                )
+                if options.materials or options.part
+                else None,
             )
 
     def changes(self, text: str, options: RealityOptions) -> Changes:
@@ -256,9 +272,16 @@ class Reality:
         options: RealityOptions,
         same: OneThing,
     ) -> list[Place]:
-        held = estate.held(
-            meant.scope, at=meant.at, as_of=lens.as_of, slots=options.slots, modes=options.modes
-        )
+        held_in = functools.partial(estate.held, at=meant.at, as_of=lens.as_of, slots=options.slots)
+        held = held_in(meant.scope, modes=options.modes)
+        wide = meant.scope._replace(region="", pool="", instance="")
+        if wide != meant.scope and options.mode != OBSERVED:
+            # What was declared of the whole service holds in each part of it too.
+            held += [
+                one
+                for one in held_in(wide, modes=(DECLARED,))
+                if one.scope.covers(meant.scope) and one.scope != meant.scope
+            ]
         judged = graph.judgements({one.seen_entry for one in held}, lens)
         modes = {one.value for one in held if one.slot == "safe_mode"}
         packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))

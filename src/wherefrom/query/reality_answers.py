@@ -1,6 +1,7 @@
 """The shapes of the answers about reality; their JSON is what doors send.
 
-    running, drift ──► Running      places, each with what is declared and what is observed
+    running, drift ──► Running      places, each with what is declared and what is observed;
+                                    if asked, what their artifacts are made of
     changes        ──► Changes      newest first: where, what, before → after, by which record
     diff           ──► Difference   what differs between two realities
 
@@ -69,8 +70,49 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     drift: str | None
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """What is where at a time. ``drifting`` counts the places where the two differ."""
+class Material(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit, a base image or a package that some artifact was made of.
+
+    role       ``commit``, ``base`` or ``package``
+    artifacts  those that were made of it; ``instances`` run one of them
+    drift      None; where declared and observed artifacts differ, and both are known:
+               ``undeclared``, only what runs has it; ``unobserved``, only what is declared
+    said       when the record ``entry`` says so: its occurred, else its received; ``age`` the
+               seconds from then to the time that was asked about
+    """
+
+    role: str
+    id: str
+    artifacts: tuple[str, ...]
+    instances: int
+    drift: str | None
+    entry: int
+    type: str
+    trust: str
+    signers: tuple[str, ...]
+    said: str
+    age: float
+
+
+class Materials(msgspec.Struct, frozen=True, kw_only=True):
+    """What the artifacts of one container of a service are made of, in all regions and pools.
+
+    unknown  artifacts of which no record says what they were made of
+    """
+
+    environment: str
+    service: str
+    name: str
+    materials: list[Material]
+    unknown: list[str]
+    truncated: bool
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is where at a time. ``drifting`` counts the places where the two differ.
+
+    materials  only if they were asked for
+    """
 
     of: str
     at: str
@@ -78,6 +120,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     places: list[Place]
     drifting: int
+    materials: list[Materials] | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

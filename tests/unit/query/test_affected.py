@@ -5,33 +5,17 @@ import json
 import pytest
 
 from tests.unit.cli.running import run
-from wherefrom.app import DataFolder, fold_views, open_desk, open_log, open_recorder
+from tests.unit.query.told import AT, instances, reality, sbom, without_none
+from wherefrom.app import DataFolder, open_recorder
 from wherefrom.capture import changes
 from wherefrom.collect.principals import local
 from wherefrom.errors import NotFound
-from wherefrom.formats.states import OBSERVED, Scope
+from wherefrom.formats.states import Scope
 from wherefrom.query.reality import RealityOptions
 
 PAY, CART, OTHER = ("sha256:" + c * 64 for c in "abc")
 LOG4J = "pkg:maven/org.apache.logging.log4j/log4j-core"
 CVE = "CVE-2021-44228"
-AT = "2026-11-01T12:00:00Z"
-
-
-def sbom(digest, name, *purls):
-    parts = [{"type": "library", "name": "x", "bom-ref": purl, "purl": purl} for purl in purls]
-    return {
-        "bomFormat": "CycloneDX", "specVersion": "1.5", "serialNumber": None, "version": 1,
-        "metadata": {
-            "component": {
-                "type": "container", "name": name, "bom-ref": "root",
-                "purl": f"pkg:oci/{name}@{digest.replace(':', '%3A')}",
-                "hashes": [{"alg": "SHA-256", "content": digest[7:]}],
-            }
-        },
-        "components": parts,
-        "dependencies": [{"ref": "root", "dependsOn": list(purls)}],
-    }  # fmt: skip
 
 
 def vex(status, product, *, part=None, at=AT, **more):
@@ -47,22 +31,6 @@ def vex(status, product, *, part=None, at=AT, **more):
             {"vulnerability": {"name": CVE}, "products": [said], "status": status, **more}
         ],
     }  # fmt: skip
-
-
-def instances(service, digest, region, count):
-    return changes.estate(
-        OBSERVED, Scope("prod", service, region),
-        [
-            {"slot": "artifact", "name": "server", "value": digest,
-             "scope": {"instance": f"{service}-{region}-{n}"}}
-            for n in range(count)
-        ],
-        all_of=(), at=AT, source="/cluster",
-    )  # fmt: skip
-
-
-def without_none(document):
-    return json.dumps({k: v for k, v in document.items() if v is not None}).encode()
 
 
 @pytest.fixture
@@ -84,12 +52,6 @@ def folder(tmp_path):
         outcomes = recorder.record(records, principal=local(0))
         assert [o.status for o in outcomes] == ["recorded"] * len(records), outcomes
     return folder
-
-
-def reality(folder):
-    log = open_log(folder)
-    fold_views(folder, log)
-    return open_desk(folder, log).reality
 
 
 def places(answer):
