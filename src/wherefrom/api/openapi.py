@@ -361,6 +361,11 @@ def _paths() -> dict[str, Schema]:
             "affected", "How far a thing or a vulnerability reaches, down to what runs.",
             _json("Affected"), _ID, _MOMENT, _AS_OF, _WHAT[1], problems="400 404 409",
         ),
+        "/v1/clocks": _ask(
+            "clocks", "How far each producer's clock can be believed, in a window of hours.",
+            _json("Clocks"), _query("since", "From then on; a day back if not given.", _DATE_TIME),
+            _query("until", "Up to then; now if not given.", _DATE_TIME), problems="400",
+        ),
         "/v1/touched/{id}": _ask(
             "touched", "What changed or wrote a table, dataset or column, newest first.",
             _json("Touched"), _ID, _query("since", "From then on; ever if not given.", _DATE_TIME),

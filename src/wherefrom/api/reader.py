@@ -54,6 +54,7 @@ READS = [
     ("/v1/diff", realities.get_diff),
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
+    ("/v1/clocks", realities.get_clocks),
     ("/v1/request/{id:path}", reads.get_request),
 ]
 

@@ -50,6 +50,12 @@ def get_touched(request: Request) -> Response:
     return json_response(_reality(request).touched(request.path_params["id"], _options(request)))
 
 
+def get_clocks(request: Request) -> Response:
+    """``/v1/clocks?since=&until=``"""
+    since, until = (request.query_params.get(end) for end in ("since", "until"))
+    return json_response(_reality(request).clocks(since=since, until=until))
+
+
 def _reality(request: Request) -> Reality:
     principal_of(request, "read")
     desk: Desk = request.app.state.desk

@@ -76,8 +76,9 @@ def _place(place: Place) -> tuple[bool, list[str]]:
         value += f"  {place.drift}"
     elif outlived:
         value += "  outlived"
-    elif any("unpinned" in one.marks for one in stated):
-        value += "  unpinned"
+    else:
+        marks = dict.fromkeys(mark for one in stated for mark in one.marks)
+        value += "".join(f"  {mark}" for mark in marks)
     newest = max(stated, key=lambda one: one.seen_entry)
     seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
     return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
@@ -172,7 +173,7 @@ def _change(change: Change) -> Iterator[str]:
     mode = "" if change.mode == "declared" else " observed"
     head = f"  {change.at[11:19]}Z  {printable(where)}  {printable(what)}{mode}"
     moved = f"{_said(change.before, change.before_says)} → {_said(change.after, change.after_says)}"
-    tail = f"#{change.entry} {change.trust}"
+    tail = " ".join([*change.marks, f"#{change.entry}", change.trust])
     line = f"{head}  {moved}  {tail}"
     if len(line) <= columns():
         yield line

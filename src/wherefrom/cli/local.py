@@ -51,7 +51,7 @@ from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
-from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -142,6 +142,9 @@ class LocalReading:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._desk.reality.touched(text, options)
+
+    def clocks(self, *, since: str | None, until: str | None) -> Clocks:
+        return self._desk.reality.clocks(since=since, until=until)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

@@ -44,6 +44,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "drift": "reality",
     "affected": "reality",
     "touched": "reality",
+    "clocks": "clocks",
     "check": "check",
     "request": "request",
     "replay": "replay",

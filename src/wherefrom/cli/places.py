@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
-    from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+    from wherefrom.query.reality_answers import (
+        Affected,
+        Changes,
+        Clocks,
+        Difference,
+        Running,
+        Touched,
+    )
     from wherefrom.query.requests import RequestPath
     from wherefrom.verify.steps import Report
 
@@ -57,6 +64,8 @@ class Reading(Protocol):
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
+
+    def clocks(self, *, since: str | None, until: str | None) -> Clocks: ...
 
     def request(self, text: str) -> RequestPath: ...
 

@@ -38,7 +38,7 @@ from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
-from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -102,6 +102,11 @@ class Remote:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._ask(Touched, "touched", text, _asked(options))
+
+    def clocks(self, *, since: str | None, until: str | None) -> Clocks:
+        window = {"since": since, "until": until}
+        asked = {name: text for name, text in window.items() if text is not None}
+        return _read(self._get("/v1/clocks", asked), Clocks)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})

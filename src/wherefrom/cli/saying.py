@@ -53,7 +53,7 @@ def scoped(command: F) -> F:
     @click.option("--environment", "-e", required=True, help="Where, such as prod.")
     @click.option("--region", default="", help="Only in this region.")
     @click.option("--pool", default="", help="Only in this pool, such as a canary's.")
-    @click.option("--at", callback=moment_of, metavar="TIME", help="When; now if not given.")
+    @click.option("--at", callback=_past_moment, metavar="TIME", help="When; now if not given.")
     @click.option("--source", default="", help="Who says so, a URI; user and host if not given.")
     @functools.wraps(command)
     def run(
@@ -63,6 +63,13 @@ def scoped(command: F) -> F:
         return command(said=said, **rest)
 
     return run  # type: ignore[return-value]
+
+
+def _past_moment(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    at = moment_of(context, option, text)
+    if at is not None and at > now():
+        raise click.BadParameter(f"{text!r} is still to come. Record it when it has happened.")
+    return at
 
 
 def record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:

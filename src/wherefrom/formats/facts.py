@@ -32,7 +32,7 @@ PACKED_BYTES_MAX: Final = 64 * 1024
 WITHIN_MAX: Final = 64
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 6
+FACTS_VERSION: Final = 7
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -130,6 +130,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     document    the node id of the record itself (``sha256:`` of its bytes)
     namespaces  job and dataset namespaces it speaks of, for the scopes of tokens
     producers   who the content says made it (URIs, unchecked), for the scopes of tokens
+    sequence    its place among the records of its first producer, to be compared as text
     states      what it says of reality; ``wholes`` of which scopes that is all
     """
 
@@ -142,6 +143,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     namespaces: tuple[str, ...] = ()
     producers: tuple[str, ...] = ()
+    sequence: str | None = None
     states: tuple[State, ...] = ()
     wholes: tuple[Whole, ...] = ()
 
@@ -313,6 +315,7 @@ class FactsBuilder:
         occurred: str | None = None,
         namespaces: tuple[str, ...] = (),
         producers: tuple[str, ...] = (),
+        sequence: str | None = None,
     ) -> Facts:
         """Close the builder into ``Facts``; every end of an edge must have been added."""
         assert all(
@@ -328,6 +331,7 @@ class FactsBuilder:
             tags=tuple(self._tags),
             namespaces=namespaces,
             producers=producers,
+            sequence=sequence,
             states=tuple(self._states),
             wholes=tuple(self._wholes),
         )

@@ -67,10 +67,10 @@ def _short(logged: Logged) -> Logged:
     facts = logged.facts
     if logged.content is None or logged.entry.trust.level == "self":
         return logged
-    if facts is not None and (facts.states or facts.wholes):
+    if facts is not None and (facts.states or facts.wholes or facts.sequence):
         stated = Facts(
             kind=facts.kind, type=facts.type, document=facts.document, producers=facts.producers,
-            states=facts.states, wholes=facts.wholes,
+            sequence=facts.sequence, states=facts.states, wholes=facts.wholes,
         )  # fmt: skip
         return Logged(logged.index, logged.entry, b"", stated)
     return Logged(logged.index, logged.entry, b"", _NOTHING)

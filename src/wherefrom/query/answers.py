@@ -229,7 +229,8 @@ class TagInterval(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "f
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What to know before believing in a thing: ``weak_digest``, ``reused`` or ``went_back``."""
+    """What to know before believing in a thing: ``weak_digest``, ``reused``, ``went_back``,
+    ``future`` or ``before_cause``."""
 
     mark: str
     says: str

@@ -4,6 +4,8 @@
     reused       one build made things of one name and other content; one run is of several jobs;
                  one BOM-Link names several documents
     went_back    a document came after one of its own that has a higher version
+    future       a record dates it after we received the record
+    before_cause  a record dates it before what it says it follows from
 
 Nothing is refused for a mark, and none is stored: it follows from the graph, and goes when the
 record behind it is erased. A build for several platforms is marked as reused too where each of its
@@ -14,12 +16,14 @@ Sizes:  ROWS_MAX neighbours are looked at, ENTRIES_MAX entries named
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
+from wherefrom.formats.facts import KINDS
 from wherefrom.query.answers import Mark
+from wherefrom.query.clocks import BEFORE_CAUSE, FUTURE, happened, is_future, later_causes
 from wherefrom.query.summary import summaries
-from wherefrom.views.graph import Lens, Snapshot
+from wherefrom.views.graph import Judgement, Lens, Snapshot
 from wherefrom.views.graph.lens import Step
 from wherefrom.views.graph.schema import ALTERNATE, RELATION_NUMBERS
 
@@ -45,6 +49,23 @@ def marks_of(
         found += _of_several_documents(snapshot, link, lens)
         found += _link_went_back(snapshot, link, lens)
     found += _version_went_back(snapshot, number, lens)
+    return found
+
+
+def marks_of_times(
+    snapshot: Snapshot, judged: Mapping[int, Judgement], lens: Lens, *, kind: str
+) -> list[Mark]:
+    """What is wrong with the times of the records that speak of a thing, of which ``kind``."""
+    found = []
+    future = sorted(entry for entry, judgement in judged.items() if is_future(judgement))
+    if future:
+        newest = judged[future[-1]]
+        says = f"dated {newest.occurred}, received {newest.received}"
+        found.append(Mark(mark=FUTURE, says=says, entries=future[-ENTRIES_MAX:]))
+    if KINDS[kind] == "Activity":
+        for entry, cause in sorted(later_causes(snapshot, lens, judged).items())[:_SHOWN_MAX]:
+            says = f"dated {happened(judged[entry])}; its cause is dated {cause.at}"
+            found.append(Mark(mark=BEFORE_CAUSE, says=says, entries=[entry, cause.entry]))
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -22,11 +22,12 @@ from wherefrom.formats import config_bundle, timestamps
 from wherefrom.formats.states import DECLARED, MODES, OBSERVED, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
-from wherefrom.query import scopes
+from wherefrom.query import clocks, scopes
 from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
+from wherefrom.query.clocks import Later
 from wherefrom.query.made_of import made_of
 from wherefrom.query.materials import materials
 from wherefrom.query.one_thing import OneThing
@@ -34,6 +35,7 @@ from wherefrom.query.reality_answers import (
     Affected,
     Change,
     Changes,
+    Clocks,
     Difference,
     Differing,
     Place,
@@ -156,13 +158,15 @@ class Reality:
             )  # fmt: skip
             told = found[: options.limit]
             judged = graph.judgements({c.entry for c in told}, lens)
+            marks = clocks.marks(estate, judged, size=lens.as_of)
+            later = clocks.later_causes(graph, lens, judged)
             return Changes(
                 of=text,
                 since=of_micros(since),
                 until=of_micros(until),
                 log=_log_of(estate),
                 as_of=lens.as_of,
-                changes=[_change(one, judged.get(one.entry)) for one in told],
+                changes=_in_order([_change(one, judged, marks, later) for one in told], later),
                 truncated=len(found) > options.limit,
             )
 
@@ -191,7 +195,7 @@ class Reality:
         """
         options.check()
         with self._snapshots(options.as_of) as (estate, graph, lens):
-            at = micros(options.at or timestamps.to_text(self._clock()))
+            at = micros(options.at) if options.at else self._now()
             found = blast(graph, text, lens)
             held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
             judged = graph.judgements({one.seen_entry for one in held}, lens)
@@ -231,6 +235,17 @@ class Reality:
                 touches=touches[: options.limit],
                 truncated=len(touches) > options.limit,
             )
+
+    def clocks(self, *, since: str | None, until: str | None) -> Clocks:
+        """How far the clocks of producers can be believed, in a window of hours; the last day if
+        no other is given. Raises Malformed."""
+        end = micros(timestamps.canonical(until, where="until")) if until else self._now()
+        start = micros(timestamps.canonical(since, where="since")) if since else end - _DAY
+        with self._estate.snapshot() as estate:
+            return clocks.told(estate, since=start, until=end, log=_log_of(estate))
+
+    def _now(self) -> int:
+        return micros(timestamps.to_text(self._clock()))
 
     def _in_full(self, one: Differing, graph: Snapshot, lens: Lens) -> Differing:
         """With what the artifacts of each side, and only those of that side, were made of; of
@@ -288,7 +303,8 @@ class Reality:
         seconds_max = {
             mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
         }
-        return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max)
+        marks = clocks.marks(estate, judged, size=lens.as_of)
+        return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max, marks=marks)
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, lens: Lens
@@ -339,7 +355,25 @@ def _log_of(estate: EstateSnapshot) -> LogPosition:
     return LogPosition(origin=estate.origin, size=estate.size, root=root)
 
 
-def _change(one: Changed, judgement: Judgement | None) -> Change:
+def _in_order(changes: list[Change], later: Mapping[int, Later]) -> list[Change]:
+    """Newest first; what follows from something that is dated later, after that."""
+
+    def when(change: Change) -> str:
+        cause = later.get(change.entry)
+        return change.at if cause is None else max(change.at, cause.at)
+
+    # Where both are then dated alike, the one that follows is the newer one.
+    return sorted(changes, key=lambda one: (when(one), one.follows is not None), reverse=True)
+
+
+def _change(
+    one: Changed,
+    judged: Mapping[int, Judgement],
+    marks: Mapping[int, tuple[str, ...]],
+    later: Mapping[int, Later],
+) -> Change:
+    judgement, cause = judged.get(one.entry), later.get(one.entry)
+    told = marks.get(one.entry, ())
     return Change(
         at=of_micros(one.at),
         **one.scope._asdict(),
@@ -355,4 +389,6 @@ def _change(one: Changed, judgement: Judgement | None) -> Change:
         type="" if judgement is None else judgement.type,
         trust="unknown" if judgement is None else judgement.level,
         signers=() if judgement is None else judgement.signers,
+        marks=told if cause is None else (*told, clocks.BEFORE_CAUSE),
+        follows=None if cause is None else cause.entry,
     )

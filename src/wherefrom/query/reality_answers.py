@@ -4,6 +4,7 @@
                                     if asked, what their artifacts are made of
     changes        ──► Changes      newest first: where, what, before → after, by which record
     diff           ──► Difference   what differs between two realities
+    clocks         ──► Clocks       how far each producer's times can be believed
 
 Every answer says as of which log it speaks, at which time, and as known at which size.
 """
@@ -25,7 +26,7 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     age     seconds from ``seen`` to the time that was asked about
     source  who says it; ``trust`` and ``signers`` of the record that said it last
     marks   what to know of it: ``unpinned``, an artifact by a name that may move; ``outlived``, a
-            safe mode past its end or its maximum duration
+            safe mode past its end or its maximum duration; and those of clocks (``clocks.py``)
     """
 
     value: str
@@ -123,8 +124,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     materials: list[Materials] | None = None
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that held something else from ``at`` on; None is nothing."""
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One place that held something else from ``at`` on; None is nothing.
+
+    marks  what is wrong with its time (``clocks.py``); ``follows`` the record of its cause, if that
+           is dated later: it stands after that, whatever its clock said
+    """
 
     at: str
     environment: str
@@ -144,6 +149,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     trust: str
     signers: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+    follows: int | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,3 +302,47 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int
     touches: list[Touch]
     truncated: bool
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """What a producer's times were like in a window.
+
+    ahead     by how many seconds its clock is ahead of ours at least, as its fastest record proves;
+              below zero: it is behind by that much at most. None if it never says when
+    slowest   seconds from ``occurred`` to ``received`` of its slowest record
+    future    how many records are dated after they were received; ``newest_future`` is the last
+    """
+
+    producer: str
+    records: int
+    timed: int
+    ahead: float | None
+    slowest: float | None
+    future: int
+    newest_future: int | None
+
+
+class Numbering(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest records of a source that numbers them, 1,000 at most.
+
+    reordered  how many have a time, or came, in another order than their numbers say
+    missing    how many numbers between them never came; None if they are no numbers
+    entries    some of those that are reordered
+    """
+
+    source: str
+    records: int
+    newest: str
+    reordered: int
+    missing: int | None
+    entries: list[int]
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+    """The clocks of everybody who sent something in a window, those that are most ahead first."""
+
+    since: str
+    until: str
+    log: LogPosition
+    clocks: list[Clock]
+    numbered: list[Numbering]

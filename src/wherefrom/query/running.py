@@ -28,6 +28,7 @@ from wherefrom.views.graph import Judgement
 Same = Callable[[str, str], bool]
 _SECOND: Final = 1_000_000
 _Where = tuple[Scope, str, str]  # without the instance; slot, name
+_Marked = Mapping[int, tuple[str, ...]]  # by the id of what is held
 
 
 def places(
@@ -37,13 +38,18 @@ def places(
     at: int,
     same: Same,
     seconds_max: Mapping[str, int] | None = None,
+    marks: Mapping[int, tuple[str, ...]] | None = None,
 ) -> list[Place]:
     """Every place that something is declared or observed in, in order.
 
     seconds_max  for how long each safe mode may be entered, by its bundle
+    marks        what is wrong with the times of records, by entry
     """
     held = list(held)
-    outlived = {id(one) for one in held if _is_outlived(one, at, seconds_max or {})}
+    marked = {
+        id(one): (*_marks(one, at, seconds_max or {}), *(marks or {}).get(one.seen_entry, ()))
+        for one in held
+    }
     declared: dict[_Where, Held] = {}
     observed: dict[_Where, list[Held]] = defaultdict(list)
     for one in held:
@@ -60,12 +66,12 @@ def places(
         if by is not None:
             used.add(by)
         made.append(
-            _place(where, None if by is None else declared[by], seen, judged, at, same, outlived)
+            _place(where, None if by is None else declared[by], seen, judged, at, same, marked)
         )
     for where, one in declared.items():
         if where not in used:
             scope, slot, _ = where
-            place = _place(where, one, [], judged, at, same, outlived)
+            place = _place(where, one, [], judged, at, same, marked)
             if (scope.environment, scope.service, slot) in watched:
                 place = _with_drift(place, "unobserved")
             made.append(place)
@@ -95,7 +101,7 @@ def _place(
     judged: Mapping[int, Judgement],
     at: int,
     same: Same,
-    outlived: Collection[int],
+    marked: _Marked,
 ) -> Place:
     scope, slot, name = where
     by_value: dict[str, list[Held]] = defaultdict(list)
@@ -113,8 +119,8 @@ def _place(
         pool=scope.pool,
         slot=slot,
         name=name,
-        declared=None if declared is None else Stated(**_stated(declared, judged, at, outlived)),
-        observed=[_observed(ones, judged, at, outlived) for _, ones in sorted(by_value.items())],
+        declared=None if declared is None else Stated(**_stated(declared, judged, at, marked)),
+        observed=[_observed(ones, judged, at, marked) for _, ones in sorted(by_value.items())],
         drift=drift,
     )
 
@@ -131,12 +137,12 @@ def _all_as(declared: Held, by_value: Mapping[str, list[Held]], same: Same) -> b
 
 
 def _observed(
-    ones: list[Held], judged: Mapping[int, Judgement], at: int, outlived: Collection[int]
+    ones: list[Held], judged: Mapping[int, Judgement], at: int, marked: _Marked
 ) -> Observed:
     newest = max(ones, key=lambda one: (one.seen, one.seen_entry))
     serving = [one.properties["serving"] for one in ones if "serving" in one.properties]
     first = min(ones, key=lambda one: (one.since, one.entry))
-    told = _stated(newest, judged, at, outlived)
+    told = _stated(newest, judged, at, marked)
     told |= {"since": of_micros(first.since), "entry": first.entry}
     return Observed(
         **told,
@@ -146,7 +152,7 @@ def _observed(
 
 
 def _stated(
-    held: Held, judged: Mapping[int, Judgement], at: int, outlived: Collection[int]
+    held: Held, judged: Mapping[int, Judgement], at: int, marked: _Marked
 ) -> dict[str, Any]:
     judgement = judged.get(held.seen_entry)
     return {
@@ -161,7 +167,7 @@ def _stated(
         "trust": "unknown" if judgement is None else judgement.level,
         "signers": () if judgement is None else judgement.signers,
         "properties": dict(held.properties),
-        "marks": ("outlived",) if id(held) in outlived else _marks(held),
+        "marks": marked[id(held)],
     }
 
 
@@ -179,10 +185,10 @@ def _is_outlived(held: Held, at: int, seconds_max: Mapping[str, int]) -> bool:
         return False
 
 
-def _marks(held: Held) -> tuple[str, ...]:
-    if held.slot != "artifact":
-        return ()
-    return () if _is_pinned(held.value) else ("unpinned",)
+def _marks(held: Held, at: int, seconds_max: Mapping[str, int]) -> tuple[str, ...]:
+    if _is_outlived(held, at, seconds_max):
+        return ("outlived",)
+    return ("unpinned",) if held.slot == "artifact" and not _is_pinned(held.value) else ()
 
 
 def _is_pinned(value: str) -> bool:

@@ -22,7 +22,7 @@ from wherefrom.query.answers import (
     erased_in,
     log_of,
 )
-from wherefrom.query.marks import marks_of
+from wherefrom.query.marks import marks_of, marks_of_times
 from wherefrom.query.resolve import ENTRIES_MAX
 from wherefrom.query.summary import mentions_of, summarise
 from wherefrom.query.trace import starts_of
@@ -80,7 +80,10 @@ def _detail(snapshot: Snapshot, number: int, lens: Lens) -> Detail:
         up=snapshot.edge_counts(number, lens, up=True, count_max=COUNT_MAX),
         down=snapshot.edge_counts(number, lens, up=False, count_max=COUNT_MAX),
         records=[_record(m, judged[m.entry]) for m in mentions],
-        marks=marks_of(snapshot, number, lens, id=id, kind=summary.kind, alternates=alternates),
+        marks=[
+            *marks_of(snapshot, number, lens, id=id, kind=summary.kind, alternates=alternates),
+            *marks_of_times(snapshot, judged, lens, kind=summary.kind),
+        ],
     )
 
 

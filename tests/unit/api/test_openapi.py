@@ -215,6 +215,8 @@ def requests_of_all_kinds():
         yield "GET", "/v1/affected/{id}", f"/v1/affected/{path}", None
     for path in ("s3://bucket/clean/0", "nothing", "%00"):
         yield "GET", "/v1/touched/{id}", f"/v1/touched/{path}", None
+    for query in ("", "?since=2026-01-01T00:00:00Z", "?until=x"):
+        yield "GET", "/v1/clocks", "/v1/clocks" + query, None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (

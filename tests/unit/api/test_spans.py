@@ -80,7 +80,7 @@ def test_opentelemetry_s_own_exporter_is_understood(server, client, number, comp
         (PROTOBUF, b"\xff\xff", 400, "malformed"),
         ({"content-type": "text/plain"}, b"{}", 415, "unsupported"),
         ({"content-encoding": "br"}, b"{}", 415, "unsupported"),
-        ({"content-encoding": "gzip"}, gzip.compress(b"{}")[:-6], 400, "malformed"),
+        ({"content-encoding": "gzip"}, gzip.compress(b"{}", mtime=0)[:-6], 400, "malformed"),
     ],
 )
 def test_what_is_no_request_is_refused(client, headers, body, status, code):

@@ -27,6 +27,9 @@ _QUERIES: Final = {
     "whole": f"""SELECT {_STREAM}, at, entry
         FROM wholes JOIN streams USING (stream) JOIN sources USING (source)
         ORDER BY {_STREAM}, at, entry""",
+    "sequence": """SELECT text, sequence, entry, at
+        FROM sequences JOIN sources USING (source) ORDER BY text, sequence, entry""",
+    "clock": "SELECT * FROM clocks ORDER BY producer, hour",
     "interval": f"""SELECT {_KEY}, began, ended, known, denied, value, entry, ended_by
         FROM intervals JOIN keys USING (key) ORDER BY {_KEY}, began, ended, known""",
 }

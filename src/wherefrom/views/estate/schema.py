@@ -7,6 +7,8 @@ the disk by hand and never migrated. What differs from this schema is discarded.
     said ── every statement about a key, by the time it is about
     streams, wholes ── who says of which scopes that a record has all, and when
     intervals ── what follows: (key, from, to, value), and between which log sizes we knew it so
+    sequences ── the places of entries among those of their source, where it numbers them
+    clocks ── what each producer's times were like, hour by hour (``clocks.py``)
     written ── what an entry said, so that a tombstone can take it back
     sources ── number ⇄ who said it
 
@@ -24,7 +26,7 @@ from typing import Final
 
 import apsw
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 MMAP_BYTES: Final = 8 * 1024**3
@@ -57,6 +59,13 @@ CREATE TABLE intervals(
     PRIMARY KEY (key, began, known, ended)) WITHOUT ROWID;
 CREATE INDEX intervals_by_began ON intervals(began);
 CREATE INDEX intervals_by_ended ON intervals(ended);
+CREATE TABLE sequences(
+    source INTEGER, sequence TEXT, entry INTEGER, at INTEGER,
+    PRIMARY KEY (source, sequence, entry)) WITHOUT ROWID;
+CREATE UNIQUE INDEX sequences_by_entry ON sequences(entry);
+CREATE TABLE clocks(
+    producer TEXT, hour INTEGER, records INTEGER, timed INTEGER, fastest INTEGER, slowest INTEGER,
+    future INTEGER, newest_future INTEGER, PRIMARY KEY (producer, hour)) WITHOUT ROWID;
 CREATE TABLE written(entry INTEGER PRIMARY KEY, source INTEGER, keys BLOB, streams BLOB);
 """
 

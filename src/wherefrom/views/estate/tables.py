@@ -7,6 +7,7 @@ An interval that a later record corrects is not deleted: it is *denied* by that 
 the estate can be asked as it was known before. Only a tombstone deletes.
 
 The usual record says what follows on all that was said of a key: two rows, nothing told again.
+Nothing happens after it was heard of: what is dated later holds from then on when it was heard.
 """
 
 from __future__ import annotations
@@ -58,24 +59,29 @@ class Tables:
         self._sources: dict[str, int] = {}
         self._streams: list[_Stream] | None = None
         self._latest: dict[int, int] = {}  # by stream
+        self._numbered: bool | None = None  # whether any source numbers its records
 
     # -- a record
 
-    def add(self, entry: int, facts: Facts, *, source: str, at: int) -> None:
-        """What record ``entry`` states; ``at`` of whatever does not say when."""
+    def add(self, entry: int, facts: Facts, *, source: str, at: int, heard: int = FOR_EVER) -> None:
+        """What record ``entry`` states; ``at`` of whatever does not say when, ``heard`` when we
+        received it."""
         by = self._source(source)
+        follows = facts.sequence is None or self._number(by, facts.sequence, entry, min(at, heard))
+        if not facts.states and not facts.wholes:
+            return
         stated: dict[int, int] = {}  # key → the earliest time that is stated
         late = set()
         for state in facts.states:
-            number, when = self._key(state), _at(state, at)
-            if self._append(number, state, when, entry, by):
+            number, when = self._key(state), min(_at(state, at), heard)
+            if self._append(number, state, when, entry, by, follows=follows):
                 stated.setdefault(number, when)
             else:
                 late.add(number)
                 stated[number] = min(when, stated.get(number, when))
         said, streams = sorted(stated), []
         for whole in facts.wholes:
-            stream, when = self._stream(whole, by), _at(whole, at)
+            stream, when = self._stream(whole, by), min(_at(whole, at), heard)
             self._db.execute(
                 "INSERT INTO wholes VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (stream.number, when, entry),
@@ -93,8 +99,22 @@ class Tables:
             (entry, by, _PACK.encode(said), _PACK.encode(streams)),
         )
 
-    def _append(self, key: int, state: State, at: int, entry: int, source: int) -> bool:
-        """Keep a statement. True if it follows on all others and its intervals are made."""
+    def _number(self, source: int, sequence: str, entry: int, at: int) -> bool:
+        """Keep a record's place in the order of its source. True if it is the last so far."""
+        last = self._db.execute(
+            "SELECT max(sequence) FROM sequences WHERE source = ?", (source,)
+        ).get
+        self._db.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", (source, sequence, entry, at))
+        self._numbered = True
+        return last is None or last < sequence
+
+    def _append(
+        self, key: int, state: State, at: int, entry: int, source: int, *, follows: bool
+    ) -> bool:
+        """Keep a statement. True if it follows on all others and its intervals are made.
+
+        follows  whether its source numbers it after all that it said before
+        """
         last = self._db.execute(
             "SELECT at FROM said WHERE key = ? ORDER BY at DESC LIMIT 1", (key,)
         ).get
@@ -105,7 +125,7 @@ class Tables:
             " properties = excluded.properties",
             (key, at, entry, source, state.value, state.says, properties),
         )
-        if last is not None and last >= at:
+        if not follows or (last is not None and last >= at):
             return False
         if any(self._latest_of(s) >= at for s in self._covering(_key_of(state))):
             return False
@@ -138,7 +158,8 @@ class Tables:
                 (key, FOR_EVER, since),
             )
         ]
-        first = began[-1] if len(began) == 2 else _NEVER
+        # What sources number may hold later than it is dated: no time is early enough.
+        first = began[-1] if len(began) == 2 and not self._is_numbered(key) else _NEVER
         new = set(intervals(self._told(key, first, entry)))
         old = {
             Interval(*row)
@@ -156,11 +177,12 @@ class Tables:
     def _told(self, key: int, first: int, entry: int) -> Iterator[Told]:
         """All that was said of a key from ``first`` on, in records up to ``entry``."""
         rows: list[Any] = self._db.execute(
-            "SELECT at, entry, value, source FROM said"
-            " WHERE key = ? AND at >= ? AND entry <= ? ORDER BY at, entry",
+            "SELECT at, said.entry, value, said.source, FALSE, sequence"
+            " FROM said LEFT JOIN (SELECT entry, sequence FROM sequences) USING (entry)"
+            " WHERE key = ? AND at >= ? AND said.entry <= ? ORDER BY at, said.entry",
             (key, first, entry),
         ).fetchall()
-        said = [Told(at, by, value, source) for at, by, value, source in rows]
+        said = [Told(*row) for row in rows]
         yield from said
         streams = self._covering(self._spelled(key))
         # The first whole after a statement that does not repeat it is the one that ends it.
@@ -193,10 +215,22 @@ class Tables:
         self._db.execute(f"DELETE FROM intervals{where} AND known = ?", (*row, entry))
         self._db.execute(f"UPDATE intervals SET denied = ?{where}", (entry, *row))
 
+    def _is_numbered(self, key: int) -> bool:
+        """Whether a source that numbers its records spoke of a key."""
+        if self._numbered is None:
+            self._numbered = bool(self._db.execute("SELECT 1 FROM sequences LIMIT 1").get)
+        return self._numbered and bool(
+            self._db.execute(
+                "SELECT 1 FROM said CROSS JOIN sequences USING (entry) WHERE key = ? LIMIT 1",
+                (key,),
+            ).get
+        )
+
     # -- a tombstone
 
     def erase(self, entry: int) -> None:
         """Take back what ``entry`` said, at every size of the log."""
+        self._db.execute("DELETE FROM sequences WHERE entry = ?", (entry,))
         row = self._db.execute("SELECT keys, streams FROM written WHERE entry = ?", (entry,)).get
         if row is None:
             return
@@ -345,7 +379,7 @@ class Tables:
         return [
             number
             for number in self._in_scope(stream)
-            if self._held_by(number, at) == stream.source
+            if self._held_by(number, at) == stream.source or self._is_numbered(number)
         ]
 
     def _held_by(self, key: int, at: int) -> int | None:

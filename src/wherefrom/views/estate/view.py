@@ -28,6 +28,7 @@ from wherefrom.formats.facts import Facts
 from wherefrom.log.logged import Logged, LogSource, Position
 from wherefrom.merkle.hashing import EMPTY_ROOT
 from wherefrom.views.estate import schema
+from wherefrom.views.estate.clocks import Clocks
 from wherefrom.views.estate.tables import Tables
 
 RECORDS_MAX: Final = 4096
@@ -54,6 +55,7 @@ class EstateView:
         self._meta: _Meta
         self._version: int
         self._tables: Tables
+        self._clocks: Clocks
         self._reload()
 
     @classmethod
@@ -166,6 +168,7 @@ class EstateView:
                         break
                     expected += 1
                     self._take(logged)
+                self._clocks.write()
                 if expected != until:
                     raise Corrupt(
                         "the log did not give its entries in order",
@@ -177,11 +180,13 @@ class EstateView:
                 )
         except BaseException:
             self._tables.forget()
+            self._clocks.forget()
             raise
         self._meta = self._meta._replace(origin=source.origin, size=until, root=root)
 
     def _take(self, logged: Logged) -> None:
         entry = logged.entry
+        self._clocks.add(logged.index, entry)
         if logged.content is None:
             return
         if entry.trust.level == "self":
@@ -192,12 +197,13 @@ class EstateView:
             facts = logged.facts or self._facts_of(logged.content)
         except Exception:  # noqa: BLE001 - the graph says that it could not be read
             return
-        if facts.states or facts.wholes:
+        if facts.states or facts.wholes or facts.sequence is not None:
             self._tables.add(
                 logged.index,
                 facts,
                 source=facts.producers[0] if facts.producers else entry.producer,
                 at=timestamps.micros(entry.occurred or entry.received),
+                heard=timestamps.micros(entry.received),
             )
 
     def _erase(self, content: bytes) -> None:
@@ -226,6 +232,7 @@ class EstateView:
         self._meta = _Meta(*row)
         self._version = self._db.execute("PRAGMA data_version").get
         self._tables = Tables(self._db)
+        self._clocks = Clocks(self._db)
         self._agreed = None
 
 

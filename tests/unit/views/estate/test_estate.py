@@ -1,7 +1,8 @@
 """The estate against a model that knows nothing of intervals, after every few records.
 
 The model of one place at time T and size N: of all that was said in entries below N and is dated
-up to T, what was said last, unless a whole of the same source came after it without it.
+up to T, what was said last, unless a whole of the same source came after it without it. What is
+dated after it was heard of is dated then; a source that numbers its records orders them so.
 """
 
 import random
@@ -26,15 +27,17 @@ class StatingLog(FakeLog):
         super().__init__()
         self.said = {}
 
-    def state(self, *states, wholes=(), at=0, source="ci"):
-        """A record that is dated ``at`` seconds after the start."""
+    def state(self, *states, wholes=(), at=0, heard=1_000, source="ci", sequence=None):
+        """A record that is dated ``at`` seconds after the start, and was received at ``heard``."""
         content = f"record {self.size}".encode()
         facts = Facts(
             kind="event", type="test", document=sha(content.decode()), producers=(source,),
-            states=states, wholes=tuple(wholes),
+            states=states, wholes=tuple(wholes), sequence=sequence,
         )  # fmt: skip
         self.said[content] = facts
-        return self.add_content(content, kind="event", occurred=time_of(at))
+        return self.add_content(
+            content, kind="event", occurred=time_of(at), received=time_of(heard)
+        )
 
     def facts_of(self, content):
         return self.said[content]
@@ -123,6 +126,31 @@ def test_a_statement_that_comes_late_takes_its_place_and_what_was_known_before_s
         assert list(values(found, 35).values()) == ["sha256:c"]
 
 
+def test_what_is_dated_after_it_was_heard_of_holds_from_then_on_when_it_was_heard(log, open_view):
+    log.state(runs("sha256:a"), at=500, heard=20)
+    log.state(runs("sha256:b", at=time_of(400)), at=25, heard=30)
+    view = open_view()
+    view.fold(log)
+    with snapshot_of(view) as found:
+        assert [list(values(found, t).values()) for t in (19, 20, 30)] == [
+            [], ["sha256:a"], ["sha256:b"],
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_numbers_of_a_source_order_its_records_where_its_clock_went_back(order, log, open_view):
+    said = [("sha256:a", 30, "1"), ("sha256:b", 12, "2"), ("sha256:c", 13, "3")]
+    for n in order:
+        value, at, sequence = said[n]
+        log.state(runs(value), at=at, sequence=sequence)
+    log.state(runs("sha256:before"), at=10, source="other")
+    view = open_view()
+    view.fold(log)
+    with snapshot_of(view) as found:
+        held = [list(values(found, t).values()) for t in (12, 29, 30)]
+        assert held == [["sha256:before"], ["sha256:before"], ["sha256:c"]]
+
+
 def test_a_snapshot_ends_what_its_source_no_longer_lists_and_nothing_else(log, open_view):
     everything = Whole("observed", Scope("prod"), ("artifact",))
     other = runs("sha256:x", Scope("prod", "pay"), mode="observed")
@@ -194,19 +222,32 @@ def expected(log, erased, key, at, size):
         facts = log.said.get(record.content)
         if facts is None or index in erased:
             continue
-        dated = record.entry.occurred
+        dated, heard = record.entry.occurred, record.entry.received
         stated = {}
         for s in facts.states:
             if (s.mode, s.scope, s.slot, s.name) == key:
-                stated[s.at or dated] = s.value
+                stated[min(s.at or dated, heard)] = s.value
         (source,) = facts.producers
-        events += [((when, index), value, source, False) for when, value in stated.items()]
+        events += [
+            ((when, index), value, source, False, facts.sequence) for when, value in stated.items()
+        ]
         for whole in facts.wholes:
             covered = whole.mode == mode and slot in whole.slots and whole.scope.covers(scope)
             if covered and not stated:
-                events.append(((whole.at or dated, index), None, source, True))
+                when = min(whole.at or dated, heard)
+                events.append(((when, index), None, source, True, None))
+
+    def place(event):
+        told, _, source, absent, sequence = event
+        if sequence is not None:
+            before = [e[0] for e in events if e[2] == source and e[4] and e[4] < sequence]
+            told = max([told, *before])
+        return told, absent, sequence or "", event[0]
+
     held, by = None, None
-    for (when, _), value, source, absent in sorted(events, key=lambda e: (e[0], e[3])):
+    for event in sorted(events, key=place):
+        _, value, source, absent, _ = event
+        when = place(event)[0][0]
         if when > time_of(at) or (absent and source != by):
             continue
         held, by = value, (None if value is None else source)
@@ -238,7 +279,13 @@ def random_record(chance, log):
         if chance.random() < 0.6
     ]  # fmt: skip
     at = chance.randrange(40) if chance.random() < 0.4 else log.size
-    log.state(*states, wholes=wholes, at=at, source=chance.choice(("a", "b")))
+    source = chance.choice(("a", "b", "numbered"))
+    numbered = source == "numbered"
+    log.state(
+        *states, wholes=() if numbered else wholes, at=at, source=source,
+        heard=chance.choice((1_000, 1_000, chance.randrange(40))),
+        sequence=f"{chance.randrange(60):02}.{log.size:03}" if numbered else None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(25))
