@@ -38,7 +38,7 @@ from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
-from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -48,7 +48,7 @@ _STRUCTS: Final = (
     Trace, Path, Shown, Found, LogRecord, LogStatus, Report, Keys, KeyHistory, KeyChanged, Lost,
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
-    Vouched, Anchor, Running, Changes, Difference, Affected, Touched, RequestPath,
+    Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
