@@ -29,13 +29,15 @@ def lines_of_help(server):
     return said.splitlines()
 
 
-def test_the_three_commands_it_prints_work_while_it_serves(server):
+def test_the_commands_it_prints_work_while_it_serves(server):
     assert server.line.startswith("wherefrom: serving http://127.0.0.1:")
     said = lines_of_help(server)
     token = next(line for line in said if "token lies in" in line)
     assert str(server.data / "token") in token
     commands = [shlex.split(line) for line in said if line.startswith("  ") and " --data " in line]
-    assert [c[1] for c in commands] == ["trace", "trace", "verify"]
+    assert [c[1] for c in commands] == [
+        "trace", "trace", "verify", "running", "changes",
+    ]  # fmt: skip
     for command in commands:
         assert Path(command[0]).name == "wherefrom"
         ran = subprocess.run(

@@ -2,7 +2,8 @@
 
     prod/cart
       artifact server   cart:1.4.2            sha256:ab12…  3 of 3 serve   2 h  #17 signed
-    ! artifact sidecar  proxy:2.0 declared, proxy:1.9 runs   differs
+    ! artifact sidecar  proxy:1.9             sha256:0d3f…  3 of 3 serve   1 min  #19 channel
+    !                   proxy:2.0             sha256:77aa…  declared       2 h    #16 signed
 
 A ``!`` before a line, red in a terminal, says that declared and observed differ there.
 """
@@ -49,8 +50,7 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
     by_service = groupby(answer.places, key=lambda p: (p.environment, p.service))
     for (environment, service), places in by_service:
         yield click.style("/".join(filter(None, (environment, service))) or "everywhere", bold=True)
-        rows = [_place(place) for place in places]
-        yield from _aligned(rows)
+        yield from _aligned([row for place in places for row in _rows(place)])
         for container in answer.materials or ():
             if (container.environment, container.service) == (environment, service):
                 yield from _materials(container)
@@ -63,25 +63,36 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
     yield foot(answer.log, as_of=answer.as_of)
 
 
-def _place(place: Place) -> tuple[bool, list[str]]:
-    """Whether it drifts, or outlived its time, and its cells."""
-    where = " ".join(filter(None, (place.slot, place.name)))
-    scope = "/".join(filter(None, (place.region, place.pool)))
+def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
+    """Of each value whether it drifts, or outlived its time, and its cells; where runs something
+    else than was declared, that too."""
+    head = [" ".join(filter(None, (place.slot, place.name)))]
+    head.append("/".join(filter(None, (place.region, place.pool))))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
-    value = ", ".join(_value(one) for one in stated[:3]) + (" …" if len(stated) > 3 else "")
-    outlived = any("outlived" in one.marks for one in stated)
+    for one in stated[:_LISTED]:
+        drift = [place.drift] if place.drift not in (None, "differs") else []
+        value = "  ".join([_value(one), *drift, *one.marks])
+        red = place.drift is not None or "outlived" in one.marks
+        yield red, [*head, value, _instances(one), _seen(one)]
+        head = ["", ""]
+    if len(stated) > _LISTED:
+        yield True, [*head, f"and {len(stated) - _LISTED:,} other values", "", ""]
     if place.drift == "differs" and place.declared is not None:
-        value = f"{_value(place.declared)} declared, {value} runs"
-    elif place.drift is not None:
-        value += f"  {place.drift}"
-    elif outlived:
-        value += "  outlived"
-    else:
-        marks = dict.fromkeys(mark for one in stated for mark in one.marks)
-        value += "".join(f"  {mark}" for mark in marks)
-    newest = max(stated, key=lambda one: one.seen_entry)
-    seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
-    return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
+        yield True, [*head, _value(place.declared), "declared", _seen(place.declared)]
+
+
+def _instances(one: Stated) -> str:
+    instances = getattr(one, "instances", None)
+    if instances is None:
+        return "declared"
+    serving = getattr(one, "serving", None)
+    if serving is not None:
+        return f"{serving} of {instances} serve"
+    return "observed" if instances == 1 else f"{instances} run"
+
+
+def _seen(one: Stated) -> str:
+    return f"{_age(one.age)} ago  #{one.seen_entry} {one.trust}"
 
 
 def _materials(container: Materials) -> Iterator[str]:
@@ -112,21 +123,10 @@ def _material(one: Material) -> tuple[bool, list[str]]:
     return one.drift is not None, [one.role, "", what, runs, said]
 
 
-def _instances(place: Place) -> str:
-    if not place.observed:
-        return "declared"
-    of = sum(one.instances for one in place.observed)
-    serving = [one.serving for one in place.observed if one.serving is not None]
-    if serving:
-        return f"{sum(serving)} of {of} serve"
-    return "observed" if of == 1 else f"{of} run"
-
-
 def _value(one: Stated) -> str:
-    short = short_id(one.value)
-    if one.says and one.says != one.value and not one.says.startswith("pkg:"):
-        return f"{printable(one.says)} {short}" if short != one.value else printable(one.says)
-    return printable(short)
+    version = one.properties.get("version")
+    told = one.says or (version if isinstance(version, str) else None)
+    return _said(one.value, told)
 
 
 def _aligned(rows: list[tuple[bool, list[str]]], indent: str = "") -> Iterator[str]:
@@ -186,9 +186,22 @@ def _said(value: str | None, says: str | None) -> str:
     if value is None:
         return "nothing"
     short = short_id(value)
-    if says and says != value and not says.startswith("pkg:"):
-        return printable(f"{says} {short}" if short != value else says)
-    return printable(short)
+    if not says or says == value:
+        return printable(short)
+    if short == value:
+        return printable(value if says.startswith("pkg:") else says)
+    return printable(f"{_short_name(says)} {short}")
+
+
+def _short_name(says: str) -> str:
+    """Of a reference or package URL what people say: ``cart:1.4``; the whole stands in the JSON."""
+    if not says.startswith("pkg:"):
+        return says.rpartition("/")[2] or says
+    path, _, qualifiers = says.partition("?")
+    name, _, version = path.rpartition("/")[2].partition("@")
+    tags = [part[4:] for part in qualifiers.split("&") if part.startswith("tag=")]
+    told = tags[0] if tags else "" if version.startswith("sha256") else version
+    return f"{name}:{told}" if told else name
 
 
 def draw_affected(answer: Affected) -> Iterator[str]:

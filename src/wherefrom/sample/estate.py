@@ -1,15 +1,16 @@
-"""The corner shop: three services, their builds and images, their data, one model. All invented.
+"""The corner shop: three services, their builds, their data, one model, one bad evening. Invented.
 
     commits ──► builds ──► images, tags, SBOMs, summaries      ``supply``
     receipts ──► clean ──► baskets ──► model                   ``lineage``
                                          └──► built into the service ``shelf``
+    deployments, settings, flags, what the cluster runs, an incident  ``reality``
 
 It is made of the formats that real producers write, signed by keys made on the spot, so it goes
 through the same door as everything else. Two records are not vouched for by anybody known: a
 hotfix built by hand, unsigned, and a finding signed by a stranger. Everything but keys is the
 same each time.
 
-Sizes:  about 45 records
+Sizes:  about 70 records
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple
 
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.public import PublicKey
-from wherefrom.sample import lineage, supply
+from wherefrom.sample import lineage, reality, supply
 from wherefrom.sample.signed import Signer
 
 # Commands that have something to show, once the estate is loaded.
@@ -26,6 +27,8 @@ QUESTIONS: Final = (
     "trace registry.corner-shop.example/shelf:1.1.0",
     "trace --down pkg:pypi/tally@2.3.1",
     "verify registry.corner-shop.example/shelf:1.1.0",
+    "running prod/till",
+    "changes prod/till --since 2026-11-14 --until 2026-11-15",
 )
 
 
@@ -52,6 +55,7 @@ def build() -> Estate:
         release=Signer(release, "corner-shop-release"),
         stranger=Signer(stranger, "somebody"),
     )
+    ran = reality.records(release=Signer(release, "corner-shop-release"))
     events = lineage.records(science=Signer(science, "corner-shop-science"))
     return Estate(
         keys=(
@@ -59,7 +63,7 @@ def build() -> Estate:
             _known("corner-shop-release", release, "checks what may be sold"),
             _known("corner-shop-science", science, "trains the models"),
         ),
-        records=[*events, *builds],
+        records=[*events, *builds, *ran],
     )
 
 

@@ -24,7 +24,7 @@ def test_only_keys_differ_from_one_time_to_the_next():
 
 def test_every_record_is_of_a_kind_that_is_read():
     formats = [recognise.read(r).format for r in estate.build().records]
-    assert set(formats) == {"dsse", "openlineage", "statement"}
+    assert set(formats) == {"dsse", "openlineage", "statement", "cdevents"}
     assert 40 <= len(formats) <= 80
 
 
@@ -57,10 +57,41 @@ def test_each_question_that_is_suggested_has_an_answer(tmp_path, capsys, monkeyp
     for question in estate.QUESTIONS:
         assert main([*question.split(), "--data", str(folder.path)]) == 0, question
         answers.append(capsys.readouterr().out)
-    up, down, verified = answers
+    up, down, verified, runs, moved = answers
     assert "what-to-restock-3.safetensors" in up, "the model"
     assert "dataset:s3://corner-shop-lake:raw/receipts" in up, "and its data"
     for image in ("till:1.0.0", "shelf:1.0.0", "shelf:1.1.0", "window:1.0.0", "window:1.1.0"):
         assert image in down
     assert "till:1.1.0" not in down
     assert verified.endswith("PROVEN\n")
+    assert "till:1.1.0-hotf" in runs, "what nobody declared"
+    assert "1 place where declared and observed differ" in runs
+    assert "config till" in moved
+    assert "incident saturday-evening" in moved
+
+
+def test_the_evening_is_told_by_every_verb_of_reality(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    folder = DataFolder(tmp_path / "d")
+    folder.create()
+    load_sample(folder)
+
+    def told(question):
+        code = main([*question.split(), "--data", str(folder.path)])
+        return code, capsys.readouterr().out
+
+    assert told("drift prod@{2026-11-14T18:30}")[0] == 0
+    code, drift = told("drift prod/till")
+    assert (code, "hotfix" in drift) == (1, True)
+    assert (
+        "rounding.to_cents"
+        in told("diff prod/till@{2026-11-14T19:00} prod/till@{2026-11-14T20:00}")[1]
+    )
+    _, live = told("running prod --part tally")
+    assert "pkg:pypi/tally@2.3.1" in live
+    assert "pkg:pypi/tally@2.4.0" in live
+    code, warned = told("check containment prod")
+    assert (code, "timeout" in warned) == (1, True)
+    _, reached = told("affected pkg:pypi/tally@2.3.1")
+    assert "prod/shelf" in reached
+    assert "prod/till" not in reached
