@@ -216,8 +216,10 @@ def transcripts():
 
 
 def masked(line):
-    """A line without what is another in each log: digests, keys, origins, columns."""
+    """A line without what is another in each log and on each day: digests, keys, origins, ages,
+    columns."""
     line = re.sub(r"(?<=[:/ ])[0-9a-f]{8,64}\b", "•", line)
+    line = re.sub(r"\b\d+ (d|h|min|s) ago", "• ago", line)
     return re.sub(r" {2,}", "  ", line).strip()
 
 
@@ -240,7 +242,7 @@ def test_the_transcripts_of_the_readme_are_what_is_answered(place, shop):
     commands = [command for command, _ in transcripts()]
     assert [c.split()[:2] for c in commands] == [
         [".", ".venv/bin/activate"], ["wherefrom", "trace"], ["wherefrom", "trace"],
-        ["wherefrom", "prove"], ["wherefrom", "verify"],
+        ["wherefrom", "running"], ["wherefrom", "prove"], ["wherefrom", "verify"],
     ]  # fmt: skip
     for command, shown in transcripts():
         answered = [masked(line) for line in ok(place, command).splitlines()]
