@@ -61,7 +61,9 @@ def intervals(told: Iterable[Told]) -> Iterator[Interval]:
         now, by = value, entry
         for event in events:
             if not event.absent or event.source == source:
-                now, by, source = event.value, event.entry, event.source
+                # Said again of the same time, it is still the first record's word.
+                by = by if event.value == now else event.entry
+                now, source = event.value, event.source
         if now == value:
             continue
         if value is not None:

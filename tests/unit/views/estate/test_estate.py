@@ -151,6 +151,20 @@ def test_the_numbers_of_a_source_order_its_records_where_its_clock_went_back(ord
         assert held == [["sha256:before"], ["sha256:before"], ["sha256:c"]]
 
 
+def test_what_is_said_again_of_the_same_time_changes_nothing(log, open_view):
+    log.state(runs("sha256:a"), at=10)
+    log.state(runs("sha256:b"), at=20)
+    view = open_view()
+    view.fold(log)
+    with snapshot_of(view) as found:
+        before = [line for line in dump(found) if line[0] == "interval"]
+    log.state(runs("sha256:a"), at=10)
+    log.state(runs("sha256:b"), at=20)
+    view.fold(log)
+    with snapshot_of(view) as found:
+        assert [line for line in dump(found) if line[0] == "interval"] == before
+
+
 def test_a_snapshot_ends_what_its_source_no_longer_lists_and_nothing_else(log, open_view):
     everything = Whole("observed", Scope("prod"), ("artifact",))
     other = runs("sha256:x", Scope("prod", "pay"), mode="observed")
