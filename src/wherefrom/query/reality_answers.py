@@ -19,7 +19,7 @@ from wherefrom.formats.config_bundle import SettingChange
 from wherefrom.query.answers import LogPosition
 
 
-class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A value, and why we say so.
 
     since   when it began to hold, by the record ``entry``; ``seen`` when it was said last
@@ -43,7 +43,7 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     marks: tuple[str, ...] = ()
 
 
-class Observed(Stated, frozen=True, kw_only=True, omit_defaults=True):
+class Observed(Stated, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A value that instances report: how many do, and how many of them serve.
 
     serving  None where nobody says whether they do
@@ -53,7 +53,7 @@ class Observed(Stated, frozen=True, kw_only=True, omit_defaults=True):
     serving: int | None = None
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing in one place.
 
     drift  None; ``differs``; ``unobserved``: declared, and no instance has it;

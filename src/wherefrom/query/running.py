@@ -108,9 +108,9 @@ def _place(
     for one in seen:
         by_value[one.value].append(one)
     drift = None
-    if seen and declared is None and slot != "incident":
-        drift = "undeclared"
-    elif declared is not None and not _all_as(declared, by_value, same):
+    if seen and declared is None:
+        drift = None if slot == "incident" else "undeclared"
+    elif seen and declared is not None and not _all_as(declared, by_value, same):
         drift = "differs"
     return Place(
         environment=scope.environment,
