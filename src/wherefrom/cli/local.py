@@ -52,6 +52,7 @@ from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -142,6 +143,15 @@ class LocalReading:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._desk.reality.touched(text, options)
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases:
+        return self._desk.releases.list(name, limit=limit, as_of=as_of)
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown:
+        return self._desk.releases.show(name, version, as_of=as_of)
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
+        return self._desk.releases.diff(a, b, as_of=as_of)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

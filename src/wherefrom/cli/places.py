@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+    from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
     from wherefrom.query.requests import RequestPath
     from wherefrom.verify.steps import Report
 
@@ -57,6 +58,12 @@ class Reading(Protocol):
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases: ...
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown: ...
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference: ...
 
     def request(self, text: str) -> RequestPath: ...
 

@@ -39,6 +39,7 @@ from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
+from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -102,6 +103,17 @@ class Remote:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._ask(Touched, "touched", text, _asked(options))
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases:
+        return self._ask(Releases, "releases", name, _given(limit=limit, as_of=as_of))
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown:
+        path = f"/v1/releases/{quote(name, safe='')}/{quote(version, safe='')}"
+        return _read(self._get(path, _given(as_of=as_of)), ReleaseShown)
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
+        query = _given(a=a, b=b, as_of=as_of)
+        return _read(self._get("/v1/diff/releases", query), ReleaseDifference)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
@@ -315,6 +327,10 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
     return context
 
 
+def _given(**said: Any) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _asked(options: RealityOptions) -> dict[str, Any]:
     said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
     said |= {"slot": list(options.slots), "mode": options.mode}
@@ -404,7 +420,8 @@ def _text(value: object) -> str | None:
 def _classes(base: type[Error]) -> dict[str, type[Error]]:
     found = {base.code: base}
     for below in base.__subclasses__():
-        found |= _classes(below)
+        if below.__module__ == Error.__module__:  # doors have some of their own, made otherwise
+            found |= _classes(below)
     return found
 
 

@@ -13,23 +13,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wherefrom.errors import Refused
-from wherefrom.formats import config_bundle, recognise, strict_json
+from wherefrom.formats import config_bundle
 from wherefrom.formats.config_bundle import PREDICATE_TYPE, Bundle, SettingChange
-from wherefrom.formats.dsse import Envelope
+from wherefrom.query.statements import predicate_in
 from wherefrom.views.graph import Lens, Snapshot
 
 ENTRIES_MAX: Final = 50
 
 
 def bundle_in(content: bytes) -> Bundle | None:
-    """The bundle that a record packs, None for other records. Raises what refuses a record."""
-    read = recognise.read(content)
-    if read.facts.type != PREDICATE_TYPE:
-        return None
-    payload = content if read.batched is None else read.batched.record
-    if isinstance(read.envelope, Envelope):
-        payload = read.envelope.payload
-    return config_bundle.parse(strict_json.decode(payload)["predicate"])
+    """The bundle that a record packs, None for other records. Raises what refuses a bundle."""
+    predicate = predicate_in(content, PREDICATE_TYPE)
+    return None if predicate is None else config_bundle.parse(predicate)
 
 
 def recorded(
@@ -45,10 +40,11 @@ def recorded(
     entries = graph.entries_of(numbers[digest], lens, ENTRIES_MAX)
     judged = graph.judgements(entries, lens)
     for entry in entries:
-        if entry in judged and judged[entry].type == PREDICATE_TYPE:
-            written = content(entry)
-            if written is not None and (found := _read(written)) and found.digest == digest:
-                return found
+        if entry not in judged or judged[entry].kind == "event":  # of its activation, most of all
+            continue
+        written = content(entry)
+        if written is not None and (found := _read(written)) and found.digest == digest:
+            return found
     return None
 
 

@@ -43,11 +43,7 @@ def made_of(graph: Snapshot, lens: Lens, value: str) -> MadeOf:
     sources = set(whole)
     for relations in (_MADE, _USED, _USED):
         sources |= _step(graph, lens, sources, relations, up=True)
-    parts, fresh, depth = set(start), set(start), 0
-    while fresh and len(parts) < PARTS_MAX and depth < DEPTH_MAX:
-        fresh = _step(graph, lens, fresh, _PARTS, up=True) - parts
-        parts |= fresh
-        depth += 1
+    parts, truncated = _parts(graph, lens, start)
     kinds = {n: s.kind for n, s in summaries(graph, sorted(sources | parts), lens).items()}
     ids = graph.ids(sorted(kinds))
 
@@ -58,8 +54,25 @@ def made_of(graph: Snapshot, lens: Lens, value: str) -> MadeOf:
         commits=of_kind("commit", sources),
         bases=of_kind("image", sources - whole),
         packages=of_kind("package", parts - start),
-        truncated=bool(fresh),
+        truncated=truncated,
     )
+
+
+def packages_in(graph: Snapshot, lens: Lens, start: set[int]) -> set[str]:
+    """The packages among the parts of some things, without these themselves."""
+    parts, _ = _parts(graph, lens, start)
+    kinds = summaries(graph, sorted(parts - start), lens)
+    return set(graph.ids([n for n, said in kinds.items() if said.kind == "package"]).values())
+
+
+def _parts(graph: Snapshot, lens: Lens, start: set[int]) -> tuple[set[int], bool]:
+    """Some things with all their parts, and whether there are more."""
+    parts, fresh, depth = set(start), set(start), 0
+    while fresh and len(parts) < PARTS_MAX and depth < DEPTH_MAX:
+        fresh = _step(graph, lens, fresh, _PARTS, up=True) - parts
+        parts |= fresh
+        depth += 1
+    return parts, bool(fresh)
 
 
 def _step(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,7 @@ from wherefrom.query.reality_answers import (
     Side,
     Touched,
 )
+from wherefrom.query.releases import ReleaseBook
 from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
@@ -228,11 +229,12 @@ class Reality:
         if one.slot != "artifact":
             return one
         sides = [[made_of(graph, lens, value) for value in values] for values in (one.a, one.b)]
-        told: dict[str, list[str]] = {}
+        told: dict[str, Any] = {}
         for part in ("commits", "bases", "packages"):
             a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
             told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
-        return msgspec.structs.replace(one, **told)
+        released = ReleaseBook(graph, lens, self._content).apart(one.a, one.b)
+        return msgspec.structs.replace(one, **told, releases=released)
 
     def _content(self, entry: int) -> bytes | None:
         self._log.refresh()
