@@ -371,6 +371,11 @@ def _paths() -> dict[str, Schema]:
             _json("ReleaseShown"), _RELEASED,
             _in_path("version", "Its version, or `latest`.", _TEXT), _AS_OF, problems="400 404",
         ),
+        "/v1/checks/containment": _ask(
+            "checkContainment", "Whether timeouts, retries, breakers and fallbacks would hold.",
+            _json("Containment"), _query("environment", "An environment; all if none.", _TEXT),
+            _SCOPE, _MOMENT, _AS_OF, problems="400 404",
+        ),
         "/v1/affected/{id}": _ask(
             "affected", "How far a thing or a vulnerability reaches, down to what runs.",
             _json("Affected"), _ID, _MOMENT, _AS_OF, _WHAT[1], problems="400 404 409",

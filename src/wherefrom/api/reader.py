@@ -55,6 +55,7 @@ READS = [
     ("/v1/diff/releases", realities.get_release_diff),
     ("/v1/releases/{name}", realities.get_releases),
     ("/v1/releases/{name:path}/{version}", realities.get_releases),
+    ("/v1/checks/containment", realities.get_containment),
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
     ("/v1/request/{id:path}", reads.get_request),

@@ -43,6 +43,13 @@ def get_diff(request: Request) -> Response:
     return json_response(reality.diff(a, b, _options(request)))
 
 
+def get_containment(request: Request) -> Response:
+    """``/v1/checks/containment?environment=&at=&as_of=``, or any ``scope``"""
+    query = request.query_params
+    scope = query.get("scope", query.get("environment", ""))
+    return json_response(_reality(request).containment(scope, _options(request)))
+
+
 def get_affected(request: Request) -> Response:
     """``/v1/affected/{id}?at=&as_of=&mode=``"""
     return json_response(_reality(request).affected(request.path_params["id"], _options(request)))

@@ -48,6 +48,7 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -137,6 +138,9 @@ class LocalReading:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return self._desk.reality.diff(a, b, options)
+
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        return self._desk.reality.containment(text, options)
 
     def affected(self, text: str, options: RealityOptions) -> Affected:
         return self._desk.reality.affected(text, options)

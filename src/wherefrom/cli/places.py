@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
@@ -54,6 +55,8 @@ class Reading(Protocol):
     def changes(self, text: str, options: RealityOptions) -> Changes: ...
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference: ...
+
+    def containment(self, text: str, options: RealityOptions) -> Containment: ...
 
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 

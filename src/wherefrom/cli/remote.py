@@ -35,6 +35,7 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -97,6 +98,10 @@ class Remote:
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return _read(self._get("/v1/diff", {"a": a, "b": b, **_asked(options)}), Difference)
+
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        query = {"scope": text, **_given(at=options.at, as_of=options.as_of)}
+        return _read(self._get("/v1/checks/containment", query), Containment)
 
     def affected(self, text: str, options: RealityOptions) -> Affected:
         return self._ask(Affected, "affected", text, _asked(options))

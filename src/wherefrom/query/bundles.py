@@ -10,7 +10,7 @@ Sizes:  ENTRIES_MAX records are tried
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from wherefrom.errors import Refused
 from wherefrom.formats import config_bundle
@@ -27,9 +27,16 @@ def bundle_in(content: bytes) -> Bundle | None:
     return None if predicate is None else config_bundle.parse(predicate)
 
 
+class Held(NamedTuple):
+    """A bundle, and the entry of the record that says what it holds."""
+
+    bundle: Bundle
+    entry: int
+
+
 def recorded(
     graph: Snapshot, lens: Lens, digest: str, content: Callable[[int], bytes | None]
-) -> Bundle | None:
+) -> Held | None:
     """The bundle with this digest; None if nobody recorded it, or it is erased.
 
     content  gives the content of an entry, None if it is erased
@@ -44,7 +51,7 @@ def recorded(
             continue
         written = content(entry)
         if written is not None and (found := _read(written)) and found.digest == digest:
-            return found
+            return Held(found, entry)
     return None
 
 
@@ -55,9 +62,9 @@ def _read(written: bytes) -> Bundle | None:
         return None
 
 
-def keys_apart(a: Iterable[Bundle | None], b: Iterable[Bundle | None]) -> list[SettingChange]:
+def keys_apart(a: Iterable[Held | None], b: Iterable[Held | None]) -> list[SettingChange]:
     """How the settings of two sides differ; nothing unless each has one bundle, and it is known."""
     mine, theirs = list(a), list(b)
     if len(mine) != 1 or len(theirs) != 1 or mine[0] is None or theirs[0] is None:
         return []
-    return config_bundle.difference(mine[0], theirs[0])
+    return config_bundle.difference(mine[0].bundle, theirs[0].bundle)

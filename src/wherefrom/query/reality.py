@@ -26,6 +26,7 @@ from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
+from wherefrom.query.containment import Containment, check_containment, stated
 from wherefrom.query.made_of import made_of
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.reality_answers import (
@@ -169,6 +170,25 @@ class Reality:
                 same=alike,
             )
 
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        """Whether the containment policies in force in a scope would hold. Raises as
+        ``running``."""
+        options = msgspec.structs.replace(options, slots=("policy", "flag"))
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, lens):
+            meant = self._meant(estate, text, options, lens)
+            found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
+            digests = sorted({s.value for p in found for s in stated(p) if p.slot == "policy"})
+            bundles = {d: recorded(graph, lens, d, self._content) for d in digests}
+            held = {digest: one for digest, one in bundles.items() if one is not None}
+            return Containment(
+                of=text,
+                at=of_micros(meant.at),
+                log=_log_of(estate),
+                as_of=lens.as_of,
+                **msgspec.structs.asdict(check_containment(found, held)),
+            )
+
     def affected(self, text: str, options: RealityOptions) -> Affected:
         """How far a package, artifact or vulnerability reaches, down to what runs at a time.
 
@@ -265,7 +285,9 @@ class Reality:
         modes = {one.value for one in held if one.slot == "safe_mode"}
         packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
         seconds_max = {
-            mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
+            held.bundle.digest: held.bundle.max_seconds
+            for held in packed
+            if held and held.bundle.max_seconds
         }
         return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max)
 

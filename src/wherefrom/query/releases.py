@@ -345,7 +345,8 @@ class ReleaseBook:
     def _bundle(self, digest: str | None) -> Bundle | None:
         if digest is None:
             return None
-        return recorded(self._graph, self.lens, digest, self._content)
+        held = recorded(self._graph, self.lens, digest, self._content)
+        return None if held is None else held.bundle
 
 
 _COMPARED: Final = ("base", "dependencies", "config", "policy", "flags", "rollout")

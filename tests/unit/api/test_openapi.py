@@ -227,6 +227,8 @@ def requests_of_all_kinds():
         yield "GET", "/v1/releases/{name}/{version}", f"/v1/releases/{path}", None
     for query in ("?a=a/b:1&b=a/b:latest", "?a=a/b:1", "?a=x&b=y", "?a=x:1&b=y:1"):
         yield "GET", "/v1/diff/releases", f"/v1/diff/releases{query}", None
+    for query in ("?environment=prod", "?scope=prod/cart", "?environment=nowhere", "?as_of=x"):
+        yield "GET", "/v1/checks/containment", f"/v1/checks/containment{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (
