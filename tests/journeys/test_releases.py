@@ -10,7 +10,7 @@ import pytest
 from tests.folders import BUILDER, STRANGER, envelope
 from tests.paths import DATA
 from tests.unit.cli.running import run
-from wherefrom.capture.identity import _CI, _CI_COMMIT
+from wherefrom.capture.identity import _CI, _CI_COMMIT, VARIABLES
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.release import Artifact, ChangeSet, Code, Commit, Release, to_statement
 
@@ -22,7 +22,7 @@ REPOSITORY = "git+https://github.com/acme/cart"
 
 @pytest.fixture(autouse=True)
 def _no_ci(monkeypatch):
-    for name in (*_CI, *_CI_COMMIT, "WHEREFROM_ARTIFACT"):
+    for name in (*_CI, *_CI_COMMIT, *VARIABLES):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -106,6 +106,31 @@ def test_what_ci_and_git_show_is_found_and_what_nobody_says_is_told(
     assert again["release"]["code"]["commit"] == head
     assert again["release"]["build"] == "https://ci.example/8"
     assert release("1.2", "--previous", "1.1")["release"]["code"]["commit"] == "9" * 40
+
+
+def test_what_the_build_says_by_name_comes_before_what_ci_and_the_log_say(
+    tmp_path, release, monkeypatch
+):
+    run("change", "set", "config", "cart", B, "-e", "prod", data=tmp_path / "data")
+    for name, value in (
+        ("ARTIFACT", A), ("COMMIT", "7" * 40), ("BUILD", "https://ci.example/1"),
+        ("CONFIG_BUNDLE", C), ("ENVIRONMENT", "prod"), ("REGION", "eu"),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"WHEREFROM_{name}", value)
+    monkeypatch.setenv("CI_COMMIT_SHA", "8" * 40)
+    monkeypatch.setenv("CI_JOB_URL", "https://ci.example/2")
+    told = release("1.0")
+    said = told["release"]
+    assert said["artifacts"] == [{"name": "cart", "digest": A}]
+    assert (said["code"]["commit"], said["build"]) == ("7" * 40, "https://ci.example/1")
+    assert (said["config"], said["rollout"]) == ([C], {"environment": "prod", "region": "eu"})
+    assert told["found_in"]["rollout"] == "WHEREFROM_ENVIRONMENT WHEREFROM_REGION"
+    assert told["found_in"]["config"] == "WHEREFROM_CONFIG_BUNDLE"
+    monkeypatch.delenv("WHEREFROM_CONFIG_BUNDLE")
+    assert release("1.1", "--region", "us")["release"]["config"] == [B]
+    assert release("1.2", "-e", "test")["release"]["rollout"]["environment"] == "test"
+    monkeypatch.setenv("WHEREFROM_COMMIT", "main")
+    release("1.3", code=2)
 
 
 def test_the_second_release_has_the_commits_since_the_first_and_nobodys_name(

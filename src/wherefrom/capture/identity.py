@@ -235,6 +235,16 @@ def bake(path: Path, *, environ: Mapping[str, str] = os.environ, **said: str) ->
     path.write_bytes(identity_sources.to_baked(checked))
 
 
+def of_variables(environ: Mapping[str, str] = os.environ) -> Found:
+    """What ``VARIABLES`` say, and nothing else. Raises SettingError for a value that is wrong."""
+    try:
+        return _checked((f, environ[n], n) for n, f in VARIABLES.items() if environ.get(n))
+    except Error as error:
+        raise SettingError(
+            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
+        ) from error
+
+
 def of_ci(environ: Mapping[str, str] = os.environ) -> Found:
     """The ``build`` and the ``commit`` that the variables of a CI system tell, unchecked."""
     found: Found = {}

@@ -13,14 +13,12 @@ Source: docs/formats/release.md; git-log(1)
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wherefrom.capture import git
-from wherefrom.capture.identity import of_ci
 from wherefrom.errors import Error, Malformed, NotFound
 from wherefrom.formats import lock_files, release, strict_json
 from wherefrom.formats.changes import public_name, text_of
@@ -54,29 +52,23 @@ class Missing(NamedTuple):
     do: str
 
 
-def code(
-    folder: Path, *, commit: str | None, repository: str | None, environ: Mapping[str, str]
-) -> tuple[release.Code, str]:
-    """The commit that is released, and where that was found. Raises NotFound, Malformed.
+def code(folder: Path, commit: str | None, repository: str | None = None) -> release.Code:
+    """The commit that is released. Raises NotFound, Malformed.
 
-    commit  a revision of the clone, or the full id of one that is not there
+    commit      a revision of the clone, or the full id of one that is not there; None for HEAD
+    repository  what it is called; None for where the clone came from
     """
-    found_in = "--commit"
-    if commit is None:
-        commit, found_in = of_ci(environ).get("commit"), "CI"
-    if commit is None:
-        commit, found_in = git.commit_of(folder), "git"
-    elif not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
-        commit = git.commit_of(folder, commit)
+    if commit is None or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+        commit = git.commit_of(folder, commit or "HEAD")
     if repository is None:
         try:
             repository = git.repository_of(folder)
         except NotFound:
             repository = None
     # A folder of this machine tells nobody anything.
-    if repository is not None and not repository.startswith(("/", ".")):
-        return release.Code(commit=commit, repository=release.repository(repository)), found_in
-    return release.Code(commit=commit), found_in
+    if repository is None or repository.startswith(("/", ".")):
+        return release.Code(commit=commit)
+    return release.Code(commit=commit, repository=release.repository(repository))
 
 
 def changes(folder: Path, since: str, until: str) -> ChangeSet:
@@ -102,13 +94,16 @@ def _commit(said: str) -> release.Commit:
     )
 
 
-def artifact(text: str, *, base: str | None = None) -> Artifact:
+def artifact(text: str, *, of: str, base: str | None = None) -> Artifact:
     """What was built, as a person or a build names it. Raises NotFound, Malformed.
 
-    text  an image with its digest; an image index as JSON, ``IMAGE=FILE``; the metadata that buildx
-          writes, as a file; any other file, which is named by its bytes
+    text  an image with its digest; a digest; an image index as JSON, ``IMAGE=FILE``; the metadata
+          that buildx writes, as a file; any other file, which is named by its bytes
+    of    what is released: what has only a digest is called so
     """
     on = None if base is None else image(base)
+    if (bare := digest(text)) is not None:
+        return Artifact(name=of, digest=bare, base=on)
     name, equals, file = text.rpartition("=")
     if equals and Path(file).is_file():
         written = _written(Path(file), INDEX_BYTES_MAX)
@@ -184,11 +179,6 @@ def _index(name: str, written: bytes, *, base: Image | None) -> Artifact | None:
 def _written(path: Path, bytes_max: int) -> bytes:
     with path.open("rb") as file:
         return file.read(bytes_max + 1)[:bytes_max]
-
-
-def artifact_of_ci(environ: Mapping[str, str] = os.environ) -> str | None:
-    """``WHEREFROM_ARTIFACT``, as a build that knows its digest says it."""
-    return environ.get("WHEREFROM_ARTIFACT") or None
 
 
 def locks(folder: Path, named: Iterable[Path] = ()) -> list[release.Lock]:

@@ -1,6 +1,6 @@
 """What a release is made of, put together: what was said, what CI and git show, what the log knows.
 
-    options ► variables of CI ► the clone ► the log     the first that says a part
+    options ► WHEREFROM_… ► variables of CI ► the clone ► the log     the first that says a part
         └► parts, each with where it was found └► and what is missing, with the option that gives it
 
 Only a wrong option is an error; what is not there is missing.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wherefrom.capture import bundles
 from wherefrom.capture import releases as capture
-from wherefrom.capture.identity import of_ci
+from wherefrom.capture.identity import of_ci, of_variables
 from wherefrom.capture.releases import Missing
 from wherefrom.cli.bundle import found_bundle
 from wherefrom.cli.opening import reading
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _FLAGS_BYTES_MAX: Final = 4 * 1024 * 1024
 _NONE: Final = "none"
+_DECLARED: Final = "declared where it goes"
+_VARIABLES: Final = {"config": "WHEREFROM_CONFIG_BUNDLE", "policy": "WHEREFROM_POLICY"}
 
 
 class Asked(NamedTuple):
@@ -61,17 +63,21 @@ class Finding:
         self, name: str, version: str, asked: Asked, where: Where, environ: Mapping[str, str]
     ) -> None:
         self.name, self.version, self._asked = name, version, asked
-        self._where, self._environ = where, environ
+        self._where = where
+        # What the build said by name, and what its CI says of every build.
+        self._artifact = environ.get("WHEREFROM_ARTIFACT", "")
+        without = {k: v for k, v in environ.items() if k != "WHEREFROM_ARTIFACT"}
+        self._said, self._ci = of_variables(without), of_ci(environ)
         self.found_in: dict[str, str] = {}
         self.missing: list[Missing] = []
 
     def release(self, at: str) -> Release:
         """All of it, released ``at``. Raises what a wrong option is."""
-        code, artifacts = self._code(), self._artifacts()
-        dependencies, places = self._dependencies(), self._declared()
+        code, artifacts, dependencies = self._code(), self._artifacts(), self._dependencies()
+        rollout = self._rollout()
+        places = self._declared(rollout)
         config, policy = (self._bundles(slot, places) for slot in ("config", "policy"))
-        flags, build, rollout = self._flags(places), self._build(), self._rollout()
-        before = self._before()
+        flags, build, before = self._flags(places), self._build(), self._before()
         return Release(
             name=self.name, version=self.version, released=at, code=code, artifacts=artifacts,
             dependencies=dependencies, config=config, policy=policy, flags=flags, rollout=rollout,
@@ -81,9 +87,9 @@ class Finding:
 
     def _artifacts(self) -> list[Artifact]:
         asked = self._asked
-        texts = asked.artifacts or tuple(filter(None, [capture.artifact_of_ci(self._environ)]))
+        texts = asked.artifacts or tuple(filter(None, [self._artifact]))
         pairs = capture.pair(texts, asked.bases)
-        found = [capture.artifact(text, base=base) for text, base in pairs]
+        found = [capture.artifact(text, of=self.name, base=base) for text, base in pairs]
         source = "--artifact" if asked.artifacts else "WHEREFROM_ARTIFACT"
         self._note("artifacts", found, source, "give --artifact IMAGE@DIGEST, or a file")
         self._note("base", asked.bases, "--base", "give --base IMAGE@DIGEST")
@@ -97,17 +103,29 @@ class Finding:
         self._note("dependencies", [*locks, *sboms], source, "give --lock FILE or --sbom FILE")
         return Dependencies(locks=locks, sboms=sboms)
 
+    def _first(self, part: str) -> tuple[str | None, str]:
+        """A part as an option, a variable or CI says it, and which of them."""
+        for found, source in (
+            (getattr(self._asked, part), f"--{part}"),
+            (self._said.get(part), f"WHEREFROM_{part.upper()}"),
+            (self._ci.get(part), "CI"),
+        ):
+            if found:
+                return found, source
+        return None, ""
+
     def _build(self) -> str | None:
-        build = self._asked.build or of_ci(self._environ).get("build")
-        self._note("build", build, "--build" if self._asked.build else "CI", "give --build URL")
+        build, source = self._first("build")
+        self._note("build", build, source, "give --build URL")
         return build
 
     def _rollout(self) -> Rollout | None:
-        asked = self._asked
-        found = Rollout(environment=asked.environment, region=asked.region, pool=asked.pool)
-        is_said = found != Rollout()
-        self._note("rollout", is_said, "--environment", "give --environment NAME")
-        return found if is_said else None
+        found = {part: self._first(part) for part in ("environment", "region", "pool")}
+        sources = {source: None for text, source in found.values() if text}
+        self._note("rollout", sources, " ".join(sources), "give --environment NAME")
+        if not sources:
+            return None
+        return Rollout(**{part: text or "" for part, (text, _) in found.items()})
 
     def _note(self, part: str, found: object, where: str, do: str, why: str = "") -> None:
         if found:
@@ -117,17 +135,15 @@ class Finding:
 
     def _code(self) -> Code | None:
         asked = self._asked
+        commit, source = self._first("commit")
         try:
-            code, found = capture.code(
-                asked.folder, commit=asked.commit, repository=asked.repository,
-                environ=self._environ,
-            )  # fmt: skip
+            code = capture.code(asked.folder, commit, asked.repository)
         except NotFound as error:
             if asked.commit is not None:
                 raise
             self._note("code", None, "", "give --commit", str(error.got or error.what))
             return None
-        self._note("code", code, found, "")
+        self._note("code", code, source or "git", "")
         return code
 
     def _ask(self, question: Callable[[Any], Any]) -> Any:
@@ -140,27 +156,29 @@ class Finding:
                 raise
             return None
 
-    def _declared(self) -> list[Place]:
+    def _declared(self, rollout: Rollout | None) -> list[Place]:
         """What is declared where the release goes to."""
-        asked = self._asked
-        if not asked.environment:
+        if rollout is None or not rollout.environment:
             return []
         options = RealityOptions(slots=("config", "policy", "flag"), mode="declared")
-        scope = f"environment={asked.environment}"
+        scope = f"environment={rollout.environment}"
         answer = self._ask(lambda place: place.running(scope, options, drifting=False))
         places = [] if answer is None else answer.places
-        mine = (("service", self.name), ("region", asked.region), ("pool", asked.pool))
+        mine = (("service", self.name), ("region", rollout.region), ("pool", rollout.pool))
         return [p for p in places if all(getattr(p, k) in ("", v) for k, v in mine)]
 
     def _bundles(self, slot: str, places: list[Place]) -> list[str]:
         given: tuple[str, ...] = getattr(self._asked, slot)
         if given:
             found = [found_bundle(text, self._where)[0].digest for text in given]
+            source = f"--{slot}"
+        elif slot in self._said:
+            found, source = [self._said[slot]], _VARIABLES[slot]
         else:
             # The narrowest place of a name decides.
             values = {p.name: p.declared.value for p in _widest_first(places, slot) if p.declared}
             found = sorted({v for v in values.values() if v.startswith("sha256:")})
-        source = f"--{slot}" if given else f"declared in {self._asked.environment}"
+            source = _DECLARED
         self._note(slot, found, source, f"give --{slot} BUNDLE")
         return list(dict.fromkeys(found))
 
@@ -179,7 +197,7 @@ class Finding:
             self._note("flags", given, "--flags", "")
             return capture.flags(given)
         found = {p.name: p.declared.value for p in _widest_first(places, "flag") if p.declared}
-        self._note("flags", found, f"declared in {asked.environment}", "give --flags FILE")
+        self._note("flags", found, _DECLARED, "give --flags FILE")
         return found or None
 
     def _before(self) -> Release | None:

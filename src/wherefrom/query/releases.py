@@ -3,25 +3,22 @@
     name, version ──graph──► entries that speak of it ──content──► claims, best vouched for first
                                                                       └ not alike: it is told
 
-A release is as its first claim says; who signed that stands beside it. The commits between two
-releases are those of every release on the way, as far as each names the one before it.
+A release is as its first claim says; who signed that stands beside it. How two of them differ is
+``release_apart``'s.
 
-Sizes:  CLAIMS_MAX records of one release are read · LIST_MAX releases are listed · STEPS_MAX
-        releases back
+Sizes:  CLAIMS_MAX records of one release are read · LIST_MAX releases are listed
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import takewhile
 from typing import Final
 
 from wherefrom.errors import Malformed, NotFound, Refused
-from wherefrom.formats import config_bundle, names, purl
+from wherefrom.formats import config_bundle, names
 from wherefrom.formats import release as releases
 from wherefrom.formats.config_bundle import Bundle
-from wherefrom.formats.release import PREDICATE_TYPE, Image, Release, Rollout
+from wherefrom.formats.release import PREDICATE_TYPE, Release, Rollout
 from wherefrom.log.reader import LogReader
 from wherefrom.query.answers import log_of
 from wherefrom.query.bundles import recorded
@@ -30,13 +27,18 @@ from wherefrom.query.release_answers import (
     Between,
     BundleChange,
     Claim,
-    DependencyChange,
-    FlagChange,
     ReleaseBrief,
     Released,
     ReleaseDifference,
     Releases,
     ReleaseShown,
+)
+from wherefrom.query.release_apart import (
+    bases_of,
+    between,
+    dependencies_apart,
+    flags_apart,
+    not_said,
 )
 from wherefrom.query.sizes import need_size
 from wherefrom.query.statements import predicate_in
@@ -48,7 +50,6 @@ CLAIMS_MAX: Final = 50
 LIST_MAX: Final = 1_000
 LIST_DEFAULT: Final = 50
 IDS_MAX: Final = 20_000
-STEPS_MAX: Final = 200
 LATEST: Final = "latest"
 _AGAIN: Final = frozenset({"released", "build"})
 
@@ -254,7 +255,7 @@ class ReleaseBook:
     def difference(self, a: list[Claim], b: list[Claim]) -> ReleaseDifference:
         """How the release ``b`` differs from ``a``."""
         mine, theirs = a[0].release, b[0].release
-        unknown = [part for part in _COMPARED if not (_says(mine, part) and _says(theirs, part))]
+        unknown = not_said(mine, theirs)
         bundles = [
             change
             for kind in ("config", "policy")
@@ -266,7 +267,7 @@ class ReleaseBook:
             [one for one in x.artifacts if one.digest not in {o.digest for o in y.artifacts}]
             for x, y in both
         ]
-        bases = [[one for one in _bases(x) if one not in _bases(y)] for x, y in both]
+        bases = [[one for one in bases_of(x) if one not in bases_of(y)] for x, y in both]
         known = "dependencies" not in unknown
         return ReleaseDifference(
             a=brief(a),
@@ -282,7 +283,7 @@ class ReleaseBook:
                 dependencies_apart(self._packages(mine), self._packages(theirs)) if known else []
             ),
             bundles=bundles,
-            flags=[] if "flags" in unknown else _flags(mine, theirs),
+            flags=[] if "flags" in unknown else flags_apart(mine.flags or {}, theirs.flags or {}),
             rollout_a=mine.rollout or Rollout(),
             rollout_b=theirs.rollout or Rollout(),
             unknown=unknown,
@@ -290,31 +291,13 @@ class ReleaseBook:
 
     def between(self, a: Release, b: Release) -> Between:
         """The commits that one of two releases of one thing has and the other has not."""
-        chains, common = ([a], [b]), a.version if a.version == b.version else None
-        while common is None and a.name == b.name:
-            grown = [self._back(chain) for chain in chains]
-            versions = [[release.version for release in chain] for chain in chains]
-            common = next((v for v in versions[0] if v in versions[1]), None)
-            if not any(grown):
-                break
-        if common is None:
-            return Between(commits_a=[], commits_b=[], complete=False)
-        ways = [list(takewhile(lambda r: r.version != common, chain)) for chain in chains]
-        said = [{c.commit: c for r in way if r.changes for c in r.changes.commits} for way in ways]
-        only = [[c for id, c in x.items() if id not in y] for x, y in (said, said[::-1])]
-        whole = all(r.changes is not None and r.changes.complete for way in ways for r in way)
-        return Between(commits_a=only[0], commits_b=only[1], complete=whole)
+        return between(a, b, self._before)
 
-    def _back(self, chain: list[Release]) -> bool:
-        """Add the release before the last one; whether there is one, and it is none of these."""
-        last = chain[-1]
-        if last.previous is None or len(chain) > STEPS_MAX:
-            return False
-        claims = self.claims(last.name, last.previous)
-        if not claims or last.previous in {release.version for release in chain}:
-            return False
-        chain.append(claims[0].release)
-        return True
+    def _before(self, release: Release) -> Release | None:
+        if release.previous is None:
+            return None
+        claims = self.claims(release.name, release.previous)
+        return claims[0].release if claims else None
 
     def _packages(self, release: Release) -> set[str]:
         """What its lock files name, and what its SBOMs list, if they are recorded."""
@@ -347,57 +330,3 @@ class ReleaseBook:
             return None
         held = recorded(self._graph, self.lens, digest, self._content)
         return None if held is None else held.bundle
-
-
-_COMPARED: Final = ("base", "dependencies", "config", "policy", "flags", "rollout")
-
-
-def _says(release: Release, part: str) -> bool:
-    if part == "base":
-        return bool(_bases(release))
-    if part == "dependencies":
-        return bool(release.dependencies.locks or release.dependencies.sboms)
-    said = getattr(release, part)
-    return said is not None and said != []
-
-
-def _bases(release: Release) -> list[Image]:
-    return [artifact.base for artifact in release.artifacts if artifact.base is not None]
-
-
-def dependencies_apart(before: Iterable[str], after: Iterable[str]) -> list[DependencyChange]:
-    """How two sets of package URLs differ, package by package."""
-    sides = [_versions(side) for side in (before, after)]
-    found = []
-    for package in sorted(sides[0].keys() | sides[1].keys()):
-        mine, theirs = (sorted(side.get(package, ())) for side in sides)
-        if mine == theirs:
-            continue
-        what = "changed" if mine and theirs else "added" if theirs else "removed"
-        found.append(DependencyChange(package=package, what=what, before=mine, after=theirs))
-    return found
-
-
-def _versions(packages: Iterable[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for id in packages:
-        read = purl.canonical(id)
-        package = purl.build(
-            type=read.type, namespace=read.namespace, name=read.name, qualifiers=read.qualifiers
-        )
-        found[package.id].add(read.version or "")
-    return found
-
-
-def _flags(a: Release, b: Release) -> list[FlagChange]:
-    before, after = a.flags or {}, b.flags or {}
-    found = []
-    for key in sorted(before.keys() | after.keys()):
-        mine, theirs = before.get(key), after.get(key)
-        if key in before and key in after and type(mine) is type(theirs) and mine == theirs:
-            continue
-        what = "changed" if key in before and key in after else (
-            "added" if key in after else "removed"
-        )  # fmt: skip
-        found.append(FlagChange(key=key, what=what, before=mine, after=theirs))
-    return found
