@@ -210,6 +210,24 @@ def test_two_realities_are_told_apart_by_the_commits_of_every_release_between_th
     assert told["releases"]["commits"] == {"commits_a": [], "commits_b": [], "complete": False}
 
 
+def test_a_platform_that_runs_belongs_to_the_release_of_its_index(tmp_path):
+    data, before = tmp_path / "data", None
+    for number, (index, platform) in enumerate(((A, B), (C, D))):
+        said = Release(
+            name="cart", version=str(number), released="2026-01-01T00:00:00.000000Z",
+            artifacts=[Artifact(name=IMAGE, digest=index, platforms={"linux/arm64": platform})],
+            previous=before,
+            changes=ChangeSet(commits=[Commit(commit=str(number) * 40, subject="x")]),
+        )  # fmt: skip
+        before = said.version
+        (tmp_path / "r.json").write_bytes(envelope(to_statement(said), BUILDER))
+        assert run("record", tmp_path / "r.json", data=data).code == 0
+        run("change", "deploy", "cart", f"{IMAGE}@{platform}", "-e", f"e{number}", data=data)
+    (told,) = run("diff", "e0", "e1", "--json", data=data).json["differing"]
+    assert (told["releases"]["a"], told["releases"]["b"]) == ("release:cart:0", "release:cart:1")
+    assert [c["commit"] for c in told["releases"]["commits"]["commits_b"]] == ["1" * 40]
+
+
 def test_a_version_that_two_records_claim_shows_both_and_marks_it(tmp_path, release, key):
     data = tmp_path / "data"
     release("1.0", "--artifact", f"{IMAGE}@{A}")
@@ -240,6 +258,15 @@ def test_a_release_that_is_only_said_again_is_no_dispute(tmp_path, release):
     assert "said again in #1 channel, and alike" in (
         run("release", "show", "cart", data=tmp_path / "data").out
     )
+
+
+def test_a_release_that_ci_makes_again_follows_on_what_it_followed_on(tmp_path, clone, release):
+    release("1.0")
+    commit(clone, "Second")
+    first, again = release("1.1")["release"], release("1.1")["release"]
+    assert again["previous"] == "1.0"
+    assert {**again, "released": ""} == {**first, "released": ""}
+    assert asked(tmp_path, "show", "cart", "1.1")["differs"] == ["released"]
 
 
 def test_bundles_and_flags_are_those_declared_where_it_goes_and_differ_by_their_keys(

@@ -19,6 +19,12 @@ def server(tmp_path_factory):
             )  # fmt: skip
             sent = inside.client.post("/v1/records", content=to_statement(said))
             assert sent.status_code == 201
+        # Its name goes on where the other's version begins.
+        other = Release(
+            name=f"{NAME}:api", version="9", code=Code(commit="d" * 40),
+            released="2026-02-01T00:00:00.000000Z",
+        )  # fmt: skip
+        assert inside.client.post("/v1/records", content=to_statement(other)).status_code == 201
         inside.fold()
         yield inside
 
