@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Final, NamedTuple, Protocol, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 import apsw
 
@@ -25,27 +25,10 @@ from wherefrom.errors import Corrupt
 from wherefrom.formats.facts import Facts
 from wherefrom.log.logged import Logged, LogSource, Position
 from wherefrom.merkle.hashing import EMPTY_ROOT
+from wherefrom.views.view_file import BUSY_MS_MAX, Shape, drop
 
 RECORDS_MAX: Final = 4096
 FactsOf = Callable[[bytes], Facts]
-
-
-class Create(Protocol):
-    """Makes the empty tables at size 0; the caller holds a transaction."""
-
-    def __call__(self, db: apsw.Connection, *, facts_version: int) -> None: ...
-
-
-class Shape(NamedTuple):
-    """How a view's file is made: ``column`` of the table ``meta`` holds ``value`` if this program
-    made it."""
-
-    column: str
-    value: str | int
-    open: Callable[[Path], apsw.Connection]
-    create: Create
-    drop: Callable[[apsw.Connection], None]
-    busy_ms: int
 
 
 class _Meta(NamedTuple):
@@ -98,7 +81,7 @@ class FoldedView(ABC):
         try:
             with transaction(db):
                 if _made_by(db, cls.shape.column) != (cls.shape.value, facts_version):
-                    cls.shape.drop(db)
+                    drop(db)
                     cls.shape.create(db, facts_version=facts_version)
             return cls(db, path=path, facts_of=facts_of, facts_version=facts_version)
         except BaseException:
@@ -159,7 +142,7 @@ class FoldedView(ABC):
         self._db.execute("PRAGMA secure_delete = OFF")
         try:
             with transaction(self._db):
-                self.shape.drop(self._db)
+                drop(self._db)
                 self.shape.create(self._db, facts_version=self._facts_version)
         finally:
             self._db.execute("PRAGMA secure_delete = ON")
@@ -252,7 +235,7 @@ class FoldedView(ABC):
         except apsw.BusyError:
             pass
         finally:
-            self._db.set_busy_timeout(self.shape.busy_ms)
+            self._db.set_busy_timeout(BUSY_MS_MAX)
 
     def _changed_elsewhere(self) -> bool:
         return bool(self._db.execute("PRAGMA data_version").get != self._version)

@@ -23,17 +23,15 @@ from wherefrom.formats import dsse, own, strict_json, timestamps
 from wherefrom.log.logged import Logged
 from wherefrom.views.estate import schema
 from wherefrom.views.estate.tables import Tables
-from wherefrom.views.folded import FactsOf, FoldedView, Shape
+from wherefrom.views.folded import FactsOf, FoldedView
+from wherefrom.views.view_file import Shape
 
 
 class EstateView(FoldedView):
     """The one writer of an estate file. Readers open ``EstateReader`` on the same path."""
 
     called: ClassVar[str] = "estate"
-    shape: ClassVar[Shape] = Shape(
-        "version", schema.SCHEMA_VERSION, schema.open_writer, schema.create, schema.drop,
-        schema.BUSY_MS_MAX,
-    )  # fmt: skip
+    shape: ClassVar[Shape] = schema.SHAPE
 
     def __init__(
         self, db: apsw.Connection, *, path: Path, facts_of: FactsOf, facts_version: int

@@ -20,13 +20,14 @@ import apsw
 
 from wherefrom.errors import Corrupt
 from wherefrom.log.logged import Logged
-from wherefrom.views.folded import FactsOf, FoldedView, Shape, transaction
+from wherefrom.views.folded import FactsOf, FoldedView, transaction
 from wherefrom.views.graph import schema
 from wherefrom.views.graph.batch import Batch
 from wherefrom.views.graph.edge_table import EdgeTable
 from wherefrom.views.graph.erase import erase
 from wherefrom.views.graph.said import read
 from wherefrom.views.graph.sealed import Sealed, remove_files
+from wherefrom.views.view_file import Shape
 
 # A graph of up to so many edges is walked as fast without segments. The first seal is a pause of
 # some seconds, once; those that follow are small enough to be a short one each.
@@ -38,10 +39,7 @@ class GraphView(FoldedView):
     """The one writer of a graph file. Readers open ``GraphReader`` on the same path."""
 
     called: ClassVar[str] = "graph"
-    shape: ClassVar[Shape] = Shape(
-        "fingerprint", schema.FINGERPRINT, schema.open_writer, schema.create, schema.drop,
-        schema.BUSY_MS_MAX,
-    )  # fmt: skip
+    shape: ClassVar[Shape] = schema.SHAPE
     # Or a segment is lost.
     broken: ClassVar[tuple[type[Exception], ...]] = (
         *FoldedView.broken, Corrupt, FileNotFoundError,
