@@ -30,7 +30,9 @@ LOCK_BYTES_MAX: Final = 16 * 1024 * 1024
 _Found = Iterator[str | None]
 # Where uv and Poetry write what is no package of an index: the project itself and its neighbours.
 _LOCAL: Final = frozenset({"editable", "virtual", "directory", "path", "workspace"})
-_PINNED: Final = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,*]+)")
+_PINNED: Final = re.compile(
+    r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,*]+)(?=[\s;,]|$)"
+)
 _GO_SUM: Final = re.compile(r"(\S+) (v\S+?)(/go\.mod)? h1:\S+")
 
 

@@ -57,6 +57,7 @@ requests[socks]==2.32.3 ; python_version >= "3.8" \\
     --hash=sha256:bb
 Zope.Interface === 7.0  # exact
 flask>=3
+jinja2==3.*
 -r other.txt
 -e ../ours
 """
@@ -92,7 +93,7 @@ gopkg.in/yaml.v3 v3.0.1 h1:fx=
         ("api/poetry.lock", POETRY, ["pkg:pypi/requests@2.32.3"], 1),
         ("Cargo.lock", CARGO, ["pkg:cargo/serde@1.0.210"], 1),
         ("requirements-prod.txt", REQUIREMENTS,
-         ["pkg:pypi/requests@2.32.3", "pkg:pypi/zope-interface@7.0"], 3),
+         ["pkg:pypi/requests@2.32.3", "pkg:pypi/zope-interface@7.0"], 4),
         ("package-lock.json", json.dumps(NPM3),
          ["pkg:npm/%40types/node@22.5.5", "pkg:npm/left-pad@1.3.0", "pkg:npm/real@2.0.0"], 2),
         ("package-lock.json", json.dumps(NPM1), ["pkg:npm/a@1.0.0", "pkg:npm/left-pad@1.3.0"], 1),
