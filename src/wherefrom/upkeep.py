@@ -14,7 +14,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -42,6 +42,7 @@ from wherefrom.log.decisions import check_saved
 from wherefrom.log.logged import Position
 from wherefrom.log.own_keys import FILE_NAME as OWN_KEYS_FILE
 from wherefrom.log.own_keys import OwnKeys
+from wherefrom.log.read_once import ReadOnce
 from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import DECIDES_NOTHING
 from wherefrom.log.restore import restore
@@ -49,9 +50,10 @@ from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
 from wherefrom.views import estate, graph
-from wherefrom.views.estate import EstateReader, EstateView
+from wherefrom.views.estate import EstateReader, EstateSnapshot, EstateView
 from wherefrom.views.graph import GraphReader, GraphView, Snapshot
 from wherefrom.views.graph.dump import Line
+from wherefrom.views.together import fold_to
 
 # A log up to here has its views folded again by every audit.
 VIEWS_ENTRIES_MAX: Final = 20_000
@@ -289,19 +291,46 @@ class _Kind(NamedTuple):
 
 
 def _check_views(folder: DataFolder) -> Iterator[Problem]:
-    for kind in (
-        _Kind(folder.graph_path, GraphReader, _check_segments, GraphView, graph.dump),
-        _Kind(folder.estate_path, EstateReader, lambda _: None, EstateView, estate.dump),
-    ):
-        if not kind.path.exists():
-            continue  # the next fold makes it
+    """What each view says otherwise than one that is folded anew; all are folded together."""
+    log = open_log(folder)
+    with tempfile.TemporaryDirectory() as aside, ExitStack() as open_until_then:
+        stored: list[_Stored] = []
+        for kind in (
+            _Kind(folder.graph_path, GraphReader, _check_segments, GraphView, graph.dump),
+            _Kind(folder.estate_path, EstateReader, lambda _: None, EstateView, estate.dump),
+        ):
+            if not kind.path.exists():
+                continue  # the next fold makes it
+            try:
+                found = _open_stored(kind, log, Path(aside), open_until_then)
+            except Exception as error:  # noqa: BLE001 - a changed byte can make anything of a row
+                yield _view_problem(folder, kind, _unreadable(error))
+                continue
+            if isinstance(found, str):
+                yield _view_problem(folder, kind, found)
+            elif found is not None:
+                stored.append(found)
         try:
-            what = _compare(kind, open_log(folder))
-        except Exception as error:  # noqa: BLE001 - a changed byte can make anything of a row
-            what = f"cannot be read: {error or error!r}"
-        if what is not None:
-            file = str(kind.path.relative_to(folder.path))
-            yield Problem(None, file, f"{what}; rebuildable: wherefrom views rebuild")
+            fold_to(ReadOnce(log, facts_of=facts_of), {one.anew: one.size for one in stored})
+        except Exception as error:  # noqa: BLE001 - as above
+            yield from (_view_problem(folder, one.kind, _unreadable(error)) for one in stored)
+            return
+        for one in stored:
+            try:
+                what = _compare(one)
+            except Exception as error:  # noqa: BLE001 - as above
+                what = _unreadable(error)
+            if what is not None:
+                yield _view_problem(folder, one.kind, what)
+
+
+def _view_problem(folder: DataFolder, kind: _Kind, what: str) -> Problem:
+    file = str(kind.path.relative_to(folder.path))
+    return Problem(None, file, f"{what}; rebuildable: wherefrom views rebuild")
+
+
+def _unreadable(error: Exception) -> str:
+    return f"cannot be read: {error or error!r}"
 
 
 def _check_segments(snapshot: Snapshot) -> None:
@@ -309,26 +338,42 @@ def _check_segments(snapshot: Snapshot) -> None:
         segment.check()
 
 
-def _compare(kind: _Kind, log: LogReader) -> str | None:
+class _Stored(NamedTuple):
+    """A view as it is stored, open at one size, and an empty one that is to become the same."""
+
+    kind: _Kind
+    snapshot: Snapshot | EstateSnapshot
+    size: int
+    anew: GraphView | EstateView
+
+
+def _open_stored(
+    kind: _Kind, log: LogReader, aside: Path, until: ExitStack
+) -> _Stored | str | None:
+    """Open a view; what is wrong with it already; or None if it cannot be compared yet."""
+    reader = until.enter_context(closing(kind.reader(kind.path)))
+    taken: AbstractContextManager[Snapshot | EstateSnapshot] = reader.snapshot()
+    snapshot = until.enter_context(taken)
+    size = snapshot.size
+    if size > log.size or log.root_at(size).hex() != _hex(snapshot.root):
+        return "of another log, or of a longer one"
+    if size < log.size and _forgets(log, size):
+        return None  # what was erased since is in it still: the next fold takes it out
+    kind.check(snapshot)
+    anew: GraphView | EstateView = kind.view.open(
+        aside / kind.path.name, facts_of=facts_of, facts_version=FACTS_VERSION
+    )
+    until.enter_context(anew)
+    return _Stored(kind, snapshot, size, anew)
+
+
+def _compare(stored: _Stored) -> str | None:
     """What a view says otherwise than the log's entries do; None if nothing."""
-    with (
-        tempfile.TemporaryDirectory() as aside,
-        closing(kind.reader(kind.path)) as reader,
-        reader.snapshot() as stored,
-        kind.view.open(
-            Path(aside) / kind.path.name, facts_of=facts_of, facts_version=FACTS_VERSION
-        ) as view,
-    ):
-        if stored.size > log.size or log.root_at(stored.size).hex() != _hex(stored.root):
-            return "of another log, or of a longer one"
-        if stored.size < log.size and _forgets(log, stored.size):
-            return None  # what was erased since is in it still: the next fold takes it out
-        kind.check(stored)
-        view.fold(log, records_max=stored.size)
-        with closing(kind.reader(view.path)) as again, again.snapshot() as anew:
-            for mine, theirs in zip_longest(kind.lines(stored), kind.lines(anew)):
-                if mine != theirs:
-                    return f"holds {_shown(mine)}, and its entries say {_shown(theirs)}"
+    kind = stored.kind
+    with closing(kind.reader(stored.anew.path)) as again, again.snapshot() as anew:
+        for mine, theirs in zip_longest(kind.lines(stored.snapshot), kind.lines(anew)):
+            if mine != theirs:
+                return f"holds {_shown(mine)}, and its entries say {_shown(theirs)}"
     return None
 
 

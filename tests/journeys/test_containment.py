@@ -1,10 +1,15 @@
 """Containment policies in force: what is off, apart or hangs on nothing is warned of, each once."""
 
 import json
+import sys
+from base64 import b64decode
 
 import pytest
 
+from tests.paths import REPOSITORY
+from tests.served import Inside
 from tests.unit.cli.running import run
+from wherefrom.formats.digests import sha256_id
 
 SERVICE = ("--service", "cart", "-e", "prod")
 GOOD = {"timeout_ms": 800, "retries": {"max": 2}, "breaker": {"enabled": True}}
@@ -80,3 +85,71 @@ def test_a_policy_that_nobody_recorded_is_told_as_unknown(tmp_path):
                data=tmp_path / "data")  # fmt: skip
     assert done.code == 0
     assert checked(tmp_path, 0) == (set(), {("unrecorded", "")})
+
+
+def pack(tmp_path, call, *options):
+    file, out = tmp_path / "policy.json", tmp_path / "bundle.json"
+    file.write_text(json.dumps({"calls": {"payment": call}, "owner": "ops"}))
+    return run("bundle", "pack", file, "--name", "calls", "--kind", "policy", "--key",
+               tmp_path / "ops.key", "-o", out, *options)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"timeout_ms": "800"}, {"timeout_ms": 0}, {"retries": {"max": -1}}, {"retries": 3},
+        {"breaker": {"enabled": "false"}}, {"fallback": {"flag": True}}, {"reason": ""}, 7,
+    ],
+)  # fmt: skip
+def test_what_is_no_policy_is_not_packed_unless_another_schema_is_named(tmp_path, activate, call):
+    refused = pack(tmp_path, call)
+    assert refused.code == 1
+    assert "the schema of containment policies" in " ".join(refused.err.split())
+    anything = tmp_path / "schema.json"
+    anything.write_text("{}")
+    assert pack(tmp_path, call, "--schema", anything).code == 0
+
+
+def test_a_policy_that_was_checked_names_the_schema_and_one_that_was_not_names_none(
+    tmp_path, activate, monkeypatch
+):
+    def schema():
+        envelope = json.loads((tmp_path / "bundle.json").read_bytes())
+        return json.loads(b64decode(envelope["payload"]))["predicate"].get("schema")
+
+    published = (REPOSITORY / "docs" / "formats" / "containment.schema.json").read_bytes()
+    assert pack(tmp_path, GOOD).code == 0
+    assert schema() == sha256_id(published)
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    ran = pack(tmp_path, GOOD)
+    assert ran.code == 0
+    assert "not checked against the schema of containment policies" in " ".join(ran.err.split())
+    assert schema() is None
+    assert pack(tmp_path, GOOD, "--schema", tmp_path / "policy.json").code == 2
+
+
+def test_a_policy_in_force_is_named_with_its_records_and_a_server_says_the_same(
+    tmp_path, activate, monkeypatch
+):
+    activate("eu")
+    activate("us", breaker={"enabled": False})
+    with Inside(tmp_path / "data") as inside:
+        monkeypatch.setenv("WHEREFROM_TOKEN", inside.token["reader"])
+        inside.fold()
+        asked = ("check", "containment", "prod", "--at", "2099-01-01", "--json")
+        there = run(*asked, "--server", inside.url)
+        here = run(*asked, data=tmp_path / "data")
+        assert (there.code, there.written) == (here.code, here.written)
+        query = "environment=prod&at=2099-01-01T00:00:00Z"
+        sent = inside.client.get(f"/v1/checks/containment?{query}")
+        assert sent.json() == here.json
+    in_force = {one["region"]: one for one in here.json["in_force"]}
+    for one in in_force.values():
+        shown = run("show", f"entry:{one['contents']}", "--json", data=tmp_path / "data")
+        assert shown.code == 0
+        proven = run("verify", f"entry:{one['entry']}", data=tmp_path / "data")
+        assert "FAILED" not in proven.out
+    assert (in_force["eu"]["entry"], in_force["eu"]["contents"]) == (2, 1)
+    assert (in_force["us"]["entry"], in_force["us"]["contents"]) == (4, 3)
+    said = run("check", "containment", data=tmp_path / "data").out
+    assert "  prod/cart/us  calls sha256:" in said

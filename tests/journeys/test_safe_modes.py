@@ -110,3 +110,70 @@ def test_its_effect_is_measured_between_the_records_of_entering_and_leaving(tmp_
     assert "× 2.905" in run("safe-mode", "effect", *base, "--series", series, data=data).out
     series.write_text("time,value\n2026-03-01T12:00:00Z,nan\n")
     assert run("safe-mode", "effect", *base, "--series", series, data=data).code == 1
+
+
+def measured(*places, minutes=180):
+    """A CSV of one metric: in each place 10, and another value in a window of minutes from 11:00
+    on."""
+    rows = [
+        f"2026-03-01T{11 + minute // 60}:{minute % 60:02}:00Z,{region},{pool},"
+        f"{(value if since <= minute < until else 10) + minute % 2}"
+        for region, pool, value, since, until in places
+        for minute in range(minutes)
+    ]
+    return "\n".join(["time,region,pool,value", *rows]) + "\n"
+
+
+def test_its_effect_is_told_region_by_region_each_over_its_own_stay(tmp_path, mode):
+    file, _ = mode
+    data, series = tmp_path / "data", tmp_path / "series.csv"
+    for verb, at, region in (
+        ("enter", "12:00", "eu"), ("enter", "12:30", "us"), ("exit", "13:00", "eu"),
+        ("exit", "13:30", "us"),
+    ):  # fmt: skip
+        named = [file] if verb == "enter" else []
+        done = run("safe-mode", verb, "cart", *named, "-e", "prod", "--region", region, "--at",
+                   f"2026-03-01T{at}:00Z", data=data)  # fmt: skip
+        assert done.code == 0, done.err
+    series.write_text(
+        measured(("eu", "a", 30, 60, 120), ("eu", "b", 10, 0, 0), ("us", "", 20, 90, 150),
+                 ("ap", "", 10, 0, 0), minutes=240)
+        + "2026-03-01T12:59:00Z,sa,,7\n"
+    )  # fmt: skip
+    ask = ("safe-mode", "effect", "cart", "-e", "prod", "--series", series)
+    told = run(*ask, "--json", data=data).json
+    found = {(p["region"], p["pool"]): p for p in told["places"]}
+    stays = {k: (p["in_mode"], p["entry"], p["entered"][11:16], p["left"][11:16])
+             for k, p in found.items()}  # fmt: skip
+    assert stays == {
+        ("eu", "a"): (True, 2, "12:00", "13:00"), ("eu", "b"): (True, 2, "12:00", "13:00"),
+        ("us", ""): (True, 3, "12:30", "13:30"), ("ap", ""): (False, 3, "12:30", "13:30"),
+        ("sa", ""): (False, 3, "12:30", "13:30"),
+    }  # fmt: skip
+    means = {k: [(part["points"], part["mean"]) for part in p["metrics"][""]["parts"]]
+             for k, p in found.items()}  # fmt: skip
+    assert means["eu", "a"] == [(60, 10.5), (60, 30.5), (60, 10.5)]
+    assert means["eu", "b"] == means["ap", ""] == [(60, 10.5)] * 3
+    assert means["us", ""] == [(60, 10.5), (60, 20.5), (60, 10.5)]
+    assert found["sa", ""]["metrics"][""]["too_little"].startswith("0 points before and 1 during")
+    assert found["us", ""]["metrics"][""]["too_little"] is None
+    # Together: what was in the mode, and no other, over the newest stay.
+    assert [part["points"] for part in told["metrics"][""]] == [180, 180, 180]
+    drawn = run(*ask, data=data).out
+    for line in ("eu/a: 2026-03-01T12:00:00Z to 2026-03-01T13:00:00Z, #2",
+                 "ap: 2026-03-01T12:30:00Z to 2026-03-01T13:30:00Z, was not in it",
+                 "too little data: 0 points before and 1 during: it takes 3 of each"):  # fmt: skip
+        assert line in drawn
+
+
+def test_a_stay_long_ago_in_another_region_is_no_part_of_the_newest(tmp_path, mode):
+    file, _ = mode
+    data, series = tmp_path / "data", tmp_path / "series.csv"
+    for at, region in (("2026-01-01", "us"), (ENTERED, "eu")):
+        for verb, named, end in (("enter", [file], at), ("exit", [], at.replace("12:", "13:"))):
+            run("safe-mode", verb, "cart", *named, "-e", "prod", "--region", region, "--at",
+                end if verb == "enter" or "T" in at else "2026-01-02", data=data)  # fmt: skip
+    series.write_text(measured(("eu", "", 30, 60, 120), ("us", "", 10, 0, 0)))
+    told = run("safe-mode", "effect", "cart", "-e", "prod", "--series", series, "--json",
+               data=data).json  # fmt: skip
+    assert [(p["region"], p["in_mode"]) for p in told["places"]] == [("eu", True), ("us", False)]

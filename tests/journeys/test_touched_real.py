@@ -221,3 +221,72 @@ def test_a_dbt_model_is_called_by_its_alias_and_lies_where_its_project_says():
     assert table_files.tables("dw/in/plan.csv", "a,b", [project])[0].name == "plan"
     usual = table_files.project("dbt_project.yml", "name: [")
     assert table_files.tables("models/users.sql", "select 1", [usual])[0].name == "users"
+
+
+def commit(folder, message, files):
+    for name, text in files.items():
+        path = folder / name
+        if text is None:
+            path.unlink()
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    said = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*said, "add", "-A"], check=True)
+    subprocess.run([*said, "commit", "-q", "-m", message], check=True)
+
+
+@pytest.fixture
+def models(tmp_path):
+    subprocess.run(["git", "init", "-q", "-b", "main", tmp_path / "git"], check=True)
+    commit(tmp_path / "git", "first", {
+        "dbt_project.yml": "name: x\n", "readme.md": "# x\n",
+        "models/a.sql": "-- total of orders\nselect 1 as one\n++ odd\n",
+        "models/with blank.sql": "select 1", 'models/"quoted".sql': "select 1\n",
+    })  # fmt: skip
+    return tmp_path / "git"
+
+
+def test_the_words_of_comments_that_come_and_go_are_words_of_changed_lines(models):
+    commit(models, "second", {"models/a.sql": "select 1 as one\n"})
+    first, second = commits(models)
+    (told,) = second.tables
+    assert told["names"] == ["odd", "of", "orders", "total"]
+    by_name = {table["name"]: table["names"] for table in first.tables}
+    assert by_name["a"] == ["as", "odd", "of", "one", "orders", "select", "total"]
+
+
+def test_names_with_blanks_and_quotes_renames_and_removals_have_their_own_lines(models):
+    commit(models, "second", {"models/with blank.sql": "select 2 as two\n",
+                              'models/"quoted".sql': "select 1\n-- three\n"})  # fmt: skip
+    commit(models, "third", {
+        "models/a.sql": None, "models/b.sql": "-- total of orders\nselect 1 as one\n-- now b\n",
+        "models/with blank.sql": None, "readme.md": "# y\n",
+    })  # fmt: skip
+    commit(models, "fourth", {"readme.md": "# z\n"})
+    _, second, third, fourth = commits(models)
+    assert {(t["name"], t["status"], *t["names"]) for t in second.tables} == {
+        ("with blank", "M", "as", "select", "two"), ('"quoted"', "M", "three"),
+    }  # fmt: skip
+    told = {(t["name"], t["status"]): t["names"] for t in third.tables}
+    assert told[("b", "R")] == told[("a", "R")] == ["b", "now", "odd"]
+    assert told[("with blank", "D")] == ["as", "select", "two"]
+    assert fourth.tables == []
+
+
+def test_git_runs_as_often_for_a_hundred_commits_as_for_one(models, monkeypatch):
+    started = []
+    real = subprocess.Popen
+
+    class Counted(real):
+        def __init__(self, command, *rest, **options):
+            started.append(command)
+            super().__init__(command, *rest, **options)
+
+    for number in range(9):
+        commit(models, str(number), {"models/a.sql": f"select {number} as n{number}\n"})
+    monkeypatch.setattr(subprocess, "Popen", Counted)
+    found = list(commits(models))
+    assert len(found) == 10
+    assert found[-1].tables[0]["names"] == ["as", "n7", "n8", "select"]
+    assert len(started) == 3

@@ -61,6 +61,7 @@ _ID: Final = _in_path(
     "spelling, percent-encoded or as it is.",
     _TEXT,
 )
+_RELEASED: Final = _in_path("name", "What is released; a slash in it is `%2F`.", _TEXT)
 _AT: Final = _query(
     "at", "Only what is dated up to then, RFC 3339.", {"type": "string", "format": "date-time"}
 )
@@ -356,6 +357,27 @@ def _paths() -> dict[str, Schema]:
             "diff", "How two scopes, or one at two times, differ.", _json("Difference"),
             _query("a", "A scope, as of `running`.", _TEXT, required=True),
             _query("b", "The other.", _TEXT, required=True), _AS_OF, *_WHAT, problems="400 404",
+        ),
+        "/v1/diff/releases": _ask(
+            "diffReleases", "How two releases differ.", _json("ReleaseDifference"),
+            _query("a", "`NAME:VERSION`; `latest` is a version too.", _TEXT, required=True),
+            _query("b", "The other.", _TEXT, required=True), _AS_OF, problems="400 404",
+        ),
+        "/v1/releases/{name}": _ask(
+            "listReleases", "The releases of something, newest first.", _json("Releases"),
+            _RELEASED, _AS_OF,
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400 404",
+        ),
+        "/v1/releases/{name}/{version}": _ask(
+            "showRelease", "What a release was made of, by every record that tells of it.",
+            _json("ReleaseShown"), _RELEASED,
+            _in_path("version", "Its version, or `latest`.", _TEXT), _AS_OF, problems="400 404",
+        ),
+        "/v1/checks/containment": _ask(
+            "checkContainment", "Whether timeouts, retries, breakers and fallbacks would hold.",
+            _json("Containment"), _query("environment", "An environment; all if none.", _TEXT),
+            _SCOPE, _MOMENT, _AS_OF, problems="400 404",
         ),
         "/v1/affected/{id}": _ask(
             "affected", "How far a thing or a vulnerability reaches, down to what runs.",

@@ -1,6 +1,8 @@
-"""What runs, what changed, how two realities differ: over HTTP, as on the command line."""
+"""What runs, what changed, what was released: over HTTP, as on the command line."""
 
 from __future__ import annotations
+
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +13,7 @@ from wherefrom.api.reads import flag, number
 from wherefrom.errors import Malformed
 from wherefrom.query.desk import Desk
 from wherefrom.query.reality import CHANGES_DEFAULT, Reality, RealityOptions
+from wherefrom.query.releases import LIST_DEFAULT
 
 
 def get_running(request: Request) -> Response:
@@ -40,6 +43,13 @@ def get_diff(request: Request) -> Response:
     return json_response(reality.diff(a, b, _options(request)))
 
 
+def get_containment(request: Request) -> Response:
+    """``/v1/checks/containment?environment=&at=&as_of=``, or any ``scope``"""
+    query = request.query_params
+    scope = query.get("scope", query.get("environment", ""))
+    return json_response(_reality(request).containment(scope, _options(request)))
+
+
 def get_affected(request: Request) -> Response:
     """``/v1/affected/{id}?at=&as_of=&mode=``"""
     return json_response(_reality(request).affected(request.path_params["id"], _options(request)))
@@ -56,10 +66,42 @@ def get_clocks(request: Request) -> Response:
     return json_response(_reality(request).clocks(since=since, until=until))
 
 
-def _reality(request: Request) -> Reality:
+def get_releases(request: Request) -> Response:
+    """``/v1/releases/{name}?limit=&as_of=`` and ``/v1/releases/{name}/{version}?as_of=``"""
+    desk = _desk(request)
+    # As it came: a name may hold a slash, percent-encoded, that does not divide it from a version.
+    parts = request.scope["raw_path"].decode("ascii").split("/")[3:]
+    name, *version = (unquote(part) for part in parts)
+    as_of = number(request, "as_of")
+    if len(version) == 1:
+        return json_response(desk.releases.show(name, version[0], as_of=as_of))
+    if version or not name:
+        raise Malformed(
+            "not a release", got="/".join(parts), expected="NAME or NAME/VERSION",
+            do="A slash in a name or a version is %2F",
+        )  # fmt: skip
+    limit = number(request, "limit")
+    wanted = LIST_DEFAULT if limit is None else limit
+    return json_response(desk.releases.list(name, limit=wanted, as_of=as_of))
+
+
+def get_release_diff(request: Request) -> Response:
+    """``/v1/diff/releases?a=&b=&as_of=``"""
+    desk = _desk(request)
+    a, b = (request.query_params.get(side) for side in ("a", "b"))
+    if a is None or b is None:
+        raise Malformed("two releases differ, or do not", expected="?a=NAME:VERSION&b=…")
+    return json_response(desk.releases.diff(a, b, as_of=number(request, "as_of")))
+
+
+def _desk(request: Request) -> Desk:
     principal_of(request, "read")
     desk: Desk = request.app.state.desk
-    return desk.reality
+    return desk
+
+
+def _reality(request: Request) -> Reality:
+    return _desk(request).reality
 
 
 def _options(request: Request) -> RealityOptions:

@@ -1,32 +1,39 @@
 """The history of a git repository as records: who changed which tables, commit by commit.
 
     git log ──name, parents, author, time, files──► Commit ──► prov-commit.made, one each
-    git cat-file ──contents of files that hold tables──┘
+    git cat-file ──contents of files that hold tables──┤
+    git diff-tree ──the lines that changed in them─────┘
+
+Each runs once, however many commits there are.
 
 Only what proves is kept: ids, names, paths and the words of changed lines; no contents, and no
 e-mail addresses. A merge changes nothing by itself, as git says.
 
 Sizes:  COMMITS_MAX commits a run · a file is read up to FILE_BYTES_MAX
-Source: git-log(1), git-cat-file(1); docs/formats/cdevents.md
+Source: git-log(1), git-cat-file(1), git-diff-tree(1); docs/formats/cdevents.md
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from wherefrom.capture import table_files
+from wherefrom.capture import git, table_files
 from wherefrom.capture.table_files import DBT_PROJECT, Project
-from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats import cdevents, timestamps
+from wherefrom.errors import NotFound
+from wherefrom.formats import cdevents, patch, timestamps
+from wherefrom.formats.patch import FilePatch
 
 COMMITS_MAX: Final = 1_000_000
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 _VERSION: Final = "0.1.0"
 _TYPE: Final = "prov-commit.made"
 # The commits begin with a byte that is in no name; their fields end with one.
+_NO_PATCH: Final[tuple[str, list[FilePatch]]] = ("", [])
 _FORMAT: Final = "%x01%H%x00%P%x00%an%x00%cI%x00%s%x00"
 
 
@@ -47,15 +54,16 @@ class _File(NamedTuple):
     before: str | None
 
 
-def repository_of(folder: Path) -> str:
-    """The address that a clone came from, or its folder. Raises NotFound if it is no repository."""
-    found = subprocess.run(
-        ["git", "-C", str(folder), "remote", "get-url", "origin"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if found.returncode == 0:
-        return found.stdout.strip()
-    return _git(folder, "rev-parse", "--show-toplevel").decode().strip()
+class _Told(NamedTuple):
+    """A commit as the log tells it, its files that may hold tables, and the projects known then."""
+
+    id: str
+    parents: str
+    author: str
+    committed: str
+    subject: str
+    files: list[_File]
+    projects: tuple[Project, ...]
 
 
 def commits(folder: Path, *, since: str | None = None, until: str = "HEAD") -> Iterator[Commit]:
@@ -63,10 +71,9 @@ def commits(folder: Path, *, since: str | None = None, until: str = "HEAD") -> I
 
     Raises NotFound for what is no repository, or no revision of it.
     """
-    if (since is not None and since.startswith("-")) or until.startswith("-"):
-        raise Malformed("not a revision", got=f"{since} {until}")
+    git.need_revision(since, until)
     asked = f"{since}..{until}" if since else until
-    out = _git(
+    out = git.ask(
         folder, "log", "--reverse", "--topo-order", "-M", "--name-status", "-z",
         f"--format={_FORMAT}", asked, "--",
     )  # fmt: skip
@@ -74,8 +81,16 @@ def commits(folder: Path, *, since: str | None = None, until: str = "HEAD") -> I
     with _Files(folder) as files:
         if since:
             projects |= files.projects_at(since)
-        for said in out.split(b"\x01")[1:]:
-            yield _commit(said.decode("utf-8", "replace"), files, projects)
+        said = out.decode("utf-8", "replace").split("\x01")[1:]
+        told = [_told(one, files, projects) for one in said]
+        patches = _patches(folder, [one for one in told if one.files])
+        id, patched = next(patches, _NO_PATCH)
+        for one in told:
+            if one.id == id:
+                yield _commit(one, files, patched)
+                id, patched = next(patches, _NO_PATCH)
+            else:
+                yield _commit(one, files, [])
 
 
 def to_records(found: Sequence[Commit], *, repository: str) -> list[bytes]:
@@ -98,9 +113,9 @@ def to_records(found: Sequence[Commit], *, repository: str) -> list[bytes]:
     ]  # fmt: skip
 
 
-def _commit(text: str, contents: _Files, projects: dict[str, Project]) -> Commit:
+def _told(text: str, contents: _Files, projects: dict[str, Project]) -> _Told:
+    """A commit of the log; ``projects`` are kept as it leaves them."""
     id, parents, author, committed, subject, *rest = text.split("\0")
-    tables: list[dict[str, Any]] = []
     files = list(_files(rest))
     for file in files:
         if file.path.rpartition("/")[2] == DBT_PROJECT:
@@ -109,16 +124,18 @@ def _commit(text: str, contents: _Files, projects: dict[str, Project]) -> Commit
             else:
                 projects[file.path] = table_files.project(file.path, contents.text(id, file.path))
     known = tuple(projects.values())
-    for file in files:
-        if table_files.may_hold_tables(file.path, known):
-            tables += _tables(file, id, parents, contents, known)
+    held = [file for file in files if table_files.may_hold_tables(file.path, known)]
+    return _Told(id, parents, author, committed, subject, held, known if held else ())
+
+
+def _commit(told: _Told, contents: _Files, patched: Sequence[FilePatch]) -> Commit:
     return Commit(
-        id=id,
-        parents=tuple(parents.split()),
-        author=author,
-        committed=timestamps.canonical(committed, where=f"commit {id}"),
-        subject=subject[:200],
-        tables=tables,
+        id=told.id,
+        parents=tuple(told.parents.split()),
+        author=told.author,
+        committed=timestamps.canonical(told.committed, where=f"commit {told.id}"),
+        subject=told.subject[:200],
+        tables=[t for file in told.files for t in _tables(file, told, contents, patched)],
     )
 
 
@@ -133,20 +150,18 @@ def _files(fields: Sequence[str]) -> Iterator[_File]:
 
 
 def _tables(
-    file: _File,
-    id: str,
-    parents: str,
-    contents: _Files,
-    projects: tuple[Project, ...],
+    file: _File, told: _Told, contents: _Files, patched: Sequence[FilePatch]
 ) -> Iterator[dict[str, Any]]:
-    at = parents.split()[0] if file.status == "D" and parents else id
+    at = told.parents.split()[0] if file.status == "D" and told.parents else told.id
     before = file.before or file.path
     text = contents.text(at, file.path)
-    lines = contents.changed_lines(id, {before, file.path})
-    named = table_files.names_in(lines)
-    found = table_files.tables(file.path, text, projects)
+    changed = [one for one in patched if {before, file.path} & {one.before, one.after}]
+    named = table_files.names_in(
+        line.decode("utf-8", "replace") for one in changed for line in one.lines
+    )
+    found = table_files.tables(file.path, text, told.projects)
     if file.status == "R":  # what is called otherwise from now on was touched under both names
-        old = table_files.tables(before, text, projects)
+        old = table_files.tables(before, text, told.projects)
         found = [*found, *(one for one in old if one.name not in {f.name for f in found})]
     for table in found:
         said: dict[str, Any] = {
@@ -156,6 +171,49 @@ def _tables(
         if table.reads and file.status != "D":
             said["reads"] = list(table.reads)
         yield said
+
+
+def _patches(folder: Path, wanted: Sequence[_Told]) -> Iterator[tuple[str, list[FilePatch]]]:
+    """The patches of these commits, in order; one that changes no line has none.
+
+    Raises NotFound if git cannot tell them.
+    """
+    if not wanted:
+        return
+    paths = {path for one in wanted for f in one.files for path in (f.path, f.before or f.path)}
+    # Of files that end otherwise nothing is asked: a commit may change megabytes of them.
+    ends = {re.sub(r"([\\*?\[])", r"\\\1", PurePosixPath(path).suffix) for path in paths}
+    with tempfile.TemporaryFile() as ids:
+        ids.write("".join(f"{one.id}\n" for one in wanted).encode())
+        ids.seek(0)
+        command = [
+            "git", "-C", str(folder), "-c", "core.quotePath=false", "diff-tree", "--stdin", "-r",
+            "--root", "-M", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--",
+            *(f":(glob)**/*{end}" for end in sorted(ends)),
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stdin=ids, stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        yield from _by_commit(process.stdout, {one.id for one in wanted})
+    if process.returncode:
+        raise NotFound("git cannot tell what commits changed", where=str(folder))
+
+
+def _by_commit(
+    lines: Iterable[bytes], ids: Collection[str]
+) -> Iterator[tuple[str, list[FilePatch]]]:
+    """A line with nothing but an id begins the patch of that commit."""
+    heads = {id.encode(): id for id in ids}
+    id, held = "", list[bytes]()
+    for line in (line.removesuffix(b"\n") for line in lines):
+        if line in heads:
+            if held:
+                yield id, list(patch.files(held))
+            id, held = heads[line], []
+        else:
+            held.append(line)
+    if held:
+        yield id, list(patch.files(held))
 
 
 class _Files:
@@ -192,37 +250,11 @@ class _Files:
             return ""
         return content.decode("utf-8", "replace")
 
-    def changed_lines(self, commit: str, paths: set[str]) -> list[str]:
-        """The lines that a commit added to files, and removed from them."""
-        out = _git(
-            self._folder, "show", "-M", "-U0", "--format=", "--no-color", "--no-ext-diff",
-            "--no-textconv", commit, "--", *sorted(f":(literal){path}" for path in paths),
-        )  # fmt: skip
-        return [
-            line[1:]
-            for line in out.decode("utf-8", "replace").splitlines()
-            if line[:1] in "+-" and line[:3] not in ("+++", "---")
-        ]
-
     def projects_at(self, revision: str) -> dict[str, Project]:
         """The dbt projects that are there, by the paths of their ``dbt_project.yml``."""
-        out = _git(self._folder, "ls-tree", "-r", "-z", "--name-only", revision)
+        out = git.ask(self._folder, "ls-tree", "-r", "-z", "--name-only", revision)
         return {
             path: table_files.project(path, self.text(revision, path))
             for path in out.decode("utf-8", "replace").split("\0")
             if path.rpartition("/")[2] == DBT_PROJECT
         }
-
-
-def _git(folder: Path, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise NotFound("git is not installed", do="Install git, or send webhooks") from error
-    if done.returncode:
-        raise NotFound(
-            "git cannot tell this", where=str(folder), got=done.stderr.decode().strip()[:300]
-        )
-    return done.stdout

@@ -226,19 +226,34 @@ def bake(path: Path, *, environ: Mapping[str, str] = os.environ, **said: str) ->
     An image cannot hold its own digest: that comes from the environment or an annotation.
     Raises SettingError for a value that is wrong.
     """
-    found = {}
-    for variable, form in _CI.items():
-        if environ.get(variable) and "build" not in found:
-            found["build"] = form.format_map(_Missing(environ))
-    if commit := next((environ[name] for name in _CI_COMMIT if environ.get(name)), None):
-        found["commit"] = commit
     try:
-        checked = _checked((k, v, k) for k, v in {**found, **said}.items())
+        checked = _checked((k, v, k) for k, v in {**of_ci(environ), **said}.items())
     except Error as error:
         raise SettingError(
             error.what, where=error.where, expected=error.expected, got=error.got
         ) from error
     path.write_bytes(identity_sources.to_baked(checked))
+
+
+def of_variables(environ: Mapping[str, str] = os.environ) -> Found:
+    """What ``VARIABLES`` say, and nothing else. Raises SettingError for a value that is wrong."""
+    try:
+        return _checked((f, environ[n], n) for n, f in VARIABLES.items() if environ.get(n))
+    except Error as error:
+        raise SettingError(
+            error.what, where=error.where, expected=error.expected, got=error.got, do=error.do
+        ) from error
+
+
+def of_ci(environ: Mapping[str, str] = os.environ) -> Found:
+    """The ``build`` and the ``commit`` that the variables of a CI system tell, unchecked."""
+    found: Found = {}
+    for variable, form in _CI.items():
+        if environ.get(variable) and "build" not in found:
+            found["build"] = form.format_map(_Missing(environ))
+    if commit := next((environ[name] for name in _CI_COMMIT if environ.get(name)), None):
+        found["commit"] = commit
+    return found
 
 
 class _Missing(dict[str, str]):

@@ -1,8 +1,10 @@
 """Records to a server, from a program that has better things to do: the standard library alone.
 
-    contents ──one request──► POST /v1/records ──► an outcome each
+    contents ──body_of──► POST /v1/records ──items_of──► an outcome each
 
-What is sent twice is recorded once, so whoever got no answer just sends again.
+What is sent twice is recorded once, so whoever got no answer just sends again. How a request is
+written and its answer read is here for whoever has a client of its own (``kubernetes.sending``,
+which must be able to stop while it waits).
 
 Sizes:  a request waits TIMEOUT_SECONDS · an answer is at most ANSWER_BYTES_MAX
 Source: INTERFACES, "HTTP"
@@ -20,6 +22,7 @@ from wherefrom.errors import NotAllowed, Refused, SettingError, Unavailable
 
 TIMEOUT_SECONDS: Final = 10.0
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
+PATH: Final = "/v1/records"
 
 
 class Sender:
@@ -57,20 +60,13 @@ class Sender:
         Raises Unavailable if there is no answer or the server is busy, NotAllowed if the token
         will not do, Refused if every one of them is refused.
         """
-        body = b"[" + b",\n".join(contents) + b"]"
-        status, said = self._post("/v1/records", body)
-        items = said.get("items")
-        if status in (401, 403) and items is None:
-            raise NotAllowed("the server takes nothing from us", got=_detail(said, status))
-        if status >= 500 or not isinstance(items, list):
-            raise Unavailable(
-                "the server takes nothing now", where=self.url, got=_detail(said, status)
-            )
+        status, read = self._post(PATH, body_of(contents))
+        items = items_of(status, read, sent=len(contents), where=self.url)
         if items and all(item["status"] == "refused" for item in items):
             raise Refused("the server refused what was sent", got=str(items[0]["reason"]))
         return items
 
-    def _post(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
         import http.client  # late, as all that only sending needs
 
         headers = {"Content-Type": "application/json"}
@@ -87,11 +83,7 @@ class Sender:
             ) from error
         finally:
             connection.close()
-        try:
-            said = json.loads(read)
-        except ValueError:
-            said = None
-        return answer.status, said if isinstance(said, dict) else {}
+        return answer.status, read
 
     def _connection(self) -> Any:
         import http.client
@@ -104,6 +96,36 @@ class Sender:
 
         context = ssl.create_default_context(cafile=self._ca)
         return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
+
+
+def body_of(contents: Sequence[bytes]) -> bytes:
+    """The body of a request with JSON documents; each arrives byte for byte."""
+    return b"[" + b",\n".join(contents) + b"]"
+
+
+def items_of(status: int, read: bytes, *, sent: int, where: str) -> list[dict[str, Any]]:
+    """What became of each document, of ``status`` and the body of an answer.
+
+    Raises NotAllowed if the token will not do, Unavailable if nothing is known of any.
+    """
+    try:
+        said = json.loads(read)
+    except (ValueError, RecursionError):
+        said = None
+    said = said if isinstance(said, dict) else {}
+    items: Any = said.get("items")
+    if status in (401, 403) and items is None:
+        raise NotAllowed(
+            "the server takes nothing from us", where=where, got=_detail(said, status),
+            do="WHEREFROM_TOKEN must be a token with the role record",
+        )  # fmt: skip
+    are_items = isinstance(items, list) and all(
+        isinstance(item, dict) and "status" in item for item in items
+    )
+    if status >= 500 or not are_items or len(items) != sent:
+        raise Unavailable("the server takes nothing now", where=where, got=_detail(said, status))
+    found: list[dict[str, Any]] = items
+    return found
 
 
 def _detail(said: Mapping[str, Any], status: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wherefrom.cli.exits import YES
+from wherefrom.cli.failures import warn
 from wherefrom.cli.render import count, write_json
 from wherefrom.cli.saying import Said, record, scoped
 from wherefrom.cli.settings import Where, json_option, placed
@@ -71,12 +72,13 @@ def pack(
 
     FILE is YAML, JSON, .env or .properties, or a folder of them, each under its path. Several are
     one bundle, and a setting in two of them is refused. Secrets are kept as keyed hashes: those
-    that the schema marks, a PATTERN names, or whose name or value looks like one.
+    that the schema marks, a PATTERN names, or whose name or value looks like one. A policy must
+    satisfy the schema of containment policies, if no other is given.
     """
     import msgspec
 
     from wherefrom.capture import bundles
-    from wherefrom.formats import config_bundle, strict_json
+    from wherefrom.formats import config_bundle, containment, strict_json
     from wherefrom.formats.digests import sha256_id
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.keys.envelopes import sign_envelope
@@ -88,13 +90,13 @@ def pack(
             if both := sorted(settings.keys() & found.keys()):
                 raise Malformed("a setting in two files", where=str(path), got=both[0])
             settings |= found
-    digest = None
-    if schema is not None:
-        written = read_file(schema, bytes_max=_SCHEMA_BYTES_MAX)
-        said = strict_json.as_object(strict_json.decode(written), where=str(schema))
+    digest, written = None, _schema(schema, kind)
+    if written is not None:
+        named = containment.NAME if schema is None else str(schema)
+        said = strict_json.as_object(strict_json.decode(written), where=named)
         patterns += tuple(bundles.secret_patterns(said))
-        _validate(files, said, schema)
-        digest = sha256_id(written)
+        is_checked = _validate(files, said, named, must=schema is not None)
+        digest = sha256_id(written) if is_checked else None
     hashing = None if hash_key is None else _hash_key(hash_key)
     shown, secrets = bundles.split(settings, key=hashing, patterns=patterns, plain=plain)
     made = config_bundle.Bundle(
@@ -252,19 +254,36 @@ def _values(path: Path) -> list[Any]:
     return found
 
 
-def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: Path) -> None:
-    """Each file against the schema. Raises SettingError, Malformed; never shows a value."""
+def _schema(named: Path | None, kind: str) -> bytes | None:
+    """The schema that a bundle must satisfy: the one that was named, of a policy else our own."""
+    from wherefrom.formats import containment
+
+    if named is not None:
+        return read_file(named, bytes_max=_SCHEMA_BYTES_MAX)
+    return containment.schema_bytes() if kind == "policy" else None
+
+
+def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: str, *, must: bool) -> bool:
+    """Check each file against the schema; whether that could be done.
+
+    must  it has to be, also without the library for it
+
+    Raises SettingError, Malformed; never shows a value.
+    """
     try:
         import jsonschema_rs
     except ImportError as error:
+        if not must:
+            warn(f"not checked against {where}: pip install 'wherefrom[schema]'")
+            return False
         raise SettingError(
-            "a schema needs a library that is not installed", where=str(where), got=str(error),
+            "a schema needs a library that is not installed", where=where, got=str(error),
             do="pip install 'wherefrom[schema]'",
         ) from error  # fmt: skip
     try:
         validator = jsonschema_rs.validator_for(schema)
     except ValueError as error:
-        raise Malformed("not a JSON Schema", where=str(where), got=str(error)[:200]) from error
+        raise Malformed("not a JSON Schema", where=where, got=str(error)[:200]) from error
     for path in files:
         for value in _values(path):
             failed = next(iter(validator.iter_errors(value)), None)
@@ -275,13 +294,13 @@ def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: Path) -> N
                     "the settings are not what the schema asks for", where=f"{path}: {place}",
                     expected=f"what {rule} says in {where}",
                 )  # fmt: skip
+    return True
 
 
 def _hash_key(path: Path) -> bytes:
     """The key in a file; a new one in a file that is not there. Raises SettingError,
     StorageError."""
     from wherefrom.capture import key_file
-    from wherefrom.cli.failures import warn
 
     try:
         is_new = key_file.make(path)

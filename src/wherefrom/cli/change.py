@@ -145,13 +145,14 @@ def commits(
     SQL migrations. Recording a commit again changes nothing.
     """
     from wherefrom.capture import commits as history
+    from wherefrom.capture import git
     from wherefrom.cli.opening import writing
 
     found = list(history.commits(folder, since=since, until=until))
     if not found:
         click.echo("no commits there")
         return YES
-    contents = history.to_records(found, repository=repository or history.repository_of(folder))
+    contents = history.to_records(found, repository=repository or git.repository_of(folder))
     refused = known = 0
     with writing(where, create=True) as place:
         for start in range(0, len(contents), _BATCH):

@@ -289,6 +289,10 @@ def _differing(one: Differing) -> Iterator[str]:
         said = ", ".join(_said(v, s) for v, s in zip(values, says, strict=True))
         yield f"  {side}  {cut(said or 'nothing', columns() - 5)}"
     yield from draw_keys(one.keys)
+    if one.releases is not None:
+        from wherefrom.cli.draw_releases import draw_released
+
+        yield from draw_released(one.releases)
     for part, a, b in (
         ("commits", one.commits_a, one.commits_b),
         ("base images", one.bases_a, one.bases_b),

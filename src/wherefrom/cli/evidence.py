@@ -109,7 +109,7 @@ def verify(
 
 
 def _check_bundle(where: Where, *, artifact: str | None, **rest: Any) -> Report:
-    from wherefrom.cli.bundles import Question, check
+    from wherefrom.cli.sigstore_bundle import Question, check
 
     if artifact is None:
         raise click.UsageError("--bundle needs --artifact: a signature is proven of something")

@@ -48,10 +48,12 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
+from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -137,6 +139,9 @@ class LocalReading:
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return self._desk.reality.diff(a, b, options)
 
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        return self._desk.reality.containment(text, options)
+
     def affected(self, text: str, options: RealityOptions) -> Affected:
         return self._desk.reality.affected(text, options)
 
@@ -145,6 +150,15 @@ class LocalReading:
 
     def clocks(self, *, since: str | None, until: str | None) -> Clocks:
         return self._desk.reality.clocks(since=since, until=until)
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases:
+        return self._desk.releases.list(name, limit=limit, as_of=as_of)
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown:
+        return self._desk.releases.show(name, version, as_of=as_of)
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
+        return self._desk.releases.diff(a, b, as_of=as_of)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Running,
         Touched,
     )
+    from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
     from wherefrom.query.requests import RequestPath
     from wherefrom.verify.steps import Report
 
@@ -61,11 +63,19 @@ class Reading(Protocol):
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference: ...
 
+    def containment(self, text: str, options: RealityOptions) -> Containment: ...
+
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
 
     def clocks(self, *, since: str | None, until: str | None) -> Clocks: ...
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases: ...
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown: ...
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference: ...
 
     def request(self, text: str) -> RequestPath: ...
 

@@ -35,10 +35,12 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
+from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
 
@@ -97,6 +99,10 @@ class Remote:
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         return _read(self._get("/v1/diff", {"a": a, "b": b, **_asked(options)}), Difference)
 
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        query = {"scope": text, **_given(at=options.at, as_of=options.as_of)}
+        return _read(self._get("/v1/checks/containment", query), Containment)
+
     def affected(self, text: str, options: RealityOptions) -> Affected:
         return self._ask(Affected, "affected", text, _asked(options))
 
@@ -107,6 +113,17 @@ class Remote:
         window = {"since": since, "until": until}
         asked = {name: text for name, text in window.items() if text is not None}
         return _read(self._get("/v1/clocks", asked), Clocks)
+
+    def releases(self, name: str, *, limit: int, as_of: int | None) -> Releases:
+        return self._ask(Releases, "releases", name, _given(limit=limit, as_of=as_of))
+
+    def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown:
+        path = f"/v1/releases/{quote(name, safe='')}/{quote(version, safe='')}"
+        return _read(self._get(path, _given(as_of=as_of)), ReleaseShown)
+
+    def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
+        query = _given(a=a, b=b, as_of=as_of)
+        return _read(self._get("/v1/diff/releases", query), ReleaseDifference)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
@@ -320,6 +337,10 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
     return context
 
 
+def _given(**said: Any) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _asked(options: RealityOptions) -> dict[str, Any]:
     said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
     said |= {"slot": list(options.slots), "mode": options.mode, "part": options.part}
@@ -410,7 +431,8 @@ def _text(value: object) -> str | None:
 def _classes(base: type[Error]) -> dict[str, type[Error]]:
     found = {base.code: base}
     for below in base.__subclasses__():
-        found |= _classes(below)
+        if below.__module__ == Error.__module__:  # doors have some of their own, made otherwise
+            found |= _classes(below)
     return found
 
 

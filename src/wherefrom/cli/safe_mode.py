@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +17,10 @@ from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
 from wherefrom.errors import Malformed, NotFound, SettingError
 from wherefrom.formats.shown import printable
+
+if TYPE_CHECKING:
+    from wherefrom.query.effect import Part
+    from wherefrom.query.mode_effect import ModeEffect, Points, Series
 
 _SERIES_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -113,7 +118,7 @@ def exit_(
 @click.argument("service")
 @click.option(
     "--series", "file", required=True, metavar="FILE", type=click.Path(path_type=Path),
-    help="CSV with time and value, and perhaps metric and service.",
+    help="CSV with time and value, and perhaps metric, service, region, pool.",
 )  # fmt: skip
 @click.option("--environment", "-e", required=True, help="Where, such as prod.")
 @click.option("--name", default=None, help="Which mode, if it was in several.")
@@ -135,11 +140,12 @@ def effect_(
 ) -> int:
     """Measure what a safe mode changed.
 
-    Compares the means of each metric before, during and after the service's newest safe mode.
+    Compares the means of each metric before, during and after the service's newest safe mode: of
+    all places that were in it, and of each region and pool that the series tells apart.
     """
     from wherefrom.cli.opening import reading
-    from wherefrom.formats.timestamps import duration_s, micros
-    from wherefrom.query.effect import effect
+    from wherefrom.formats.timestamps import duration_s
+    from wherefrom.query.mode_effect import mode_effect, spans
     from wherefrom.query.reality import CHANGES_MAX, RealityOptions
 
     series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
@@ -150,40 +156,54 @@ def effect_(
     )  # fmt: skip
     with reading(where) as place:
         found = place.changes(f"environment={environment},service={service}", options).changes
-    # Newest first: a mode ends with what came next in its place, if anything has.
-    ended: dict[tuple[str, str, str], str] = {}
-    for change in found:
-        key = (change.region, change.pool, change.name)
-        is_asked = name in (None, change.name) and (at is None or change.at <= at)
-        if change.after is not None and is_asked:
-            break
-        ended[key] = change.at
-    else:
-        raise NotFound("the service was in no such safe mode", got=name or service)
-    left = ended.get(key, moment)
-    spans = {"entered": micros(change.at), "left": micros(left)}
     lasting = duration_s(window, where="--window") * 1_000_000
-    told = {metric: effect(points, **spans, window=lasting) for metric, points in series.items()}
+    called, stays = spans(found, name=name, at=at, margin=lasting)
+    told = mode_effect(called, stays, series, now=moment, window=lasting)
     if as_json:
-        write_json(
-            {"name": change.name, "entered": change.at, "left": ended.get(key), "entry":
-             change.entry, "metrics": told}
-        )  # fmt: skip
+        write_json(told)
         return YES
-    click.echo(f"{printable(change.name)}: {change.at[:19]}Z to {left[:19]}Z, #{change.entry}")
-    for metric, parts in sorted(told.items()):
-        click.echo(printable(metric) or "value")
-        for part in parts:
-            mean = "nothing" if part.mean is None else f"{part.mean:.6g}"
-            ratio = "" if part.ratio is None else f"  × {part.ratio:.3f}"
-            if part.low is not None and part.high is not None:
-                ratio += f" ({part.low:.3f} to {part.high:.3f})"
-            click.echo(f"  {part.name:<7} {mean:>12}  of {part.points:,}{ratio}")
+    for line in _drawn(told, moment):
+        click.echo(line)
     return YES
 
 
-def _series(written: bytes, service: str, where: Path) -> dict[str, list[tuple[int, float]]]:
-    """Points by metric; of a file for many services those of this one, as it sees itself.
+def _drawn(told: ModeEffect, moment: str) -> Iterator[str]:
+    """All places together; each by itself, if there are several."""
+    yield f"{printable(told.name)}: {_from_to(told.entered, told.left or moment)}, #{told.entry}"
+    for metric, parts in told.metrics.items():
+        yield printable(metric) or "value"
+        yield from map(_part, parts)
+    if len(told.places) < 2 and all(one.in_mode for one in told.places):
+        places = told.places
+        for trouble in (m.too_little for one in places for m in one.metrics.values()):
+            if trouble:
+                yield f"  too little data: {trouble}"
+        return
+    for one in told.places:
+        where = printable("/".join(filter(None, (one.region, one.pool)))) or "elsewhere"
+        said = f"#{one.entry}" if one.in_mode else "was not in it; measured over the same time"
+        yield f"\n{where}: {_from_to(one.entered, one.left or moment)}, {said}"
+        for metric, measured in one.metrics.items():
+            yield printable(metric) or "value"
+            yield from map(_part, measured.parts)
+            if measured.too_little:
+                yield f"  too little data: {measured.too_little}"
+
+
+def _from_to(since: str, until: str) -> str:
+    return f"{since[:19]}Z to {until[:19]}Z"
+
+
+def _part(part: Part) -> str:
+    mean = "nothing" if part.mean is None else f"{part.mean:.6g}"
+    ratio = "" if part.ratio is None else f"  × {part.ratio:.3f}"
+    if part.low is not None and part.high is not None:
+        ratio += f" ({part.low:.3f} to {part.high:.3f})"
+    return f"  {part.name:<7} {mean:>12}  of {part.points:,}{ratio}"
+
+
+def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
+    """Points by metric and place; of a file for many services those of this one, as it sees itself.
 
     Raises Malformed.
     """
@@ -192,11 +212,12 @@ def _series(written: bytes, service: str, where: Path) -> dict[str, list[tuple[i
     import math
 
     from wherefrom.formats.timestamps import canonical, micros
+    from wherefrom.query.mode_effect import Series
 
     rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
     if not {"time", "value"} <= set(rows.fieldnames or ()):
         raise Malformed("not a series", where=str(where), expected="a CSV with time and value")
-    found: dict[str, list[tuple[int, float]]] = {}
+    found: dict[Series, Points] = {}
     for row in rows:
         if row.get("service") not in (None, "", service) or row.get("caller"):
             continue
@@ -208,7 +229,8 @@ def _series(written: bytes, service: str, where: Path) -> dict[str, list[tuple[i
             value = math.nan
         if not math.isfinite(value):
             raise Malformed("not a value", where=place, got=row["value"], expected="a number")
-        found.setdefault(row.get("metric") or "", []).append((at, value))
+        named = Series(*(row.get(part) or "" for part in Series._fields))
+        found.setdefault(named, []).append((at, value))
     if not found:
         raise NotFound("no point of this service", where=str(where), got=service)
     return found

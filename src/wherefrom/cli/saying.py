@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 import click
@@ -72,8 +72,13 @@ def _past_moment(context: click.Context, option: click.Parameter, text: str | No
     return at
 
 
-def record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
-    """Record what was said, tell what became of it, and give the exit status."""
+def record(
+    contents: Sequence[bytes], where: Where, as_json: bool, *, told: Mapping[str, Any] = {}
+) -> int:
+    """Record what was said, tell what became of it, and give the exit status.
+
+    told  what the answer in JSON says too
+    """
     from wherefrom.cli.opening import writing
 
     with writing(where, create=True) as place:
@@ -85,7 +90,7 @@ def record(contents: Sequence[bytes], where: Where, as_json: bool) -> int:
              "reason": o.reason}
             for o in outcomes
         ]  # fmt: skip
-        write_json({"items": items, "log": {"size": log.size, "root": log.root}})
+        write_json({**told, "items": items, "log": {"size": log.size, "root": log.root}})
     for outcome in [] if as_json else outcomes:
         said = outcome.reason or ("recorded" if outcome.status == "recorded" else "known already")
         click.echo(said if outcome.index is None else f"{said} as entry {outcome.index}")

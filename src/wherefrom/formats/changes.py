@@ -8,7 +8,7 @@ told of it. People are named as ``descriptors.public_id`` has them: an e-mail ad
 wherever it stands in a name.
 
 Sizes:  a value is shown in full up to 256 characters, and by its digest beyond
-Source: docs/formats/changes.md
+Source: RFC 8785 for the spelling of values; the page of each format
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from wherefrom.formats import names
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats import canonical_json, names
 from wherefrom.formats.descriptors import image_name, public_id
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
@@ -109,19 +110,23 @@ def artifact(
 
 
 def digest_of(value: object) -> str:
-    """``sha256:`` of ``value`` in one spelling: keys in order, nothing between the tokens."""
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256_id(written.encode("utf-8", "surrogatepass"))
+    """``sha256:`` of ``value`` in its one spelling."""
+    return sha256_id(_spelled(value).encode("utf-8", "surrogatepass"))
 
 
 def text_of(value: object) -> str:
     """A value of a setting as a short text: a string as it is, else JSON; a long one's digest."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = value if isinstance(value, str) else json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )  # fmt: skip
+    text = value if isinstance(value, str) else _spelled(value)
     return text if len(text) <= SHOWN_CHARS_MAX else digest_of(value)
+
+
+def _spelled(value: object) -> str:
+    """Canonical JSON, so that 1.0 and 1 are one value. What has none (half a surrogate pair, a
+    whole number that doubles do not hold) has its keys in order and nothing between."""
+    try:
+        return canonical_json.to_bytes(value).decode()
+    except (Malformed, LimitPassed):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def shown(text: str) -> str:

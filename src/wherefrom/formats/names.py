@@ -6,6 +6,7 @@
     run            run:<uuid, lower case>
     service        service:<name>; environment:<name>; instance:<name>
     flag           flag:<environment>:<key>, the key encoded so
+    release        release:<name>:<version>, the version encoded so
     anything else  its URI, as written
 
 Source: OpenLineage naming (namespace and name identify); Marquez writes ids the same way
@@ -66,6 +67,20 @@ def instance_id(name: str) -> str:
 def flag_id(environment: str, key: str) -> str:
     """The id of a feature flag in an environment."""
     return f"flag:{environment}:{encode(key)}"
+
+
+def release_id(name: str, version: str) -> str:
+    """The id of a release."""
+    return f"release:{name}:{encode(version)}"
+
+
+def split_release(id: str) -> tuple[str, str]:
+    """Name and version of a release, by its id. Raises ValueError for other ids."""
+    kind, _, rest = id.partition(":")
+    name, colon, version = rest.rpartition(":")
+    if kind != "release" or not colon or not name or not version:
+        raise ValueError(f"not the id of a release: {id!r}")
+    return name, version.replace("%3A", ":").replace("%25", "%")
 
 
 def split(id: str) -> tuple[str, str, str]:

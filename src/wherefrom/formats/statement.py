@@ -2,8 +2,8 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``vulns`` or, where it is a document of another
-format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``vulns`` or, where it is a document
+of another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -23,6 +23,7 @@ from wherefrom.formats import (
     config_bundle,
     embedded,
     in_toto_steps,
+    release,
     slsa,
     strict_json,
     test_result,
@@ -208,6 +209,8 @@ def _predicate(
     if predicate_type == config_bundle.PREDICATE_TYPE:
         config_bundle.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(None, None)
+    if predicate_type == release.PREDICATE_TYPE:
+        return slsa.Dated(release.add(builder, predicate, subjects=subjects, where=where), None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

@@ -5,8 +5,9 @@
                                             └─► a timeout or retry that regions set apart
 
 A containment policy is a bundle of kind ``policy`` with settings ``calls.<name>.…``; what is in
-force is what instances report, else what was declared. What cannot be told (a policy that nobody
-recorded, a flag that nobody states) is told as unknown, never as fine.
+force is what instances report, else what was declared. Each is told with the records that prove it,
+place by place. What cannot be told (a policy that nobody recorded, a flag that nobody states) is
+told as unknown, never as fine.
 
 Source: docs/formats/containment.md
 """
@@ -22,6 +23,9 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.formats.config_bundle import Bundle
+from wherefrom.formats.states import DECLARED, OBSERVED
+from wherefrom.query.answers import LogPosition
+from wherefrom.query.bundles import Held
 from wherefrom.query.reality_answers import Place, Stated
 
 _SETTING: Final = re.compile(
@@ -34,7 +38,8 @@ _OFF: Final = frozenset({"false", "off", "0", "disabled"})
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be, or cannot be told.
 
-    rule     ``breaker``, ``apart``, ``fallback``, ``drift``, ``unrecorded`` or ``unstated``
+    rule     ``breaker``, ``apart``, ``fallback`` or ``drift``; of what cannot be told
+             ``unrecorded``, ``unreadable`` or ``unstated``
     entries  the records that it rests on
     """
 
@@ -47,23 +52,63 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[int]
 
 
-class Containment(msgspec.Struct, frozen=True, kw_only=True):
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy in force in one place, and the records that prove it.
+
+    entry     the record that it is in force there, observed if instances report it
+    contents  the record of what it holds, None if nobody recorded that
+    """
+
+    environment: str
+    service: str
+    region: str
+    pool: str
+    name: str
+    policy: str
+    mode: str
+    since: str
+    entry: int
+    trust: str
+    signers: tuple[str, ...]
+    contents: int | None
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """``policies`` counts the places with one; ``unknown`` what cannot be told."""
 
     policies: int
+    in_force: list[InForce]
     warnings: list[Warned]
     unknown: list[Warned]
 
 
-class _InForce(msgspec.Struct, frozen=True):
+class Containment(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of ``check containment``: ``Checked``, of which scope, at which time."""
+
+    of: str
+    at: str
+    log: LogPosition
+    as_of: int
+    policies: int
+    in_force: list[InForce]
+    warnings: list[Warned]
+    unknown: list[Warned]
+
+
+class _Known(msgspec.Struct, frozen=True):
     """One policy in one place: its calls, each with what is set of it."""
 
     place: Place
     calls: Mapping[str, Mapping[str, Any]]
-    entry: int
+    entries: list[int]
 
 
-def check_containment(places: Sequence[Place], bundles: Mapping[str, Bundle]) -> Containment:
+def stated(place: Place) -> Sequence[Stated]:
+    """What is in force in a place: what instances report, else what was declared."""
+    return place.observed or ([place.declared] if place.declared else [])
+
+
+def check_containment(places: Sequence[Place], bundles: Mapping[str, Held]) -> Checked:
     """Judge what is in force.
 
     places   of the slots ``policy`` and ``flag``, of one time
@@ -71,27 +116,34 @@ def check_containment(places: Sequence[Place], bundles: Mapping[str, Bundle]) ->
     """
     policies = [place for place in places if place.slot == "policy"]
     flags = [place for place in places if place.slot == "flag"]
-    warnings, unknown, known = [], [], []
+    warnings, unknown, known, in_force = [], [], [], []
     for place in policies:
-        stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
         if place.drift == "differs":
             says = f"{place.name}: what instances have is not what was declared"
-            warnings.append(_warned("drift", place, says, [one.seen_entry for one in stated]))
-        for one in stated:
-            if one.value in bundles:
-                known.append(_InForce(place, _calls(bundles[one.value]), one.entry))
+            warnings.append(_warned("drift", place, says, [s.seen_entry for s in stated(place)]))
+        for one in stated(place):
+            held = bundles.get(one.value)
+            in_force.append(_in_force(place, one, held))
+            if held is not None:
+                known.append(_Known(place, _calls(held.bundle), [one.entry, held.entry]))
             else:
                 says = f"{place.name}: nobody recorded what {one.value} holds"
                 unknown.append(_warned("unrecorded", place, says, [one.entry]))
     for policy in known:
         for call, said in sorted(policy.calls.items()):
-            if said.get("breaker.enabled") is False:
-                says = f"the breaker of {call} is off"
-                warnings.append(_warned("breaker", policy.place, says, [policy.entry]))
-            if isinstance(flag := said.get("fallback.flag"), str):
-                _fallback(policy, call, flag, flags, warnings, unknown)
+            _breaker(policy, call, said, warnings, unknown)
+            _fallback(policy, call, said, flags, warnings, unknown)
     warnings += _apart(known)
-    return Containment(policies=len(policies), warnings=warnings, unknown=unknown)
+    return Checked(policies=len(policies), in_force=in_force, warnings=warnings, unknown=unknown)
+
+
+def _in_force(place: Place, one: Stated, held: Held | None) -> InForce:
+    return InForce(
+        environment=place.environment, service=place.service, region=place.region,
+        pool=place.pool, name=place.name, policy=one.value,
+        mode=OBSERVED if place.observed else DECLARED, since=one.since, entry=one.entry,
+        trust=one.trust, signers=one.signers, contents=None if held is None else held.entry,
+    )  # fmt: skip
 
 
 def _calls(bundle: Bundle) -> dict[str, dict[str, Any]]:
@@ -102,30 +154,52 @@ def _calls(bundle: Bundle) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _fallback(
-    policy: _InForce,
+def _breaker(
+    policy: _Known,
     call: str,
-    flag: str,
+    said: Mapping[str, Any],
+    warnings: list[Warned],
+    unknown: list[Warned],
+) -> None:
+    enabled = said.get("breaker.enabled", True)
+    if enabled is False:
+        says = f"the breaker of {call} is off"
+        warnings.append(_warned("breaker", policy.place, says, policy.entries))
+    elif enabled is not True:
+        unknown.append(_unreadable(policy, call, "breaker.enabled"))
+
+
+def _fallback(
+    policy: _Known,
+    call: str,
+    said: Mapping[str, Any],
     flags: Sequence[Place],
     warnings: list[Warned],
     unknown: list[Warned],
 ) -> None:
     """The narrowest flag of that name that covers the place decides."""
+    if (flag := said.get("fallback.flag")) is None:
+        return
+    if not isinstance(flag, str):
+        unknown.append(_unreadable(policy, call, "fallback.flag"))
+        return
     place = policy.place
     covering = [f for f in flags if f.name == flag and _covers(f, place)]
     if not covering:
         says = f"the fallback of {call} hangs on the flag {flag}, which nobody states"
-        unknown.append(_warned("unstated", place, says, [policy.entry]))
+        unknown.append(_warned("unstated", place, says, policy.entries))
         return
     narrowest = max(covering, key=lambda f: sum(map(bool, (f.service, f.region, f.pool))))
-    stated: Sequence[Stated] = narrowest.observed or (
-        [narrowest.declared] if narrowest.declared else []
-    )
-    off = [one for one in stated if one.value.lower() in _OFF]
+    off = [one for one in stated(narrowest) if one.value.lower() in _OFF]
     if off:
         says = f"the fallback of {call} hangs on the flag {flag}, which is off"
-        entries = [policy.entry, *(one.entry for one in off)]
+        entries = [*policy.entries, *(one.entry for one in off)]
         warnings.append(_warned("fallback", place, says, entries))
+
+
+def _unreadable(policy: _Known, call: str, what: str) -> Warned:
+    says = f"{what} of {call} is set to something that it cannot be"
+    return _warned("unreadable", policy.place, says, policy.entries)
 
 
 def _covers(flag: Place, place: Place) -> bool:
@@ -135,9 +209,9 @@ def _covers(flag: Place, place: Place) -> bool:
     return all(not mine or mine == theirs for mine, theirs in pairs)
 
 
-def _apart(known: Sequence[_InForce]) -> list[Warned]:
+def _apart(known: Sequence[_Known]) -> list[Warned]:
     """Timeouts and retries of one call that regions set differently, and no reason for it."""
-    grouped: dict[tuple[str, str, str, str], list[tuple[_InForce, Any]]] = defaultdict(list)
+    grouped: dict[tuple[str, str, str, str], list[tuple[_Known, Any]]] = defaultdict(list)
     for policy in known:
         place = policy.place
         for call, said in policy.calls.items():
@@ -155,7 +229,7 @@ def _apart(known: Sequence[_InForce]) -> list[Warned]:
         told = sorted({f"{p.place.region or 'elsewhere'} {json.dumps(v)}" for p, v in ones})
         says = f"{what} of {call} differs by region, without a reason: {', '.join(told)}"
         place = msgspec.structs.replace(ones[0][0].place, region="", pool="")
-        found.append(_warned("apart", place, says, sorted({p.entry for p, _ in ones})))
+        found.append(_warned("apart", place, says, sorted({e for p, _ in ones for e in p.entries})))
     return found
 
 

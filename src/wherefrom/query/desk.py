@@ -52,6 +52,7 @@ from wherefrom.query.lost import Lost, lost
 from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.reality import Reality
+from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
@@ -177,6 +178,7 @@ class Desk:
         self._graph = graph
         self._estate = estate
         self.reality = Reality(log, estate, graph)
+        self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
         self._requests = requests

@@ -53,12 +53,7 @@ def made_of(graph: Snapshot, lens: Lens, value: str) -> MadeOf:
     sources = dict(whole)
     for relations in (_MADE, _USED, _USED):
         sources = _step(graph, lens, sources, relations, up=True) | sources
-    parts, fresh, depth = dict(start), start, 0
-    while fresh and len(parts) < PARTS_MAX and depth < DEPTH_MAX:
-        found = _step(graph, lens, fresh, _PARTS, up=True)
-        fresh = {number: entry for number, entry in found.items() if number not in parts}
-        parts |= fresh
-        depth += 1
+    parts, truncated = _parts(graph, lens, start)
     told = sorted(sources.keys() | parts.keys())
     kinds = {number: it.kind for number, it in summaries(graph, told, lens).items()}
     ids = graph.ids(sorted(kinds))
@@ -74,8 +69,26 @@ def made_of(graph: Snapshot, lens: Lens, value: str) -> MadeOf:
         commits=of_kind("commit", sources, {}),
         bases=of_kind("image", sources, whole),
         packages=of_kind("package", parts, start),
-        truncated=bool(fresh),
+        truncated=truncated,
     )
+
+
+def packages_in(graph: Snapshot, lens: Lens, start: set[int]) -> set[str]:
+    """The packages among the parts of some things, without these themselves."""
+    parts, _ = _parts(graph, lens, dict.fromkeys(start, 0))
+    kinds = summaries(graph, sorted(parts.keys() - start), lens)
+    return set(graph.ids([n for n, said in kinds.items() if said.kind == "package"]).values())
+
+
+def _parts(graph: Snapshot, lens: Lens, start: Mapping[int, int]) -> tuple[dict[int, int], bool]:
+    """Some things with all their parts, each with an entry that says so; whether there are more."""
+    parts, fresh, depth = dict(start), dict(start), 0
+    while fresh and len(parts) < PARTS_MAX and depth < DEPTH_MAX:
+        found = _step(graph, lens, fresh, _PARTS, up=True)
+        fresh = {number: entry for number, entry in found.items() if number not in parts}
+        parts |= fresh
+        depth += 1
+    return parts, bool(fresh)
 
 
 def _step(

@@ -13,7 +13,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,7 @@ from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
 from wherefrom.query.clocks import Later
+from wherefrom.query.containment import Containment, check_containment, stated
 from wherefrom.query.made_of import made_of
 from wherefrom.query.materials import materials
 from wherefrom.query.one_thing import OneThing
@@ -43,6 +44,7 @@ from wherefrom.query.reality_answers import (
     Side,
     Touched,
 )
+from wherefrom.query.releases import ReleaseBook
 from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
@@ -188,6 +190,25 @@ class Reality:
                 same=alike,
             )
 
+    def containment(self, text: str, options: RealityOptions) -> Containment:
+        """Whether the containment policies in force in a scope would hold. Raises as
+        ``running``."""
+        options = msgspec.structs.replace(options, slots=("policy", "flag"))
+        options.check()
+        with self._snapshots(options.as_of) as (estate, graph, lens):
+            meant = self._meant(estate, text, options, lens)
+            found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
+            digests = sorted({s.value for p in found for s in stated(p) if p.slot == "policy"})
+            bundles = {d: recorded(graph, lens, d, self._content) for d in digests}
+            held = {digest: one for digest, one in bundles.items() if one is not None}
+            return Containment(
+                of=text,
+                at=of_micros(meant.at),
+                log=_log_of(estate),
+                as_of=lens.as_of,
+                **msgspec.structs.asdict(check_containment(found, held)),
+            )
+
     def affected(self, text: str, options: RealityOptions) -> Affected:
         """How far a package, artifact or vulnerability reaches, down to what runs at a time.
 
@@ -259,11 +280,12 @@ class Reality:
         if one.slot != "artifact":
             return one
         sides = [[made_of(graph, lens, value) for value in values] for values in (one.a, one.b)]
-        told: dict[str, list[str]] = {}
+        told: dict[str, Any] = {}
         for part in ("commits", "bases", "packages"):
             a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
             told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
-        return msgspec.structs.replace(one, **told)
+        released = ReleaseBook(graph, lens, self._content).apart(one.a, one.b)
+        return msgspec.structs.replace(one, **told, releases=released)
 
     def _content(self, entry: int) -> bytes | None:
         self._log.refresh()
@@ -301,7 +323,9 @@ class Reality:
         modes = {one.value for one in held if one.slot == "safe_mode"}
         packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
         seconds_max = {
-            mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
+            held.bundle.digest: held.bundle.max_seconds
+            for held in packed
+            if held and held.bundle.max_seconds
         }
         marks = clocks.marks(estate, judged, size=lens.as_of)
         return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max, marks=marks)

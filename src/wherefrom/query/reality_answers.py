@@ -17,6 +17,7 @@ import msgspec
 
 from wherefrom.formats.config_bundle import SettingChange
 from wherefrom.query.answers import LogPosition
+from wherefrom.query.release_answers import Released
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -179,6 +180,7 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commits_a  commits that only the artifacts of that side were made from; ``bases_a`` images, and
                ``packages_a`` packages in them; of ``b`` likewise
     keys       of bundles: the settings that differ, if both bundles are recorded
+    releases   of artifacts: the releases that hold them, if both are released under one name
     """
 
     service: str
@@ -198,6 +200,7 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     packages_a: list[str] = []
     packages_b: list[str] = []
     keys: list[SettingChange] = []
+    releases: Released | None = None
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from wherefrom.formats.facts import Facts
 from wherefrom.log.logged import LogSource
 from wherefrom.log.read_once import ReadOnce
 from wherefrom.views.estate import EstateView
+from wherefrom.views.folded import FoldedView
 from wherefrom.views.graph import GraphView
 
 RECORDS_MAX: Final = 4096
@@ -26,24 +27,34 @@ class Views:
         facts_of: Callable[[bytes], Facts],
     ) -> None:
         self._source = ReadOnce(source, facts_of=facts_of)
-        self._graph = graph
-        self._estate = estate
+        self._views = (graph, estate)
 
     @property
     def size(self) -> int:
         """Up to where every view has folded."""
-        return min(self._graph.size, self._estate.size)
+        return min(view.size for view in self._views)
 
     def fold(self) -> None:
         """Fold up to the log's position, in steps of ``RECORDS_MAX``. Raises as the views do."""
         while True:
             end = self._source.position().size
-            self._graph.fold(self._source, records_max=RECORDS_MAX)
-            self._estate.fold(self._source, records_max=RECORDS_MAX)
-            if self.size >= end:
+            fold_to(self._source, dict.fromkeys(self._views, end))
+            if self.size >= self._source.position().size:
                 return
 
     def discard(self) -> None:
         """Forget everything; the next fold begins at entry 0."""
-        self._graph.discard()
-        self._estate.discard()
+        for view in self._views:
+            view.discard()
+
+
+def fold_to(source: ReadOnce, ends: Mapping[FoldedView, int]) -> None:
+    """Fold each view up to its own size, ``source`` being read once for all of them.
+
+    Raises as the views do.
+    """
+    while True:
+        for view, end in ends.items():
+            view.fold(source, records_max=max(0, min(RECORDS_MAX, end - view.size)))
+        if all(view.size >= end for view, end in ends.items()):
+            return

@@ -20,9 +20,10 @@ from tests.unit.formats.test_otlp import request as an_export
 from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
-from wherefrom.formats import cdevents
+from wherefrom.formats import cdevents, release
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.release import Code, Release
 from wherefrom.keys.cose import thumbprint
 from wherefrom.keys.ed25519 import sign_note
 from wherefrom.query import exports
@@ -217,6 +218,19 @@ def requests_of_all_kinds():
         yield "GET", "/v1/touched/{id}", f"/v1/touched/{path}", None
     for query in ("", "?since=2026-01-01T00:00:00Z", "?until=x"):
         yield "GET", "/v1/clocks", "/v1/clocks" + query, None
+    released = release.to_statement(
+        Release(name="a/b", version="1", released="2026-01-01T00:00:00.000000Z",
+                code=Code(commit="c" * 40))
+    )  # fmt: skip
+    yield "POST", "/v1/records", "/v1/records", released
+    for path in ("a%2Fb", "nothing", "%00", "a%2Fb?limit=0"):
+        yield "GET", "/v1/releases/{name}", f"/v1/releases/{path}", None
+    for path in ("a%2Fb/1", "a%2Fb/latest", "a%2Fb/2", "nothing/latest", "a/b/1"):
+        yield "GET", "/v1/releases/{name}/{version}", f"/v1/releases/{path}", None
+    for query in ("?a=a/b:1&b=a/b:latest", "?a=a/b:1", "?a=x&b=y", "?a=x:1&b=y:1"):
+        yield "GET", "/v1/diff/releases", f"/v1/diff/releases{query}", None
+    for query in ("?environment=prod", "?scope=prod/cart", "?environment=nowhere", "?as_of=x"):
+        yield "GET", "/v1/checks/containment", f"/v1/checks/containment{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.served import Inside, event_bytes
-from wherefrom.capture.sending import Sender
+from wherefrom.capture.sending import Sender, items_of
 from wherefrom.errors import NotAllowed, Refused, SettingError, Unavailable
 
 
@@ -64,3 +64,27 @@ def test_what_is_no_server_of_ours_is_an_error():
 def test_an_address_that_is_none_is_refused_at_once(url):
     with pytest.raises(SettingError, match="not the address of a server"):
         Sender(url, environ={})
+
+
+ITEM = {"status": "recorded", "index": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "error"),
+    [
+        (201, {"items": [ITEM]}, Unavailable),  # of another number than was sent
+        (201, {"items": [ITEM, 7]}, Unavailable),
+        (201, {"items": [ITEM, {}]}, Unavailable),
+        (503, {"items": [ITEM, ITEM]}, Unavailable),
+        (403, {"detail": "no role"}, NotAllowed),
+    ],
+)
+def test_an_answer_that_does_not_tell_of_each_tells_of_none(status, said, error):
+    with pytest.raises(error):
+        items_of(status, json.dumps(said).encode(), sent=2, where="here")
+
+
+def test_items_are_read_whatever_the_status_says_of_all_of_them():
+    refused = {"items": [{"status": "refused"}] * 2}
+    for status in (403, 422, 207):
+        assert items_of(status, json.dumps(refused).encode(), sent=2, where="") == refused["items"]

@@ -14,6 +14,7 @@ from tests.unit.views.fakes import FakeLog, facts_of, lines, open_view, random_l
 from wherefrom.errors import Corrupt
 from wherefrom.formats import own
 from wherefrom.log.logged import Logged
+from wherefrom.views import folded
 from wherefrom.views.graph import GraphReader, GraphView, view
 
 
@@ -113,7 +114,7 @@ def test_a_fold_killed_at_any_statement_leaves_the_last_committed_size(
 def test_transactions_are_bounded_and_carry_the_root_of_their_size(
     records_max: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "RECORDS_MAX", records_max)
+    monkeypatch.setattr(folded, "RECORDS_MAX", records_max)
     log, _ = random_log(3, 10)
     sizes = []
     root_at = log.root_at

@@ -1,9 +1,10 @@
-"""Hand documents to a Wherefrom server, and learn what became of each.
+"""Hand documents to a Wherefrom server over a connection that stays open, and may be left waiting.
 
     [document, …] ──POST /v1/records──► Fate, Fate, …
                           └ no answer, busy, not allowed: Unavailable; they are sent again
 
-What is sent twice is recorded once, so an answer that was lost costs nothing.
+How a request is written and its answer read is ``capture.sending``'s; that one waits in a thread,
+which an agent that is told to stop could not end.
 
 Sizes:  CONNECT_SECONDS and READ_SECONDS for an answer
 Source: INTERFACES, "HTTP"
@@ -16,9 +17,9 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import httpx
-import msgspec
 
-from wherefrom.errors import Unavailable
+from wherefrom.capture.sending import PATH, body_of, items_of
+from wherefrom.errors import NotAllowed, Unavailable
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 60.0
@@ -52,38 +53,20 @@ class Server:
         """One fate for each, in order. Raises Unavailable: nothing is known of any."""
         try:
             answer = await self._client.post(
-                "/v1/records",
-                content=b"[" + b",\n".join(documents) + b"]",
-                headers={"Content-Type": "application/json"},
+                PATH, content=body_of(documents), headers={"Content-Type": "application/json"}
             )
         except (httpx.HTTPError, OSError) as error:  # OSError: an alert of TLS, late
             raise Unavailable(
                 "the server does not answer", where=self.url, got=str(error) or type(error).__name__
             ) from error
         try:
-            said = msgspec.json.decode(answer.content)
-            fates = [_fate(item) for item in said["items"]]
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
-            raise self._no_fates(answer) from error
-        if len(fates) != len(documents):
-            raise self._no_fates(answer)
-        return fates
-
-    def _no_fates(self, answer: httpx.Response) -> Unavailable:
-        said: Any = None
-        if "json" in answer.headers.get("content-type", ""):
-            try:
-                said = msgspec.json.decode(answer.content)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                said = None
-        title = said.get("title") if isinstance(said, dict) else None
-        token = answer.status_code in (401, 403)
-        return Unavailable(
-            "the server does not take records from us" if token else "the server takes no records",
-            where=self.url,
-            got=f"HTTP {answer.status_code}" + (f", {title}" if title else ""),
-            do="WHEREFROM_TOKEN must be a token with the role record" if token else None,
-        )
+            items = items_of(
+                answer.status_code, answer.content, sent=len(documents), where=self.url
+            )
+        except NotAllowed as error:
+            # Tokens are mended while an agent runs: what is said meanwhile waits.
+            raise Unavailable(error.what, where=error.where, got=error.got, do=error.do) from error
+        return [_fate(item) for item in items]
 
 
 def _fate(item: dict[str, Any]) -> Fate:

@@ -1,7 +1,6 @@
 """The tables of the estate, and how a connection to them is opened.
 
-The file is an index over the log: it can be deleted and folded again, so it is never synced to
-the disk by hand and never migrated. What differs from this schema is discarded.
+The file is an index over the log (``views.view_file``); what differs from this schema is discarded.
 
     keys ── number ⇄ (mode, scope, slot, name): one place that holds one value at a time
     said ── every statement about a key, by the time it is about
@@ -26,12 +25,13 @@ from typing import Final
 
 import apsw
 
+from wherefrom.views import view_file
+from wherefrom.views.view_file import Shape
+
 SCHEMA_VERSION: Final = 2
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
-MMAP_BYTES: Final = 8 * 1024**3
 WAL_PAGES: Final = 8_192
-BUSY_MS_MAX: Final = 10_000
 
 _TABLES: Final = """
 CREATE TABLE meta(
@@ -72,32 +72,12 @@ CREATE TABLE written(entry INTEGER PRIMARY KEY, source INTEGER, keys BLOB, strea
 
 def open_writer(path: Path) -> apsw.Connection:
     """The one connection that folds. Creates the file, never the tables."""
-    db = apsw.Connection(str(path))
-    try:
-        db.set_busy_timeout(BUSY_MS_MAX)
-        db.execute("PRAGMA journal_mode = WAL")
-        # A power cut may lose the tail of the view or, at worst, the view: it is folded again.
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
-        db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
-        db.execute("PRAGMA temp_store = MEMORY")
-        db.wal_autocheckpoint(WAL_PAGES)
-        # What a tombstone deletes is overwritten with zeros, not left on a free page.
-        db.execute("PRAGMA secure_delete = ON")
-    except BaseException:
-        db.close(True)
-        raise
-    return db
+    return view_file.open_writer(path, cache_kib=WRITER_CACHE_KIB, wal_pages=WAL_PAGES)
 
 
 def open_reader(path: Path) -> apsw.Connection:
     """A connection that only reads; the file must exist."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    db.set_busy_timeout(BUSY_MS_MAX)
-    db.execute("PRAGMA query_only = ON")
-    db.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
-    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
-    return db
+    return view_file.open_reader(path, cache_kib=READER_CACHE_KIB)
 
 
 def create(db: apsw.Connection, *, facts_version: int) -> None:
@@ -106,8 +86,4 @@ def create(db: apsw.Connection, *, facts_version: int) -> None:
     db.execute("INSERT INTO meta VALUES (1, ?, ?, NULL, 0, NULL)", (SCHEMA_VERSION, facts_version))
 
 
-def drop(db: apsw.Connection) -> None:
-    """Drop every table there is; the caller holds a transaction."""
-    found = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    for (name,) in found:
-        db.execute(f'DROP TABLE "{name}"')
+SHAPE: Final = Shape("version", SCHEMA_VERSION, open_writer, create)

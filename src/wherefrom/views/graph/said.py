@@ -13,7 +13,7 @@ Sizes:  an id is at most 2,048 bytes of UTF-8, without NUL
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,10 +23,9 @@ from wherefrom.formats import dsse, own, strict_json
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import ID_BYTES_MAX, Facts, Node
 from wherefrom.log.logged import Logged
+from wherefrom.views.folded import FactsOf
 from wherefrom.views.graph.schema import KIND_NUMBERS, RELATION_NUMBERS
 from wherefrom.views.graph.spelling import tag_key
-
-FactsOf = Callable[[bytes], Facts]
 
 WHY_CHARS_MAX: Final = 300
 _JSON: Final = msgspec.json.Encoder(order="sorted")

@@ -1,7 +1,6 @@
 """The tables of the graph, and how a connection to them is opened.
 
-The file is an index over the log: it can be deleted and folded again, so it is never synced to
-the disk by hand and never migrated. What differs from this schema is discarded.
+The file is an index over the log (``views.view_file``); what differs from this schema is discarded.
 
     entries ── what the log said about each record: when, what kind, how far believed
     nodes / ids ── number ⇄ id            names, tags ── other ways to say it
@@ -28,6 +27,8 @@ from typing import Final
 import apsw
 
 from wherefrom.formats.facts import KINDS, RELATIONS
+from wherefrom.views import view_file
+from wherefrom.views.view_file import Shape
 
 SCHEMA_VERSION: Final = 3
 RELATION_NAMES: Final = tuple(RELATIONS)
@@ -45,10 +46,8 @@ WITH_PROPERTIES: Final = 2  # the first statement carries properties
 
 WRITER_CACHE_KIB: Final = 64 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
-MMAP_BYTES: Final = 8 * 1024**3
 # Folding dirties pages at random; a long WAL writes each of them back once, not each time.
 WAL_PAGES: Final = 16_384
-BUSY_MS_MAX: Final = 10_000
 
 # The numbers of relations and kinds are stored, so a changed table is another schema.
 FINGERPRINT: Final = f"{SCHEMA_VERSION}|{' '.join(RELATION_NAMES)}|{' '.join(KIND_NAMES)}"
@@ -101,36 +100,12 @@ CREATE TABLE written(entry INTEGER PRIMARY KEY, rows BLOB);
 
 def open_writer(path: Path) -> apsw.Connection:
     """The one connection that folds. Creates the file, never the tables."""
-    db = apsw.Connection(str(path))
-    try:
-        _set_up_writer(db)
-    except BaseException:
-        db.close(True)
-        raise
-    return db
-
-
-def _set_up_writer(db: apsw.Connection) -> None:
-    db.set_busy_timeout(BUSY_MS_MAX)
-    db.execute("PRAGMA journal_mode = WAL")
-    # A power cut may lose the tail of the view or, at worst, the view: it is folded again.
-    db.execute("PRAGMA synchronous = OFF")
-    db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
-    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
-    db.execute("PRAGMA temp_store = MEMORY")
-    db.wal_autocheckpoint(WAL_PAGES)
-    # What a tombstone deletes is overwritten with zeros, not left on a free page.
-    db.execute("PRAGMA secure_delete = ON")
+    return view_file.open_writer(path, cache_kib=WRITER_CACHE_KIB, wal_pages=WAL_PAGES)
 
 
 def open_reader(path: Path) -> apsw.Connection:
     """A connection that only reads; the file must exist."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    db.set_busy_timeout(BUSY_MS_MAX)
-    db.execute("PRAGMA query_only = ON")
-    db.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
-    db.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
-    return db
+    return view_file.open_reader(path, cache_kib=READER_CACHE_KIB)
 
 
 def create(db: apsw.Connection, *, facts_version: int) -> None:
@@ -139,8 +114,4 @@ def create(db: apsw.Connection, *, facts_version: int) -> None:
     db.execute("INSERT INTO meta VALUES (1, ?, ?, NULL, 0, NULL)", (FINGERPRINT, facts_version))
 
 
-def drop(db: apsw.Connection) -> None:
-    """Drop every table there is, ours or an older schema's; the caller holds a transaction."""
-    found = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    for (name,) in found:
-        db.execute(f'DROP TABLE "{name}"')
+SHAPE: Final = Shape("fingerprint", FINGERPRINT, open_writer, create)
