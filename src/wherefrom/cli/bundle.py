@@ -280,22 +280,12 @@ def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: Path) -> N
 def _hash_key(path: Path) -> bytes:
     """The key in a file; a new one in a file that is not there. Raises SettingError,
     StorageError."""
-    from wherefrom.capture import key_file
+    from wherefrom.capture.keyed_hashes import read_or_make
     from wherefrom.cli.failures import warn
 
-    try:
-        is_new = key_file.make(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    key, is_new = read_or_make(path)
     if is_new:
         warn(f"made a new key in {path}: keep it, or no secret can be compared with these hashes")
-    text = read_file(path, bytes_max=1024).strip()
-    try:
-        key = bytes.fromhex(text.decode())
-    except ValueError:
-        key = b""
-    if len(key) != key_file.KEY_BYTES:
-        raise SettingError("not a key to hash with", where=str(path), expected="64 hex digits")
     return key
 
 
