@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from wherefrom.cli import hash_key as hash_keys
 from wherefrom.cli.exits import YES
+from wherefrom.cli.hash_key import hash_key_option
 from wherefrom.cli.render import count, write_json
 from wherefrom.cli.saying import Said, record, scoped
 from wherefrom.cli.settings import Where, json_option, placed
@@ -44,7 +46,7 @@ def bundle() -> None:
 )
 @click.option("--secret", "patterns", multiple=True, metavar="PATTERN", help="Keep as a hash.")
 @click.option("--not-secret", "plain", multiple=True, metavar="PATTERN", help="Keep as it is.")
-@click.option("--hash-key", type=_FILE, metavar="FILE", help="Hashes secrets; made if not there.")
+@hash_key_option
 @click.option("--schema", type=_FILE, metavar="FILE", help="A JSON Schema that it must satisfy.")
 @click.option("--revises", metavar="DIGEST", help="The bundle before it.")
 @click.option("--meaning", metavar="TEXT", help="Of a safe mode: what it is for.")
@@ -95,8 +97,9 @@ def pack(
         patterns += tuple(bundles.secret_patterns(said))
         _validate(files, said, schema)
         digest = sha256_id(written)
-    hashing = None if hash_key is None else _hash_key(hash_key)
-    shown, secrets = bundles.split(settings, key=hashing, patterns=patterns, plain=plain)
+    shown, secrets = bundles.split(
+        settings, key=hash_keys.read(hash_key), patterns=patterns, plain=plain
+    )
     made = config_bundle.Bundle(
         name=name, kind=kind, settings=shown, secrets=secrets, meaning=meaning,
         max_seconds=max_seconds, revises=revises, schema=digest,
@@ -275,18 +278,6 @@ def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: Path) -> N
                     "the settings are not what the schema asks for", where=f"{path}: {place}",
                     expected=f"what {rule} says in {where}",
                 )  # fmt: skip
-
-
-def _hash_key(path: Path) -> bytes:
-    """The key in a file; a new one in a file that is not there. Raises SettingError,
-    StorageError."""
-    from wherefrom.capture.keyed_hashes import read_or_make
-    from wherefrom.cli.failures import warn
-
-    key, is_new = read_or_make(path)
-    if is_new:
-        warn(f"made a new key in {path}: keep it, or no secret can be compared with these hashes")
-    return key
 
 
 def _told(found: Bundle) -> dict[str, Any]:

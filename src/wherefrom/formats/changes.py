@@ -22,7 +22,7 @@ from wherefrom.formats import names
 from wherefrom.formats.descriptors import image_name, public_id
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
-from wherefrom.formats.states import DECLARED, Scope, State
+from wherefrom.formats.states import DECLARED, PART_BYTES_MAX, Scope, State
 
 ANYWHERE: Final = Scope()
 SHOWN_CHARS_MAX: Final = 256
@@ -122,6 +122,15 @@ def text_of(value: object) -> str:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )  # fmt: skip
     return text if len(text) <= SHOWN_CHARS_MAX else digest_of(value)
+
+
+def short_name(name: str) -> str:
+    """``name`` of a place in a slot; a long one by its beginning and its digest."""
+    if len(name.encode("utf-8", "surrogatepass")) <= PART_BYTES_MAX:
+        return name
+    mark = "…" + digest_of(name).removeprefix("sha256:")[:32]
+    room = PART_BYTES_MAX - len(mark.encode())
+    return name.encode("utf-8", "surrogatepass")[:room].decode("utf-8", "ignore") + mark
 
 
 def shown(text: str) -> str:

@@ -54,6 +54,7 @@ from wherefrom.formats import (
     statement,
     states,
     strict_json,
+    terraform,
     unleash,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
@@ -128,6 +129,7 @@ _CHANGES: Final = (
     Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
     Format("flux", flux.recognises, flux.facts, flux.facts),
     Format("argocd", argocd.recognises, argocd.facts, argocd.facts),
+    Format("terraform", terraform.recognises, terraform.facts, terraform.facts),
     Format("launchdarkly", launchdarkly.recognises, launchdarkly.facts, launchdarkly.facts),
     Format("unleash", unleash.recognises, unleash.facts, unleash.facts),
     Format("split_flags", split_flags.recognises, split_flags.facts, split_flags.facts),

@@ -34,6 +34,7 @@ from wherefrom.formats import (
     launchdarkly,
     split_flags,
     strict_json,
+    terraform,
     unleash,
 )
 from wherefrom.formats.descriptors import public_id
@@ -257,6 +258,11 @@ def _flagd(_: _Document, __: _Headers) -> Told:
     return Told("dev.flagd.flags", is_again=True)
 
 
+def _terraform(document: _Document, _: _Headers) -> Told:
+    what = "plan" if "resource_changes" in document else "state"
+    return Told(f"io.terraform.{what}", is_again=True)
+
+
 ADAPTERS: Final[Mapping[str, Adapter]] = {
     "github": Adapter(_github, (github_webhook,), any_event=True),
     "gitlab": Adapter(_gitlab, (gitlab_webhook,), any_event=True),
@@ -267,5 +273,6 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
     "launchdarkly": Adapter(_launchdarkly, (launchdarkly,), any_event=True),
     "unleash": Adapter(_unleash, (unleash,), any_event=True),
     "split": Adapter(_split, (split_flags,)),
+    "terraform": Adapter(_terraform, (terraform,)),
     "flagd": Adapter(_flagd, (flagd,)),
 }

@@ -36,6 +36,12 @@ CHANGES: Final[dict[str, Any]] = {
             "metadata": {"name": "shop"}, "spec": {}, "status": {},
         },
     },
+    "terraform": {
+        "format_version": "1.2", "terraform_version": "1.9.0",
+        "resource_changes": [
+            {"address": "a.b", "change": {"actions": ["create"], "after": {"size": 1}}},
+        ],
+    },
     "launchdarkly": {"_id": "1", "kind": "project", "accesses": [], "date": 1},
     "unleash": {
         "type": "feature-created", "createdBy": "x", "createdAt": "2026-01-01T00:00:00Z",
