@@ -72,6 +72,8 @@ def _place(place: Place) -> tuple[bool, list[str]]:
         value += "  outlived"
     elif any("unpinned" in one.marks for one in stated):
         value += "  unpinned"
+    if any("out_of_band" in one.marks for one in stated):
+        value += "  out of band"
     newest = max(stated, key=lambda one: one.seen_entry)
     seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
     return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]

@@ -66,14 +66,21 @@ def add_change(
     return id
 
 
-def add_who(builder: FactsBuilder, name: str | None, *, system: str) -> str | None:
-    """Add who did it; ``name`` as ``system`` calls them. Returns the id, None for nobody."""
+def add_who(
+    builder: FactsBuilder, name: str | None, *, system: str, is_software: bool | None = None
+) -> str | None:
+    """Add who did it; ``name`` as ``system`` calls them. Returns the id, None for nobody.
+
+    is_software  whether it is a program; else seen from its name
+    """
     if not name:
         return None
     said = public_name(name)
     if said.startswith("person:"):
         return builder.node(said, "person")
-    software = said.startswith("system:") or said.endswith(_SOFTWARE)
+    software = is_software
+    if software is None:
+        software = said.startswith("system:") or said.endswith(_SOFTWARE)
     id = said if said.startswith("arn:") else f"user:{system}:{names.encode(said)}"
     return builder.node(id, "software" if software else "person", said)
 

@@ -29,14 +29,22 @@ def azure(id: str) -> str | None:
     return low if low.startswith(("/subscriptions/", "/providers/")) else None
 
 
+# What self links call a service, and its audit log otherwise.
+_SERVICES: Final = {"sql": "cloudsql", "sqladmin": "cloudsql"}
+
+
 def google(service: str, name: str) -> str:
     """The full name of a resource, of its service (``compute.googleapis.com``) and its name."""
     if name.startswith("//"):
         return name
     link = _SELF_LINK.fullmatch(name)
-    if link is not None:
-        return f"//{link['old'] or link['new']}.googleapis.com/{link['path']}"
-    return f"//{service}/{name.lstrip('/')}"
+    if link is None:
+        return f"//{service}/{name.lstrip('/')}"
+    api = link["old"] or link["new"]
+    path = link["path"]
+    if api == "storage" and path.startswith("b/"):  # projects do not name buckets
+        path = "projects/_/buckets/" + path.removeprefix("b/")
+    return f"//{_SERVICES.get(api, api)}.googleapis.com/{path}"
 
 
 def of_settings(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -210,6 +210,8 @@ def _is_outlived(held: Held, at: int, seconds_max: Mapping[str, int]) -> bool:
 
 
 def _marks(held: Held) -> tuple[str, ...]:
+    if held.slot == RESOURCE and held.properties.get("out_of_band") is True:
+        return ("out_of_band",)
     if held.slot != "artifact":
         return ()
     return () if _is_pinned(held.value) else ("unpinned",)
