@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wherefrom.cli import change_files
+from wherefrom.cli import change_files, change_migrations
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import moment_of
@@ -172,5 +172,7 @@ def commits(
     return NO if refused else YES
 
 
-for _command in (change_files.terraform, change_files.secret, change_files.flags):
+for _command in (
+    change_files.terraform, change_files.secret, change_files.flags, change_migrations.migrations,
+):  # fmt: skip
     change.add_command(_command)
