@@ -95,9 +95,9 @@ def is_secret(
 
     patterns  paths that are secret, with ``*``; ``plain`` those that are not, whatever their names
     """
-    if _matches(path, patterns):
+    if is_like(path, patterns):
         return True
-    if _matches(path, plain):
+    if is_like(path, plain):
         return False
     name = re.sub(r"[^a-z0-9.]", "", path.lower())
     if any(word in name for word in SECRET_NAMES):
@@ -106,7 +106,8 @@ def is_secret(
     return any(isinstance(item, str) and _SECRET_VALUE.search(item) for item in items)
 
 
-def _matches(path: str, patterns: Sequence[str]) -> bool:
+def is_like(path: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns is of this path."""
     low = path.lower()
     return any(fnmatch.fnmatchcase(low, pattern.lower()) for pattern in patterns)
 

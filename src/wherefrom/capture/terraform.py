@@ -4,16 +4,18 @@
     a file of state      ┴──► what facts rest on, of that secrets as keyed hashes ──► the record
 
 Left out is all that no fact rests on: variables, outputs, configuration, what providers keep for
-themselves. A secret is what Terraform marks as sensitive, and what is named or looks like one, for
-many providers mark nothing: when in doubt, it is.
+themselves. A secret is what Terraform marks as sensitive, what is named or looks like one, and what
+a resource that is a secret holds: files of state do not mark what a provider calls sensitive. When
+in doubt, it is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from wherefrom.capture.bundles import is_secret
+from wherefrom.capture.bundles import is_like, is_secret
 from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import SettingError
 from wherefrom.formats import terraform_state
@@ -32,6 +34,13 @@ _OF_RESOURCE: Final = (
 _OF_CHANGE: Final = (
     "actions", "before", "after", "after_unknown", "before_sensitive", "after_sensitive",
 )  # fmt: skip
+# ``random_password.result``, ``aws_ssm_parameter.value``, ``kubernetes_secret_v1.data``
+_OF_SECRETS: Final = re.compile(r"secret|password|token|credential|private_key|parameter|_key$")
+_HELD: Final = re.compile(
+    r"(?:\w+_)?(?:value|result|data|content|json|string|binary|pem|hash|openssh|pkcs8)(?:_\w+)?"
+)
+_CONNECTION: Final = "connection_string"
+_PART: Final = re.compile(r"[.\[]")
 
 
 def without_secrets(
@@ -66,9 +75,18 @@ def without_secrets(
             value = one.parent[one.key]
             if value is None or is_keyed(value):
                 continue
-            if is_secret(one.path, value, patterns=patterns, plain=plain):
+            holds_one = _holds_one(found.type, one.path) and not is_like(one.path, plain)
+            if holds_one or is_secret(one.path, value, patterns=patterns, plain=plain):
                 _hide(one, key)
     return kept
+
+
+def _holds_one(type: str, path: str) -> bool:
+    """Whether it is by its type that a resource has a secret there."""
+    name = _PART.split(path, maxsplit=1)[0]
+    return _CONNECTION in path or (
+        _OF_SECRETS.search(type) is not None and _HELD.fullmatch(name) is not None
+    )
 
 
 def _hide(one: Value, key: bytes | None) -> None:

@@ -42,6 +42,8 @@ from wherefrom.formats.terraform_secrets import in_clear
 _ROOT: Final = frozenset({"values", "resource_changes", "planned_values", "terraform_version"})
 _EMPTY_STATE: Final = frozenset({"format_version", "terraform_version", "checks"})
 _IDLE: Final = frozenset({"no-op", "read"})
+_NOTHING: Final = (None, [], {})
+_UNKNOWN_MAX: Final = 100
 _DO: Final = "Send it with wherefrom change terraform, which takes it out first"
 
 
@@ -185,8 +187,10 @@ def _change(
             State(DECLARED, given, "resource", changes.short_name(address), None, at=time)
         )
     else:
-        unknown = get_object(change, "after_unknown", where=place)
-        open_ = sorted(key for key, value in unknown.items() if value) or None
+        unknown = change.get("after_unknown")
+        open_ = None if unknown is not True else ["*"]
+        if isinstance(unknown, dict):
+            open_ = sorted(key for key, value in unknown.items() if value)[:_UNKNOWN_MAX] or None
         told = {**properties, "unknown": open_}
         builder.state(_held(DECLARED, given, address, after, told, time))
     moved = get_string(resource, "previous_address", where=where)
@@ -199,15 +203,21 @@ def _change(
 def _drifted(
     builder: FactsBuilder, resource: Mapping[str, Any], given: Scope, time: str | None, *, at: int
 ) -> None:
-    """A resource that is not as Terraform left it: somebody changed it beside Terraform."""
+    """A resource that is not as Terraform left it: somebody changed it beside Terraform.
+
+    What only moved, or says nothing in another way (null for an empty list), is as it was.
+    """
     where = f"resource_drift[{at}]"
-    if not _is_managed(resource):
+    if not _is_managed(resource) or _IDLE.issuperset(_actions(resource, where)):
         return
     address, properties = _address(resource, where)
     change = need_object(resource, "change", where=where)
     before, after = (_settings(change, side, f"{where}.change") for side in ("before", "after"))
     node = _node(builder, given, address, properties, after or before)
-    differing = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    said = [{k: v for k, v in side.items() if v not in _NOTHING} for side in (before, after)]
+    differing = sorted(k for k in before.keys() | after.keys() if said[0].get(k) != said[1].get(k))
+    if not differing:
+        return
     changes.add_change(
         builder, changes.change_id("terraform", f"drift:{address}@{changes.digest_of(after)}"),
         f"{address} was changed beside Terraform", where=given, things=(node,),

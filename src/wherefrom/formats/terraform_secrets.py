@@ -37,10 +37,11 @@ class Value(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All values of one thing, and what is said of which are sensitive."""
+    """All values of one thing, and what is said of which are sensitive; ``type`` of a resource."""
 
     whole: Value
     marks: object
+    type: str = ""
 
     def in_clear(self) -> Iterator[Value]:
         """Each that is marked, and is no keyed hash."""
@@ -79,8 +80,8 @@ def settings(document: Mapping[str, Any]) -> Iterator[Settings]:
     yield from _of_tree(_get(document.get("prior_state"), "values"), "prior_state.values")
     for name in ("resource_changes", "resource_drift"):
         for at, one in enumerate(_list(document.get(name))):
-            of = _text(_get(one, "address"))
-            yield from _of_change(_get(one, "change"), f"{name}[{at}].change", of)
+            of, type = _text(_get(one, "address")), _text(_get(one, "type"))
+            yield from _of_change(_get(one, "change"), f"{name}[{at}].change", of, type)
     for name, change in _items(document.get("output_changes")):
         yield from _of_change(change, f"output_changes.{name}", f"output.{name}")
     declared = _get(_get(document.get("configuration"), "root_module"), "variables")
@@ -104,20 +105,29 @@ def _of_tree(tree: object, where: str) -> Iterator[Settings]:
         module, place = waiting.pop()
         for at, one in enumerate(_list(_get(module, "resources"))):
             marks, of = _get(one, "sensitive_values"), _text(_get(one, "address"))
-            yield from _settings(one, "values", marks, f"{place}.resources[{at}].values", of)
+            yield from _settings(
+                one,
+                "values",
+                marks,
+                f"{place}.resources[{at}].values",
+                of,
+                _text(_get(one, "type")),
+            )
         for at, inner in enumerate(_list(_get(module, "child_modules"))):
             waiting.append((inner, f"{place}.child_modules[{at}]"))
 
 
-def _of_change(change: object, where: str, of: str) -> Iterator[Settings]:
+def _of_change(change: object, where: str, of: str, type: str = "") -> Iterator[Settings]:
     for side in _SIDES:
         marks = _get(change, f"{side}_sensitive")
-        yield from _settings(change, side, marks, f"{where}.{side}", of)
+        yield from _settings(change, side, marks, f"{where}.{side}", of, type)
 
 
-def _settings(parent: object, key: str, marks: object, where: str, of: str) -> Iterator[Settings]:
+def _settings(
+    parent: object, key: str, marks: object, where: str, of: str, type: str = ""
+) -> Iterator[Settings]:
     if isinstance(parent, dict) and parent.get(key) is not None:
-        yield Settings(Value(parent, key, where, of, ""), marks)
+        yield Settings(Value(parent, key, where, of, ""), marks, type)
 
 
 def _inside(one: Value, value: Any, key: object) -> Value:

@@ -79,6 +79,38 @@ def test_what_nobody_marks_is_a_secret_by_its_name_or_looks_unless_it_is_said_to
     assert named["values"]["root_module"]["resources"][0]["values"]["http_tokens"] != "optional"
 
 
+@pytest.mark.parametrize(
+    ("type", "values"),
+    [
+        ("random_password", {"result": LEAK, "bcrypt_hash": LEAK}),
+        ("tls_private_key", {"private_key_pem": LEAK, "private_key_openssh": LEAK}),
+        ("aws_ssm_parameter", {"value": LEAK, "value_wo": LEAK}),
+        ("aws_secretsmanager_secret_version", {"secret_string": LEAK}),
+        ("azurerm_key_vault_secret", {"value": LEAK}),
+        (
+            "azurerm_storage_account",
+            {"primary_connection_string": LEAK, "primary_access_key": LEAK},
+        ),
+        ("kubernetes_secret_v1", {"data": {"a": LEAK}, "binary_data": {"b": LEAK}}),
+        ("vault_generic_secret", {"data_json": LEAK}),
+        ("github_actions_secret", {"plaintext_value": LEAK}),
+        ("aws_iam_access_key", {"secret": LEAK, "ses_smtp_password_v4": LEAK}),
+        ("google_service_account_key", {"private_key": LEAK}),
+    ],
+)
+def test_what_a_file_of_state_leaves_unmarked_is_known_by_its_resource(
+    type: str, values: Any
+) -> None:
+    instance = of_states.instance(
+        attributes={"id": "i-1", "arn": of_plans.ARN, **values}, sensitive_attributes=[]
+    )
+    document = of_states.state(of_states.resource(instance, type=type))
+    kept = without_secrets(document, KEY)
+    assert LEAK not in json.dumps(kept)
+    inside = kept["values"]["root_module"]["resources"][0]["values"]
+    assert (inside["id"], inside["arn"]) == ("i-1", of_plans.ARN)
+
+
 def test_what_is_marked_is_hashed_whatever_is_said_of_it() -> None:
     kept = without_secrets(shown_state(), KEY, plain=["*"])
     assert LEAK not in json.dumps(kept)

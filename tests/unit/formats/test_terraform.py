@@ -152,6 +152,14 @@ def test_a_plan_declares_what_is_to_be_and_what_goes() -> None:
     assert changes == {f"terraform:prod:a.{n}" for n in ("new", "up", "again", "gone", "left")}
 
 
+@pytest.mark.parametrize(
+    ("said", "unknown"), [(True, ["*"]), (False, None), ({"a": False, "b": {}}, None), (None, None)]
+)
+def test_what_comes_only_with_the_apply_is_named(said: Any, unknown: Any) -> None:
+    found = alone(plan(changed(["create"], after={"a": 1}, after_unknown=said)))
+    assert (only(found).properties or {}).get("unknown") == unknown
+
+
 def test_a_resource_that_moved_is_no_longer_at_its_old_address() -> None:
     found = told(plan(changed(["no-op"], after={"a": 1}, address="a.b", previous_address="a.a")))
     assert said(found) == {("resource", "a.b"): digest_of({"a": 1}), ("resource", "a.a"): None}
@@ -173,6 +181,19 @@ def test_what_was_changed_beside_terraform_is_seen_as_such() -> None:
     assert (change.id, "changes", "terraform:prod:a.b") in links(found)
     gone = changed(["delete"], before={"a": 1}, address="a.b")
     assert only(told(plan(drift=[gone]))).value is None
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        changed(["no-op"], before={"a": 1}, after={"a": 2}, previous_address="a.a"),
+        changed(["update"], before={"tags": None, "b": 0}, after={"tags": {}, "c": [], "b": 0}),
+    ],
+)
+def test_what_only_moved_or_says_nothing_in_another_way_is_no_drift(drift: Any) -> None:
+    assert alone(plan(drift=[drift])).states == ()
+    zero = changed(["update"], before={"a": 1}, after={"a": 0})
+    assert len(alone(plan(drift=[zero])).states) == 1
 
 
 # -- sensitive values
