@@ -515,8 +515,12 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/webhooks/{adapter}": _send(
             "webhook", "What another system posts when something changes. GitHub, GitLab, "
-            "LaunchDarkly and Flux show a secret of their own; all others send a token, which may "
-            "be a password.", _fates("Events"), _ANY_JSON, _ADAPTER,
+            "LaunchDarkly, Flux, Pub/Sub and Event Grid show a secret of their own; all others "
+            "send a token, which may be a password. What Event Grid asks first is answered.",
+            _fates("Webhook"), _ANY_JSON, _ADAPTER,
+            _query("secret", "Of Pub/Sub and Event Grid, which can set no header.", _TEXT),
+            _query("pipeline", "Principals or user agents that changes of a cloud may come by, "
+                   "patterns with `*`; may be given several times.", _TEXT),
             _query("source", "Who sends it, if the body does not say.", {"type": "string"}),
             *_PLACES, problems="404",
         ),

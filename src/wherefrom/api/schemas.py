@@ -88,6 +88,14 @@ def schemas() -> dict[str, Schema]:
             log=_closed("Size and root of the newest checkpoint.", size=_COUNT, root=_HEX),
         ),
         "Events": _closed("What became of each event, in order.", items=_list(ref("Item"))),
+        "Webhook": {
+            "oneOf": [
+                ref("Events"),
+                _closed(
+                    "The answer to Event Grid's question.", validationResponse={"type": "string"}
+                ),
+            ]
+        },
         "LineageSummary": _lineage_summary(),
         "SpansTaken": {
             "type": "object",

@@ -2,6 +2,7 @@
 
     body ──► whose is it? ──► one CloudEvent, or one for each event of a list ──► the log
               ├ github, gitlab, launchdarkly, flux: a signature or secret of theirs (``hooks``)
+              ├ google, azure: a secret in the address, for they can set no header
               └ all others, or without one: a bearer token of ours, or that token as a password
 
 What is not authenticated leaves nothing behind. The body stands in its CloudEvent byte for byte.
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from wherefrom.api.access import NotAuthenticated, principal_of
 from wherefrom.api.records import Intake, take_contents
@@ -39,12 +40,16 @@ async def post_webhook(request: Request) -> Response:
     intake: Intake = request.app.state.intake
     intake.need_room()
     where = _where(request)
-    if adapter in SIGNING and "authorization" not in request.headers:
+    if _shows_secret(request, adapter):
         principal, where, body = await _signed(request, adapter, where)
     else:
         principal = principal_of(request, "record", basic=True)
         webhooks.need(adapter)
         body = await _body(request)
+    if "aeg-event-type" in request.headers:  # Event Grid asks before it posts
+        answer = webhooks.handshake(adapter, body)
+        if answer is not None:
+            return JSONResponse(answer)
     wrapping = partial(_wrapped, request, adapter, body, where=where, now=intake.recorder.now())
     is_small = len(body) <= SMALL_BODY_BYTES and "content-encoding" not in request.headers
     events = wrapping() if is_small else await asyncio.to_thread(wrapping)
@@ -57,10 +62,22 @@ async def post_webhook(request: Request) -> Response:
 def _wrapped(request: Request, adapter: str, body: bytes, *, where: Scope, now: str) -> list[bytes]:
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         body = plain(body, bytes_max=CONTENT_BYTES_MAX)
-    source = request.query_params.get("source")
+    pipelines = " ".join(request.query_params.getlist("pipeline"))
+    if not pipelines.isprintable():
+        raise Malformed("not the names of pipelines", where="?pipeline=", got=pipelines)
     return webhooks.wrap(
-        adapter, body, headers=request.headers, where=where, now=now, source=source
-    )
+        adapter, body, headers=request.headers, where=where, now=now,
+        source=request.query_params.get("source"), pipelines=pipelines,
+    )  # fmt: skip
+
+
+def _shows_secret(request: Request, adapter: str) -> bool:
+    """Whether it is by its sender's own secret that this is to be taken."""
+    signing = SIGNING.get(adapter)
+    if signing is None:
+        return False
+    shows = signing.query is not None and signing.query in request.query_params
+    return shows or "authorization" not in request.headers
 
 
 def _where(request: Request) -> Scope:
@@ -77,13 +94,15 @@ def _where(request: Request) -> Scope:
 async def _signed(request: Request, adapter: str, where: Scope) -> tuple[Principal, Scope, bytes]:
     """Who sent it, where it is of, and the body that this is proven for."""
     file: HookFile = request.app.state.hooks
-    header = SIGNING[adapter].header
-    shown = request.headers.get(header)
+    signing = SIGNING[adapter]
+    shown = request.headers.get(signing.header)
+    if signing.query is not None:
+        shown = request.query_params.get(signing.query)
     hooks = file.of(adapter)
     if shown is None or not hooks:  # before a body is read that nobody answers for
         raise NotAuthenticated(
             "this webhook is not signed" if shown is None else "no webhook of this kind is known",
-            expected=header,
+            expected=signing.place,
             do=f"Give the sender a secret: wherefrom webhooks new NAME --adapter {adapter}",
         )
     body = await _body(request)
@@ -91,7 +110,7 @@ async def _signed(request: Request, adapter: str, where: Scope) -> tuple[Princip
         hook = check(hooks, adapter, body=body, shown=shown)
     except NotAllowed as error:
         do = error.do or ""
-        raise NotAuthenticated(error.what, expected=header, do=do) from error
+        raise NotAuthenticated(error.what, expected=signing.place, do=do) from error
     return hook.principal, hook.place(where), body
 
 

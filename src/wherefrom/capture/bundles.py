@@ -7,8 +7,6 @@ Which settings are secret: those that the schema marks (``writeOnly``, ``format:
 path a pattern names, or whose name or value looks like one. When in doubt, it is: a mistake then
 costs a value in a comparison, and never a secret in a log that forgets nothing.
 
-A keyed hash is over the path too, so that two settings with one secret do not look alike.
-
 Sizes:  1 MiB a file · nested 64 deep · else those of ``formats.config_bundle``
 Source: docs/formats/config-bundle.md
 """
@@ -16,16 +14,14 @@ Source: docs/formats/config-bundle.md
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from wherefrom.capture.key_file import KEY_BYTES
+from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import LimitPassed, Malformed, SettingError, Unsupported
-from wherefrom.formats import canonical_json, strict_json
+from wherefrom.formats import strict_json
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 DEPTH_MAX: Final = 64
@@ -99,9 +95,9 @@ def is_secret(
 
     patterns  paths that are secret, with ``*``; ``plain`` those that are not, whatever their names
     """
-    if _matches(path, patterns):
+    if is_like(path, patterns):
         return True
-    if _matches(path, plain):
+    if is_like(path, plain):
         return False
     name = re.sub(r"[^a-z0-9.]", "", path.lower())
     if any(word in name for word in SECRET_NAMES):
@@ -110,7 +106,8 @@ def is_secret(
     return any(isinstance(item, str) and _SECRET_VALUE.search(item) for item in items)
 
 
-def _matches(path: str, patterns: Sequence[str]) -> bool:
+def is_like(path: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns is of this path."""
     low = path.lower()
     return any(fnmatch.fnmatchcase(low, pattern.lower()) for pattern in patterns)
 
@@ -140,15 +137,6 @@ def split(
         else:
             hidden[path] = keyed_hash(path, value, key)
     return shown, hidden
-
-
-def keyed_hash(path: str, value: Any, key: bytes) -> str:
-    """``hmac-sha256:<which key>:<hash>`` of a setting."""
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
-    which = hashlib.sha256(b"wherefrom bundle hash key" + key).hexdigest()[:16]
-    said = hmac.new(key, canonical_json.to_bytes([path, value]), hashlib.sha256).hexdigest()
-    return f"hmac-sha256:{which}:{said}"
 
 
 def secret_patterns(schema: Mapping[str, Any]) -> list[str]:

@@ -64,6 +64,16 @@ def place(
     return _event(type, VERSION, name, content, at=at, source=source, custom=True)
 
 
+def failed_migration(
+    database: str, scope: Scope, *, at: str, source: str, told: Mapping[str, str]
+) -> bytes:
+    """A migration that was tried and failed: it says nothing of what the database holds."""
+    content = {"environment": {"id": scope.environment}, **_narrower(scope), **told}
+    return _event(
+        "prov-migration.failed", VERSION, database, content, at=at, source=source, custom=True
+    )
+
+
 def invocation(event: str, content: Mapping[str, Any], *, at: str, source: str) -> bytes:
     """One call of a function; ``content`` as ``formats.invocation`` reads it."""
     return _event(TYPE_OF_CALLS, VERSION, event, content, at=at, source=source, custom=True)

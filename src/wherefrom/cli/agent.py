@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -150,16 +151,17 @@ class _Made(NamedTuple):
         hash_key: Path, where: Where,
     ) -> _Made:  # fmt: skip
 
+        from wherefrom.capture.keyed_hashes import keyed_hash, read_or_make
         from wherefrom.capture.kubernetes.agent import Agent
         from wherefrom.capture.kubernetes.api import Api
         from wherefrom.capture.kubernetes.cluster import Cluster
         from wherefrom.capture.kubernetes.picture import Painter
-        from wherefrom.capture.kubernetes.secret_key import keyed_by, read_or_make
         from wherefrom.capture.kubernetes.spool import Spool
         from wherefrom.capture.kubernetes.telling import Teller
 
+        key, _ = read_or_make(hash_key)
         spool = Spool(state / "spool")
-        known = Cluster(keyed=keyed_by(read_or_make(hash_key)))
+        known = Cluster(keyed=partial(keyed_hash, key=key))
         api, server = Api(access), _server(where)
         agent = Agent(
             wanted,

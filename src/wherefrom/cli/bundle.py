@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from wherefrom.cli import hash_key as hash_keys
 from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
+from wherefrom.cli.hash_key import hash_key_option
 from wherefrom.cli.render import count, write_json
 from wherefrom.cli.saying import Said, record, scoped
 from wherefrom.cli.settings import Where, json_option, placed
@@ -45,7 +47,7 @@ def bundle() -> None:
 )
 @click.option("--secret", "patterns", multiple=True, metavar="PATTERN", help="Keep as a hash.")
 @click.option("--not-secret", "plain", multiple=True, metavar="PATTERN", help="Keep as it is.")
-@click.option("--hash-key", type=_FILE, metavar="FILE", help="Hashes secrets; made if not there.")
+@hash_key_option
 @click.option("--schema", type=_FILE, metavar="FILE", help="A JSON Schema that it must satisfy.")
 @click.option("--revises", metavar="DIGEST", help="The bundle before it.")
 @click.option("--meaning", metavar="TEXT", help="Of a safe mode: what it is for.")
@@ -97,8 +99,9 @@ def pack(
         patterns += tuple(bundles.secret_patterns(said))
         is_checked = _validate(files, said, named, must=schema is not None)
         digest = sha256_id(written) if is_checked else None
-    hashing = None if hash_key is None else _hash_key(hash_key)
-    shown, secrets = bundles.split(settings, key=hashing, patterns=patterns, plain=plain)
+    shown, secrets = bundles.split(
+        settings, key=hash_keys.read(hash_key), patterns=patterns, plain=plain
+    )
     made = config_bundle.Bundle(
         name=name, kind=kind, settings=shown, secrets=secrets, meaning=meaning,
         max_seconds=max_seconds, revises=revises, schema=digest,
@@ -295,27 +298,6 @@ def _validate(files: tuple[Path, ...], schema: dict[str, Any], where: str, *, mu
                     expected=f"what {rule} says in {where}",
                 )  # fmt: skip
     return True
-
-
-def _hash_key(path: Path) -> bytes:
-    """The key in a file; a new one in a file that is not there. Raises SettingError,
-    StorageError."""
-    from wherefrom.capture import key_file
-
-    try:
-        is_new = key_file.make(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if is_new:
-        warn(f"made a new key in {path}: keep it, or no secret can be compared with these hashes")
-    text = read_file(path, bytes_max=1024).strip()
-    try:
-        key = bytes.fromhex(text.decode())
-    except ValueError:
-        key = b""
-    if len(key) != key_file.KEY_BYTES:
-        raise SettingError("not a key to hash with", where=str(path), expected="64 hex digits")
-    return key
 
 
 def _told(found: Bundle) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from wherefrom.cli import change_files, change_migrations
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import moment_of
@@ -170,3 +171,9 @@ def commits(
         already = f", {known:,} of them known already" if known else ""
         click.echo(f"{count(len(found), 'commit')}{already}; {count(tables, 'table')} changed")
     return NO if refused else YES
+
+
+for _command in (
+    change_files.terraform, change_files.secret, change_files.flags, change_migrations.migrations,
+):  # fmt: skip
+    change.add_command(_command)

@@ -71,7 +71,7 @@ def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     for one in stated[:_LISTED]:
         drift = [place.drift] if place.drift not in (None, "differs") else []
-        value = "  ".join([_value(one), *drift, *one.marks])
+        value = "  ".join([_value(one), *drift, *(mark.replace("_", " ") for mark in one.marks)])
         red = place.drift is not None or "outlived" in one.marks
         yield red, [*head, value, _instances(one), _seen(one)]
         head = ["", ""]
@@ -173,7 +173,8 @@ def _change(change: Change) -> Iterator[str]:
     mode = "" if change.mode == "declared" else " observed"
     head = f"  {change.at[11:19]}Z  {printable(where)}  {printable(what)}{mode}"
     moved = f"{_said(change.before, change.before_says)} → {_said(change.after, change.after_says)}"
-    tail = " ".join([*change.marks, f"#{change.entry}", change.trust])
+    marks = (mark.replace("_", " ") for mark in change.marks)
+    tail = " ".join([*marks, f"#{change.entry}", change.trust])
     line = f"{head}  {moved}  {tail}"
     if len(line) <= columns():
         yield line

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, TypeVar
 
 import click
 
@@ -15,7 +16,10 @@ from wherefrom.cli.settings import Where
 
 if TYPE_CHECKING:
     from wherefrom.formats.states import Scope
+    from wherefrom.log.recorder import Outcome
 
+SHOWN_MAX: Final = 10
+_BATCH: Final = 1000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -82,7 +86,11 @@ def record(
     from wherefrom.cli.opening import writing
 
     with writing(where, create=True) as place:
-        outcomes = place.record(contents)
+        outcomes = [
+            outcome
+            for start in range(0, len(contents), _BATCH)
+            for outcome in place.record(contents[start : start + _BATCH])
+        ]
         log = place.position()
     if as_json:
         items = [
@@ -91,10 +99,21 @@ def record(
             for o in outcomes
         ]  # fmt: skip
         write_json({**told, "items": items, "log": {"size": log.size, "root": log.root}})
-    for outcome in [] if as_json else outcomes:
+    shown = [] if as_json else outcomes
+    if len(shown) > SHOWN_MAX:
+        _tally(shown)
+        shown = [outcome for outcome in shown if outcome.status == "refused"]
+    for outcome in shown:
         said = outcome.reason or ("recorded" if outcome.status == "recorded" else "known already")
         click.echo(said if outcome.index is None else f"{said} as entry {outcome.index}")
     return NO if any(o.status == "refused" for o in outcomes) else YES
+
+
+def _tally(outcomes: Sequence[Outcome]) -> None:
+    counted = Counter(outcome.status for outcome in outcomes)
+    newest = max((o.index for o in outcomes if o.index is not None), default=None)
+    said = f"{counted['recorded']:,} recorded, {counted['known']:,} known already"
+    click.echo(said if newest is None else f"{said}; the newest is entry {newest}")
 
 
 def now() -> str:

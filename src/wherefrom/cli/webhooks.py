@@ -13,7 +13,8 @@ from wherefrom.cli.settings import Where, placed_locally
 if TYPE_CHECKING:
     from wherefrom.collect.hooks import Hook
 
-ADAPTERS = ("flux", "github", "gitlab", "launchdarkly")
+ADAPTERS = ("azure", "flux", "github", "gitlab", "google", "launchdarkly")
+_IN_ADDRESS = ("azure", "google")
 
 
 @click.group()
@@ -52,7 +53,8 @@ def new(
         write_json({"secret": hook.secret, "path": f"/v1/webhooks/{adapter}", **_said(hook)})
     else:
         click.echo(hook.secret)
-        click.echo(f"Give it to the sender, which posts to /v1/webhooks/{adapter}", err=True)
+        query = "?secret=…" if adapter in _IN_ADDRESS else ""
+        click.echo(f"Give it to the sender, which posts to /v1/webhooks/{adapter}{query}", err=True)
     return YES
 
 

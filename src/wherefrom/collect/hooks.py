@@ -41,13 +41,20 @@ _PARTS: Final = Scope._fields
 class Signing(NamedTuple):
     """How a sender shows that it knows the secret.
 
-    header  in lower case; ``prefix`` is what stands before the digits in it
-    is_hmac it holds HMAC-SHA256 of the body in hexadecimal; else the secret itself
+    header   in lower case; ``prefix`` is what stands before the digits in it
+    is_hmac  it holds HMAC-SHA256 of the body in hexadecimal; else the secret itself
+    query    for who can set no header: the parameter of the address that holds the secret
     """
 
     header: str
     prefix: str = ""
     is_hmac: bool = True
+    query: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where to look for it."""
+        return self.header if self.query is None else f"?{self.query}="
 
 
 # The adapters whose senders sign, or cannot send a token of ours.
@@ -56,6 +63,8 @@ SIGNING: Final[Mapping[str, Signing]] = {
     "gitlab": Signing("x-gitlab-token", is_hmac=False),
     "launchdarkly": Signing("x-ld-signature"),
     "flux": Signing("x-signature", "sha256="),
+    "google": Signing("", is_hmac=False, query="secret"),
+    "azure": Signing("", is_hmac=False, query="secret"),
 }
 
 
@@ -88,7 +97,7 @@ def check(hooks: Sequence[Hook], adapter: str, *, body: bytes, shown: str) -> Ho
     """The hook that signed ``body``, or whose secret was shown.
 
     hooks  those of this adapter
-    shown  what stands in the header of ``SIGNING``
+    shown  what stands where ``SIGNING`` says
 
     Every secret is tried, and each comparison takes the same time. Raises NotAllowed.
     """
@@ -107,7 +116,7 @@ def check(hooks: Sequence[Hook], adapter: str, *, body: bytes, shown: str) -> Ho
             "the signature is not of this body under any secret of this adapter"
             if signing.is_hmac
             else "nobody has this secret",
-            where=signing.header,
+            where=signing.place,
             do="Compare the secret of the sender with that in webhooks.toml",
         )
     return found

@@ -9,6 +9,7 @@ ones, with the names that the specification gives to extensions:
 
     prov-configbundle.activated   prov-policy.activated   prov-flag.changed   prov-secret.rotated
     prov-migration.applied        prov-safemode.entered, exited               prov-resource.changed
+    prov-migration.failed              no state: it was tried
     prov-estate.declared, observed     many places, and whether they are all there are
     prov-invocation.finished           no state: one call of a function (``invocation``)
 
@@ -50,6 +51,9 @@ _PLACES: Final[Mapping[str, str]] = {
     "prov-safemode": "safe_mode",
     "prov-resource": "resource",
 }
+FAILED_MIGRATION: Final = "prov-migration.failed"
+_TOLD: Final = ("by", "reason", "until", "meaning", "before")
+_TOLD_OF_MIGRATIONS: Final = ("tool", "script", "checksum", "undo")
 _ENDED: Final = frozenset({"exited", "removed", "deleted", "deactivated"})
 _PINNED: Final = re.compile(r"\S+@sha(?:256|512):[0-9a-f]+")
 
@@ -74,6 +78,8 @@ def add(
         _estate(builder, predicate, id, content, activity)
     elif is_custom and what == invocation.SUBJECT:
         invocation.add(builder, subject, activity)
+    elif is_custom and type == FAILED_MIGRATION:
+        _tried(builder, content, activity)
     elif is_custom and what in _PLACES:
         _place(builder, _PLACES[what], predicate, id, content, activity)
 
@@ -174,7 +180,7 @@ def _place(
         held = node
     told = {
         key: content[key]
-        for key in ("by", "reason", "until", "meaning", "before")
+        for key in (*_TOLD, *(_TOLD_OF_MIGRATIONS if slot == "migration" else ()))
         if isinstance(content.get(key), str)
     }
     builder.state(
@@ -187,6 +193,17 @@ def _place(
     if slot == "flag":
         flag = builder.node(names.flag_id(scope.environment, id), "flag", id)
         builder.edge(activity, "changes", flag)
+
+
+def _tried(builder: FactsBuilder, content: Mapping[str, Any], activity: str) -> None:
+    """A migration that failed: it was run, and states nothing."""
+    scope = _scope(content)
+    said = {key: content.get(key) for key in ("failed", "says", *_TOLD_OF_MIGRATIONS, "by")}
+    kept = {key: text for key, text in said.items() if isinstance(text, str)}
+    builder.node(activity, "activity", None, kept)
+    if scope.service:
+        service = builder.node(names.service_id(scope.service), "service", scope.service)
+        builder.edge(activity, "used", service)
 
 
 def _estate(

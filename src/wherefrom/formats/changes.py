@@ -23,7 +23,7 @@ from wherefrom.formats import canonical_json, names
 from wherefrom.formats.descriptors import image_name, public_id
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
-from wherefrom.formats.states import DECLARED, Scope, State
+from wherefrom.formats.states import DECLARED, PART_BYTES_MAX, Scope, State
 
 ANYWHERE: Final = Scope()
 SHOWN_CHARS_MAX: Final = 256
@@ -67,14 +67,21 @@ def add_change(
     return id
 
 
-def add_who(builder: FactsBuilder, name: str | None, *, system: str) -> str | None:
-    """Add who did it; ``name`` as ``system`` calls them. Returns the id, None for nobody."""
+def add_who(
+    builder: FactsBuilder, name: str | None, *, system: str, is_software: bool | None = None
+) -> str | None:
+    """Add who did it; ``name`` as ``system`` calls them. Returns the id, None for nobody.
+
+    is_software  whether it is a program; else seen from its name
+    """
     if not name:
         return None
     said = public_name(name)
     if said.startswith("person:"):
         return builder.node(said, "person")
-    software = said.startswith("system:") or said.endswith(_SOFTWARE)
+    software = is_software
+    if software is None:
+        software = said.startswith("system:") or said.endswith(_SOFTWARE)
     id = said if said.startswith("arn:") else f"user:{system}:{names.encode(said)}"
     return builder.node(id, "software" if software else "person", said)
 
@@ -127,6 +134,15 @@ def _spelled(value: object) -> str:
         return canonical_json.to_bytes(value).decode()
     except (Malformed, LimitPassed):
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def short_name(name: str) -> str:
+    """``name`` of a place in a slot; a long one by its beginning and its digest."""
+    if len(name.encode("utf-8", "surrogatepass")) <= PART_BYTES_MAX:
+        return name
+    mark = "…" + digest_of(name).removeprefix("sha256:")[:32]
+    room = PART_BYTES_MAX - len(mark.encode())
+    return name.encode("utf-8", "surrogatepass")[:room].decode("utf-8", "ignore") + mark
 
 
 def shown(text: str) -> str:

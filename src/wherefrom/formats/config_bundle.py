@@ -16,14 +16,13 @@ Source: DESIGN, "Reality"; docs/formats/config-bundle.md
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, digests
+from wherefrom.formats import canonical_json, digests, keyed_hash
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.strict_json import get_object, get_string, need_object, need_string
 
@@ -39,7 +38,6 @@ PATH_BYTES_MAX: Final = 1024
 BUNDLE_BYTES_MAX: Final = 4 * 1024 * 1024
 NAME_BYTES_MAX: Final = 128
 SECONDS_MAX: Final = 366 * 86_400
-_HASH: Final = re.compile(r"hmac-sha256:([0-9a-f]{16}):[0-9a-f]{64}")
 _KEYS: Final = frozenset(
     {"name", "version", "kind", "settings", "secrets", "meaning", "maxSeconds", "revises", "schema"}
 )
@@ -161,10 +159,10 @@ def _check(bundle: Bundle, where: str) -> None:
     if both := sorted(bundle.settings.keys() & bundle.secrets.keys()):
         raise Malformed("a setting that is secret and is not", where=where, got=both[0])
     for path, said in bundle.secrets.items():
-        if not isinstance(said, str) or not _HASH.fullmatch(said):
+        if not keyed_hash.is_keyed(said):
             raise Malformed(
                 "a secret that is no keyed hash", where=f"{where}.secrets[{path!r}]",
-                expected="hmac-sha256:<16 hex digits>:<64 hex digits>",
+                expected=keyed_hash.EXPECTED,
                 do="The value of a secret never stands in a bundle",
             )  # fmt: skip
     for what in ("revises", "schema"):
@@ -249,7 +247,7 @@ def _alike(a: Bundle, b: Bundle, key: str) -> bool:
 
 
 def _key_of(bundle: Bundle, key: str) -> str:
-    return bundle.secrets[key].split(":")[1]
+    return keyed_hash.key_of(bundle.secrets[key])
 
 
 def _pair(said: str) -> tuple[str, str]:

@@ -25,9 +25,12 @@ from wherefrom.errors import LimitPassed, Malformed, Unsupported
 from wherefrom.formats import (
     alertmanager,
     argocd,
+    azure_activity,
     batch,
     cdevents,
+    cloud_calls,
     cloudevents,
+    cloudtrail,
     cose,
     csaf,
     cyclonedx,
@@ -36,6 +39,7 @@ from wherefrom.formats import (
     flux,
     github_webhook,
     gitlab_webhook,
+    google_audit,
     hashedrekord,
     in_toto_legacy,
     junit,
@@ -54,6 +58,7 @@ from wherefrom.formats import (
     statement,
     states,
     strict_json,
+    terraform,
     unleash,
 )
 from wherefrom.formats.batch import BATCH_TYPE, Batched
@@ -87,13 +92,29 @@ class PlacedFactsOf(Protocol):
     ) -> Facts: ...
 
 
+class JudgedFactsOf(Protocol):
+    """The ``facts`` of a format of calls, which may have come by a pipeline that the CloudEvent
+    around them declares."""
+
+    def __call__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        document_id: str,
+        given: Scope = ...,
+        pipelines: tuple[str, ...] = ...,
+    ) -> Facts: ...
+
+
 class Format(NamedTuple):
-    """One format: its name, a cheap test, and its reading; ``placed`` if it asks where."""
+    """One format: its name, a cheap test, and its reading; ``placed`` if it asks where, ``judged``
+    if it asks which pipelines there are, too."""
 
     name: str
     recognises: Callable[[Mapping[str, Any]], bool]
     facts: FactsOf
     placed: PlacedFactsOf | None = None
+    judged: JudgedFactsOf | None = None
 
 
 class Recognised(msgspec.Struct, frozen=True):
@@ -113,6 +134,9 @@ class Recognised(msgspec.Struct, frozen=True):
 def _cloudevent_facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     def inside(data: Mapping[str, Any], given: Scope) -> Facts | None:
         format = _format_of(data, _INSIDE)
+        if format is not None and format.judged is not None:
+            declared = cloud_calls.patterns(document.get("pipelines"))
+            return format.judged(data, document_id=document_id, given=given, pipelines=declared)
         if format is not None and format.placed is not None:
             return format.placed(data, document_id=document_id, given=given)
         return format.facts(data, document_id=document_id) if format else None
@@ -128,10 +152,19 @@ _CHANGES: Final = (
     Format("github_webhook", github_webhook.recognises, github_webhook.facts, github_webhook.facts),
     Format("flux", flux.recognises, flux.facts, flux.facts),
     Format("argocd", argocd.recognises, argocd.facts, argocd.facts),
+    Format("terraform", terraform.recognises, terraform.facts, terraform.facts),
     Format("launchdarkly", launchdarkly.recognises, launchdarkly.facts, launchdarkly.facts),
     Format("unleash", unleash.recognises, unleash.facts, unleash.facts),
     Format("split_flags", split_flags.recognises, split_flags.facts, split_flags.facts),
     Format("flagd", flagd.recognises, flagd.facts, flagd.facts),
+    Format("cloudtrail", cloudtrail.recognises, cloudtrail.facts, judged=cloudtrail.facts),
+    Format("google_audit", google_audit.recognises, google_audit.facts, judged=google_audit.facts),
+    Format(
+        "azure_activity",
+        azure_activity.recognises,
+        azure_activity.facts,
+        judged=azure_activity.facts,
+    ),
 )
 # The order is from what names itself to what is known by its fields.
 _INSIDE: Final = (

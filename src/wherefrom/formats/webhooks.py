@@ -1,7 +1,8 @@
 """Foreign webhooks as CloudEvents: which one a body is, and where it comes from.
 
     body + headers + where ──► {"specversion", "id", "source", "type", "time", "data": the body}
-       └ a list (of audit events, of records) ──► one event for each, its bytes as they came
+       ├ a list (of audit events, of records) ──► one event for each, its bytes as they came
+       └ a question whether we want it at all ──► the answer (``handshake``)
 
 What is delivered again must be known, also if somebody who listened sends it again: so the id is
 what the body itself says, under its signature, or the digest of the body, never what a header
@@ -25,15 +26,20 @@ from wherefrom.errors import LimitPassed, NotFound, Refused, Unsupported
 from wherefrom.formats import (
     alertmanager,
     argocd,
+    azure_activity,
+    cloud_calls,
     cloudevents_binary,
+    cloudtrail,
     flagd,
     flux,
     github_webhook,
     gitlab_webhook,
+    google_audit,
     k8s_audit,
     launchdarkly,
     split_flags,
     strict_json,
+    terraform,
     unleash,
 )
 from wherefrom.formats.descriptors import public_id
@@ -42,6 +48,8 @@ from wherefrom.formats.states import Scope
 
 EVENTS_MAX: Final = 10_000
 _JSON_TYPE: Final = "application/json"
+_VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+_CODE_CHARS_MAX: Final = 512
 _Document = Mapping[str, Any]
 _Headers = Mapping[str, str]
 
@@ -73,13 +81,13 @@ class Adapter(NamedTuple):
 
     told       reads the delivery
     formats    what its bodies are, as ``recognise`` knows them
-    listed     the key of the list whose elements are the events
+    listed     the keys of a list whose elements are the events; empty: a body that is a list
     any_event  whether the sender has events that are not read: those are kept without facts
     """
 
     told: Callable[[_Document, _Headers], Told]
     formats: tuple[Reading, ...]
-    listed: str | None = None
+    listed: tuple[str, ...] = ()
     any_event: bool = False
 
 
@@ -91,29 +99,49 @@ def wrap(
     where: Scope,
     now: str,
     source: str | None = None,
+    pipelines: str = "",
 ) -> list[bytes]:
     """The events of one delivery, each a CloudEvent in structured mode.
 
-    headers  with names in lower case
-    where    what the sender's address says of where it is of
-    now      when it came, for what does not say when
-    source   who sends it, if its body does not say
+    headers    with names in lower case
+    where      what the sender's address says of where it is of
+    now        when it came, for what does not say when
+    source     who sends it, if its body does not say
+    pipelines  those that are declared, as ``cloud_calls`` reads them
 
     Raises NotFound for an adapter that is none, Malformed, LimitPassed, and Unsupported for a body
     of another kind.
     """
     known = need(adapter)
+    cloud_calls.patterns(pipelines)
     document = strict_json.decode(body)
-    if not isinstance(document, dict):
+    address = _Address(adapter, where, source, " ".join(pipelines.split()))
+    key: str | None = ""
+    if isinstance(document, dict):
+        key = next((key for key in known.listed if key in document), None)
+    elif not isinstance(document, list) or "" not in known.listed:
         raise Unsupported(
             "a webhook of another kind", expected=f"a body of {adapter}", got="no JSON object"
         )
-    if known.listed is None or known.listed not in document:
-        return [_event(adapter, known, body, document, headers, where, now, source)]
+    if key is None:
+        return [_event(known, body, document, headers, address, now)]
     return [
-        _event(adapter, known, raw, inner, {}, where, now, source)
-        for raw, inner in _elements(body, document, known.listed)
+        _event(known, raw, inner, {}, address, now) for raw, inner in _elements(body, document, key)
     ]
+
+
+def handshake(adapter: str, body: bytes) -> dict[str, str] | None:
+    """What to answer a body that only asks whether this is the place to post to; None for all
+    others. Raises Malformed."""
+    if adapter != "azure" or _VALIDATION.encode() not in body:
+        return None
+    listed = strict_json.decode(body)
+    one = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
+    if not isinstance(one, dict) or one.get("eventType") != _VALIDATION:
+        return None
+    data = strict_json.need_object(one, "data", where="[0]")
+    code = strict_json.need_string(data, "validationCode", where="[0].data")
+    return {"validationResponse": code[:_CODE_CHARS_MAX]}
 
 
 def need(adapter: str) -> Adapter:
@@ -126,16 +154,26 @@ def need(adapter: str) -> Adapter:
     return known
 
 
-def _elements(body: bytes, document: _Document, key: str) -> list[tuple[bytes, dict[str, Any]]]:
+class _Address(NamedTuple):
+    """What the address that it was posted to says."""
+
+    adapter: str
+    where: Scope
+    source: str | None
+    pipelines: str
+
+
+def _elements(body: bytes, document: Any, key: str) -> list[tuple[bytes, dict[str, Any]]]:
     """Each element of the list, its bytes as they came beside what they say."""
-    listed = strict_json.need_array(document, key)
+    listed = strict_json.need_array(document, key) if key else document
     if len(listed) > EVENTS_MAX:
         raise LimitPassed(
-            "a body of too many events", where=key, expected=f"events_max {EVENTS_MAX}",
+            "a body of too many events", where=key or None, expected=f"events_max {EVENTS_MAX}",
             got=len(listed),
         )  # fmt: skip
-    members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    raws = msgspec.json.decode(members[key], type=list[msgspec.Raw])
+    if key:
+        body = bytes(msgspec.json.decode(body, type=dict[str, msgspec.Raw])[key])
+    raws = msgspec.json.decode(body, type=list[msgspec.Raw])
     return [
         (bytes(raw), strict_json.as_object(inner, where=f"{key}[{at}]"))
         for at, (raw, inner) in enumerate(zip(raws, listed, strict=True))
@@ -143,15 +181,14 @@ def _elements(body: bytes, document: _Document, key: str) -> list[tuple[bytes, d
 
 
 def _event(
-    adapter: str,
     known: Adapter,
     body: bytes,
     document: _Document,
     headers: _Headers,
-    where: Scope,
+    address: _Address,
     now: str,
-    source: str | None,
 ) -> bytes:
+    adapter, where, source, pipelines = address
     format = next((f for f in known.formats if f.recognises(document)), None)
     if format is None and not known.any_event:
         raise Unsupported(
@@ -171,6 +208,7 @@ def _event(
         "source": source or told.source or place,
         **({"time": time} if time else {}),
         **{part: text for part, text in where._asdict().items() if text},
+        **({"pipelines": pipelines} if pipelines else {}),
     }  # fmt: skip
     return cloudevents_binary.wrapped(attributes, body, _JSON_TYPE)
 
@@ -257,15 +295,41 @@ def _flagd(_: _Document, __: _Headers) -> Told:
     return Told("dev.flagd.flags", is_again=True)
 
 
+def _terraform(document: _Document, _: _Headers) -> Told:
+    what = "plan" if "resource_changes" in document else "state"
+    return Told(f"io.terraform.{what}", is_again=True)
+
+
+def _aws(document: _Document, _: _Headers) -> Told:
+    if isinstance(document.get("MessageId"), str):
+        kind = _text(document, "Type") or "unknown"
+        return Told(f"com.amazonaws.sns.{kind}", _text(document, "MessageId"))
+    return Told("com.amazonaws.cloudtrail", cloudtrail.event_id(document))
+
+
+def _google(document: _Document, _: _Headers) -> Told:
+    entry = google_audit.entry_of(document)
+    return Told("com.google.cloud.audit", _text(entry, "insertId"))
+
+
+def _azure(document: _Document, _: _Headers) -> Told:
+    kind = _text(document, "eventType") or "Microsoft.Insights.Activity"
+    return Told(kind, _text(document, "id") if "eventType" in document else None)
+
+
 ADAPTERS: Final[Mapping[str, Adapter]] = {
     "github": Adapter(_github, (github_webhook,), any_event=True),
     "gitlab": Adapter(_gitlab, (gitlab_webhook,), any_event=True),
-    "kubernetes": Adapter(_kubernetes, (k8s_audit,), listed="items"),
+    "kubernetes": Adapter(_kubernetes, (k8s_audit,), listed=("items",)),
     "alertmanager": Adapter(_alertmanager, (alertmanager,)),
     "flux": Adapter(_flux, (flux,)),
     "argocd": Adapter(_argocd, (argocd,)),
     "launchdarkly": Adapter(_launchdarkly, (launchdarkly,), any_event=True),
     "unleash": Adapter(_unleash, (unleash,), any_event=True),
     "split": Adapter(_split, (split_flags,)),
+    "terraform": Adapter(_terraform, (terraform,)),
+    "aws": Adapter(_aws, (cloudtrail,), listed=("Records",)),
+    "google": Adapter(_google, (google_audit,), listed=("entries",)),
+    "azure": Adapter(_azure, (azure_activity,), listed=("", "records", "value")),
     "flagd": Adapter(_flagd, (flagd,)),
 }

@@ -27,7 +27,8 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     age     seconds from ``seen`` to the time that was asked about
     source  who says it; ``trust`` and ``signers`` of the record that said it last
     marks   what to know of it: ``unpinned``, an artifact by a name that may move; ``outlived``, a
-            safe mode past its end or its maximum duration; and those of clocks (``clocks.py``)
+            safe mode past its end or its maximum duration; ``out_of_band``, a resource that was
+            changed by no pipeline; and those of clocks (``clocks.py``)
     """
 
     value: str

@@ -7,6 +7,9 @@ A declaration covers every region, pool and instance below its scope, and, witho
 container of a service. Where nobody observes anything of a service, nothing is missing. A tag that
 is declared is what was pulled by it, as long as that is one thing everywhere in the place.
 
+What is provisioned is declared by its address and seen under its cloud's name, which the
+declaration knows (``called``): they are one place, and what was seen of it last is what is there.
+
 Source: DESIGN, "Reality"; docs/reality.md
 """
 
@@ -26,6 +29,7 @@ from wherefrom.views.graph import Judgement
 
 # Whether two values are one thing.
 Same = Callable[[str, str], bool]
+RESOURCE: Final = "resource"
 _SECOND: Final = 1_000_000
 _Where = tuple[Scope, str, str]  # without the instance; slot, name
 _Marked = Mapping[int, tuple[str, ...]]  # by the id of what is held
@@ -50,6 +54,7 @@ def places(
         id(one): (*_marks(one, at, seconds_max or {}), *(marks or {}).get(one.seen_entry, ()))
         for one in held
     }
+    called = _called(held)
     declared: dict[_Where, Held] = {}
     observed: dict[_Where, list[Held]] = defaultdict(list)
     for one in held:
@@ -57,6 +62,8 @@ def places(
         if one.mode == DECLARED and not one.scope.instance:
             declared[where] = one
         elif one.mode == OBSERVED:
+            if one.slot == RESOURCE:
+                where = called.get((one.scope.environment, one.name), where)
             observed[where].append(one)
     watched = {(scope.environment, scope.service, slot) for scope, slot, _ in observed}
     made = []
@@ -65,9 +72,11 @@ def places(
         by = _declaration(where, declared)
         if by is not None:
             used.add(by)
-        made.append(
-            _place(where, None if by is None else declared[by], seen, judged, at, same, marked)
-        )
+        elif all(one.properties.get("gone") for one in seen):
+            continue  # it was removed, and nobody says that it is to be there
+        by_declaration = None if by is None else declared[by]
+        last = _last_seen(seen)
+        made.append(_place(where, by_declaration, last, judged, at, same, marked))
     for where, one in declared.items():
         if where not in used:
             scope, slot, _ = where
@@ -76,6 +85,27 @@ def places(
                 place = _with_drift(place, "unobserved")
             made.append(place)
     return sorted(made, key=lambda p: (p.environment, p.service, p.slot, p.region, p.pool, p.name))
+
+
+def _called(held: Iterable[Held]) -> dict[tuple[str, str], _Where]:
+    """By environment and another name, the place of what is provisioned."""
+    found: dict[tuple[str, str], _Where] = {}
+    for one in held:
+        names = one.properties.get("called") if one.slot == RESOURCE else None
+        if one.mode == DECLARED and isinstance(names, list):
+            where = (one.scope._replace(instance=""), one.slot, one.name)
+            found |= {
+                (one.scope.environment, name): where for name in names if isinstance(name, str)
+            }
+    return found
+
+
+def _last_seen(seen: list[Held]) -> list[Held]:
+    """Of one place that was seen under several names, what was seen last."""
+    if seen[0].slot != RESOURCE or len({one.name for one in seen}) == 1:
+        return seen
+    newest = max(seen, key=lambda one: (one.seen, one.seen_entry))
+    return [one for one in seen if one.name == newest.name]
 
 
 def _declaration(where: _Where, declared: Collection[_Where]) -> _Where | None:
@@ -188,6 +218,8 @@ def _is_outlived(held: Held, at: int, seconds_max: Mapping[str, int]) -> bool:
 def _marks(held: Held, at: int, seconds_max: Mapping[str, int]) -> tuple[str, ...]:
     if _is_outlived(held, at, seconds_max):
         return ("outlived",)
+    if held.slot == RESOURCE and held.properties.get("out_of_band") is True:
+        return ("out_of_band",)
     return ("unpinned",) if held.slot == "artifact" and not _is_pinned(held.value) else ()
 
 

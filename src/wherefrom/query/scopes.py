@@ -32,8 +32,8 @@ _SECONDS: Final = {
     "month": 2_592_000, "year": 31_536_000,
 }  # fmt: skip
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WITHOUT_OFFSET: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]+)?)?"
+_OF_UTC: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]+)?)?Z?"
 )
 
 
@@ -84,7 +84,7 @@ def moment(text: str, *, now: datetime) -> str:
             raise Malformed("a time before all times", got=text) from error
     if _DAY.fullmatch(text):
         text += "T00:00:00Z"
-    elif match := _WITHOUT_OFFSET.fullmatch(text):
+    elif match := _OF_UTC.fullmatch(text):
         text = f"{match[1]}T{match[2]}{match[3] or ':00'}Z"
     return timestamps.canonical(text, where="time")
 

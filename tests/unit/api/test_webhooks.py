@@ -1,5 +1,6 @@
 """What other systems post: whose it is, what becomes of it, and what is refused at the door."""
 
+import base64
 import gzip
 import hashlib
 import hmac
@@ -268,3 +269,110 @@ def test_deliveries_at_once_are_each_recorded_once(server, anybody, number):
         thread.join()
     assert sorted(set(statuses)) in ([200, 201], [201])
     assert server.recorder.writer.size == size + len(bodies)
+
+
+# -- audit logs of clouds
+
+
+@pytest.fixture
+def cloud_secret(server):
+    for adapter in ("google", "azure"):
+        if adapter not in [hook.name for hook in server.folder.hooks.list()]:
+            server.folder.hooks.add(adapter, adapter, Scope("prod"), secret=SECRET)
+    server.app.state.hooks.list()
+
+
+def google(number):
+    inner = {**CHANGES["google_audit"], "insertId": f"i{number}"}
+    data = base64.b64encode(json.dumps(inner).encode()).decode()
+    return {"message": {"data": data, "messageId": "1"}, "subscription": "projects/p/s/a"}
+
+
+def grid(number):
+    return {
+        "id": f"g{number}", "eventType": "Microsoft.Resources.ResourceWriteSuccess",
+        "eventTime": "2026-01-01T10:00:00Z",
+        "data": {
+            "correlationId": f"c{number}", "resourceUri": "/subscriptions/s/resourceGroups/r",
+            "operationName": "Microsoft.Resources/subscriptions/resourceGroups/write",
+            "status": "Succeeded", "claims": {"upn": "jane@example.org"},
+        },
+    }  # fmt: skip
+
+
+def test_each_event_of_a_file_of_the_trail_is_a_record(client, server, number):
+    records = [{**CHANGES["cloudtrail"], "eventID": f"e{number()}"} for _ in range(3)]
+    answer = client.post("/v1/webhooks/aws?environment=prod", json={"Records": records})
+    assert answer.status_code == 201, answer.text
+    items = answer.json()["items"]
+    assert len(items) == 3
+    kept = json.loads(client.get(f"/v1/records/{items[0]['index']}/content").content)
+    assert (kept["id"], kept["time"]) == (records[0]["eventID"], "2026-01-01T10:00:00.000000Z")
+
+
+def test_pipelines_that_the_address_declares_stand_with_the_event(client, server, number):
+    event = {**CHANGES["cloudtrail"], "eventID": f"e{number()}"}
+    path = "/v1/webhooks/aws?environment=prod&pipeline=*:role/deploy&pipeline=my-deployer/*"
+    said = event_of(server, client.post(path, json=event))
+    assert said["pipelines"] == "*:role/deploy my-deployer/*"
+    for wrong in ("%00", "&pipeline=".join("a" * 40)):
+        answer = client.post(f"/v1/webhooks/aws?pipeline={wrong}", json=event)
+        assert answer.status_code in (400, 413, 422), answer.text
+
+
+def test_a_subscription_of_SNS_is_kept_with_what_to_do_and_fetched_from_nowhere(
+    client, server, number
+):
+    body = {
+        "Type": "SubscriptionConfirmation", "MessageId": f"m{number()}", "Token": "t0ken",
+        "TopicArn": "arn:aws:sns:x:1:audit", "Message": "You have chosen to subscribe",
+        "SubscribeURL": "http://127.0.0.1:9/?Action=ConfirmSubscription",
+    }  # fmt: skip
+    answer = client.post(
+        "/v1/webhooks/aws", content=json.dumps(body), headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 201, answer.text
+    assert event_of(server, answer)["type"] == "com.amazonaws.sns.SubscriptionConfirmation"
+
+
+def test_who_can_set_no_header_shows_a_secret_in_the_address(server, anybody, cloud_secret, number):
+    for adapter, body in (
+        ("google", google(number())),
+        ("azure", [grid(number()), grid(number())]),
+    ):
+        path = f"/v1/webhooks/{adapter}"
+        for query in ("", "?secret=", f"?secret={SECRET}x"):
+            answer = anybody.post(path + query, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+            assert SECRET not in answer.text
+        headers = {"Authorization": "Bearer a.token.of-google"}
+        answer = anybody.post(f"{path}?secret={SECRET}", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        assert len(answer.json()["items"]) == (2 if adapter == "azure" else 1)
+        answer = anybody.post(f"{path}?secret={SECRET}&environment=test", json=body)
+        assert answer.status_code == 403
+
+
+def test_a_message_of_something_else_is_refused(anybody, cloud_secret, server):
+    body = {"message": {"data": "e30=", "messageId": "1"}, "subscription": "s"}
+    answer = anybody.post(f"/v1/webhooks/google?secret={SECRET}", json=body)
+    assert (answer.status_code, code_of(answer)) == (415, "unsupported")
+
+
+def test_event_grid_is_answered_only_if_it_knows_the_secret(anybody, cloud_secret, server):
+    asked = [{
+        "id": "1", "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+        "data": {"validationCode": "512d38b6", "validationUrl": "https://127.0.0.1:9/validate"},
+    }]  # fmt: skip
+    headers = {"aeg-event-type": "SubscriptionValidation"}
+    size = server.recorder.writer.size
+    refused = anybody.post("/v1/webhooks/azure", json=asked, headers=headers)
+    assert refused.status_code == 401
+    assert "512d38b6" not in refused.text
+    path = f"/v1/webhooks/azure?secret={SECRET}"
+    answer = anybody.post(path, json=asked, headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"validationResponse": "512d38b6"})
+    for broken in ([], [{}], asked * 2, [{**asked[0], "data": {}}], {"a": 1}, "x"):
+        answer = anybody.post(path, json=broken, headers=headers)
+        assert answer.status_code in (400, 415), answer.text
+    assert server.recorder.writer.size == size

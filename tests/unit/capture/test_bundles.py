@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherefrom.capture.bundles import flat, is_secret, keyed_hash, read, secret_patterns, split
+from wherefrom.capture.bundles import flat, is_secret, read, secret_patterns, split
+from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import Error, LimitPassed, Malformed, SettingError, Unsupported
 
 KEY = bytes(range(32))
@@ -95,17 +96,6 @@ def test_no_secret_leaves_and_without_a_key_nothing_does() -> None:
     assert "hunter2" not in str(hidden)
     with pytest.raises(SettingError, match="no key to hash it with, at password"):
         split({"password": "hunter2"}, key=None)
-
-
-def test_a_hash_is_of_its_key_its_path_and_its_value() -> None:
-    hashes = {
-        keyed_hash(path, value, key)
-        for path in ("a", "b")
-        for value in ("1", 1)
-        for key in (KEY, bytes(32))
-    }
-    assert len(hashes) == 8
-    assert len({h.split(":")[1] for h in hashes}) == 2
 
 
 def test_what_a_schema_marks_is_secret() -> None:

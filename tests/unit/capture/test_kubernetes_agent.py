@@ -6,12 +6,14 @@ import asyncio
 import json
 import threading
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from tests import kube_objects as k8s
 from tests.kube_api import KubeApi, Records
 from tests.told_states import Told
+from wherefrom.capture.keyed_hashes import keyed_hash, read_or_make
 from wherefrom.capture.kubernetes import agent as agents
 from wherefrom.capture.kubernetes import following
 from wherefrom.capture.kubernetes.access import given
@@ -19,7 +21,6 @@ from wherefrom.capture.kubernetes.agent import Agent, Wanted
 from wherefrom.capture.kubernetes.api import Api
 from wherefrom.capture.kubernetes.cluster import Cluster
 from wherefrom.capture.kubernetes.picture import Painter
-from wherefrom.capture.kubernetes.secret_key import keyed_by, read_or_make
 from wherefrom.capture.kubernetes.sending import Server
 from wherefrom.capture.kubernetes.spool import Spool
 from wherefrom.capture.kubernetes.telling import Teller
@@ -77,7 +78,8 @@ class Agency:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         spool = Spool(state / "spool")
-        cluster = Cluster(keyed=keyed_by(read_or_make(state / "hash.key")))
+        key, _ = read_or_make(state / "hash.key")
+        cluster = Cluster(keyed=partial(keyed_hash, key=key))
         api = Api(given(api_url, token_file=token_file, ca=None))
         server = Server(url, token=token, tls=False)
         self.agent = Agent(

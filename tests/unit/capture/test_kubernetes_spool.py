@@ -1,19 +1,16 @@
-"""What waits on disk, and the key beside it: nothing is lost, nothing is shared."""
+"""What waits on disk: nothing is lost, nothing is sent twice for want of trying."""
 
 from __future__ import annotations
 
 import json
-import os
-import stat
 
 import pytest
 
 from wherefrom.capture.kubernetes import spool as spools
 from wherefrom.capture.kubernetes.picture import Picture, Place, Stated
-from wherefrom.capture.kubernetes.secret_key import keyed_by, read_or_make
 from wherefrom.capture.kubernetes.spool import Spool
 from wherefrom.capture.kubernetes.telling import Teller
-from wherefrom.errors import SettingError, StorageError, Unavailable
+from wherefrom.errors import StorageError, Unavailable
 from wherefrom.formats.states import OBSERVED, Scope
 
 TELLER = Teller(source="/kubernetes/test")
@@ -122,25 +119,3 @@ def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing_half(tmp_path, mon
         spool.put([b"{}"])
     assert [p.name for p in tmp_path.iterdir()] == ["lock"]
     spool.close()
-
-
-# -- the key
-
-
-def test_the_key_of_hashes_is_made_once_and_only_its_owner_reads_it(tmp_path):
-    path = tmp_path / "state" / "hash.key"
-    key = read_or_make(path)
-    assert len(key) == 32
-    assert read_or_make(path) == key
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(path.parent) == ["hash.key"]
-    assert keyed_by(key)(b"x") != keyed_by(read_or_make(tmp_path / "other"))(b"x")
-
-
-@pytest.mark.parametrize("written", [b"", b"abc", b"A" * 64, b"a" * 63, b"a" * 64 + b"\n\n"])
-def test_a_key_that_is_none_is_never_replaced(tmp_path, written):
-    path = tmp_path / "hash.key"
-    path.write_bytes(written)
-    with pytest.raises(SettingError, match="not a key of hashes"):
-        read_or_make(path)
-    assert path.read_bytes() == written

@@ -36,6 +36,12 @@ CHANGES: Final[dict[str, Any]] = {
             "metadata": {"name": "shop"}, "spec": {}, "status": {},
         },
     },
+    "terraform": {
+        "format_version": "1.2", "terraform_version": "1.9.0",
+        "resource_changes": [
+            {"address": "a.b", "change": {"actions": ["create"], "after": {"size": 1}}},
+        ],
+    },
     "launchdarkly": {"_id": "1", "kind": "project", "accesses": [], "date": 1},
     "unleash": {
         "type": "feature-created", "createdBy": "x", "createdAt": "2026-01-01T00:00:00Z",
@@ -49,5 +55,29 @@ CHANGES: Final[dict[str, Any]] = {
         "flags": {
             "dark": {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"},
         },
+    },
+    "cloudtrail": {
+        "eventVersion": "1.08", "eventID": "e1", "eventSource": "s3.amazonaws.com",
+        "eventName": "PutBucketPolicy", "eventTime": "2026-01-01T10:00:00Z", "readOnly": False,
+        "awsRegion": "eu-west-1", "recipientAccountId": "111122223333",
+        "userAgent": "console.amazonaws.com", "requestParameters": {"bucketName": "logs"},
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/jane"},
+    },
+    "google_audit": {
+        "insertId": "i1", "timestamp": "2026-01-01T10:00:00Z",
+        "logName": "projects/p/logs/cloudaudit.googleapis.com%2Factivity",
+        "protoPayload": {
+            "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
+            "serviceName": "compute.googleapis.com", "methodName": "v1.compute.instances.delete",
+            "resourceName": "projects/p/zones/z/instances/i",
+            "authenticationInfo": {"principalEmail": "jane@example.org"},
+        },
+    },
+    "azure_activity": {
+        "time": "2026-01-01T10:00:00Z", "correlationId": "c1", "category": "Administrative",
+        "resourceId": "/SUBSCRIPTIONS/S/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.STORAGE/"
+        "STORAGEACCOUNTS/A",
+        "operationName": "MICROSOFT.STORAGE/STORAGEACCOUNTS/WRITE", "resultType": "Success",
+        "identity": {"claims": {"upn": "jane@example.org", "appid": "x"}},
     },
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherefrom.capture.bundles import keyed_hash
+from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import config_bundle
 from wherefrom.formats.config_bundle import Bundle, difference, parse, to_predicate, to_statement

@@ -26,7 +26,8 @@ from wherefrom.capture.kubernetes.fields import at, flag, items, text
 from wherefrom.errors import Malformed
 from wherefrom.formats.strict_json import get_object as obj
 
-Keyed = Callable[[bytes], str]
+# Of what is secret: what it is called, and what it is.
+Keyed = Callable[[str, bytes], str]
 ABSENT: Final = "absent"
 UNREAD: Final = "unread"
 _DATA: Final = frozenset({"f:data", "f:binaryData"})
@@ -79,7 +80,7 @@ def bundle(
     keyed: Keyed | None,
 ) -> Bundle:  # fmt: skip
     """Reduce an object to hashes; ``keyed`` for a Secret. Raises Malformed."""
-    hashed = keyed or _plain
+    hashed = keyed or _unkeyed
     values = {}
     encoded = ("data",) if kind == "secret" else ("binaryData",)
     for field in ("data", "binaryData"):
@@ -87,10 +88,10 @@ def bundle(
             if not isinstance(value, str):
                 # Never with the value itself: an error is told to people.
                 raise Malformed("a value that is no text", where=f"{field}.{key}")
-            values[key] = hashed(_decoded(value) if field in encoded else _bytes(value))
+            values[key] = hashed(key, _decoded(value) if field in encoded else _bytes(value))
     return Bundle(
         kind, namespace, name, values,
-        whole=hashed(_canonical(values)),
+        whole=hashed("", _canonical(values)),
         changed=_changed(raw) or created,
         type=text(raw, "type", ""),
         version=text(obj(raw, "metadata"), "resourceVersion", "metadata"),
@@ -187,6 +188,10 @@ def digest(
             taken = {path: bundle.values.get(key, ABSENT) for key, path in one.keys}
             places[one.place] = _plain(_canonical(taken))
     return _plain(_canonical(places)), objects
+
+
+def _unkeyed(_: str, value: bytes) -> str:
+    return _plain(value)
 
 
 def _plain(value: bytes) -> str:
