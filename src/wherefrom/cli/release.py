@@ -22,7 +22,7 @@ from wherefrom.cli.targets import unreadable
 from wherefrom.formats.shown import printable
 
 if TYPE_CHECKING:
-    from wherefrom.cli.finding import Finding
+    from wherefrom.cli.release_parts import Finding
     from wherefrom.formats.release import Release
 
 _FILE = click.Path(path_type=Path)
@@ -104,7 +104,7 @@ def make(
     before and its commits, and with --environment the bundles and flags declared there. What it
     could not find is told, and left out of the record.
     """
-    from wherefrom.cli.finding import Asked, Finding
+    from wherefrom.cli.release_parts import Asked, Finding
     from wherefrom.formats import release as releases
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.keys.envelopes import sign_envelope

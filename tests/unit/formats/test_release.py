@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.paths import REPOSITORY
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import names
 from wherefrom.formats.recognise import facts_of
@@ -188,3 +189,12 @@ def test_tales_of_one_release_differ_by_the_fields_that_do_and_one_is_not_true()
     assert differing(a, made(flags={"x": True})) == ["flags"]
     assert differing(a, made(flags={"x": 1}, build="https://ci.example/8")) == ["build"]
     assert differing(a, msgspec.structs.replace(a, rollout=Rollout(region="eu"))) == ["rollout"]
+
+
+def test_the_pages_example_is_one() -> None:
+    page = (REPOSITORY / "docs" / "formats" / "release.md").read_text(encoding="utf-8")
+    written = page.partition("```json\n")[2].partition("```")[0].encode()
+    assert {edge.target for edge in facts_of(written).edges} >= {
+        "release:cart:1.4.0", "release:cart:1.3.9", "gitCommit:" + "c" * 40, A,
+    }  # fmt: skip
+    assert to_predicate(parse(json.loads(written)["predicate"])) == json.loads(written)["predicate"]
