@@ -42,7 +42,7 @@ from wherefrom.formats.terraform_secrets import in_clear
 _ROOT: Final = frozenset({"values", "resource_changes", "planned_values", "terraform_version"})
 _EMPTY_STATE: Final = frozenset({"format_version", "terraform_version", "checks"})
 _IDLE: Final = frozenset({"no-op", "read"})
-_NOTHING: Final = (None, [], {})
+_NOTHING: Final[tuple[Any, ...]] = (None, [], {})
 _UNKNOWN_MAX: Final = 100
 _DO: Final = "Send it with wherefrom change terraform, which takes it out first"
 
