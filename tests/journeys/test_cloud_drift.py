@@ -1,5 +1,6 @@
 """What Terraform applied, what somebody did beside it in a cloud, and what Terraform put right."""
 
+import gzip
 import json
 
 import pytest
@@ -96,6 +97,14 @@ def test_what_a_pipeline_does_is_no_drift(tmp_path):
     assert prod.drift(BETWEEN) == []
     prod.record({**CHANGES[sample], "userAgent": TERRAFORM}, id="3", pipelines="*:role/deploy")
     assert [place["drift"] for place in prod.drift(BETWEEN)] == ["differs"]
+
+
+def test_a_file_of_the_trail_is_recorded_as_it_lies_in_its_bucket(tmp_path):
+    file = tmp_path / "111122223333_CloudTrail_eu-west-1.json.gz"
+    file.write_bytes(gzip.compress(json.dumps({"Records": [CHANGES["cloudtrail"]] * 2}).encode()))
+    assert run("record", file, data=tmp_path / "data").code == 0
+    (place,) = run("drift", "--json", data=tmp_path / "data").json["places"]
+    assert (place["environment"], place["name"]) == ("", "arn:aws:s3:::logs")
 
 
 def test_what_nobody_declared_is_undeclared_until_it_is_removed(tmp_path):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherefrom.capture.migration_rows import exported, is_database, name_of
-from wherefrom.errors import Error
+from wherefrom.capture.migration_rows import exported, is_database, name_of, read
+from wherefrom.errors import Error, SettingError
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 
@@ -21,8 +22,8 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 def test_csv_that_was_written_is_read_again(rows: list[list[str]]) -> None:
     table = io.StringIO(newline="")
     csv.writer(table).writerows([["version", "script"], *rows])
-    read = exported(table.getvalue().encode(), name="x.csv")
-    assert [list(row.values()) for row in read] == rows
+    found = exported(table.getvalue().encode(), name="x.csv")
+    assert [list(row.values()) for row in found] == rows
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode()))
@@ -55,3 +56,11 @@ def test_a_file_is_a_database_by_how_it_begins(tmp_path: Path) -> None:
     assert is_database(str(tmp_path / "a.db"))
     for other in ("b.db", "none.db", ""):
         assert not is_database(str(tmp_path / other))
+
+
+def test_without_the_library_it_says_which_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingError, match=r"wherefrom\[postgres\]"):
+        read("postgresql://127.0.0.1/x", table="alembic_version")
