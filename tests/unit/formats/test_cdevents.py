@@ -227,6 +227,13 @@ def test_an_event_of_a_newer_type_is_an_event_all_the_same():
     assert facts.states == ()
 
 
+def test_an_environment_whose_name_is_no_text_is_refused():
+    document = shown("environment_created")
+    document["subject"]["content"]["name"] = 1
+    with pytest.raises(Malformed, match=r"content\.name"):
+        read(document)
+
+
 @settings(max_examples=300)
 @given(
     path=st.sampled_from(REAL),
