@@ -32,7 +32,7 @@ PACKED_BYTES_MAX: Final = 64 * 1024
 WITHIN_MAX: Final = 64
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 6
+FACTS_VERSION: Final = 7
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.
@@ -80,6 +80,7 @@ KINDS: Final[Mapping[str, str]] = {
     "environment": "Entity",  # where services are deployed, by its name
     "instance": "Entity",  # one running copy of a service
     "config": "Entity",  # a bundle of settings, by its digest
+    "catalog": "Entity",  # which services there are and whose, by its digest
     "reality": "Entity",  # what an instance is made of, by the digest of its parts
     "flag": "Entity",  # a feature flag, by its environment and key
     "report": "Entity",  # results of tests or scans, by the digest of its bytes

@@ -2,8 +2,8 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``vulns`` or, where it is a document of another
-format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``catalog``, ``vulns`` or, where it is a document
+of another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
+    catalog,
     config_bundle,
     embedded,
     in_toto_steps,
@@ -208,6 +209,9 @@ def _predicate(
     if predicate_type == config_bundle.PREDICATE_TYPE:
         config_bundle.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(None, None)
+    if predicate_type == catalog.PREDICATE_TYPE:
+        issued = catalog.add(builder, predicate, subjects=subjects, where=where)
+        return slsa.Dated(issued, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

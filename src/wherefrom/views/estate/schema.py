@@ -9,6 +9,7 @@ the disk by hand and never migrated. What differs from this schema is discarded.
     intervals ── what follows: (key, from, to, value), and between which log sizes we knew it so
     written ── what an entry said, so that a tombstone can take it back
     sources ── number ⇄ who said it
+    heard, heard_at ── who was heard, of what, when (``heard``)
 
 Bitemporal: ``began`` and ``ended`` are when it held; ``known`` is the entry that taught it, and
 ``denied`` the entry that taught otherwise. At log size N those rows count with known < N ≤ denied.
@@ -24,7 +25,9 @@ from typing import Final
 
 import apsw
 
-SCHEMA_VERSION: Final = 1
+from wherefrom.views.estate import heard
+
+SCHEMA_VERSION: Final = 2
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 MMAP_BYTES: Final = 8 * 1024**3
@@ -93,7 +96,7 @@ def open_reader(path: Path) -> apsw.Connection:
 
 def create(db: apsw.Connection, *, facts_version: int) -> None:
     """Make the empty tables at size 0; the caller holds a transaction."""
-    db.execute(_TABLES)
+    db.execute(_TABLES + heard.TABLES)
     db.execute("INSERT INTO meta VALUES (1, ?, ?, NULL, 0, NULL)", (SCHEMA_VERSION, facts_version))
 
 

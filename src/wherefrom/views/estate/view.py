@@ -28,6 +28,7 @@ from wherefrom.formats.facts import Facts
 from wherefrom.log.logged import Logged, LogSource, Position
 from wherefrom.merkle.hashing import EMPTY_ROOT
 from wherefrom.views.estate import schema
+from wherefrom.views.estate.heard import HeardTables
 from wherefrom.views.estate.tables import Tables
 
 RECORDS_MAX: Final = 4096
@@ -54,6 +55,7 @@ class EstateView:
         self._meta: _Meta
         self._version: int
         self._tables: Tables
+        self._heard: HeardTables
         self._reload()
 
     @classmethod
@@ -177,6 +179,7 @@ class EstateView:
                 )
         except BaseException:
             self._tables.forget()
+            self._heard.forget()
             raise
         self._meta = self._meta._replace(origin=source.origin, size=until, root=root)
 
@@ -192,13 +195,11 @@ class EstateView:
             facts = logged.facts or self._facts_of(logged.content)
         except Exception:  # noqa: BLE001 - the graph says that it could not be read
             return
+        at = timestamps.micros(entry.occurred or entry.received)
+        self._heard.add(logged.index, facts, producer=entry.producer, at=at)
         if facts.states or facts.wholes:
-            self._tables.add(
-                logged.index,
-                facts,
-                source=facts.producers[0] if facts.producers else entry.producer,
-                at=timestamps.micros(entry.occurred or entry.received),
-            )
+            source = facts.producers[0] if facts.producers else entry.producer
+            self._tables.add(logged.index, facts, source=source, at=at)
 
     def _erase(self, content: bytes) -> None:
         try:
@@ -208,6 +209,7 @@ class EstateView:
             return
         if isinstance(decision, own.Tombstone):
             self._tables.erase(decision.entry)
+            self._heard.erase(decision.entry)
             self._unswept = True
 
     def _sweep(self) -> None:
@@ -226,6 +228,7 @@ class EstateView:
         self._meta = _Meta(*row)
         self._version = self._db.execute("PRAGMA data_version").get
         self._tables = Tables(self._db)
+        self._heard = HeardTables(self._db)
         self._agreed = None
 
 
