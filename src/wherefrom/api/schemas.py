@@ -36,6 +36,7 @@ from wherefrom.log.renewal import Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
@@ -49,6 +50,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, RequestPath,
+    CatalogShown, Gaps,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

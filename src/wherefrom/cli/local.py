@@ -48,6 +48,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -142,6 +144,12 @@ class LocalReading:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._desk.reality.touched(text, options)
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown:
+        return self._desk.catalogs.catalog(name, options)
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps:
+        return self._desk.catalogs.gaps(name, options)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

@@ -35,6 +35,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "change": "change",
     "bundle": "bundle",
     "safe-mode": "safe_mode",
+    "catalog": "catalog",
     "trace": "trace",
     "show": "show",
     "find": "show",

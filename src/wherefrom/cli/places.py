@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.catalog.answers import CatalogShown, Gaps
+    from wherefrom.query.catalog.questions import CatalogOptions
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
@@ -57,6 +59,10 @@ class Reading(Protocol):
     def affected(self, text: str, options: RealityOptions) -> Affected: ...
 
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown: ...
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps: ...
 
     def request(self, text: str) -> RequestPath: ...
 

@@ -35,6 +35,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -102,6 +104,12 @@ class Remote:
 
     def touched(self, text: str, options: RealityOptions) -> Touched:
         return self._ask(Touched, "touched", text, _asked(options))
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown:
+        return _read(self._get("/v1/catalog", _of_service(name, options)), CatalogShown)
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps:
+        return _read(self._get("/v1/catalog/gaps", _of_service(name, options)), Gaps)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
@@ -319,6 +327,14 @@ def _asked(options: RealityOptions) -> dict[str, Any]:
     said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
     said |= {"slot": list(options.slots), "mode": options.mode}
     return {name: value for name, value in said.items() if value not in (None, "", [])}
+
+
+def _of_service(name: str, options: CatalogOptions) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "service": name, "at": options.at, "as_of": options.as_of,
+        "environment": options.environment,
+    }  # fmt: skip
+    return {key: value for key, value in said.items() if value not in (None, "")}
 
 
 def _query(options: TraceOptions) -> dict[str, Any]:

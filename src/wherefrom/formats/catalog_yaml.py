@@ -221,7 +221,8 @@ def merged(some: list[tuple[str, Catalog]], *, name: str) -> Catalog:
             left_out[kind] = left_out.get(kind, 0) + count
     made = Catalog(
         name=name, left_out=left_out,
-        **{kind: tuple(parts.values()) for kind, parts in found.items()},
+        services=tuple(found["services"].values()), teams=tuple(found["teams"].values()),
+        environments=tuple(found["environments"].values()),
     )  # fmt: skip
     catalog.check(made, where=" ".join(where for where, _ in some))
     return made

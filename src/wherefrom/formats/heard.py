@@ -7,7 +7,7 @@ digest, ``repository:git+https://github.com/acme/cart``, ``namespace:warehouse``
 particular, ``""``. Which service an image belongs to is not known here: a catalogue says so, and it
 may change, so the two are joined when somebody asks.
 
-Sizes:  ABOUTS_MAX things of each sort a record, the first in order; states as ``states`` limits them
+Sizes:  ABOUTS_MAX things of each sort a record, the first in order
 Source: docs/formats/catalog.md, "Kinds of record"
 """
 
@@ -140,7 +140,7 @@ def _abouts(facts: Facts, stated: Iterable[str]) -> list[str]:
     """What else it is about: services it names, images and repositories, namespaces of data."""
     known = {names.service_id(name) for name in stated}
     services = [n.id for n in facts.nodes if n.kind == "service" and n.id not in known]
-    images = {}
+    images: dict[str, None] = {}
     described = {name for subject in subjects(facts) for name in subject}
     for tag in facts.tags:
         if tag.node in described:
@@ -151,7 +151,7 @@ def _abouts(facts: Facts, stated: Iterable[str]) -> list[str]:
     for text in sorted(described):
         if (image := image_repository(text)) is not None:
             images[f"image:{image}"] = None
-    repositories = {}
+    repositories: dict[str, None] = {}
     for node in facts.nodes:
         if node.kind in ("source", "commit") or node.id.startswith("git+"):
             place = digests.git_place(node.id) or digests.git_place(node.name or "")

@@ -32,6 +32,7 @@ def decode_all(written: bytes, *, where: str) -> list[Any]:
 
     found: list[Any] = []
     left = NODES_MAX
+    need_shallow(text, where=where)
     try:
         for document in yaml.load_all(text, Loader=_loader()):
             if document is None:
@@ -46,9 +47,27 @@ def decode_all(written: bytes, *, where: str) -> list[Any]:
         raise _not_yaml(error, where) from error
     except (ValueError, TypeError) as error:  # such as a month 13, or a list for a key
         raise Malformed("not YAML", where=where, got=str(error)[:80]) from error
-    except RecursionError as error:
-        raise _too_deep(where) from error
     return found
+
+
+def need_shallow(text: str, *, where: str) -> None:
+    """Raises LimitPassed for a text that is nested too deep to be loaded, Malformed.
+
+    The loaders recurse, libyaml's past the end of the stack, so depth is looked at before.
+    """
+    import yaml
+
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > DEPTH_MAX:
+                    raise _too_deep(where)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError as error:
+        raise _not_yaml(error, where) from error
 
 
 def decode(written: bytes, *, where: str) -> Any:

@@ -26,6 +26,7 @@ from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
+from wherefrom.query.catalog.in_force import Catalogs
 from wherefrom.query.made_of import made_of
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.reality_answers import (
@@ -99,11 +100,13 @@ class Reality:
         estate: EstateReader,
         graph: GraphReader,
         *,
+        catalogs: Catalogs | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._estate = estate
         self._graph = graph
+        self._catalogs = Catalogs(self._content) if catalogs is None else catalogs
         self._clock = clock
 
     def running(self, text: str, options: RealityOptions, *, drifting: bool = False) -> Running:
@@ -179,7 +182,8 @@ class Reality:
             found = blast(graph, text, lens)
             held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
             judged = graph.judgements({one.seen_entry for one in held}, lens)
-            places = reached_places(found, held, judged)
+            known = self._catalogs.in_force(estate, graph, lens, at=at)
+            places = reached_places(found, held, judged, owner_of=known.owner_of)
             return Affected(
                 of=text,
                 at=of_micros(at),
@@ -265,7 +269,10 @@ class Reality:
         seconds_max = {
             mode.digest: mode.max_seconds for mode in packed if mode and mode.max_seconds
         }
-        return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max)
+        known = self._catalogs.in_force(estate, graph, lens, at=meant.at)
+        return places(
+            held, judged, at=meant.at, same=same, seconds_max=seconds_max, owner_of=known.owner_of
+        )
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, lens: Lens

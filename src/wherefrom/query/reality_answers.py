@@ -56,6 +56,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     drift  None; ``differs``; ``unobserved``: declared, and no instance has it;
            ``undeclared``: it runs, and nobody declared it
+    owner  the team that owns the service, if a catalogue says
     """
 
     environment: str
@@ -67,6 +68,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     declared: Stated | None
     observed: list[Observed]
     drift: str | None
+    owner: str | None = None
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +182,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     via        from what was asked about to the value that is there
     instances  how many report it; 0 of what is declared
     excused    the claim that says it does no harm there
+    owner      the team that owns the service, if a catalogue says
     """
 
     environment: str
@@ -198,6 +201,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     instances: int
     via: list[str]
     excused: Claimed | None
+    owner: str | None = None
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
