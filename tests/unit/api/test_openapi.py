@@ -219,6 +219,9 @@ def requests_of_all_kinds():
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     for verb, query in (
         ("running", ""),
+        ("catalog", ""),
+        ("catalog", "?service=nobody"),
+        ("catalog/gaps", ""),
         ("running", "?scope=prod/cart&slot=artifact"),
         ("running", "?scope=nowhere"),
         ("drift", "?scope=prod"),

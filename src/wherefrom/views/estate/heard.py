@@ -11,13 +11,12 @@ Sizes:  a row a record for each thing it is about (``formats.heard`` limits them
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import apsw
 
-from wherefrom.formats.facts import Facts
-from wherefrom.formats.heard import Heard, heard_of
+from wherefrom.formats.heard import Heard
 
 if TYPE_CHECKING:
     from wherefrom.views.estate.snapshot import EstateSnapshot
@@ -62,10 +61,11 @@ class HeardTables:
         """Drop what is cached: the tables may have changed under us."""
         self._numbers.clear()
 
-    def add(self, entry: int, facts: Facts, *, producer: str, at: int) -> None:
+    def add(
+        self, entry: int, some: Iterable[Heard], *, source: str, producer: str, at: int
+    ) -> None:
         """Record ``entry`` was heard: of what it is about, at ``at``."""
-        source = facts.producers[0] if facts.producers else ""
-        for heard in heard_of(facts):
+        for heard in some:
             self._db.execute(
                 "INSERT INTO heard_at VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (self._number((heard, source, producer)), at, entry),

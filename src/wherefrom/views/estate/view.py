@@ -25,6 +25,7 @@ import apsw
 from wherefrom.errors import Corrupt, Error
 from wherefrom.formats import dsse, own, strict_json, timestamps
 from wherefrom.formats.facts import Facts
+from wherefrom.formats.heard import heard_of
 from wherefrom.log.logged import Logged, LogSource, Position
 from wherefrom.merkle.hashing import EMPTY_ROOT
 from wherefrom.views.estate import schema
@@ -196,10 +197,11 @@ class EstateView:
         except Exception:  # noqa: BLE001 - the graph says that it could not be read
             return
         at = timestamps.micros(entry.occurred or entry.received)
-        self._heard.add(logged.index, facts, producer=entry.producer, at=at)
+        said = facts.producers[0] if facts.producers else ""
+        heard = heard_of(facts) if logged.heard is None else logged.heard
+        self._heard.add(logged.index, heard, source=said, producer=entry.producer, at=at)
         if facts.states or facts.wholes:
-            source = facts.producers[0] if facts.producers else entry.producer
-            self._tables.add(logged.index, facts, source=source, at=at)
+            self._tables.add(logged.index, facts, source=said or entry.producer, at=at)
 
     def _erase(self, content: bytes) -> None:
         try:
