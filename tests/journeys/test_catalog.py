@@ -1,6 +1,7 @@
 """A catalogue over a real estate: owners stand in answers, and who is silent is told."""
 
 import json
+import time
 
 import pytest
 
@@ -206,3 +207,13 @@ def test_a_server_gives_the_same_answers(data, file, monkeypatch):
             assert there.json == answer
         assert run("catalog", "record", file, "--server", server.url).code == 0
         assert run("catalog", "show", "nobody", "--server", server.url).code == 1
+        # The fold notes for the writer whose spans are kept whole, and again when it changes.
+        noted = data / "views" / "catalogued.json"
+        assert json.loads(noted.read_bytes()) == {"billable": [], "critical": ["cartservice"]}
+        file.write_text(CATALOG.replace("criticality: critical", "billable: true"))
+        assert run("catalog", "record", file, "--server", server.url).code == 0
+        until = time.monotonic() + 30
+        wanted = {"billable": ["cartservice"], "critical": []}
+        while json.loads(noted.read_bytes()) != wanted:
+            assert time.monotonic() < until
+            time.sleep(0.02)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         ServiceShown,
         Share,
     )
-    from wherefrom.query.catalog.in_force import Recorded
+    from wherefrom.query.catalog.in_force import HeldCatalog
 
 _LISTED: Final = 8
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -126,7 +126,7 @@ def _last(last: LastHeard) -> str:
     return f"{last.at[:19]}Z  {printable(by)}  #{last.entry} {last.trust}"
 
 
-def _catalogs(some: list[Recorded]) -> Iterator[str]:
+def _catalogs(some: list[HeldCatalog]) -> Iterator[str]:
     for one in some:
         held = count(one.services, "service") if one.held else "erased"
         told = f"{printable(one.name)} {short_id(one.digest)}: {held}, since {one.since[:19]}Z"

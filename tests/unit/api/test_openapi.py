@@ -22,6 +22,7 @@ from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.formats import cdevents
 from wherefrom.formats.anchor import Anchor
+from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.keys.cose import thumbprint
 from wherefrom.keys.ed25519 import sign_note
@@ -217,6 +218,7 @@ def requests_of_all_kinds():
         yield "GET", "/v1/touched/{id}", f"/v1/touched/{path}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
+    yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))
     for verb, query in (
         ("running", ""),
         ("catalog", ""),

@@ -61,7 +61,11 @@ def test_a_provenance_is_heard_of_its_image_and_of_the_repository_it_was_built_f
     ("predicate_type", "predicate", "kind"),
     [
         ("https://cyclonedx.org/bom", {"bomFormat": "CycloneDX", "specVersion": "1.5"}, "sbom"),
-        ("https://in-toto.io/attestation/test-result/v0.1", {"result": "PASSED", "configuration": []}, "test"),
+        (
+            "https://in-toto.io/attestation/test-result/v0.1",
+            {"result": "PASSED", "configuration": []},
+            "test",
+        ),
         ("https://example.com/anything", {}, "event"),
     ],
 )

@@ -1,4 +1,4 @@
-"""YAML as people write it: what JSON has, each key once, and nothing that grows out of a few lines."""
+"""YAML as people write it: what JSON has, each key once, and nothing that grows."""
 
 import json
 

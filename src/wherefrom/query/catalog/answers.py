@@ -10,7 +10,7 @@ import msgspec
 
 from wherefrom.formats.catalog import Environment, Service, Team
 from wherefrom.query.answers import LogPosition
-from wherefrom.query.catalog.in_force import Recorded
+from wherefrom.query.catalog.in_force import HeldCatalog
 
 
 class LastHeard(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class CatalogShown(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     log: LogPosition
     as_of: int
-    catalogs: list[Recorded]
+    catalogs: list[HeldCatalog]
     services: list[ServiceShown]
     teams: list[Team]
     environments: list[Environment]
@@ -119,7 +119,7 @@ class Gaps(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     log: LogPosition
     as_of: int
-    catalogs: list[Recorded]
+    catalogs: list[HeldCatalog]
     gaps: list[Expected]
     expected: int
     unknown: list[Unknown]

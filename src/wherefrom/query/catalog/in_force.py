@@ -28,7 +28,7 @@ from wherefrom.views.graph import Lens, Snapshot
 CACHED_MAX: Final = 32
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class HeldCatalog(msgspec.Struct, frozen=True, kw_only=True):
     """A catalogue that is in force.
 
     held  whether what it says is known: it is not once its record is erased
@@ -47,7 +47,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class InForce(NamedTuple):
     """All that holds together."""
 
-    catalogs: tuple[Recorded, ...]
+    catalogs: tuple[HeldCatalog, ...]
     services: Mapping[str, Service]
     teams: Mapping[str, Team]
     environments: Mapping[str, Environment]
@@ -101,13 +101,13 @@ class Catalogs:
         if not held:
             return NOTHING
         judged = graph.judgements({one.seen_entry for one in held}, lens)
-        found: list[tuple[tuple[int, int], Recorded, Catalog | None]] = []
+        found: list[tuple[tuple[int, int], HeldCatalog, Catalog | None]] = []
         for one in held:
             said = self._catalog(one.seen_entry, one.value)
             judgement = judged.get(one.seen_entry)
             trust = "unknown" if judgement is None else judgement.level
             strength = entry.LEVELS.index(trust) if trust in entry.LEVELS else -1
-            recorded = Recorded(
+            recorded = HeldCatalog(
                 name=one.name,
                 digest=one.value,
                 since=of_micros(one.since),
@@ -146,7 +146,7 @@ class Catalogs:
             return None
 
 
-def joined(some: Sequence[tuple[Recorded, Catalog | None]]) -> InForce:
+def joined(some: Sequence[tuple[HeldCatalog, Catalog | None]]) -> InForce:
     """What catalogues say together, the best vouched for first."""
     services: dict[str, Service] = {}
     teams: dict[str, Team] = {}

@@ -25,6 +25,7 @@ def test_the_last_by_a_time_and_at_a_size_is_told_with_who_sent_it(log, open_vie
     view = open_view()
     view.fold(log)
     with snapshot_of(view) as found:
+
         def last(at, **asked):
             some = last_heard(found, ["service:cart"], at=micros(at), **asked)
             return {(one.source, one.at, one.entry) for one in some}
