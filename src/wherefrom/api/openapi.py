@@ -375,6 +375,13 @@ def _paths() -> dict[str, Schema]:
             _json("Gaps"), _query("service", "Only this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
         ),
+        "/v1/reconcile": {
+            "post": _operation(
+                "reconcile", "What an inventory lists, against what the log holds.",
+                {"200": _answer("Each difference, named.", _json("Reconciled"))},
+                problems="400 404 413", parameters=(_MOMENT, _AS_OF), body=_json("Inventory"),
+            )
+        },
         "/v1/request/{id}": _ask(
             "request", "The way of a request, and what each hop was made of.",
             _json("RequestPath"),

@@ -59,6 +59,9 @@ READS = [
     ("/v1/request/{id:path}", reads.get_request),
 ]
 
+# Those that no path has room for.
+QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile)]
+
 
 def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
     """The application on the socket, over one log and its views."""
@@ -77,6 +80,7 @@ def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
+            *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
         ],
         exception_handlers=ERRORS,
     )

@@ -26,6 +26,7 @@ from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import EFFECTS, LEASTS
+from wherefrom.formats.inventory import Inventory
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
@@ -37,6 +38,7 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
@@ -50,7 +52,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, RequestPath,
-    CatalogShown, Gaps,
+    CatalogShown, Gaps, Inventory, Reconciled,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -35,6 +35,7 @@ from wherefrom.followed import Others, folder_at
 from wherefrom.formats import strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log import roots
@@ -50,6 +51,7 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -150,6 +152,9 @@ class LocalReading:
 
     def gaps(self, name: str, options: CatalogOptions) -> Gaps:
         return self._desk.catalogs.gaps(name, options)
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
+        return self._desk.catalogs.reconcile(inventory, options)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

@@ -45,6 +45,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "drift": "reality",
     "affected": "reality",
     "touched": "reality",
+    "reconcile": "reconcile",
     "check": "check",
     "request": "request",
     "replay": "replay",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from wherefrom.formats.anchor import Anchor
     from wherefrom.formats.intake import IntakeRule
+    from wherefrom.formats.inventory import Inventory
     from wherefrom.keys.changes import KeyWish, RootWish
     from wherefrom.keys.keyring import KeyHistory, Keys
     from wherefrom.log.decisions import IntakeTold
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.catalog.answers import CatalogShown, Gaps
     from wherefrom.query.catalog.questions import CatalogOptions
+    from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
@@ -63,6 +65,8 @@ class Reading(Protocol):
     def catalog(self, name: str, options: CatalogOptions) -> CatalogShown: ...
 
     def gaps(self, name: str, options: CatalogOptions) -> Gaps: ...
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled: ...
 
     def request(self, text: str) -> RequestPath: ...
 

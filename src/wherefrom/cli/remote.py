@@ -24,6 +24,7 @@ from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, 
 from wherefrom.formats import checkpoint, note, recognise, strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
@@ -37,6 +38,7 @@ from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
@@ -110,6 +112,13 @@ class Remote:
 
     def gaps(self, name: str, options: CatalogOptions) -> Gaps:
         return _read(self._get("/v1/catalog/gaps", _of_service(name, options)), Gaps)
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
+        answer = self._request(
+            "POST", "/v1/reconcile", params=_of_service("", options),
+            content=msgspec.json.encode(inventory),
+        )  # fmt: skip
+        return _read(self._checked(answer), Reconciled)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})

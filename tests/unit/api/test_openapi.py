@@ -219,6 +219,9 @@ def requests_of_all_kinds():
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))
+    an_inventory = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z"}
+    for inventory in ({**an_inventory, "listed": [{"what": "thing", "id": "sha256:0"}]}, {}):
+        yield "POST", "/v1/reconcile", "/v1/reconcile", json.dumps(inventory).encode()
     for verb, query in (
         ("running", ""),
         ("catalog", ""),

@@ -21,6 +21,7 @@ from wherefrom.errors import NotFound
 from wherefrom.formats import timestamps
 from wherefrom.formats.catalog import Service
 from wherefrom.formats.digests import strong_id
+from wherefrom.formats.inventory import Inventory
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
@@ -35,6 +36,7 @@ from wherefrom.query.catalog.answers import (
     Unknown,
 )
 from wherefrom.query.catalog.in_force import Catalogs, InForce
+from wherefrom.query.catalog.reconcile import Reconciled, Reconciling
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.sizes import need_size
 from wherefrom.views.estate import (
@@ -151,6 +153,27 @@ class CatalogQuestions:
                     and (more := sorted(runs_in.get(one.name, set()) - set(one.environments)))
                 },
                 coverage=counted.coverage(found, known),
+            )
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
+        """What an inventory lists against what the log holds, each difference named."""
+        with self._asked(options) as asked:
+            found = Reconciling(
+                asked.estate, asked.graph, asked.lens, at=asked.at, known=asked.known
+            )
+            only_listed, only_held = found.differences(inventory)
+            return Reconciled(
+                kind=inventory.kind,
+                source=inventory.source,
+                taken=inventory.taken,
+                log=asked.log,
+                as_of=asked.lens.as_of,
+                listed=len(inventory.listed),
+                held=len(inventory.listed) - len(only_listed),
+                only_listed=only_listed,
+                only_held=only_held,
+                left_out=dict(inventory.left_out),
+                truncated=found.truncated,
             )
 
     def owner_of(self, service: str, options: CatalogOptions) -> str | None:

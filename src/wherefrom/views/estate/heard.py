@@ -155,3 +155,16 @@ def services_heard(estate: EstateSnapshot, *, at: int, as_of: int | None = None)
         (at, estate.need(as_of)),
     )
     return [row[0] for row in rows]
+
+
+def sources_heard(
+    estate: EstateSnapshot, kind: str, *, at: int, as_of: int | None = None
+) -> list[str]:
+    """Everybody who records of a kind say made them, by ``at``."""
+    rows = estate.db.execute(
+        "SELECT DISTINCT source FROM heard WHERE kind = ? AND source != '' AND EXISTS"
+        " (SELECT 1 FROM heard_at h WHERE h.heard = heard.heard AND h.at <= ? AND h.entry < ?)"
+        " ORDER BY source",
+        (kind, at, estate.need(as_of)),
+    )
+    return [row[0] for row in rows]
