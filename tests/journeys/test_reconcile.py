@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from tests.kube_api import KubeApi
 from tests.registry import RegistryProcess
 from tests.served import ServerProcess
 from tests.unit.cli.running import run
@@ -183,6 +184,22 @@ def test_a_container_that_nobody_declared_is_named_and_so_is_what_is_declared_an
         ok("change", "deploy", "cart", artifact, "-e", "prod", data=data)
         agreed = reconciled(data, "--cluster", pods, "-e", "prod", code=0)
         assert agreed["held"] == 1
+
+
+def test_a_cluster_is_asked_by_its_context(tmp_path, data):
+    ok("record", "-", stdin=provenance("ghcr.io/acme/cart", DIGEST), data=data)
+    ok("change", "deploy", "cart", DIGEST, "-e", "prod", data=data)
+    with KubeApi() as api:
+        api.put("pods", PODS["items"][0])
+        config = put(tmp_path / "config", {
+            "current-context": "other",
+            "contexts": [{"name": "prod", "context": {"cluster": "c"}}],
+            "clusters": [{"name": "c", "cluster": {"server": api.url}}],
+        })  # fmt: skip
+        asked = ("--cluster", "prod", "--kubeconfig", config, "-e", "prod")
+        found = reconciled(data, *asked, code=0)
+        assert (found["source"], found["listed"], found["held"]) == ("prod", 1, 1)
+    assert run("reconcile", *asked, data=data).code == 3
 
 
 def test_resources_of_three_clouds_and_plain_lists_are_compared(tmp_path, data):

@@ -102,7 +102,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
 @as_of_option
 @placed
 def show(service: str, at: str | None, as_of: int | None, where: Where, as_json: bool) -> int:
-    """Show the catalogue in force, or one service and who was heard of it."""
+    """Show the catalogue in force, or one service in full."""
     from wherefrom.cli.draw_catalog import draw_catalog
     from wherefrom.cli.opening import reading
     from wherefrom.query.catalog.questions import CatalogOptions

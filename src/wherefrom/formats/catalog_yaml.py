@@ -17,7 +17,7 @@ Source: docs/formats/catalog.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -115,7 +115,14 @@ def service_of(
     where_it_runs = written.environments
     if where_it_runs is None:
         where_it_runs = defaults.environments
-    emitters = written.emitters if written.emitters is not None else defaults.emitters
+    if written.emitters is None:
+        emitters = [
+            one
+            for said_of_all in _emitters(defaults.emitters, where)
+            if (one := _narrowed(said_of_all, where_it_runs)) is not None
+        ]
+    else:
+        emitters = _emitters(written.emitters, where)
     repositories = [*filter(None, [written.repository]), *written.repositories]
     images = [*filter(None, [written.image]), *written.images]
     return Service(
@@ -123,10 +130,7 @@ def service_of(
         owner=written.owner,
         criticality=written.criticality,
         environments=tuple(dict.fromkeys(where_it_runs)),
-        emitters=tuple(
-            emitter_of(one, where=f"{where}.emitters[{number}]")
-            for number, one in enumerate(emitters)
-        ),
+        emitters=tuple(emitters),
         aliases=tuple(alias for alias in dict.fromkeys(written.aliases) if alias != name),
         repositories=tuple(
             dict.fromkeys(repository_of(one, where=f"{where}.repository") for one in repositories)
@@ -136,6 +140,18 @@ def service_of(
         billable=written.billable,
         tags=tuple(dict.fromkeys(written.tags)),
     )
+
+
+def _emitters(some: Sequence[object], where: str) -> list[Emitter]:
+    return [emitter_of(one, where=f"{where}.emitters[{number}]") for number, one in enumerate(some)]
+
+
+def _narrowed(emitter: Emitter, environments: Sequence[str]) -> Emitter | None:
+    """An emitter of all services, as it is of one that is in these; None if it is in no other."""
+    if not emitter.environments or not environments:
+        return emitter
+    both = tuple(one for one in emitter.environments if one in environments)
+    return msgspec.structs.replace(emitter, environments=both) if both else None
 
 
 def emitter_of(said: object, *, where: str) -> Emitter:

@@ -99,7 +99,7 @@ def test_a_password_is_not_sent_in_the_clear_to_somebody_else():
         inventory(url, {"WHEREFROM_REGISTRY_USER": "u", "WHEREFROM_REGISTRY_PASSWORD": "p"})
 
 
-def other(path, wanted, answer):
+def other(wanted, answer):
     return lambda p, h: answer if wanted in p else plain(p, h)
 
 
@@ -122,7 +122,7 @@ def other(path, wanted, answer):
     ],
 )  # fmt: skip
 def test_a_registry_that_answers_otherwise_is_refused(wanted, answer, error, says):
-    answers = other(None, wanted, answer)
+    answers = other(wanted, answer)
     with serving(answers) as (url, _), pytest.raises(error, match=says):
         inventory(url)
 

@@ -59,6 +59,17 @@ def test_a_file_says_what_it_says_and_defaults_are_of_services_that_say_nothing(
     assert cart.abouts()[:2] == ["service:cart", "repository:git+https://github.com/Acme/cart"]
 
 
+def test_an_emitter_of_all_services_is_of_each_only_where_that_is():
+    written = (
+        b"defaults: {emitters: [{name: x, kinds: [sbom], environments: [p, q]}]}\n"
+        b"services: {a: {environments: [p, r]}, b: {environments: [r]}, c: {}}"
+    )
+    a, b, c = catalog_yaml.parse(written, where="c").services
+    assert [e.environments for e in a.emitters] == [("p",)]
+    assert b.emitters == ()
+    assert [e.environments for e in c.emitters] == [("p", "q")]
+
+
 def test_a_statement_tells_the_graph_whose_a_service_is_and_the_estate_what_is_in_force():
     made = issued(read())
     facts = facts_of(catalog.to_statement(made))

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,8 +66,8 @@ def test_pipelines_and_jobs_of_gitlab_are_read_and_those_that_failed_are_counted
         "web_url": "https://gitlab.example.com/foo/bar/-/jobs/7",
         "pipeline": {"id": 6, "web_url": "https://gitlab.example.com/foo/bar/-/pipelines/6"},
     }
-    found = ci(pipeline, job, {**job, "id": 8, "status": "failed",
-                               "web_url": "https://gitlab.example.com/foo/bar/-/jobs/8"})  # fmt: skip
+    failed = "https://gitlab.example.com/foo/bar/-/jobs/8"
+    found = ci(pipeline, job, {**job, "id": 8, "status": "failed", "web_url": failed})
     assert [(one.id, one.where) for one in found.listed] == [
         (pipeline["web_url"], "git+https://gitlab.example.com/foo/sub/bar"),
         (job["web_url"], "git+https://gitlab.example.com/foo/bar"),
@@ -220,10 +221,4 @@ def test_no_answer_is_more_than_refused(read, value):
         found = read(written, **TAKEN)
     except Error:
         return
-    assert inventory.parse(json.loads(json.dumps(_built(found))), where="i") == found
-
-
-def _built(found):
-    import msgspec
-
-    return msgspec.to_builtins(found)
+    assert inventory.parse(msgspec.to_builtins(found), where="i") == found
