@@ -131,6 +131,18 @@ def test_who_is_silent_is_told_and_who_owns_what_runs(data, file, tmp_path, key)
     reached = ok("affected", DIGEST, "--json", data=data).json["running"]
     assert [one["owner"] for one in reached] == ["checkout"]
     assert "checkout" in ok("running", "prod/cartservice", data=data).out
+    assert "checkout" in ok("affected", DIGEST, data=data).out
+    told = run("catalog", "gaps", data=data).out
+    assert "prod/cartservice  checkout, critical" in told
+    assert f"missing  provenance  ci  none of {DIGEST[:19]}, which runs" in told
+    assert "missing  sbom  ci  never" in told
+    assert "No catalogue names frontend in prod" in told
+    assert "No record names ghost" in told
+    assert "2 of 6 (33.3%) of what is expected is there; in production 2 of 5 (40.0%)" in told
+    shown = ok("catalog", "show", "cartservice", data=data).out
+    for line in ("cartservice  checkout, critical  prod", "slack  #checkout", "heard  deployment",
+                 "expected  ci: provenance, sbom", "heard  provenance"):  # fmt: skip
+        assert line in shown
     up = ok("trace", "service:cartservice", "--json", data=data).json
     assert ("attributed_to", "team:checkout") in {
         (e["relation"], e["to"]) for e in up["edges"]

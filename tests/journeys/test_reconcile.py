@@ -158,6 +158,11 @@ def test_a_run_that_left_no_provenance_is_named(tmp_path, data):
     ]
     assert [one["id"] for one in found["only_held"]] == [later]
     assert found["left_out"] == {"failure": 1}
+    told = run("reconcile", "--ci", runs, data=data)
+    assert "ci runs.json  1 of 4 listed are held" in told.out
+    assert "build 9 of main ended well; no provenance names it" in told.out
+    assert "left out: 1, failure" in told.out
+    assert "4 differences" in told.out
     only_main = reconciled(data, "--ci", runs, "--branch", "main")
     assert len(only_main["only_listed"]) == 2
     assert only_main["left_out"]["another branch"] == 1

@@ -1,19 +1,20 @@
 """Backstage's ``catalog-info.yaml``, read as it is, as a catalogue.
 
-    Component, API  ──► a service: spec.owner, github.com/project-slug, backstage.io/kubernetes-id
-    Group           ──► a team: its parent                 Resource of type environment ──► one
-    User, Domain, System, Location, Template, … ──► nothing here; how many of each is told
+    Component  ──► a service: spec.owner, github.com/project-slug, backstage.io/kubernetes-id
+    Group      ──► a team: its parent                      Resource of type environment ──► one
+    API, User, Domain, System, Location, Template, … ──► nothing here; how many of each is told
 
-Components and APIs are what emits; of Components, libraries and websites are services too, since
-they are built and owned. Annotations of our own say what Backstage has no field for:
+Components are what emits: libraries and websites too, since they are built and owned. An API is
+what one of them provides, often under the same name. Annotations of our own say what Backstage has
+no field for:
 
     wherefrom.dev/criticality: high          wherefrom.dev/environments: production, staging
     wherefrom.dev/emitters: |                wherefrom.dev/images: ghcr.io/acme/cart
       [{name: ci, kinds: [provenance, sbom], within: 30d}]      wherefrom.dev/billable: "true"
 
 An owner is a reference, ``[kind:][namespace/]name``: a group's name stands alone in the namespace
-``default`` and with the namespace in another. People stay out: a user who owns something is
-``user:NAME``, and nobody's address is kept.
+``default`` and with the namespace in another; letters count alike in any case. People stay out: a
+user who owns something is ``user:NAME``, and nobody's address is kept.
 
 Sizes:  those of ``yaml_text`` and ``catalog``
 Source: backstage.io, "Descriptor Format of Catalog Entities", "Well-known Annotations", "Entity
@@ -26,6 +27,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
+
+from msgspec import structs
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import catalog, catalog_yaml, yaml_text
@@ -95,12 +98,14 @@ def parse(written: bytes, *, where: str) -> Catalog:
 
 def read(documents: list[Any], *, where: str) -> Catalog:
     """The catalogue that entities say together. Raises as ``parse``."""
-    services, teams, environments = [], [], []
+    services: list[Service] = []
+    teams: list[Team] = []
+    environments: list[Environment] = []
     left_out: Counter[str] = Counter()
     for number, document in enumerate(documents, 1):
         entity = _entity(document, f"{where}, document {number}")
         kind = entity.kind.lower()
-        if kind in ("component", "api"):
+        if kind == "component":
             services.append(_service(entity))
         elif kind == "group":
             teams.append(_team(entity))
@@ -110,12 +115,37 @@ def read(documents: list[Any], *, where: str) -> Catalog:
             environments.append(Environment(name=entity.called, production=is_production))
         else:
             left_out[entity.kind[: catalog.NAME_BYTES_MAX]] += 1
+    services = _with_owners(_with_aliases(services), teams)
     made = Catalog(
         services=tuple(services), teams=tuple(teams), environments=tuple(environments),
         left_out=dict(sorted(left_out.items())[: catalog.LISTED_MAX]),
     )  # fmt: skip
     catalog.check(made, where=where)
     return made
+
+
+def _with_aliases(services: list[Service]) -> list[Service]:
+    """Without those that more than one is called by: several may share what they run in."""
+    counts = Counter(alias for service in services for alias in service.aliases)
+    names = {service.name for service in services}
+    return [
+        structs.replace(
+            service,
+            aliases=tuple(a for a in service.aliases if counts[a] == 1 and a not in names),
+        )
+        for service in services
+    ]
+
+
+def _with_owners(services: list[Service], teams: list[Team]) -> list[Service]:
+    """With owners spelled as their groups are."""
+    spelled = {team.name.lower(): team.name for team in teams}
+    return [
+        service
+        if service.owner is None
+        else structs.replace(service, owner=spelled.get(service.owner.lower(), service.owner))
+        for service in services
+    ]
 
 
 def reference(text: str, *, kind: str, namespace: str = "default", where: str) -> Reference:

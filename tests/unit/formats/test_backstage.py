@@ -37,9 +37,14 @@ spec:
   dependsOn: ['resource:default/artists-db']
 ---
 apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: artist-core, namespace: music}
+spec: {type: service, lifecycle: production, owner: 'group:music/core', providesApis: [artist-web]}
+---
+apiVersion: backstage.io/v1alpha1
 kind: API
-metadata: {name: artist-api, namespace: music}
-spec: {type: openapi, lifecycle: production, owner: 'group:music/core', definition: "openapi: 3"}
+metadata: {name: artist-web}
+spec: {type: openapi, lifecycle: production, owner: ops, definition: {$text: ./openapi.yaml}}
 ---
 apiVersion: backstage.io/v1alpha1
 kind: Group
@@ -81,7 +86,7 @@ spec: {type: url, targets: [./a.yaml]}
 
 def test_entities_are_services_teams_and_environments_and_the_rest_is_counted():
     made = backstage.parse(WRITTEN, where="catalog-info.yaml")
-    web, api, tool = made.services
+    web, core, tool = made.services
     assert (web.name, web.owner, web.criticality) == ("artist-web", "artist-relations-team", "high")
     assert web.repositories == ("git+https://github.com/my-org/artist-web",)
     assert (web.aliases, web.images) == (("artist",), ("ghcr.io/my-org/artist-web",))
@@ -90,13 +95,13 @@ def test_entities_are_services_teams_and_environments_and_the_rest_is_counted():
         Emitter(name="ci", kinds=("provenance", "sbom"), within=30 * 86_400),
     )  # fmt: skip
     assert web.tags == ("java", "lifecycle:production")
-    assert (api.name, api.owner) == ("music/artist-api", "music/core")
+    assert (core.name, core.owner) == ("music/artist-core", "music/core")
     assert tool.owner == "user:jdoe"
     assert [(t.name, t.title, t.parent) for t in made.teams] == [
         ("artist-relations-team", "Artist Relations", "ops")
     ]
     assert [(e.name, e.production) for e in made.environments] == [("production", True)]
-    assert made.left_out == {"Location": 1, "Resource": 1, "Template": 1, "User": 1}
+    assert made.left_out == {"API": 1, "Location": 1, "Resource": 1, "Template": 1, "User": 1}
 
 
 def test_nobodys_address_is_kept():
@@ -147,6 +152,26 @@ def test_two_entities_of_one_name_are_refused():
     one = "apiVersion: backstage.io/v1\nkind: Component\nmetadata: {name: a}\nspec: {}\n---\n"
     with pytest.raises(Malformed, match="two of one name"):
         backstage.parse((one * 2).encode(), where="c")
+
+
+def test_letters_count_alike_and_a_name_that_two_share_is_neithers():
+    written = """
+apiVersion: backstage.io/v1
+kind: Component
+metadata: {name: a, annotations: {backstage.io/kubernetes-id: shared}}
+spec: {owner: TEAM-A}
+---
+apiVersion: backstage.io/v1
+kind: Component
+metadata: {name: b, annotations: {backstage.io/kubernetes-id: shared}}
+spec: {owner: none-such}
+---
+apiVersion: backstage.io/v1
+kind: Group
+metadata: {name: Team-A}
+"""
+    a, b = backstage.parse(written.encode(), where="c").services
+    assert (a.owner, a.aliases, b.owner, b.aliases) == ("Team-A", (), "none-such", ())
 
 
 ODD = st.recursive(

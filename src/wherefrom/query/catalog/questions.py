@@ -192,6 +192,9 @@ class CatalogQuestions:
     ) -> Iterator[Expected]:
         heard, artifacts = _heard_of(asked, services), _artifacts(asked)
         of_artifact = _ArtifactRecords(asked)
+        # All at once: a question each would be one for every pair.
+        entries = {one.entry for some in heard.values() for one in some}
+        judged = asked.graph.judgements(entries, asked.lens)
         for pair in counted.pairs(services, runs_in=runs_in, environment=environment):
             called = (pair.service.name, *pair.service.aliases)
             running = {id for name in called for id in artifacts[pair.environment, name]}
@@ -201,7 +204,7 @@ class CatalogQuestions:
                 at=asked.at,
                 artifacts=running,
                 of_artifact=of_artifact,
-                judged=asked.judged,
+                judged=lambda entry: judged.get(entry) or asked.judged(entry),
             )
 
     def _strangers(
