@@ -13,12 +13,13 @@ Source: docs/formats/catalog.md, "Kinds of record"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from wherefrom.formats import digests, names, openvex, patterns, slsa, test_result, vulns
 from wherefrom.formats.descriptors import image_repository
-from wherefrom.formats.facts import Facts, environments, subjects
+from wherefrom.formats.facts import Facts, environments
 from wherefrom.formats.states import DECLARED
 
 ABOUTS_MAX: Final = 64
@@ -94,10 +95,10 @@ def heard_of(facts: Facts) -> list[Heard]:
         if kind in KINDS:
             about = f"service:{scope.service}"
             found[Heard(scope.environment, about, kind, facts.type)] = None
-    where = environments(facts) or ("",)
     for about in _abouts(facts, stated):
-        for kind in kinds:
-            for environment in where if about.startswith("service:") else ("",):
+        of_service = about.startswith("service:")
+        for environment in (environments(facts) or ("",)) if of_service else ("",):
+            for kind in kinds:
                 found[Heard(environment, about, kind, facts.type)] = None
     if not found:
         found = {Heard("", "", kind, facts.type): None for kind in kinds}
@@ -120,43 +121,49 @@ def _kinds(facts: Facts) -> list[str]:
     return list(dict.fromkeys(found)) or ["event"]
 
 
-def _kinds_of_type(type: str) -> Iterator[str]:
+@lru_cache(maxsize=1024)  # a log has few types, and many records of each
+def _kinds_of_type(type: str) -> tuple[str, ...]:
+    found = [kind for media, kind in _BY_MEDIA if type.startswith(media)]
     if slsa.is_provenance(type):
-        yield "provenance"
+        found.append("provenance")
     elif type.startswith(_SBOM_TYPES):
-        yield "sbom"
+        found.append("sbom")
     elif type.startswith(openvex.PREDICATE_TYPE):
-        yield "vex"
+        found.append("vex")
     elif vulns.is_scan(type):
-        yield "scan"
+        found.append("scan")
     elif test_result.is_test_result(type):
-        yield "test"
-    for media, kind in _BY_MEDIA:
-        if type.startswith(media):
-            yield kind
+        found.append("test")
+    return tuple(found)
+
+
+def _image(text: str) -> str | None:
+    """What names an image; most things are called what cannot, at first sight."""
+    return image_repository(text) if "/" in text or text.startswith("pkg:") else None
 
 
 def _abouts(facts: Facts, stated: Iterable[str]) -> list[str]:
     """What else it is about: services it names, images and repositories, namespaces of data."""
     known = {names.service_id(name) for name in stated}
-    services = [n.id for n in facts.nodes if n.kind == "service" and n.id not in known]
+    services: list[str] = []
     images: dict[str, None] = {}
-    described = {name for subject in subjects(facts) for name in subject}
-    for tag in facts.tags:
-        if tag.node in described:
-            described.add(tag.name)
-    for edge in facts.edges:
-        if edge.relation == "alternate" and described & {edge.source, edge.target}:
-            described |= {edge.source, edge.target}
-    for text in sorted(described):
-        if (image := image_repository(text)) is not None:
-            images[f"image:{image}"] = None
     repositories: dict[str, None] = {}
+    described = {edge.target for edge in facts.edges if edge.relation == "describes"}
+    called = set(described)
     for node in facts.nodes:
-        if node.kind in ("source", "commit") or node.id.startswith("git+"):
-            place = digests.git_place(node.id) or digests.git_place(node.name or "")
-            if place is not None:
-                repositories[f"repository:{place.repository}"] = None
+        if node.kind == "service" and node.id not in known:
+            services.append(node.id)
+        elif node.kind == "source" and (place := digests.git_place(node.id)) is not None:
+            repositories[f"repository:{place.repository}"] = None
+        if node.name and node.id in described:
+            called.add(node.name)
+    called.update(tag.name for tag in facts.tags if tag.node in described)
+    for edge in facts.edges if called else ():
+        if edge.relation == "alternate" and (edge.source in called or edge.target in called):
+            called |= {edge.source, edge.target}
+    for text in sorted(called):
+        if (image := _image(text)) is not None:
+            images[f"image:{image}"] = None
     spaces = (f"namespace:{namespace}" for namespace in sorted(facts.namespaces))
     found: list[str] = []
     for some in (services, images, repositories, spaces):

@@ -175,6 +175,7 @@ class EstateView:
                         expected=f"entries {self.size} to {until - 1}",
                         got=f"an end or another index at {expected}",
                     )
+                self._heard.flush()
                 self._db.execute(
                     "UPDATE meta SET origin = ?, size = ?, root = ?", (source.origin, until, root)
                 )
