@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.bodies import read_whole
+from wherefrom.api.questions import read_whole
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
 from wherefrom.errors import Malformed, ReadOnly

@@ -64,17 +64,6 @@ async def read_body(request: Request) -> bytes | IO[bytes]:
     return spool
 
 
-async def read_whole(request: Request, *, bytes_max: int) -> bytes:
-    """All of a body as it came. Raises LimitPassed."""
-    read, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise LimitPassed("the body is too large", expected=f"{bytes_max} bytes at most")
-        read.append(chunk)
-    return b"".join(read)
-
-
 def _need_fits(size: int) -> None:
     if size > BODY_BYTES_MAX:
         raise LimitPassed(

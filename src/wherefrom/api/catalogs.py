@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.bodies import read_whole
-from wherefrom.api.proxy import QUESTION_BYTES_MAX
+from wherefrom.api.questions import QUESTION_BYTES_MAX, read_whole
 from wherefrom.api.reads import number
 from wherefrom.formats import inventory, strict_json
 from wherefrom.query.catalog import CatalogQuestions

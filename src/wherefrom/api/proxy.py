@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.bodies import read_whole
 from wherefrom.api.problems import problem_response
+from wherefrom.api.questions import QUESTION_BYTES_MAX, read_whole
 from wherefrom.errors import Unavailable
 from wherefrom.log.http_connection import Answer, HttpConnection
 
@@ -39,7 +39,6 @@ _PASSED_ON: Final = frozenset(
     }
 )
 TIMEOUT_SECONDS: Final = 30.0
-QUESTION_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
 class ReaderProxy:
