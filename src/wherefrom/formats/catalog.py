@@ -308,14 +308,15 @@ def add(
     """Add what a catalogue's statement says; returns when it was issued. Raises as ``parse``, and
     Malformed for other contents than its subject's."""
     catalog = parse(predicate, where=where)
-    if list(subjects) != [catalog.digest]:
+    digest = catalog.digest
+    if list(subjects) != [digest]:
         raise Malformed(
             "a catalogue under another digest than its own", where="subject",
-            expected=catalog.digest, got=", ".join(subjects),
+            expected=digest, got=", ".join(subjects),
             do="Record the file again: wherefrom catalog record",
         )  # fmt: skip
     builder.node(
-        catalog.digest, SLOT, catalog.name,
+        digest, SLOT, catalog.name,
         {"services": len(catalog.services), "teams": len(catalog.teams)},
     )  # fmt: skip
     for environment in catalog.environments:
@@ -323,7 +324,7 @@ def add(
             names.environment_id(environment.name), "environment", environment.name,
             {"production": environment.production},
         )  # fmt: skip
-        builder.edge(catalog.digest, "contains", node)
+        builder.edge(digest, "contains", node)
     for team in catalog.teams:
         node = builder.node(names.team_id(team.name), "organization", team.title or team.name)
         if team.parent is not None:
@@ -334,14 +335,14 @@ def add(
             names.service_id(service.name), "service", service.name,
             {"criticality": service.criticality, "billable": service.billable or None},
         )  # fmt: skip
-        builder.edge(catalog.digest, "contains", node)
+        builder.edge(digest, "contains", node)
         if service.owner is not None:
             owner = builder.node(names.team_id(service.owner), "organization", service.owner)
             builder.edge(node, "attributed_to", owner)
     issued = timestamps.canonical(catalog.issued, where=f"{where}.issued")
     builder.state(
         State(
-            DECLARED, Scope(), SLOT, catalog.name, catalog.digest,
+            DECLARED, Scope(), SLOT, catalog.name, digest,
             says=_counted(len(catalog.services)), at=issued,
         )
     )  # fmt: skip
