@@ -1,6 +1,7 @@
 """What a real registry, and answers of CI, clusters and clouds, list against what the log holds."""
 
 import json
+import socket
 
 import httpx
 import pytest
@@ -147,6 +148,9 @@ def test_a_run_that_left_no_provenance_is_named(tmp_path, data):
     ok("record", "-", stdin=provenance("cart", DIGEST), data=data)
     later = "https://github.com/acme/cart/actions/runs/11"
     ok("record", "-", stdin=provenance("cart", DIGEST, invocation=later), data=data)
+    # Of one that is older than all that are listed nobody can tell.
+    older = "https://github.com/acme/cart/actions/runs/5"
+    ok("record", "-", stdin=provenance("cart", DIGEST, invocation=older), data=data)
     runs = put(tmp_path / "runs.json", {"total_count": 4, "workflow_runs": [
         run_of(9), run_of(10), run_of(12), run_of(13, "failure"), run_of(14, branch="x"),
     ]})  # fmt: skip
@@ -264,6 +268,10 @@ def test_a_server_reconciles_for_whoever_may_ask(tmp_path, data, monkeypatch):
         said = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z", "listed": []}
         anonymous = httpx.post(f"{server.url}/v1/reconcile", json=said)
         assert anonymous.status_code == 401
+        # Whoever may not ask is told before anything of the body is read.
+        with socket.create_connection(server.url.removeprefix("http://").split(":"), 30) as raw:
+            raw.sendall(b"POST /v1/reconcile HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
+            assert raw.recv(100).startswith(b"HTTP/1.1 401")
         with server.client() as client:
             assert client.post("/v1/reconcile", json=said).json()["listed"] == 0
             assert client.post("/v1/reconcile", json={**said, "kind": "x"}).status_code == 400

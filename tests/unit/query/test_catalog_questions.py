@@ -136,6 +136,15 @@ def test_what_comes_after_the_time_that_is_asked_about_closes_no_gap(log, ask):
     assert [one.state for one in ask().gaps("", CatalogOptions(as_of=1)).gaps] == ["missing"]
 
 
+def test_nor_does_one_of_an_artifact_that_ran_then(log, ask):
+    log.catalogue(CART, issued="2025-01-01T00:00:00.000000Z")
+    log.say(states=(structs.replace(runs(PLATFORM), at="2025-02-01T00:00:00.000000Z"),))
+    log.say(type=SLSA, describes=(PLATFORM,))
+    then = ask().gaps("", CatalogOptions(at="2025-06-01T00:00:00Z"))
+    assert [one.without for one in then.gaps] == [[PLATFORM]]
+    assert ask().gaps("", CatalogOptions()).gaps == []
+
+
 def test_a_service_that_runs_where_the_catalogue_does_not_say_is_told(log, ask):
     log.catalogue(CART)
     log.say(states=(State("observed", Scope("test", "cart"), "artifact", "", OTHER),))
