@@ -112,7 +112,7 @@ def test_a_registry_is_asked_and_each_image_that_only_one_side_has_is_named(tmp_
         assert only["says"] == f"{cart}:2@{unknown} is in the registry; no record names it"
         (gone,) = found["only_held"]
         assert (gone["id"], gone["owner"]) == (DIGEST, "shop")
-        assert "no tag of the registry leads to it" in gone["says"]
+        assert gone["says"] == f"{cart}@{DIGEST} is recorded; it is gone from the registry"
 
         # All of it, through its catalogue; one repository, by its address; and after a deletion.
         everything = reconciled(data, "--registry", registry.url)
@@ -127,7 +127,11 @@ def test_a_registry_is_asked_and_each_image_that_only_one_side_has_is_named(tmp_
         registry.delete("acme/cart", unknown)
         after = reconciled(data, "--registry", f"{registry.url}/acme/cart")
         assert after["only_listed"] == []
-        assert {one["id"] for one in after["only_held"]} == {DIGEST, part[0]}
+        held = {one["id"]: one["says"].partition("; ")[2] for one in after["only_held"]}
+        assert held == {
+            DIGEST: "it is gone from the registry",
+            part[0]: "it is in the registry, and no tag leads to it",
+        }
     assert run("reconcile", "--registry", registry.url, data=data).code == 3
 
 

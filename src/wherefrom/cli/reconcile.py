@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Apart, Reconciled
 
 _LISTED: Final = 40
+_LOOKED_FOR_MAX: Final = 1_000
 
 
 @click.command()
@@ -122,6 +123,9 @@ def reconcile(
         raise click.UsageError("nothing to compare with: --registry, --ci, --cluster, --cloud …")
     with reading(where) as place:
         answers = [place.reconcile(one, CatalogOptions(at=at)) for one in found]
+    for number, text in enumerate(registries):
+        if _is_url(text):
+            answers[number] = _looked_for(answers[number], text)
     # Not before the answers are there: what is recorded now is no part of them.
     entries = _record(found, key, where) if recorded else []
     if as_json:
@@ -135,7 +139,7 @@ def reconcile(
 
 
 def _registry(text: str, repositories: tuple[str, ...], taken: str) -> Inventory:
-    if not text.startswith(("http://", "https://")):
+    if not _is_url(text):
         return _plain(text, taken, "registry")
     import os
 
@@ -143,6 +147,29 @@ def _registry(text: str, repositories: tuple[str, ...], taken: str) -> Inventory
 
     with Registry(text, environment=os.environ) as registry:
         return registry.inventory(repositories, taken=taken)
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _looked_for(answer: Reconciled, url: str) -> Reconciled:
+    """With what the registry says of images that no tag leads to: they may be there still."""
+    import os
+
+    from msgspec import structs
+
+    from wherefrom.capture.registry import Registry
+
+    told = []
+    with Registry(url, environment=os.environ) as registry:
+        for one in answer.only_held[:_LOOKED_FOR_MAX]:
+            there = registry.holds(one.where.removeprefix(f"{registry.host}/"), one.id)
+            says = "it is in the registry, and no tag leads to it" if there else (
+                "it is gone from the registry"
+            )  # fmt: skip
+            told.append(structs.replace(one, says=f"{one.where}@{one.id} is recorded; {says}"))
+    return structs.replace(answer, only_held=[*told, *answer.only_held[_LOOKED_FOR_MAX:]])
 
 
 def _ci(text: str, taken: str, branches: tuple[str, ...], workflows: tuple[str, ...]) -> Inventory:
