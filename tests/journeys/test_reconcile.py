@@ -1,12 +1,14 @@
 """What a real registry, and answers of CI, clusters and clouds, list against what the log holds."""
 
 import json
+import re
 import socket
 
 import httpx
 import pytest
 
 from tests.kube_api import KubeApi
+from tests.paths import DATA
 from tests.registry import RegistryProcess
 from tests.served import ServerProcess
 from tests.unit.cli.running import run
@@ -174,6 +176,29 @@ def test_a_run_that_left_no_provenance_is_named(tmp_path, data):
     only_main = reconciled(data, "--ci", runs, "--branch", "main")
     assert len(only_main["only_listed"]) == 2
     assert only_main["left_out"]["another branch"] == 1
+
+
+def test_provenances_that_others_made_name_their_runs_in_every_form(tmp_path, data):
+    found = {}
+    for name in (
+        "bundle-provenance.json",  # <id>-<attempt>
+        "binary-linux-amd64-push-v13.0.30.intoto.build.slsa",  # a page, of a builder
+        "sigstore.js@2.0.0-provenance.sigstore.json",  # a page
+    ):
+        content = next((DATA / "supply").rglob(name)).read_bytes()
+        ok("record", "-", stdin=content, data=data)
+        for node in facts_of(content).nodes:
+            if node.kind == "build":
+                said = node.properties["invocationId"]
+                number = re.search(r"([0-9]{8,})", said)[1]
+                repository = re.match(r"https://github.com/[^/]+/[^/]+", said)
+                page = repository[0] if repository else "https://github.com/sigstore/sigstore-js"
+                found[name] = {**run_of(int(number)), "html_url": f"{page}/actions/runs/{number}"}
+    assert len(found) == 3
+    runs = put(tmp_path / "runs.json", [*found.values(), run_of(1)])
+    answer = reconciled(data, "--ci", runs)
+    assert (answer["listed"], answer["held"]) == (4, 3)
+    assert answer["only_listed"][0]["id"].endswith("/runs/1")
 
 
 def test_a_container_that_nobody_declared_is_named_and_so_is_what_is_declared_and_not_run(
