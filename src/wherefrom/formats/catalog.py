@@ -55,7 +55,7 @@ class Emitter(_Part, frozen=True):
     """Somebody who has to send records about a service.
 
     kinds         words of ``heard.KINDS``, or types of records, with ``*``
-    source        who its records say made them, with ``*``; anybody, if not said
+    source        who its records say made them, with ``*``; anybody, if not said here or there
     producer      who sends them, as entries name senders: ``p:…``; anybody, if not said
     environments  only of these; all of the service's, if not said
     within        seconds after which its last record is too old; never, if not said

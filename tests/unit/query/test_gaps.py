@@ -72,6 +72,7 @@ def test_who_sent_it_is_who_had_to():
     by = Emitter(name="ci", kinds=("sbom",), source="https://ci.example/*")
     assert became(by, heard(source="https://other.example/a")).state == "missing"
     assert became(by, heard(source="https://ci.example/a")).state == "covered"
+    assert became(by, heard(source="")).state == "covered"
     sender = Emitter(name="ci", kinds=("sbom",), producer="p:2")
     assert became(sender, heard()).state == "missing"
     assert became(sender, heard(producer="p:2")).state == "covered"

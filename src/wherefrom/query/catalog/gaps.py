@@ -58,12 +58,13 @@ def pairs(
 
 
 def heard_by(emitter: Emitter, kind: str, some: Iterable[Last]) -> list[Last]:
-    """Those that come from an emitter and are of a kind."""
+    """Those that come from an emitter and are of a kind; what does not say who made it, as most
+    SBOMs, is held against nobody."""
     return [
         one
         for one in some
         if heard.is_asked(kind, one.kind, one.type)
-        and (not emitter.source or patterns.matches(emitter.source, one.source))
+        and (not (emitter.source and one.source) or patterns.matches(emitter.source, one.source))
         and (not emitter.producer or emitter.producer == one.producer)
     ]
 
