@@ -243,6 +243,9 @@ class Reconciling:
             yield self._apart(one, f"{kind}{one.id} is {where}; no record names it")
 
     def _is_called(self, name: str) -> bool:
+        """Whether something is called so, besides its id; nothing is called as a digest is."""
+        if _is_digest(name):
+            return False
         if self._graph.tagged(tag_key(name), self._lens):
             return True
         return bool(self._graph.named(fold_text(name), self._lens, prefix=False, rows_max=1))
