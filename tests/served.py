@@ -76,14 +76,17 @@ class _ReaderHere(ReaderProxy):
     async def close(self):
         await self._client.aclose()
 
-    async def get(self, path, headers=None):
+    async def get(self, path, headers=None, *, body=None):
         if self.fails:
             raise self.fails
         # httpx would take ``..`` for a way up; the real proxy passes it on as it came.
         way, question, query = path.partition("?")
         kept = {".": "%2E", "..": "%2E%2E"}
         way = "/".join(kept.get(part, part) for part in way.split("/"))
-        answer = await self._client.get(way + question + query, headers=headers)
+        method = "GET" if body is None else "POST"
+        answer = await self._client.request(
+            method, way + question + query, headers=headers, content=body
+        )
         return Answer(answer.status_code, answer.headers.raw, answer.content)
 
 

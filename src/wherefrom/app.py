@@ -62,6 +62,8 @@ from wherefrom.log.logged import LogSource
 from wherefrom.log.own_keys import HeadSigners, OwnKeys
 from wherefrom.log.published import PublishedFile
 from wherefrom.log.reader import LogReader
+from wherefrom.query.catalog import Catalogs
+from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
@@ -382,6 +384,11 @@ class DataFolder:
         return self.path / "views" / "requests.db"
 
     @property
+    def catalogued_path(self) -> Path:
+        """Where the fold notes what the catalogue in force says of services."""
+        return self.path / "views" / "catalogued.json"
+
+    @property
     def estate_path(self) -> Path:
         """Where the estate view lies."""
         return self.path / "views" / "estate.db"
@@ -549,7 +556,9 @@ def open_requests(
     from wherefrom.collect.span_rules import FILE_NAME, RulesFile
     from wherefrom.views.requests.store import RequestStore
 
-    rules = RulesFile(folder.path / FILE_NAME, on_trouble=on_trouble)
+    rules = RulesFile(
+        folder.path / FILE_NAME, catalogued=folder.catalogued_path, on_trouble=on_trouble
+    )
     return RequestStore(folder.requests_path, rules)
 
 
@@ -624,6 +633,20 @@ def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> 
             log.refresh()
             views.fold()
             return views.size
+
+
+@contextmanager
+def noting(folder: DataFolder, log: LogReader) -> Iterator[Noted]:
+    """What notes for the writer what the catalogue in force says."""
+    estate, graph = EstateReader(folder.estate_path), GraphReader(folder.graph_path)
+    try:
+        yield Noted(
+            folder.catalogued_path, estate, graph,
+            catalogs=Catalogs(lambda index: log.record(index).content),
+        )  # fmt: skip
+    finally:
+        estate.close()
+        graph.close()
 
 
 @contextmanager

@@ -11,8 +11,12 @@ from tests.paths import REPOSITORY
 from wherefrom.collect.senders import hashed
 from wherefrom.formats import (
     add_checkpoint,
+    backstage,
+    catalog,
+    catalog_yaml,
     dsse,
     intake,
+    inventory,
     log_keys,
     note,
     own,
@@ -198,3 +202,26 @@ def test_the_transparent_statement_is_the_statement_with_a_receipt_in_it():
     assert scitt.transparent(signed, receipt) == whole
     assert scitt.without_receipt(whole, receipt) == signed
     assert f"of {len(signed)} bytes" in page("scrapi.md")
+
+
+def test_catalogue():
+    (written,), (said,) = blocks("catalog.md", "yaml"), blocks("catalog.md", "json")
+    made = catalog_yaml.parse(written.encode(), where="catalog.yaml")
+    issued = msgspec.structs.replace(made, issued="2026-01-01T00:00:00Z")
+    assert catalog.to_statement(issued).decode() == said.strip()
+
+
+def test_backstage():
+    (written,) = blocks("backstage.md", "yaml")
+    made = backstage.parse(written.encode(), where="catalog-info.yaml")
+    (cart,) = made.services
+    assert (cart.name, cart.owner, [e.kinds for e in cart.emitters]) == (
+        "cart", "shop", [("provenance", "sbom")],
+    )  # fmt: skip
+    assert made.left_out == {"User": 1}
+
+
+def test_inventory():
+    (said,) = blocks("inventories.md", "json")
+    made = inventory.parse(json.loads(said)["predicate"], where="inventory")
+    assert inventory.to_statement(made).decode() == said.strip()

@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
+from wherefrom.api.questions import read_whole
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
-from wherefrom.errors import LimitPassed, Malformed, ReadOnly
+from wherefrom.errors import Malformed, ReadOnly
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.timestamps import canonical
 from wherefrom.keys.changes import KeyWish, draft
@@ -71,11 +72,7 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 async def read_wanted(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
     """What a body asks for. Raises LimitPassed, Malformed."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > bytes_max:
-            raise LimitPassed("the body is too large", expected=f"{bytes_max} bytes at most")
+    body = await read_whole(request, bytes_max=bytes_max)
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

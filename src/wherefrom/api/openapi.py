@@ -395,6 +395,23 @@ def _paths() -> dict[str, Schema]:
             _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
             problems="400 404",
         ),
+        "/v1/catalog": _ask(
+            "catalog", "Which services there are, whose they are, and who was heard of them.",
+            _json("CatalogShown"), _query("service", "Only this one.", _TEXT), _MOMENT, _AS_OF,
+            problems="400 404",
+        ),
+        "/v1/catalog/gaps": _ask(
+            "catalogGaps", "Who should have sent what, and did not; how much is covered.",
+            _json("Gaps"), _query("service", "Only this one.", _TEXT),
+            _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
+        ),
+        "/v1/reconcile": {
+            "post": _operation(
+                "reconcile", "What an inventory lists, against what the log holds.",
+                {"200": _answer("Each difference, named.", _json("Reconciled"))},
+                problems="400 404 413", parameters=(_MOMENT, _AS_OF), body=_json("Inventory"),
+            )
+        },
         "/v1/request/{id}": _ask(
             "request", "The way of a request, and what each hop was made of.",
             _json("RequestPath"),

@@ -20,7 +20,9 @@ import httptools
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherefrom.api.access import principal_of
 from wherefrom.api.problems import problem_response
+from wherefrom.api.questions import QUESTION_BYTES_MAX, read_whole
 from wherefrom.errors import Unavailable
 from wherefrom.log.http_connection import Answer, HttpConnection
 
@@ -51,14 +53,26 @@ class ReaderProxy:
         while self._free:
             self._free.pop().close()
 
-    async def get(self, path: str, headers: Mapping[bytes, bytes] | None = None) -> Answer:
-        """One request to the reader, ``path`` percent-encoded, no header with a line break.
+    async def get(
+        self,
+        path: str,
+        headers: Mapping[bytes, bytes] | None = None,
+        *,
+        body: bytes | None = None,
+    ) -> Answer:
+        """One question to the reader, ``path`` percent-encoded, no header with a line break.
+
+        body  what a question is about that no path has room for: it is then sent by POST
 
         Raises Unavailable if it does not answer.
         """
         lines = [b"%s: %s\r\n" % header for header in (headers or {}).items()]
-        head = b"GET %s HTTP/1.1\r\nhost: reader\r\n" % path.encode("ascii", "replace")
-        request = b"".join([head, *lines, b"\r\n"])
+        method = b"GET"
+        if body is not None:
+            method, lines = b"POST", [*lines, b"content-length: %d\r\n" % len(body)]
+        way = path.encode("ascii", "replace")
+        head = b"%s %s HTTP/1.1\r\nhost: reader\r\n" % (method, way)
+        request = b"".join([head, *lines, b"\r\n", body or b""])
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await self._ask(request)
@@ -102,13 +116,22 @@ class ReaderProxy:
         except Unavailable as error:
             return problem_response(error)
 
-    async def passed(self, request: Request) -> Response:
+    async def ask_with(self, request: Request) -> Response:
+        """The same for a question with a body, of somebody who may ask. Raises LimitPassed."""
+        principal_of(request, "read")
+        body = await read_whole(request, bytes_max=QUESTION_BYTES_MAX)
+        try:
+            return await self.passed(request, body=body)
+        except Unavailable as error:
+            return problem_response(error)
+
+    async def passed(self, request: Request, *, body: bytes | None = None) -> Response:
         """What the reader answers. Raises Unavailable."""
         # As it came: an id may hold ``..`` as any other text, and nothing here makes a way of it.
         raw = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii", "replace")
         wanted = {k: v for k, v in request.scope["headers"] if k == b"authorization"}
-        answer = await self.get(raw + ("?" + query if query else ""), wanted)
+        answer = await self.get(raw + ("?" + query if query else ""), wanted, body=body)
         response = Response(answer.content, answer.status)
         response.raw_headers += [h for h in answer.headers if h[0] in _PASSED_ON]
         return response

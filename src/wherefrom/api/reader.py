@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import reads, realities, scrapi, tlog
+from wherefrom.api import catalogs, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -59,8 +59,13 @@ READS = [
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
     ("/v1/clocks", realities.get_clocks),
+    ("/v1/catalog", catalogs.get_catalog),
+    ("/v1/catalog/gaps", catalogs.get_gaps),
     ("/v1/request/{id:path}", reads.get_request),
 ]
+
+# Those that no path has room for.
+QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile)]
 
 
 def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
@@ -80,6 +85,7 @@ def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
+            *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
         ],
         exception_handlers=ERRORS,
     )

@@ -26,6 +26,7 @@ from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import EFFECTS, LEASTS
+from wherefrom.formats.inventory import Inventory
 from wherefrom.formats.own import KEY_ACTIONS
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
@@ -36,6 +37,8 @@ from wherefrom.log.renewal import Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.lost import Lost
@@ -51,7 +54,8 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
-    Releases, ReleaseShown, ReleaseDifference, Containment,
+    Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
+    Reconciled,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

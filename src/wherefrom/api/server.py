@@ -22,7 +22,7 @@ from wherefrom.api import admin, records, rekor, roots, scrapi_door, spans, webh
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
-from wherefrom.api.reader import ERRORS, READS
+from wherefrom.api.reader import ERRORS, QUESTIONS, READS
 from wherefrom.api.records import Intake
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.collect.hooks import HookFile
@@ -174,6 +174,7 @@ def writer_app(
             *rekor.routes(door),
             *scrapi_door.routes(proxy),
             *(Route(path, proxy.pass_on) for path, _ in READS),
+            *(Route(path, proxy.ask_with, methods=post) for path, _ in QUESTIONS),
         ],
         exception_handlers=ERRORS,
         lifespan=lifespan,

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Refused
+from wherefrom.formats import yaml_text
 from wherefrom.formats.manifest_pods import containers_of, pod_spec_of
 
 DOCUMENTS_MAX: Final = 20_000
@@ -61,12 +62,13 @@ def _documents(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         raise LimitPassed("too many documents", expected=f"{DOCUMENTS_MAX}", got=len(parts))
     for number, part in enumerate(parts, 1):
         try:
+            yaml_text.need_shallow(part, where=f"document {number}")
             document = yaml.load(part, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
             yield number, " ".join(str(error).split())
             continue
-        except RecursionError:
-            yield number, "nested too deep"
+        except Refused as error:
+            yield number, str(error)
             continue
         if isinstance(document, dict):
             yield number, document

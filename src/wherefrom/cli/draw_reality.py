@@ -47,9 +47,9 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
     what = "drifts" if drifting else "is declared or runs"
     if not answer.places:
         yield f"Nothing {what} in {_named(answer.of)} at {_time(answer.at)}."
-    by_service = groupby(answer.places, key=lambda p: (p.environment, p.service))
-    for (environment, service), places in by_service:
-        yield click.style("/".join(filter(None, (environment, service))) or "everywhere", bold=True)
+    by_service = groupby(answer.places, key=lambda p: (p.environment, p.service, p.owner))
+    for (environment, service, owner), places in by_service:
+        yield _head(environment, service, owner)
         yield from _aligned([row for place in places for row in _rows(place)])
         for container in answer.materials or ():
             if (container.environment, container.service) == (environment, service):
@@ -61,6 +61,13 @@ def draw_running(answer: Running, *, drifting: bool) -> Iterator[str]:
             differ if answer.drifting else ""
         )
     yield foot(answer.log, as_of=answer.as_of)
+
+
+def _head(environment: str, service: str, owner: str | None) -> str:
+    """Where, and quietly whose."""
+    name = printable("/".join(filter(None, (environment, service)))) or "everywhere"
+    bold = click.style(name, bold=True)
+    return bold if owner is None else f"{bold}  {click.style(printable(owner), dim=True)}"
 
 
 def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
@@ -209,9 +216,9 @@ def draw_affected(answer: Affected) -> Iterator[str]:
     """Where what was asked about runs, or is declared, and on which way it came there."""
     if not answer.running:
         yield f"Nothing that runs or is declared at {_time(answer.at)} has {printable(answer.of)}."
-    by_service = groupby(answer.running, key=lambda p: (p.environment, p.service))
-    for (environment, service), places in by_service:
-        yield click.style("/".join(filter(None, (environment, service))) or "everywhere", bold=True)
+    by_service = groupby(answer.running, key=lambda p: (p.environment, p.service, p.owner))
+    for where, places in by_service:
+        yield _head(*where)
         for place in places:
             yield from _reached(place)
     yield ""

@@ -35,6 +35,7 @@ from wherefrom.followed import Others, folder_at
 from wherefrom.formats import strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish, draft
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log import roots
@@ -48,6 +49,9 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
@@ -159,6 +163,15 @@ class LocalReading:
 
     def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
         return self._desk.releases.diff(a, b, as_of=as_of)
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown:
+        return self._desk.catalogs.catalog(name, options)
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps:
+        return self._desk.catalogs.gaps(name, options)
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
+        return self._desk.catalogs.reconcile(inventory, options)
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from wherefrom.formats.anchor import Anchor
     from wherefrom.formats.intake import IntakeRule
+    from wherefrom.formats.inventory import Inventory
     from wherefrom.keys.changes import KeyWish, RootWish
     from wherefrom.keys.keyring import KeyHistory, Keys
     from wherefrom.log.decisions import IntakeTold
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.catalog.answers import CatalogShown, Gaps
+    from wherefrom.query.catalog.questions import CatalogOptions
+    from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.lost import Lost
@@ -76,6 +80,12 @@ class Reading(Protocol):
     def release(self, name: str, version: str, *, as_of: int | None) -> ReleaseShown: ...
 
     def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference: ...
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown: ...
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps: ...
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled: ...
 
     def request(self, text: str) -> RequestPath: ...
 

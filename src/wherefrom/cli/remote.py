@@ -24,6 +24,7 @@ from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, 
 from wherefrom.formats import checkpoint, note, recognise, strict_json
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
+from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish
 from wherefrom.keys.keyring import KeyHistory, Keys
 from wherefrom.log.decisions import IntakeTold
@@ -35,6 +36,9 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.catalog.answers import CatalogShown, Gaps
+from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.lost import Lost
@@ -124,6 +128,19 @@ class Remote:
     def release_diff(self, a: str, b: str, *, as_of: int | None) -> ReleaseDifference:
         query = _given(a=a, b=b, as_of=as_of)
         return _read(self._get("/v1/diff/releases", query), ReleaseDifference)
+
+    def catalog(self, name: str, options: CatalogOptions) -> CatalogShown:
+        return _read(self._get("/v1/catalog", _of_service(name, options)), CatalogShown)
+
+    def gaps(self, name: str, options: CatalogOptions) -> Gaps:
+        return _read(self._get("/v1/catalog/gaps", _of_service(name, options)), Gaps)
+
+    def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
+        answer = self._request(
+            "POST", "/v1/reconcile", params=_of_service("", options),
+            content=msgspec.json.encode(inventory),
+        )  # fmt: skip
+        return _read(self._checked(answer), Reconciled)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
@@ -346,6 +363,14 @@ def _asked(options: RealityOptions) -> dict[str, Any]:
     said |= {"slot": list(options.slots), "mode": options.mode, "part": options.part}
     said["materials"] = 1 if options.materials else None
     return {name: value for name, value in said.items() if value not in (None, "", [])}
+
+
+def _of_service(name: str, options: CatalogOptions) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "service": name, "at": options.at, "as_of": options.as_of,
+        "environment": options.environment,
+    }  # fmt: skip
+    return {key: value for key, value in said.items() if value not in (None, "")}
 
 
 def _query(options: TraceOptions) -> dict[str, Any]:

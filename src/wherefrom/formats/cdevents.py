@@ -265,7 +265,9 @@ def _thing(builder: FactsBuilder, event: CDEvent, kind: str) -> str:
     if kind == "service":
         return builder.node(names.service_id(id), kind, id)
     if kind == "environment":
-        return builder.node(names.environment_id(id), kind, get_string(content, "name", where="content") or id)
+        return builder.node(
+            names.environment_id(id), kind, get_string(content, "name", where="content") or id
+        )
     if kind == "change" and (commit := digests.commit_id(id)):
         return builder.node(commit, "commit")
     uri = get_string(content, "uri", where="content")

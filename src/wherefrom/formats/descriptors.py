@@ -218,6 +218,15 @@ def image_name(reference: str) -> ImageName | None:
     return ImageName(_familiar(f"{host}/{path}" if host else path), tag, _id_of_digest(digest))
 
 
+def image_repository(text: str) -> str | None:
+    """The repository that an image's name or package URL plainly means, without tag or digest."""
+    if text.startswith("pkg:"):
+        package = _package(text) if text.startswith(("pkg:oci/", "pkg:docker/")) else None
+        return None if package is None else _image_of_purl(package).repository
+    image = _image(text)
+    return None if image is None else image.repository
+
+
 def _image_of_purl(package: purl.Purl) -> ImageName:
     registry = package.qualifiers.get("repository_url", "")
     path = f"{package.namespace}/{package.name}" if package.namespace else package.name

@@ -81,6 +81,7 @@ KINDS: Final[Mapping[str, str]] = {
     "instance": "Entity",  # one running copy of a service
     "config": "Entity",  # a bundle of settings, by its digest
     "release": "Entity",  # one version of something that is released, by name and version
+    "catalog": "Entity",  # which services there are and whose, by its digest
     "reality": "Entity",  # what an instance is made of, by the digest of its parts
     "flag": "Entity",  # a feature flag, by its environment and key
     "report": "Entity",  # results of tests or scans, by the digest of its bytes

@@ -4,7 +4,7 @@
                    sign inside the name is percent-encoded, so two pairs never share an id
     column         column:<namespace>:<name>:<column>, both last parts encoded so
     run            run:<uuid, lower case>
-    service        service:<name>; environment:<name>; instance:<name>
+    service        service:<name>; environment:<name>; instance:<name>; team:<name>
     flag           flag:<environment>:<key>, the key encoded so
     release        release:<name>:<version>, the version encoded so
     anything else  its URI, as written
@@ -57,6 +57,11 @@ def service_id(name: str) -> str:
 def environment_id(name: str) -> str:
     """The id of an environment."""
     return f"environment:{name}"
+
+
+def team_id(name: str) -> str:
+    """The id of a team that owns services."""
+    return f"team:{name}"
 
 
 def instance_id(name: str) -> str:

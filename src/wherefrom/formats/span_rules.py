@@ -3,6 +3,9 @@
     {"sample": 0.1, "errors_only": false, "keep_hours": 168,
      "billable": ["billing"], "services": {"checkout": {"sample": 1, "errors_only": false}}}
 
+Where these say nothing of a service, a catalogue does (``Catalogued``): spans of one that is billable
+there are kept whole, and none of one that is critical is left out. What they name, they decide.
+
 Sampling goes by the trace id, so every hop of a request is decided alike. What failed is kept at any
 rate, and so is what comes later of a trace of which anything is held. A billable service's spans are
 kept whole: never sampled, never summarised.
@@ -31,6 +34,13 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     errors_only: bool = False
 
 
+class Catalogued(msgspec.Struct, frozen=True):
+    """What the catalogue in force says that matters here, services by every name of theirs."""
+
+    billable: tuple[str, ...] = ()
+    critical: tuple[str, ...] = ()
+
+
 class SpanRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of all spans is kept, and how long; ``services`` has its own for some."""
 
@@ -43,6 +53,17 @@ class SpanRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def whole(self, span: Span) -> bool:
         """Whether it is a billable service's."""
         return span.source.service in self.billable
+
+    def beside(self, catalogued: Catalogued) -> SpanRules:
+        """These rules, and what a catalogue says of services that they do not name."""
+        named = {*self.billable, *self.services}
+        billable = [name for name in catalogued.billable if name not in named]
+        critical = [name for name in catalogued.critical if name not in named]
+        return msgspec.structs.replace(
+            self,
+            billable=(*self.billable, *billable),
+            services={**self.services, **dict.fromkeys(critical, Rate())},
+        )
 
     def keeps(self, span: Span) -> bool:
         """Whether a span of a trace of which nothing is held is kept."""

@@ -2,8 +2,8 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``vulns`` or, where it is a document
-of another format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``
+or, where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -20,9 +20,11 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
+    catalog,
     config_bundle,
     embedded,
     in_toto_steps,
+    inventory,
     release,
     slsa,
     strict_json,
@@ -49,6 +51,8 @@ class Told(NamedTuple):
 
     def close(self, builder: FactsBuilder, *, kind: str, type: str | None = None) -> Facts:
         """Close ``builder``; ``type`` where it is not the predicate's."""
+        if self.predicate_type == inventory.PREDICATE_TYPE:
+            kind = "observation"
         return builder.build(
             kind=kind,
             type=type or self.predicate_type,
@@ -211,6 +215,12 @@ def _predicate(
         return slsa.Dated(None, None)
     if predicate_type == release.PREDICATE_TYPE:
         return slsa.Dated(release.add(builder, predicate, subjects=subjects, where=where), None)
+    if predicate_type == catalog.PREDICATE_TYPE:
+        issued = catalog.add(builder, predicate, subjects=subjects, where=where)
+        return slsa.Dated(issued, None)
+    if predicate_type == inventory.PREDICATE_TYPE:
+        taken = inventory.add(builder, predicate, subjects=subjects, where=where)
+        return slsa.Dated(taken, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

@@ -41,6 +41,7 @@ SLOTS: Final[Mapping[str, str]] = {
     "scale": "how many instances",
     "share": "which part of the traffic, of 1",
     "incident": "an incident that is open, by its id",
+    "catalog": "a catalogue of services, by its name: the digest of what it says",
     "resource": "anything else that is provisioned, by its address: the digest of its settings",
 }
 

@@ -14,18 +14,21 @@ import msgspec
 
 from wherefrom.formats.entry import Entry
 from wherefrom.formats.facts import Facts
+from wherefrom.formats.heard import Heard
 
 
 class Logged(msgspec.Struct, frozen=True):
     """One record in the log; ``content`` is None once it is erased (or was never kept here).
 
     facts  what ``content`` says, if somebody has read it already
+    heard  what it is heard as, likewise
     """
 
     index: int
     entry: Entry
     content: bytes | None
     facts: Facts | None = None
+    heard: tuple[Heard, ...] | None = None
 
 
 class Position(NamedTuple):

@@ -1,10 +1,10 @@
 """One reading for two views: the first that folds a record reads it, the second is told the rest.
 
     log ──read──► ReadOnce ──► the graph folds entries n to m: all of each record
-                     └ kept ─► the estate folds n to m: what states something, and decisions
+                     └ kept ─► the estate folds n to m: what is stated, and heard, and decisions
 
-What a record says costs far more to find out than to fold. Kept are the facts of the last range,
-and only of records that the second view can need; all others it is given as saying nothing.
+What a record says costs far more to find out than to fold. Kept of the last range is only what the
+second view can need: what records state, what each is heard as, and who made it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from wherefrom.formats.facts import Facts
+from wherefrom.formats.heard import heard_of
 from wherefrom.log.logged import Logged, LogSource, Position
 
 _NOTHING: Final = Facts(kind="", type="", document="")
@@ -67,10 +68,10 @@ def _short(logged: Logged) -> Logged:
     facts = logged.facts
     if logged.content is None or logged.entry.trust.level == "self":
         return logged
-    if facts is not None and (facts.states or facts.wholes or facts.sequence):
-        stated = Facts(
-            kind=facts.kind, type=facts.type, document=facts.document, producers=facts.producers,
-            sequence=facts.sequence, states=facts.states, wholes=facts.wholes,
-        )  # fmt: skip
-        return Logged(logged.index, logged.entry, b"", stated)
-    return Logged(logged.index, logged.entry, b"", _NOTHING)
+    if facts is None:
+        return Logged(logged.index, logged.entry, b"", _NOTHING, ())
+    stated = Facts(
+        kind=facts.kind, type=facts.type, document="", producers=facts.producers[:1],
+        sequence=facts.sequence, states=facts.states, wholes=facts.wholes,
+    )  # fmt: skip
+    return Logged(logged.index, logged.entry, b"", stated, tuple(heard_of(facts)))

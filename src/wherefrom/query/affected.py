@@ -14,7 +14,7 @@ Sizes:  NODES_MAX things and SECONDS_MAX seconds; a bound that is reached is sai
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from wherefrom.formats.claims import is_known_scheme, vulnerability_id
@@ -167,7 +167,11 @@ def _came_from(
 
 
 def reached_places(
-    found: Blast, held: Iterable[Held], judged: Mapping[int, Judgement]
+    found: Blast,
+    held: Iterable[Held],
+    judged: Mapping[int, Judgement],
+    *,
+    owner_of: Callable[[str], str | None] = lambda _: None,
 ) -> list[Reached]:
     """Each place of the estate that holds what is reached, with the way to it."""
     by_place: dict[tuple[str, ...], list[Held]] = defaultdict(list)
@@ -189,7 +193,7 @@ def reached_places(
                 entry=newest.seen_entry,
                 trust="unknown" if judgement is None else judgement.level,
                 instances=len({one.scope.instance for one in ones if one.scope.instance}),
-                via=via, excused=_excuse(via, excuses),
+                via=via, excused=_excuse(via, excuses), owner=owner_of(service),
             )
         )  # fmt: skip
     return places

@@ -47,6 +47,7 @@ from wherefrom.query.answers import (
     erased_in,
     log_of,
 )
+from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.find import find
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.others import Other
@@ -177,7 +178,9 @@ class Desk:
         self._log = log
         self._graph = graph
         self._estate = estate
-        self.reality = Reality(log, estate, graph)
+        catalogs = Catalogs(self._content_of)
+        self.reality = Reality(log, estate, graph, catalogs=catalogs)
+        self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -312,6 +315,10 @@ class Desk:
             erased=stored.content is None,
             log=self._position(),
         )
+
+    def _content_of(self, index: int) -> bytes | None:
+        self._log.refresh()
+        return self._log.record(index).content
 
     def content(self, index: int) -> bytes:
         """The exact bytes of a record. Raises NotFound, also once they are erased."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from wherefrom.query.summary import summaries
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS
 
@@ -27,9 +28,10 @@ class OneThing:
     def __call__(self, a: str, b: str) -> bool:
         """Whether ``a`` and ``b`` are names of one thing, or one contains the other as its
         platform."""
-        return a == b or b in self._names(a) or a in self._names(b)
+        return a == b or b in self.names(a) or a in self.names(b)
 
-    def _names(self, value: str) -> frozenset[str]:
+    def names(self, value: str) -> frozenset[str]:
+        """What ``value`` is called, and its platforms if it is an index; nothing if unheard of."""
         found = self._known.get(value)
         if found is None:
             found = self._known[value] = frozenset(self._ask(value))
@@ -45,6 +47,16 @@ class OneThing:
         if len(parts) <= _PARTS_MAX:
             numbers |= parts | self._others(parts, ALTERNATE)
         return set(self._graph.ids(sorted(numbers)).values())
+
+    def wholes(self, value: str) -> set[str]:
+        """The image indexes that ``value`` is a platform of."""
+        numbers = set(self._graph.numbers([value]).values())
+        steps = self._graph.steps(
+            sorted(numbers), self._lens, up=False, only=CONTAINS, rows_max=_ROWS_MAX
+        )
+        kinds = summaries(self._graph, sorted({step.effect for step in steps}), self._lens)
+        indexes = [number for number, said in kinds.items() if said.kind == "image"]
+        return set(self._graph.ids(indexes).values())
 
     def _others(self, numbers: set[int], relation: int, *, both: bool = True) -> set[int]:
         found = set()

@@ -27,6 +27,7 @@ from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.apart import apart
 from wherefrom.query.bundles import keys_apart, recorded
+from wherefrom.query.catalog.in_force import Catalogs
 from wherefrom.query.clocks import Later
 from wherefrom.query.containment import Containment, check_containment, stated
 from wherefrom.query.made_of import made_of
@@ -108,11 +109,13 @@ class Reality:
         estate: EstateReader,
         graph: GraphReader,
         *,
+        catalogs: Catalogs | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
         self._estate = estate
         self._graph = graph
+        self._catalogs = Catalogs(self._content) if catalogs is None else catalogs
         self._clock = clock
 
     def running(self, text: str, options: RealityOptions, *, drifting: bool = False) -> Running:
@@ -220,7 +223,8 @@ class Reality:
             found = blast(graph, text, lens)
             held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
             judged = graph.judgements({one.seen_entry for one in held}, lens)
-            places = reached_places(found, held, judged)
+            known = self._catalogs.in_force(estate, graph, lens, at=at)
+            places = reached_places(found, held, judged, owner_of=known.owner_of)
             return Affected(
                 of=text,
                 at=of_micros(at),
@@ -328,7 +332,11 @@ class Reality:
             if held and held.bundle.max_seconds
         }
         marks = clocks.marks(estate, judged, size=lens.as_of)
-        return places(held, judged, at=meant.at, same=same, seconds_max=seconds_max, marks=marks)
+        known = self._catalogs.in_force(estate, graph, lens, at=meant.at)
+        return places(
+            held, judged, at=meant.at, same=same, seconds_max=seconds_max, marks=marks,
+            owner_of=known.owner_of,
+        )  # fmt: skip
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, lens: Lens

@@ -60,6 +60,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     drift  None; ``differs``; ``unobserved``: declared, and no instance has it;
            ``undeclared``: it runs, and nobody declared it
+    owner  the team that owns the service, if a catalogue says
     """
 
     environment: str
@@ -71,6 +72,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     declared: Stated | None
     observed: list[Observed]
     drift: str | None
+    owner: str | None = None
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +236,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     via        from what was asked about to the value that is there
     instances  how many report it; 0 of what is declared
     excused    the claim that says it does no harm there
+    owner      the team that owns the service, if a catalogue says
     """
 
     environment: str
@@ -252,6 +255,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     instances: int
     via: list[str]
     excused: Claimed | None
+    owner: str | None = None
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
+from msgspec import structs
+
 from wherefrom.errors import Refused
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
@@ -43,11 +45,13 @@ def places(
     same: Same,
     seconds_max: Mapping[str, int] | None = None,
     marks: Mapping[int, tuple[str, ...]] | None = None,
+    owner_of: Callable[[str], str | None] = lambda _: None,
 ) -> list[Place]:
     """Every place that something is declared or observed in, in order.
 
     seconds_max  for how long each safe mode may be entered, by its bundle
     marks        what is wrong with the times of records, by entry
+    owner_of     who owns a service
     """
     held = list(held)
     marked = {
@@ -84,6 +88,10 @@ def places(
             if (scope.environment, scope.service, slot) in watched:
                 place = _with_drift(place, "unobserved")
             made.append(place)
+    made = [
+        place if (owner := owner_of(place.service)) is None else structs.replace(place, owner=owner)
+        for place in made
+    ]
     return sorted(made, key=lambda p: (p.environment, p.service, p.slot, p.region, p.pool, p.name))
 
 

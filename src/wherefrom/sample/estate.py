@@ -3,6 +3,7 @@
     commits ──► builds ──► images, tags, SBOMs, summaries      ``supply``
     receipts ──► clean ──► baskets ──► model                   ``lineage``
                                          └──► built into the service ``shelf``
+    whose the services are, and what they have to send         ``catalogue``
     deployments, settings, flags, what the cluster runs, an incident  ``reality``
 
 It is made of the formats that real producers write, signed by keys made on the spot, so it goes
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.public import PublicKey
-from wherefrom.sample import lineage, reality, supply
+from wherefrom.sample import catalogue, lineage, reality, supply
 from wherefrom.sample.signed import Signer
 
 # Commands that have something to show, once the estate is loaded.
@@ -63,7 +64,12 @@ def build() -> Estate:
             _known("corner-shop-release", release, "checks what may be sold"),
             _known("corner-shop-science", science, "trains the models"),
         ),
-        records=[*events, *builds, *ran],
+        records=[
+            catalogue.record(Signer(release, "corner-shop-release")),
+            *events,
+            *builds,
+            *ran,
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn
 
-from wherefrom.app import DataFolder, open_handed, open_log, open_views
+from wherefrom.app import DataFolder, noting, open_handed, open_log, open_views
 from wherefrom.errors import Error
 from wherefrom.followed import FollowedFolder, Following, all_followed
 
@@ -91,11 +91,14 @@ def _fold_on(folder: DataFolder) -> NoReturn:
     with (
         contextlib.closing(open_handed(folder, log)) as handed,
         open_views(folder, handed) as views,
+        noting(folder, log) as noted,
     ):
+        noted.keep()
         while True:
             began = time.monotonic()
             if log.refresh().size > views.size:
                 views.fold()
+                noted.keep()
             # A transaction writes the pages it touched once, for one record or thousands, so
             # let some gather; but once a round takes long by itself, they gather anyway.
             took = time.monotonic() - began

@@ -22,6 +22,7 @@ from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.formats import cdevents, release
 from wherefrom.formats.anchor import Anchor
+from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.release import Code, Release
 from wherefrom.keys.cose import thumbprint
@@ -233,8 +234,15 @@ def requests_of_all_kinds():
         yield "GET", "/v1/checks/containment", f"/v1/checks/containment{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
+    yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))
+    an_inventory = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z"}
+    for inventory in ({**an_inventory, "listed": [{"what": "thing", "id": "sha256:0"}]}, {}):
+        yield "POST", "/v1/reconcile", "/v1/reconcile", json.dumps(inventory).encode()
     for verb, query in (
         ("running", ""),
+        ("catalog", ""),
+        ("catalog", "?service=nobody"),
+        ("catalog/gaps", ""),
         ("running", "?scope=prod/cart&slot=artifact"),
         ("running", "?scope=nowhere"),
         ("drift", "?scope=prod"),

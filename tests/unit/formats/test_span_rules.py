@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wherefrom.errors import Malformed
 from wherefrom.formats.otlp import Source, Span
-from wherefrom.formats.span_rules import SpanRules, parse
+from wherefrom.formats.span_rules import Catalogued, SpanRules, parse
 
 TRACES = st.binary(min_size=16, max_size=16).map(bytes.hex)
 
@@ -65,3 +65,16 @@ def test_a_service_may_have_its_own_rate():
 def test_rules_that_are_wrong_say_where(text, says):
     with pytest.raises(Malformed, match=says):
         rules(text)
+
+
+def test_a_catalogue_decides_of_services_that_the_rules_do_not_name_and_of_no_other():
+    written = rules('{"sample": 0, "services": {"till": {"sample": 0}}, "billable": ["bank"]}')
+    said = Catalogued(billable=("pay", "till"), critical=("cart", "till", "bank"))
+    found = written.beside(said)
+    assert found.whole(span(service="pay"))
+    assert found.whole(span(service="bank"))
+    assert found.keeps(span(service="cart"))
+    assert not found.whole(span(service="cart"))
+    assert not found.keeps(span(service="till"))
+    assert not found.keeps(span(service="other"))
+    assert written.beside(Catalogued()) == written

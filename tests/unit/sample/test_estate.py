@@ -1,9 +1,12 @@
 """The corner shop: taken whole by the door, the same each time, and worth asking about."""
 
+import json
+
 from wherefrom.app import DataFolder, open_log
 from wherefrom.cli.main import main
 from wherefrom.cli.up import load_sample
 from wherefrom.formats import recognise, strict_json
+from wherefrom.formats.heard import KINDS
 from wherefrom.sample import estate
 
 
@@ -95,3 +98,11 @@ def test_the_evening_is_told_by_every_verb_of_reality(tmp_path, capsys, monkeypa
     _, reached = told("affected pkg:pypi/tally@2.3.1")
     assert "prod/shelf" in reached
     assert "prod/till" not in reached
+    assert main(["catalog", "gaps", "--json", "--data", str(folder.path)]) == 1
+    gaps = json.loads(capsys.readouterr().out)["gaps"]
+    lacking = {kind: {g["service"] for g in gaps if g["kind"] == kind} for kind in KINDS}
+    lacking = {kind: services for kind, services in lacking.items() if services}
+    assert lacking == {
+        "test": {"till", "shelf", "window"}, "provenance": {"till"}, "sbom": {"till"},
+    }, "nobody says how they were tested; of the hotfix CI knows nothing"  # fmt: skip
+    assert {gap["owner"] for gap in gaps} == {"counter", "stock"}

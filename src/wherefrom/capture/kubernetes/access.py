@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.errors import SettingError
+from wherefrom.errors import Refused, SettingError
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 TOKEN_SECONDS: Final = 60.0
@@ -194,9 +194,13 @@ def _tls(
 def _config(path: Path) -> dict[str, Any]:
     import yaml  # late: an agent in a pod reads none
 
+    from wherefrom.formats import yaml_text
+
     try:
-        found = yaml.load(_read(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError) as error:
+        text = _read(path).decode()
+        yaml_text.need_shallow(text, where=str(path))
+        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, Refused) as error:
         raise _not_one(path) from error
     if not isinstance(found, dict):
         raise _not_one(path)

@@ -32,6 +32,9 @@ _QUERIES: Final = {
     "clock": "SELECT * FROM clocks ORDER BY producer, hour",
     "interval": f"""SELECT {_KEY}, began, ended, known, denied, value, entry, ended_by
         FROM intervals JOIN keys USING (key) ORDER BY {_KEY}, began, ended, known""",
+    "heard": """SELECT about, environment, kind, type, source, producer, at, entry
+        FROM heard JOIN heard_at USING (heard)
+        ORDER BY entry, about, environment, kind, type, source, producer""",
 }
 _NUMBERS: Final = msgspec.msgpack.Decoder(list[int])
 

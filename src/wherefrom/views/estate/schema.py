@@ -10,6 +10,7 @@ The file is an index over the log (``views.view_file``); what differs from this 
     clocks ── what each producer's times were like, hour by hour (``clocks.py``)
     written ── what an entry said, so that a tombstone can take it back
     sources ── number ⇄ who said it
+    heard, heard_at ── who was heard, of what, when (``heard``)
 
 Bitemporal: ``began`` and ``ended`` are when it held; ``known`` is the entry that taught it, and
 ``denied`` the entry that taught otherwise. At log size N those rows count with known < N ≤ denied.
@@ -26,6 +27,7 @@ from typing import Final
 import apsw
 
 from wherefrom.views import view_file
+from wherefrom.views.estate import heard
 from wherefrom.views.view_file import Shape
 
 SCHEMA_VERSION: Final = 2
@@ -82,7 +84,7 @@ def open_reader(path: Path) -> apsw.Connection:
 
 def create(db: apsw.Connection, *, facts_version: int) -> None:
     """Make the empty tables at size 0; the caller holds a transaction."""
-    db.execute(_TABLES)
+    db.execute(_TABLES + heard.TABLES)
     db.execute("INSERT INTO meta VALUES (1, ?, ?, NULL, 0, NULL)", (SCHEMA_VERSION, facts_version))
 
 

@@ -135,6 +135,14 @@ class EstateSnapshot:
         rows = self.db.execute(query, {"at": at, "size": self.need(as_of), **given})
         return [_held(*row) for row in rows]
 
+    def held_of_no_scope(
+        self, slot: str, *, at: int, mode: str, as_of: int | None = None
+    ) -> list[Held]:
+        """What held at ``at`` in a slot of no environment and no service, by name."""
+        where = "environment = '' AND service = '' AND mode = :mode AND slot = :slot AND"
+        given = {"at": at, "size": self.need(as_of), "mode": mode, "slot": slot}
+        return [_held(*row) for row in self.db.execute(_HELD.format(where=where), given)]
+
     # -- change
 
     def changed(

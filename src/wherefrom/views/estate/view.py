@@ -20,9 +20,11 @@ import apsw
 
 from wherefrom.errors import Error
 from wherefrom.formats import dsse, own, strict_json, timestamps
+from wherefrom.formats.heard import heard_of
 from wherefrom.log.logged import Logged
 from wherefrom.views.estate import schema
 from wherefrom.views.estate.clocks import Clocks
+from wherefrom.views.estate.heard import HeardTables
 from wherefrom.views.estate.tables import Tables
 from wherefrom.views.folded import FactsOf, FoldedView
 from wherefrom.views.view_file import Shape
@@ -40,6 +42,7 @@ class EstateView(FoldedView):
         super().__init__(db, path=path, facts_of=facts_of, facts_version=facts_version)
         self._tables = Tables(db)
         self._clocks = Clocks(db)
+        self._heard = HeardTables(db)
         self._reload()
 
     def _take(self, logged: Logged) -> None:
@@ -55,13 +58,16 @@ class EstateView(FoldedView):
             facts = logged.facts or self._facts_of(logged.content)
         except Exception:  # noqa: BLE001 - the graph says that it could not be read
             return
+        said = facts.producers[0] if facts.producers else ""
+        at = timestamps.micros(entry.occurred or entry.received)
+        received = timestamps.micros(entry.received)
+        heard = heard_of(facts) if logged.heard is None else logged.heard
+        self._heard.add(
+            logged.index, heard, source=said, producer=entry.producer, at=min(at, received)
+        )
         if facts.states or facts.wholes or facts.sequence is not None:
             self._tables.add(
-                logged.index,
-                facts,
-                source=facts.producers[0] if facts.producers else entry.producer,
-                at=timestamps.micros(entry.occurred or entry.received),
-                heard=timestamps.micros(entry.received),
+                logged.index, facts, source=said or entry.producer, at=at, heard=received
             )
 
     def _erase(self, content: bytes) -> None:
@@ -72,11 +78,14 @@ class EstateView(FoldedView):
             return
         if isinstance(decision, own.Tombstone):
             self._tables.erase(decision.entry)
+            self._heard.erase(decision.entry)
             self._unswept = True
 
     def _flush(self) -> None:
         self._clocks.write()
+        self._heard.flush()
 
     def _forget(self) -> None:
         self._tables.forget()
         self._clocks.forget()
+        self._heard.forget()

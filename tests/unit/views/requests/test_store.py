@@ -171,3 +171,18 @@ def test_rules_are_read_again_when_they_change_and_wrong_ones_are_told(tmp_path)
         RulesFile(path)
     os.remove(path)
     assert rules() == SpanRules()
+
+
+def test_what_the_catalogue_says_is_read_again_when_it_changes_and_may_be_lost(tmp_path):
+    written, catalogued = tmp_path / "rules.json", tmp_path / "catalogued.json"
+    written.write_text('{"sample": 0}')
+    rules = RulesFile(written, catalogued=catalogued)
+    assert rules().billable == ()
+    for text, billable in (
+        ('{"billable": ["pay"]}', ("pay",)), ("{", ()), ('{"billable": ["a", "b"]}', ("a", "b")),
+    ):  # fmt: skip
+        catalogued.write_text(text)
+        assert rules().billable == billable
+        assert rules().sample == 0
+    catalogued.unlink()
+    assert rules().billable == ()
