@@ -19,6 +19,7 @@ from wherefrom.api.schemas import Schema, ref, schemas
 from wherefrom.formats import webhooks
 from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.query import exports
+from wherefrom.query.incident_answers import DIMENSIONS
 
 _ANY_JSON: Final[Schema] = {"application/json": {}}
 _TEXT: Final[Schema] = {"type": "string"}
@@ -281,6 +282,16 @@ def _key_set(name: str, summary: str, problems: str, *parameters: Schema) -> Sch
     return {"get": _operation(name, summary, answers | told, parameters=parameters, role=None)}
 
 
+_TROUBLE: Final = (
+    _query("service", "Where it hurts.", _TEXT),
+    _query("environment", "Only there.", _TEXT),
+    _query("alert", "An incident: its id, its alert's name or fingerprint.", _TEXT),
+    _query("since", "From then on.", _DATE_TIME),
+    _query("until", "Nothing later is used; now if not given.", _DATE_TIME),
+    _AS_OF,
+)
+
+
 def _paths() -> dict[str, Schema]:
     keys = _ask("listKeys", "Every key that a record has named.", _json("Keys"), problems="")
     changed = {"201": _answer("Done, and recorded.", _json("KeyChanged"))}
@@ -334,6 +345,14 @@ def _paths() -> dict[str, Schema]:
                 body={"application/json": {}, "application/x-protobuf": {}},
             )
         },
+        "/v1/series": {
+            "post": _operation(
+                "series", "Measurements of services: rows as CSV or JSON Lines.",
+                {"200": _answer("Taken, all or none.", _json("SeriesTaken"))},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"text/csv": {"schema": _TEXT}, "application/x-ndjson": {"schema": _TEXT}},
+            )
+        },
         "/v1/running": _ask(
             "running", "What is declared and observed in a scope, now or at a time.",
             _json("Running"), _SCOPE, _MOMENT, _AS_OF, *_WHAT, problems="400 404",
@@ -371,6 +390,21 @@ def _paths() -> dict[str, Schema]:
             _in_path(
                 "id", "A traceparent, a trace id, or the id that the request came with.", _TEXT
             ),
+        ),
+        "/v1/impact": _ask(
+            "impact", "Where requests fail or are slow, and where that concentrates.",
+            _json("Impact"), *_TROUBLE,
+            _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
+            problems="400 404",
+        ),
+        "/v1/why": _ask(
+            "why", "Which change did it, likeliest first, with the records behind each.",
+            {"application/json": {"schema": {"anyOf": [ref("Why"), ref("WhyCaseFiles")]}}},
+            *_TROUBLE, _query("at", "When it was detected, if no alert says so.", _DATE_TIME),
+            _query(
+                "format", "The answer, or the question as a why-case.", {"enum": ["json", "case"]}
+            ),
+            problems="400 404",
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

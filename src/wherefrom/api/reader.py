@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import reads, realities, scrapi, tlog
+from wherefrom.api import incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -55,6 +55,8 @@ READS = [
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
     ("/v1/request/{id:path}", reads.get_request),
+    ("/v1/impact", incidents.get_impact),
+    ("/v1/why", incidents.get_why),
 ]
 
 

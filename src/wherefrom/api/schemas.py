@@ -23,7 +23,7 @@ from wherefrom.api.admin import (
 )
 from wherefrom.api.fates import Item
 from wherefrom.api.roots import RootRequest
-from wherefrom.formats import hashedrekord
+from wherefrom.formats import hashedrekord, why_case
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.own import KEY_ACTIONS
@@ -37,6 +37,7 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
+from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
 from wherefrom.query.requests import RequestPath
@@ -49,7 +50,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, RequestPath,
-    SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
+    Impact, Why, SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -98,6 +99,16 @@ def schemas() -> dict[str, Schema]:
             },
             "additionalProperties": False,
         },
+        "SeriesTaken": _closed(
+            "How many series came, how many samples are held, and how many were too old or ahead.",
+            series=_COUNT,
+            kept=_COUNT,
+            left_out=_COUNT,
+        ),
+        "WhyCaseFiles": _closed(
+            "The four files of a why-case, by name.",
+            **{name: {"type": "string"} for name in why_case.FILES},
+        ),
         "Erased": _closed(
             "The entry whose content is gone, and the entry that says so.",
             erased=_COUNT,

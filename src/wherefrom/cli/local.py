@@ -32,7 +32,7 @@ from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.followed import Others, folder_at
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, why_case
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.keys.changes import KeyWish, RootWish, draft
@@ -49,6 +49,8 @@ from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.incident_answers import Impact, Why
+from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
@@ -145,6 +147,15 @@ class LocalReading:
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)
+
+    def impact(self, options: IncidentOptions) -> Impact:
+        return self._desk.incidents.impact(options)
+
+    def why(self, options: IncidentOptions) -> Why:
+        return self._desk.incidents.why(options)
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
+        return why_case.to_files(self._desk.incidents.case(options).case)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -65,6 +65,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "witness": "witness",
     "monitor": "monitor",
     "agent": "agent",
+    "impact": "impact",
     "why": "why",
 }
 

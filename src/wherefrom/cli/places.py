@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.incident_answers import Impact, Why
+    from wherefrom.query.incidents import IncidentOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
@@ -59,6 +61,12 @@ class Reading(Protocol):
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
 
     def request(self, text: str) -> RequestPath: ...
+
+    def impact(self, options: IncidentOptions) -> Impact: ...
+
+    def why(self, options: IncidentOptions) -> Why: ...
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -36,6 +36,8 @@ from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.incident_answers import Impact, Why
+from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Difference, Running, Touched
@@ -105,6 +107,17 @@ class Remote:
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
+
+    def impact(self, options: IncidentOptions) -> Impact:
+        return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)
+
+    def why(self, options: IncidentOptions) -> Why:
+        return _read(self._get("/v1/why", _asked_of_trouble(options)), Why)
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
+        query = {**_asked_of_trouble(options), "format": "case"}
+        files = _read(self._get("/v1/why", query), dict[str, str])
+        return {name: text.encode() for name, text in files.items()}
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
@@ -318,6 +331,11 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
 def _asked(options: RealityOptions) -> dict[str, Any]:
     said = {name: getattr(options, name) for name in ("at", "as_of", "since", "until", "limit")}
     said |= {"slot": list(options.slots), "mode": options.mode}
+    return {name: value for name, value in said.items() if value not in (None, "", [])}
+
+
+def _asked_of_trouble(options: IncidentOptions) -> dict[str, Any]:
+    said = msgspec.structs.asdict(options) | {"by": list(options.by)}
     return {name: value for name, value in said.items() if value not in (None, "", [])}
 
 

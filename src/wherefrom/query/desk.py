@@ -48,7 +48,9 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.find import find
+from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
+from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.reality import Reality
@@ -158,7 +160,7 @@ class Desk:
     own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
               signed in a checkpoint before
     anchors   the checkpoints that others hold
-    requests  the spans that are held beside the log
+    requests  the spans that are held beside the log; measured: the series
     others    gives the logs that are followed
     """
 
@@ -171,6 +173,7 @@ class Desk:
         own_keys: OwnKeys,
         anchors: AnchorFolder,
         requests: RequestReader,
+        measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
     ) -> None:
         self._log = log
@@ -181,6 +184,7 @@ class Desk:
         self._anchors = anchors
         self._requests = requests
         self._others = others
+        self.incidents = Incidents(self.reality, requests, measured)
 
     # -- questions about things
 

@@ -114,14 +114,14 @@ class Reality:
         Raises NotFound for a scope that nobody has spoken of, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
             differ = [place for place in found if place.drift]
             return Running(
                 of=text,
                 at=of_micros(meant.at),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 places=differ if drifting else found,
                 drifting=len(differ),
@@ -130,7 +130,7 @@ class Reality:
     def changes(self, text: str, options: RealityOptions) -> Changes:
         """What changed in a scope in a window, newest first. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             until = micros(options.until) if options.until else meant.at + 1
             since = micros(options.since) if options.since else until - _DAY
@@ -144,16 +144,16 @@ class Reality:
                 of=text,
                 since=of_micros(since),
                 until=of_micros(until),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
-                changes=[_change(one, judged.get(one.entry)) for one in told],
+                changes=[change_of(one, judged.get(one.entry)) for one in told],
                 truncated=len(found) > options.limit,
             )
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         """How two scopes, or one at two times, differ. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             sides = [self._meant(estate, text, options, lens) for text in (a, b)]
             same = OneThing(graph, lens)
             found = [self._places(estate, graph, lens, side, options, same) for side in sides]
@@ -162,7 +162,7 @@ class Reality:
             return Difference(
                 a=Side(of=a, at=of_micros(sides[0].at)),
                 b=Side(of=b, at=of_micros(sides[1].at)),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 differing=differing,
                 same=alike,
@@ -174,7 +174,7 @@ class Reality:
         Raises NotFound, Ambiguous for the text, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             at = micros(options.at or timestamps.to_text(self._clock()))
             found = blast(graph, text, lens)
             held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
@@ -183,7 +183,7 @@ class Reality:
             return Affected(
                 of=text,
                 at=of_micros(at),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 starts=found.starts,
                 running=places,
@@ -199,7 +199,7 @@ class Reality:
         Raises NotFound for a name that no table has, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             since, until = (
                 None if said is None else timestamps.canonical(said, where=where)
                 for said, where in ((options.since, "since"), (options.until, "until"))
@@ -210,7 +210,7 @@ class Reality:
                 things=things,
                 since=since,
                 until=until,
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 touches=touches[: options.limit],
                 truncated=len(touches) > options.limit,
@@ -239,7 +239,8 @@ class Reality:
         return self._log.record(entry).content
 
     @contextlib.contextmanager
-    def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
+    def snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
+        """One look at the estate and the graph, and the size that both speak of."""
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             need_size(as_of, reached=estate.size, log=self._log)
             size = estate.need(as_of)
@@ -311,12 +312,14 @@ class Reality:
 BUNDLE_SLOTS: Final = frozenset(config_bundle.KINDS.values())
 
 
-def _log_of(estate: EstateSnapshot) -> LogPosition:
+def log_of_estate(estate: EstateSnapshot) -> LogPosition:
+    """Of which log an answer speaks."""
     root = None if estate.root is None else estate.root.hex()
     return LogPosition(origin=estate.origin, size=estate.size, root=root)
 
 
-def _change(one: Changed, judgement: Judgement | None) -> Change:
+def change_of(one: Changed, judgement: Judgement | None) -> Change:
+    """One change as it is answered, with how far its record is believed."""
     return Change(
         at=of_micros(one.at),
         **one.scope._asdict(),

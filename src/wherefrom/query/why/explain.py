@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import exp
 from typing import Final
 
-from wherefrom.formats.shown import cut, printable
+from wherefrom.formats.shown import cut, percent, printable
 from wherefrom.query.why.estate import Estate, Group
 from wherefrom.query.why.features import Findings, Measured
 from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, WAITS
@@ -40,16 +40,6 @@ def says_none(feature: str, measured: Measured) -> str:
 
 
 # -- figures
-
-
-def percent(share: float) -> str:
-    """``40 %``, ``0.3 %``, ``under 0.01 %``."""
-    hundred = 100 * share
-    if hundred >= 10:
-        return f"{hundred:.0f} %"
-    if 0 < hundred < 0.01:
-        return "under 0.01 %"
-    return f"{hundred:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def span(seconds: float) -> str:

@@ -82,6 +82,27 @@ class RequestReader:
             ) in found
         ]  # fmt: skip
 
+    def calls(self, since: int, until: int, *, limit: int) -> list[tuple[str, str]]:
+        """Pairs of caller and callee, by the newest ``limit`` spans that began in a window.
+
+        since, until  microseconds since 1970
+        """
+        found = self._ask(
+            "SELECT DISTINCT above.packed, below.packed FROM ("
+            "SELECT trace, parent, source FROM spans WHERE whole = 0 AND start >= ?1 AND start < ?2"
+            " AND parent IS NOT NULL ORDER BY start DESC LIMIT ?3) AS some"
+            " JOIN spans AS caller ON caller.trace = some.trace AND caller.span = some.parent"
+            " AND caller.source != some.source"
+            " JOIN sources AS above ON above.number = caller.source"
+            " JOIN sources AS below ON below.number = some.source",
+            (since, until, limit),
+        )
+        pairs = {
+            tuple(msgspec.json.decode(packed, type=Source).service for packed in pair)
+            for pair in found
+        }
+        return sorted((a, b) for a, b in pairs if a and b and a != b)
+
     def hours(self) -> list[Hour]:
         """What is left of spans whose time is over, the oldest first."""
         return [Hour(*row) for row in self._ask("SELECT * FROM hours ORDER BY hour", ())]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherefrom.collect.span_rules import RulesFile
+from wherefrom.collect.settings_file import SettingsFile
 from wherefrom.errors import Corrupt, SettingError, StorageError
 from wherefrom.formats.otlp import Source, Span
-from wherefrom.formats.span_rules import SpanRules
+from wherefrom.formats.span_rules import SpanRules, parse
 from wherefrom.views.requests import store as module
 from wherefrom.views.requests.reader import Hour, RequestReader
 from wherefrom.views.requests.store import HOUR, Kept, RequestStore
@@ -159,7 +159,9 @@ def test_a_damaged_file_is_named(path):
 
 def test_rules_are_read_again_when_they_change_and_wrong_ones_are_told(tmp_path):
     path, told = tmp_path / "request-rules.json", []
-    rules = RulesFile(path, on_trouble=told.append)
+    rules = SettingsFile(
+        path, parse, SpanRules(), what="the rules for spans", on_trouble=told.append
+    )
     assert rules() == SpanRules()
     path.write_text('{"sample": 0.5}')
     assert rules().sample == 0.5
@@ -168,6 +170,6 @@ def test_rules_are_read_again_when_they_change_and_wrong_ones_are_told(tmp_path)
     assert len(told) == 1
     assert "stay as they were: not a rate" in told[0]
     with pytest.raises(SettingError, match="not a rate"):
-        RulesFile(path)
+        SettingsFile(path, parse, SpanRules(), what="the rules for spans")
     os.remove(path)
     assert rules() == SpanRules()
