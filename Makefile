@@ -48,8 +48,10 @@ run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474
 clients: $(INSTALLED_CLIENTS) ## install dbt, Airflow and Moto for the tests, each in its own environment
 
 # Programs of Debian that the tests run, by the package that brings each.
-tools: ## install what the tests run from Debian (softhsm2), where it is missing
+tools: ## install what the tests run from Debian (softhsm2, prometheus), where it is missing
 	@command -v softhsm2-util >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q softhsm2
+	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends prometheus
 
 $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	rm -rf $(@D)
