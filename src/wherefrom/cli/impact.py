@@ -57,7 +57,7 @@ def impact(
     where: Where,
     as_json: bool,
 ) -> int:
-    """Show where requests fail or are slow, and where that concentrates.
+    """Show where requests fail or are slow, and what sets them apart.
 
     By artifact, bundle, flag, policy, pool and region, as they were at each minute. Without a
     window it is the last hour; with --alert, the time of the incident.

@@ -109,6 +109,11 @@ class Estates:
         """Every service of which anything is known."""
         return {service for service in self._of_service if service}
 
+    def differs(self, service: str, slot: Slot) -> bool:
+        """Whether a slot of a service held more than one value in the window."""
+        places = (p for p in self._of_service.get(service, ()) if p.slot == slot)
+        return len({value.value for p in places for value in p.held if value}) > 1
+
     def _of(self, labels: Labels) -> list[Piece]:
         """What was where ``labels`` say, stretch by stretch, from ever to ever."""
         mine = self._of_service.get(labels.service, [])

@@ -39,6 +39,7 @@ from wherefrom.views.graph import Lens, Snapshot
 _MICROS: Final = 1_000_000
 # What changed that long before the trouble is looked at, at least.
 BEFORE_S: Final = 24 * 3_600.0
+_ARTIFACT: Final[Slot] = ("artifact", "")
 _IDENTITIES: Final = ("artifact", "config", "policy", "flag")
 
 
@@ -74,7 +75,7 @@ def gather(
     candidates = candidates_of(listed)
     estates = Estates(estate, since=look.since, until=look.until, as_of=lens.as_of)
     changes = tuple(c.change for c in candidates)
-    slots = _slots(candidates)
+    slots = _slots(candidates, estates)
     here = [
         s for s in measured if look.environment in ("", s.labels.environment or look.environment)
     ]
@@ -153,12 +154,14 @@ def _response(of: Candidate) -> Response:
     )
 
 
-def _slots(candidates: Iterable[Candidate]) -> dict[str, Slot]:
-    """By service, the slot that tells new from old there: an artifact if one changed."""
+def _slots(candidates: Iterable[Candidate], estates: Estates) -> dict[str, Slot]:
+    """By service, the slot that tells new from old there: the artifact, if there were two."""
     found: dict[str, Slot] = {}
     for candidate in candidates:
         first, service = candidate.first, candidate.change.service
         if service is None or first.slot not in _IDENTITIES:
+            continue
+        if not estates.differs(service, (first.slot, first.name)):
             continue
         slot = (first.slot, first.name)
         before = found.get(service)
@@ -175,7 +178,9 @@ def _samples(
     for one in measured:
         if one.metric not in why_series.METRICS:
             continue
-        slot = slots.get(one.labels.service, ("artifact", ""))
+        slot = slots.get(one.labels.service, _ARTIFACT)
+        if one.labels.identity and slot[0] != "artifact":
+            slot = _ARTIFACT
         for piece in estates.of(one.labels):
             part = [
                 (t, v) for t, v in zip(one.times, one.values, strict=True)
@@ -193,7 +198,7 @@ def _samples(
 
 def _identity(piece: Piece, slot: Slot) -> str:
     value = piece.values.get(slot)
-    if value is None and slot == ("artifact", ""):
+    if value is None and slot == _ARTIFACT:
         # Nobody changed it, so any will do: its only container's.
         value = next((v for s, v in sorted(piece.values.items()) if s[0] == "artifact"), None)
     return value.value if value is not None and len(value.value) <= NAME_BYTES_MAX // 4 else ""
