@@ -345,6 +345,17 @@ def _paths() -> dict[str, Schema]:
                 body={"application/json": {}, "application/x-protobuf": {}},
             )
         },
+        "/v1/metrics": {
+            "post": _operation(
+                "metrics", "Metrics of OpenTelemetry, as OTLP/HTTP has them.",
+                {"200": _answer(
+                    "Taken; points that could not be read are counted.",
+                    _json("MetricsTaken") | {"application/x-protobuf": {}},
+                )},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"application/json": {}, "application/x-protobuf": {}},
+            )
+        },
         "/v1/series": {
             "post": _operation(
                 "series", "Measurements of services: rows as CSV or JSON Lines.",

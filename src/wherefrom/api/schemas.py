@@ -99,6 +99,18 @@ def schemas() -> dict[str, Schema]:
             },
             "additionalProperties": False,
         },
+        "MetricsTaken": {
+            "type": "object",
+            "description": "What became of metrics; empty if all of them could be read.",
+            "properties": {
+                "partialSuccess": _closed(
+                    "How many points could not be read, and why a few of them.",
+                    rejectedDataPoints=_INT64,
+                    errorMessage={"type": "string"},
+                )
+            },
+            "additionalProperties": False,
+        },
         "SeriesTaken": _closed(
             "How many series came, how many samples are held, and how many were too old or ahead.",
             series=_COUNT,

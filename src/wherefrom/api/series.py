@@ -1,12 +1,13 @@
 """Measurements that are pushed: kept for a set time beside the log, as spans are.
 
-    POST /v1/series   CSV or NDJSON, plain, gzip or zstd ──► Series ──► DIR/views/series.db
+    POST /v1/series   CSV or NDJSON, plain, gzip or zstd ──────────┐
+    POST /v1/metrics  OTLP, JSON or protobuf ──► what counters add ┴──► DIR/views/series.db
 
 A push is taken whole or not at all, so it may be sent again as it is. Samples that are older than
 what is kept, or ahead of the clock, are counted and left out.
 
 Sizes:  a body is at most BODY_BYTES_MAX unpacked
-Source: docs/formats/series.md
+Source: OTLP 1.9, "OTLP/HTTP"; docs/formats/series.md
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from wherefrom.api.answers import json_response
 from wherefrom.api.bodies import read_body
 from wherefrom.collect.decompress import plain
 from wherefrom.errors import Error, LimitPassed, Unsupported
-from wherefrom.formats import series
+from wherefrom.formats import otlp_metrics, series, strict_json
+from wherefrom.formats.otlp_metrics import Points
 from wherefrom.views.series.store import EXPIRED_AT_ONCE, SeriesStore
 
 BODY_BYTES_MAX: Final = 64 * 1024 * 1024
 EXPIRE_EVERY_SECONDS: Final = 60.0
+JSON: Final = "application/json"
+PROTOBUF: Final = "application/x-protobuf"
 _READS: Final = {"text/csv": series.parse_csv, "application/x-ndjson": series.parse_ndjson}
 
 
@@ -45,6 +49,41 @@ async def post_series(request: Request) -> Response:
     body = await read_body(request)
     store: SeriesStore = request.app.state.series
     return json_response(await asyncio.to_thread(_take, store, body, kind, is_packed))
+
+
+async def post_metrics(request: Request) -> Response:
+    """``POST /v1/metrics``: an ExportMetricsServiceRequest."""
+    principal_of(request, "record")
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if kind not in (JSON, PROTOBUF):
+        raise Unsupported(
+            "not a kind of metrics", where="Content-Type", expected=f"{JSON} or {PROTOBUF}",
+            got=kind,
+        )  # fmt: skip
+    is_packed = request.headers.get("content-encoding", "identity").lower() not in ("identity", "")
+    body = await read_body(request)
+    store: SeriesStore = request.app.state.series
+    points = await asyncio.to_thread(_take_metrics, store, body, kind, is_packed)
+    if kind == JSON:
+        return json_response(points.answer())
+    from wherefrom.formats.otlp_protobuf import answer_of_metrics
+
+    return Response(answer_of_metrics(points), media_type=PROTOBUF)
+
+
+def _take_metrics(
+    store: SeriesStore, body: bytes | IO[bytes], kind: str, is_packed: bool
+) -> Points:
+    held = unpacked(body, is_packed=is_packed)
+    if kind == JSON:
+        document = strict_json.decode(held)
+    else:
+        from wherefrom.formats.otlp_protobuf import metrics_of  # late: it brings protobuf
+
+        document = metrics_of(held)
+    points = otlp_metrics.read(document)
+    store.add_points(points.points, now=time.time())
+    return points
 
 
 def unpacked(body: bytes | IO[bytes], *, is_packed: bool) -> bytes:

@@ -160,6 +160,7 @@ def writer_app(
             Route("/api/v1/lineage/batch", counted(records.post_lineage_batch), methods=post),
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/traces", spans.post_traces, methods=post),
+            Route("/v1/metrics", series.post_metrics, methods=post),
             Route("/v1/series", series.post_series, methods=post),
             Route("/v1/webhooks/{adapter}", counted(webhooks.post_webhook), methods=post),
             Route("/v1/keys", admin.get_keys),

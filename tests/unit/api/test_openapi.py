@@ -213,6 +213,8 @@ def requests_of_all_kinds():
     spans = json.dumps(an_export(span(1), span(2, traceId="x"), resource={"service.name": "a"}))
     for body in (spans.encode(), b"{}", b"[]", b"{"):
         yield "POST", "/v1/traces", "/v1/traces", body
+    for body in (b'{"resourceMetrics": [1]}', b"{}", b"[]", b"{"):
+        yield "POST", "/v1/metrics", "/v1/metrics", body
     head, row = "time,service,metric,value\n", f"{of_posix(int(time.time()))},cart,requests,9\n"
     for rows in (head + row, head, "x", head + "noon,cart,requests,1"):
         yield "POST", "/v1/series", "/v1/series", rows.encode()

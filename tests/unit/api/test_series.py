@@ -240,3 +240,78 @@ def test_what_cannot_be_asked_is_refused(client, query, says):
     answer = client.get("/v1/why", params=query)
     assert answer.status_code == 400
     assert says in answer.json()["title"]
+
+
+# -- metrics over OTLP
+
+
+def exporter(server, name, **options):
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    sends = OTLPMetricExporter(
+        server.url + "/v1/metrics",
+        headers={"Authorization": f"Bearer {server.token['sender']}"}, **options,
+    )  # fmt: skip
+    reader = PeriodicExportingMetricReader(sends, export_interval_millis=3_600_000)
+    said = {"service.name": name, "service.instance.id": f"{name}-1", "prov.artifact.digest": NEW}
+    return MeterProvider([reader], Resource(said))
+
+
+@pytest.mark.parametrize("delta", [False, True])
+def test_opentelemetrys_own_exporter_is_understood(server, client, delta):
+    from opentelemetry.sdk.metrics import Histogram
+    from opentelemetry.sdk.metrics.export import AggregationTemporality
+
+    name = f"otlp-{delta}".lower()
+    temporality = {Histogram: AggregationTemporality.DELTA} if delta else None
+    provider = exporter(server, name, preferred_temporality=temporality)
+    waited = provider.get_meter("t").create_histogram(
+        "http.server.request.duration", unit="s",
+        explicit_bucket_boundaries_advisory=[0.05, 0.1, 0.5, 1],
+    )  # fmt: skip
+    for code, count in ((200, 40), (500, 10)):
+        for _ in range(count):
+            waited.record(0.02, {"http.response.status_code": code, "http.route": "/"})
+    assert provider.force_flush()
+    for _ in range(50):
+        waited.record(2.0, {"http.response.status_code": 200, "http.route": "/"})
+    assert provider.force_flush()
+    provider.shutdown()
+    answer = impact(client, service=name)
+    assert answer["requests"] == 100
+    assert answer["failing"] == pytest.approx(0.1)
+    assert answer["slow"] == pytest.approx(0.5)
+    assert {(s["label"], s["value"]) for s in answer["splits"]} == {("artifact", NEW)}
+
+
+def test_counters_outlive_a_restart_of_the_store(tmp_path):
+    from tests.unit.formats.test_otlp_metrics import T, export, histogram
+    from wherefrom.formats.otlp_metrics import read
+    from wherefrom.formats.series_settings import SeriesSettings
+    from wherefrom.views.series.reader import SeriesReader
+    from wherefrom.views.series.store import SeriesStore
+
+    for number, count in enumerate((90, 100)):
+        store = SeriesStore(tmp_path / "series.db", SeriesSettings)
+        points = read(export(histogram(count, at=T + 60 * number))).points
+        assert store.add_points(points, now=T + 60).kept == 5
+        assert store.add_points(points, now=T + 60).kept == 0  # sent again
+        store.close()
+    found = {s.metric: list(s.values) for s in SeriesReader(tmp_path / "series.db").window(0, 2e9)}
+    assert found["requests"] == [90, 10]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "code"),
+    [
+        ({"content-type": "application/json"}, b"[]", 400, "malformed"),
+        ({"content-type": "application/x-protobuf"}, b"\xff\xff", 400, "malformed"),
+        ({"content-type": "text/csv"}, b"", 415, "unsupported"),
+    ],
+)
+def test_what_is_no_export_of_metrics_is_refused(client, headers, body, status, code):
+    answer = client.post("/v1/metrics", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -3,16 +3,18 @@
     add(series) ──keep_hours──► places, samples      what is sent twice is held once, the last
     expire(now) ──────────────► hours                by hour, place and metric: how many, their sum
 
-One connection writes, in the process that has the port. The clock is the caller's.
+One connection writes, in the process that has the port. The clock is the caller's. What a counter
+of OTLP said last lies here too, so that a restart loses nothing of the next.
 
-Sizes:  SAMPLES_MAX samples · PLACES_MAX places · AHEAD_S seconds ahead of the clock
+Sizes:  SAMPLES_MAX samples · PLACES_MAX places · COUNTERS_MAX counters · AHEAD_S ahead of the clock
         EXPIRED_AT_ONCE samples a step, so that no push waits for a large one
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,12 +22,14 @@ import apsw
 import msgspec
 
 from wherefrom.errors import LimitPassed, StorageError
+from wherefrom.formats.otlp_metrics import Past, Point, Told, since, to_series
 from wherefrom.formats.series import Labels, Series
 from wherefrom.formats.series_settings import SeriesSettings
 
 SCHEMA_VERSION: Final = 1
 SAMPLES_MAX: Final = 50_000_000
 PLACES_MAX: Final = 200_000
+COUNTERS_MAX: Final = 500_000
 AHEAD_S: Final = 600.0
 EXPIRED_AT_ONCE: Final = 20_000
 HOUR_S: Final = 3_600
@@ -39,6 +43,7 @@ CREATE TABLE samples(
 CREATE TABLE hours(
   hour INTEGER NOT NULL, packed TEXT NOT NULL, samples INTEGER NOT NULL, total REAL NOT NULL,
   PRIMARY KEY (hour, packed)) WITHOUT ROWID;
+CREATE TABLE counters(key BLOB PRIMARY KEY, at REAL NOT NULL, packed BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE held(samples INTEGER NOT NULL);
 INSERT INTO held VALUES (0);
 """
@@ -83,39 +88,73 @@ class SeriesStore:
     def add(self, found: Sequence[Series], *, now: float) -> Kept:
         """Hold what is not too old. ``now`` in seconds. Raises StorageError, LimitPassed: none of
         them is held then."""
-        since = now - self.settings().keep_hours * HOUR_S
-        kept = left_out = 0
+        with self._changing():
+            return self._add(found, now)
+
+    def add_points(self, points: Sequence[Point], *, now: float) -> Kept:
+        """Hold what points say, less what each counted before. Raises as ``add``."""
+        with self._changing():
+            in_order = sorted(points, key=lambda point: point.at)
+            told = [one for point in in_order if (one := self._since(point, now)) is not None]
+            return self._add(to_series(told, slow_ms=self.settings().slow_ms), now)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One transaction; what it remembers of places is forgotten with it."""
         with self._lock:
             try:
                 with self._db:
-                    for one in found:
-                        number = self._place(one.labels, one.metric)
-                        rows = [
-                            (at, number, value)
-                            for at, value in zip(one.times, one.values, strict=True)
-                            if since <= at <= now + AHEAD_S
-                        ]
-                        self._insert(rows)
-                        kept += len(rows)
-                        left_out += len(one.times) - len(rows)
+                    yield
             except apsw.Error as error:
                 self._places.clear()
                 raise StorageError("series could not be stored", got=str(error)) from error
-            except LimitPassed:
+            except BaseException:
                 self._places.clear()
                 raise
+
+    def _add(self, found: Sequence[Series], now: float) -> Kept:
+        since = now - self.settings().keep_hours * HOUR_S
+        kept = left_out = 0
+        for one in found:
+            number = self._place(one.labels, one.metric)
+            rows = [
+                (at, number, value)
+                for at, value in zip(one.times, one.values, strict=True)
+                if since <= at <= now + AHEAD_S
+            ]
+            self._insert(rows)
+            kept += len(rows)
+            left_out += len(one.times) - len(rows)
         return Kept(kept, left_out)
+
+    def _since(self, point: Point, now: float) -> Told | None:
+        if not point.grows:
+            return since(point, None)
+        if point.at > now + AHEAD_S:
+            return None  # else nothing would count until then
+        packed = self._db.execute("SELECT packed FROM counters WHERE key = ?", (point.key,)).get
+        past = None if packed is None else msgspec.json.decode(packed, type=Past)
+        told = since(point, past)
+        if past is None or past.at < point.at:
+            kept = msgspec.json.encode(Past(point.start, point.at, point.amount))
+            self._db.execute(
+                "INSERT OR REPLACE INTO counters VALUES (?, ?, ?)", (point.key, point.at, kept)
+            )
+            if past is None:
+                self._need_room()
+        return told
+
+    def _need_room(self) -> None:
+        if (self._db.execute("SELECT count(*) FROM counters").get or 0) > COUNTERS_MAX:
+            raise LimitPassed(
+                "as many counters are held as may be", expected=f"counters_max {COUNTERS_MAX}",
+                do="Do requests' ids or addresses stand in an attribute?",
+            )  # fmt: skip
 
     def expire(self, now: float) -> int:
         """Sum up samples whose time is over; returns how many. ``now`` in seconds."""
-        until = now - self.settings().keep_hours * HOUR_S
-        with self._lock:
-            try:
-                with self._db:
-                    count = self._expire(until)
-            except apsw.Error as error:
-                raise StorageError("series could not be summed up", got=str(error)) from error
-        return count
+        with self._changing():
+            return self._expire(now - self.settings().keep_hours * HOUR_S)
 
     def close(self) -> None:
         """Close the file."""
@@ -179,10 +218,11 @@ class SeriesStore:
                 (until - 100 * self.settings().keep_hours * HOUR_S,),
             )
         else:
-            self._drop_unused()
+            self._drop_unused(until)
         return len(found)
 
-    def _drop_unused(self) -> None:
+    def _drop_unused(self, until: float) -> None:
+        self._db.execute("DELETE FROM counters WHERE at < ?", (until,))
         self._db.execute(
             "DELETE FROM places WHERE number NOT IN (SELECT DISTINCT place FROM samples)"
         )
