@@ -631,6 +631,7 @@ def open_desk(
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
+        pushed=SeriesReader(folder.series_path),
         measured=open_measured(folder),
         others=others,
     )

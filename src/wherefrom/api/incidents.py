@@ -11,6 +11,7 @@ from wherefrom.api.reads import number
 from wherefrom.errors import Malformed
 from wherefrom.formats import why_case
 from wherefrom.query.desk import Desk
+from wherefrom.query.hours import HourOptions
 from wherefrom.query.incidents import IncidentOptions, Incidents
 
 
@@ -29,6 +30,20 @@ def get_why(request: Request) -> Response:
         return json_response(incidents.why(options))
     files = why_case.to_files(incidents.case(options).case)
     return json_response({name: content.decode() for name, content in files.items()})
+
+
+def get_hours(request: Request) -> Response:
+    """``/v1/hours?service=&environment=&since=&until=``: what is left of what is no longer kept."""
+    principal_of(request, "read")
+    desk: Desk = request.app.state.desk
+    query = request.query_params
+    options = HourOptions(
+        service=query.get("service", ""),
+        environment=query.get("environment", ""),
+        since=query.get("since"),
+        until=query.get("until"),
+    )
+    return json_response(desk.hours(options))
 
 
 def _incidents(request: Request) -> Incidents:

@@ -402,6 +402,10 @@ def _paths() -> dict[str, Schema]:
                 "id", "A traceparent, a trace id, or the id that the request came with.", _TEXT
             ),
         ),
+        "/v1/hours": _ask(
+            "hours", "Sums by the hour of spans and samples whose time is over, the newest first.",
+            _json("Hours"), *_TROUBLE[:2], *_TROUBLE[3:5], problems="400",
+        ),
         "/v1/impact": _ask(
             "impact", "Where requests fail or are slow, and where that concentrates.",
             _json("Impact"), *_TROUBLE,

@@ -55,6 +55,7 @@ READS = [
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
     ("/v1/request/{id:path}", reads.get_request),
+    ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
     ("/v1/why", incidents.get_why),
 ]

@@ -49,6 +49,7 @@ from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
@@ -147,6 +148,9 @@ class LocalReading:
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)
+
+    def hours(self, options: HourOptions) -> Hours:
+        return self._desk.hours(options)
 
     def impact(self, options: IncidentOptions) -> Impact:
         return self._desk.incidents.impact(options)

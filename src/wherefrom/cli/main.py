@@ -66,6 +66,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "monitor": "monitor",
     "agent": "agent",
     "impact": "impact",
+    "hours": "hours",
     "why": "why",
 }
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import IncidentOptions
     from wherefrom.query.lost import Lost
@@ -61,6 +62,8 @@ class Reading(Protocol):
     def touched(self, text: str, options: RealityOptions) -> Touched: ...
 
     def request(self, text: str) -> RequestPath: ...
+
+    def hours(self, options: HourOptions) -> Hours: ...
 
     def impact(self, options: IncidentOptions) -> Impact: ...
 

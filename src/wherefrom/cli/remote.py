@@ -36,6 +36,7 @@ from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
@@ -107,6 +108,10 @@ class Remote:
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
+
+    def hours(self, options: HourOptions) -> Hours:
+        query = {k: v for k, v in msgspec.structs.asdict(options).items() if v}
+        return _read(self._get("/v1/hours", query), Hours)
 
     def impact(self, options: IncidentOptions) -> Impact:
         return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)

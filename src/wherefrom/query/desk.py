@@ -48,6 +48,7 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.find import find
+from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.measured import Measured
@@ -67,6 +68,7 @@ from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
 from wherefrom.views.requests.reader import RequestReader
+from wherefrom.views.series.reader import SeriesReader
 
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
@@ -160,7 +162,8 @@ class Desk:
     own_keys  the log's keys; asked to sign only proof tokens, and roots, in COSE, that the log
               signed in a checkpoint before
     anchors   the checkpoints that others hold
-    requests  the spans that are held beside the log; measured: the series
+    requests  the spans that are held beside the log
+    pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     """
 
@@ -173,6 +176,7 @@ class Desk:
         own_keys: OwnKeys,
         anchors: AnchorFolder,
         requests: RequestReader,
+        pushed: SeriesReader,
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
     ) -> None:
@@ -183,6 +187,7 @@ class Desk:
         self._own_keys = own_keys
         self._anchors = anchors
         self._requests = requests
+        self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
 
@@ -201,6 +206,10 @@ class Desk:
         """The way of a request, with each hop's reality. Raises NotFound, Malformed."""
         with self._snapshot(None) as snapshot:
             return request_path(self._requests, snapshot, text)
+
+    def hours(self, options: HourOptions) -> Hours:
+        """What is left of spans and samples whose time is over. Raises Malformed."""
+        return hours(self._requests, self._pushed, options)
 
     def known(self, ids: Sequence[str], *, as_of: int | None = None) -> list[str]:
         """Those of these ids that a record here speaks of."""

@@ -114,6 +114,16 @@ class Estates:
         places = (p for p in self._of_service.get(service, ()) if p.slot == slot)
         return len({value.value for p in places for value in p.held if value}) > 1
 
+    def beside(self, scope: Scope, slot: Slot, moment: float) -> set[str]:
+        """What the same service had in this slot just before ``moment``, in any of its places."""
+        before = moment - 1 / _MICROS
+        held = (
+            place.at(before)
+            for place in self._of_service.get(scope.service, ())
+            if place.slot == slot and place.scope.environment == scope.environment
+        )
+        return {value.value for value in held if value is not None}
+
     def _of(self, labels: Labels) -> list[Piece]:
         """What was where ``labels`` say, stretch by stretch, from ever to ever."""
         mine = self._of_service.get(labels.service, [])

@@ -218,6 +218,8 @@ def requests_of_all_kinds():
     head, row = "time,service,metric,value\n", f"{of_posix(int(time.time()))},cart,requests,9\n"
     for rows in (head + row, head, "x", head + "noon,cart,requests,1"):
         yield "POST", "/v1/series", "/v1/series", rows.encode()
+    for query in ("", "?service=cart&since=2020-01-01T00:00:00Z", "?until=x"):
+        yield "GET", "/v1/hours", "/v1/hours" + query, None
     for path in ("/v1/impact", "/v1/why"):
         for query in ("", "?service=cart", "?service=nobody&environment=prod", "?alert=nothing",
                       "?alert=a1b2&since=x", "?as_of=0", "?since=2020-01-01T00:00:00Z",

@@ -218,6 +218,24 @@ def test_a_flag_that_was_turned_on_is_found_by_its_instances(server, client):
     assert ",w3,off,success_rate," in files["series.csv"]
 
 
+def test_a_canary_is_compared_with_what_the_other_pools_have(server, client):
+    for pool, value, minute in (("main", OLD, -200), ("canary", NEW, -15)):
+        record(server, client, changes.deploy(
+            Scope("prod", "why-c", "", pool), value, at=at(minute), source="/x"
+        ))  # fmt: skip
+    push(
+        client,
+        measured("why-c", instance="c1", identity=OLD[:19], fails=0.001, minutes=range(-60, 0)),
+        measured("why-c", instance="c2", identity=OLD[:19], fails=0.001, minutes=range(-60, 0)),
+        measured("why-c", instance="c3", identity=NEW[:19], fails=0.5, minutes=range(-14, 0)),
+    )
+    answer = client.get("/v1/why", params={"service": "why-c", "at": at(-5)}).json()
+    first = answer["ranked"][0]
+    assert (first["before"], first["after"]) == (OLD, NEW)
+    says = [reason["says"] for reason in first["evidence"]]
+    assert "new dddddddd fails 50 % against 0.1 % in the same minutes" in says
+
+
 def test_nothing_measured_is_said_and_places_and_times_still_speak(server, client):
     record(server, client, changes.deploy(Scope("prod", "why-b"), NEW, at=at(-3), source="/x"))
     answer = client.get(

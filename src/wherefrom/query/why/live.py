@@ -72,8 +72,8 @@ def gather(
         says.append(f"more changed in this window than the {CHANGES_MAX:,} that are looked at")
     judged = graph.judgements({c.entry for c in found}, lens)
     listed = [change_of(one, judged.get(one.entry)) for one in found[:CHANGES_MAX]]
-    candidates = candidates_of(listed)
     estates = Estates(estate, since=look.since, until=look.until, as_of=lens.as_of)
+    candidates = [_beside(one, estates) for one in candidates_of(listed)]
     changes = tuple(c.change for c in candidates)
     slots = _slots(candidates, estates)
     here = [
@@ -152,6 +152,18 @@ def _response(of: Candidate) -> Response:
         after_says=of.first.after_says,
         started=why_case.time_text(change.started),
     )
+
+
+def _beside(candidate: Candidate, estates: Estates) -> Candidate:
+    """What is new in an empty place, such as a canary's pool, stands beside what others have."""
+    change, first = candidate.change, candidate.first
+    if change.before is not None or change.after is None or change.service is None:
+        return candidate
+    scope = Scope(first.environment, first.service)
+    held = estates.beside(scope, (first.slot, first.name), change.started)
+    if len(held) != 1 or change.after in held:
+        return candidate
+    return candidate._replace(change=change._replace(before=held.pop()))
 
 
 def _slots(candidates: Iterable[Candidate], estates: Estates) -> dict[str, Slot]:
