@@ -16,6 +16,7 @@ identity.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -39,6 +40,7 @@ from wherefrom.views.graph import Lens, Snapshot
 _MICROS: Final = 1_000_000
 # What changed that long before the trouble is looked at, at least.
 BEFORE_S: Final = 24 * 3_600.0
+_Key = tuple[str, str, str, str, str]
 _ARTIFACT: Final[Slot] = ("artifact", "")
 _IDENTITIES: Final = ("artifact", "config", "policy", "flag")
 
@@ -186,7 +188,7 @@ def _samples(
     measured: Iterable[Series], estates: Estates, slots: Mapping[str, Slot]
 ) -> Iterator[Samples]:
     """Series by identity; one whose instance changed has several. Equal ones become one."""
-    merged: dict[tuple[str, str, str, str, str], dict[float, float]] = {}
+    parts: dict[_Key, list[tuple[Sequence[float], Sequence[float]]]] = {}
     for one in measured:
         if one.metric not in why_series.METRICS:
             continue
@@ -194,18 +196,19 @@ def _samples(
         if one.labels.identity and slot[0] != "artifact":
             slot = _ARTIFACT
         for piece in estates.of(one.labels):
-            part = [
-                (t, v) for t, v in zip(one.times, one.values, strict=True)
-                if piece.since <= t < piece.until
-            ]  # fmt: skip
-            if part:
-                identity = _identity(piece, slot)
-                key = (one.labels.service, one.labels.caller, piece.scope.instance, identity,
-                       one.metric)  # fmt: skip
-                merged.setdefault(key, {}).update(part)
-    for key, samples in sorted(merged.items()):
-        times = sorted(samples)
-        yield Samples(*key, times=times, values=[samples[t] for t in times])
+            first, end = (bisect_left(one.times, t) for t in (piece.since, piece.until))
+            if first < end:
+                key = (one.labels.service, one.labels.caller, piece.scope.instance,
+                       _identity(piece, slot), one.metric)  # fmt: skip
+                part = one.times[first:end], one.values[first:end]
+                parts.setdefault(key, []).append(part)
+    for key, some in sorted(parts.items()):
+        if len(some) == 1:
+            yield Samples(*key, *some[0])
+            continue
+        together = {t: v for part in some for t, v in zip(*part, strict=True)}
+        times = sorted(together)
+        yield Samples(*key, times=times, values=[together[t] for t in times])
 
 
 def _identity(piece: Piece, slot: Slot) -> str:

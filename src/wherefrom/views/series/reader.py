@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import apsw
 import msgspec
 
 from wherefrom.errors import Corrupt, LimitPassed
-from wherefrom.formats.series import Labels, Series, series
+from wherefrom.formats.series import Labels, Series
 from wherefrom.views.series.store import SCHEMA_VERSION
 
 SAMPLES_READ_MAX: Final = 5_000_000
@@ -40,9 +41,9 @@ class SeriesReader:
 
         Raises LimitPassed for more than SAMPLES_READ_MAX, Corrupt.
         """
-        found: dict[int, dict[float, float]] = {}
+        found: dict[int, tuple[array[float], array[float]]] = {}
         rows = self._ask(
-            "SELECT place, at, value FROM samples WHERE at BETWEEN ? AND ? LIMIT ?",
+            "SELECT place, at, value FROM samples WHERE at BETWEEN ? AND ? ORDER BY at LIMIT ?",
             (since, until, SAMPLES_READ_MAX + 1),
         )
         if len(rows) > SAMPLES_READ_MAX:
@@ -50,11 +51,15 @@ class SeriesReader:
                 "too much was measured in this window", expected=f"{SAMPLES_READ_MAX} samples",
                 do="Ask for a shorter one",
             )  # fmt: skip
-        for place, at, value in rows:
-            found.setdefault(place, {})[at] = value
+        for place, at, value in rows:  # in the order of time, as they lie
+            samples = found.get(place)
+            if samples is None:
+                samples = found[place] = (array("d"), array("d"))
+            samples[0].append(at)
+            samples[1].append(value)
         places = dict(self._ask("SELECT number, packed FROM places", ()))
         return [
-            series(*_unpacked(places[number]), samples)
+            Series(*_unpacked(places[number]), *samples)
             for number, samples in sorted(found.items())
             if number in places
         ]
