@@ -15,6 +15,11 @@ from wherefrom.formats.otlp import Source
 from wherefrom.views.requests.store import SCHEMA_VERSION
 
 _BUSY_MS = 5_000
+_NEWEST = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT trace, parent, source FROM spans WHERE whole = {whole}"
+    " AND start >= ?1 AND start < ?2 AND parent IS NOT NULL ORDER BY start DESC LIMIT ?3)"
+    for whole in (0, 1)
+)
 
 
 class Held(NamedTuple):
@@ -83,14 +88,13 @@ class RequestReader:
         ]  # fmt: skip
 
     def calls(self, since: int, until: int, *, limit: int) -> list[tuple[str, str]]:
-        """Pairs of caller and callee, by the newest ``limit`` spans that began in a window.
+        """Pairs of caller and callee, by the newest ``limit`` spans of a window, and as many of
+        billable services.
 
         since, until  microseconds since 1970
         """
         found = self._ask(
-            "SELECT DISTINCT above.packed, below.packed FROM ("
-            "SELECT trace, parent, source FROM spans WHERE whole = 0 AND start >= ?1 AND start < ?2"
-            " AND parent IS NOT NULL ORDER BY start DESC LIMIT ?3) AS some"
+            f"SELECT DISTINCT above.packed, below.packed FROM ({_NEWEST}) AS some"
             " JOIN spans AS caller ON caller.trace = some.trace AND caller.span = some.parent"
             " AND caller.source != some.source"
             " JOIN sources AS above ON above.number = caller.source"

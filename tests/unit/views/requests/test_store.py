@@ -11,6 +11,7 @@ from wherefrom.collect.settings_file import SettingsFile
 from wherefrom.errors import Corrupt, SettingError, StorageError
 from wherefrom.formats.otlp import Source, Span
 from wherefrom.formats.span_rules import SpanRules, parse
+from wherefrom.views.requests import reader as reader_module
 from wherefrom.views.requests import store as module
 from wherefrom.views.requests.reader import Hour, RequestReader
 from wherefrom.views.requests.store import HOUR, Kept, RequestStore
@@ -108,6 +109,24 @@ def test_spans_of_a_billable_service_never_expire(opened, path):
     (found,) = held(path)
     assert found.whole
     assert RequestReader(path).traces("r", limit=9) == [f"{1:032x}"]
+
+
+def test_who_calls_whom_is_told_by_the_spans_of_a_window(opened, path):
+    shop, mail, cron = Source("shop", instance="s1"), Source("mail"), Source("cron")
+    opened(billable=("mail",)).add([
+        span(1, 1, source=shop), span(1, 2, parent=f"{1:016x}"),
+        span(1, 3, parent=f"{2:016x}", source=mail), span(1, 4, parent=f"{1:016x}", source=shop),
+        span(1, 5, parent=f"{9:016x}", source=cron), span(1, 6, parent=f"{1:016x}",
+        start=T + HOUR, source=cron), span(2, 1, parent=f"{1:016x}", source=Source()),
+    ])  # fmt: skip
+    reader = RequestReader(path)
+    assert reader.calls(T, T + 1, limit=99) == [("cart", "mail"), ("shop", "cart")]
+    assert reader.calls(T, T + HOUR + 1, limit=99)[-1] == ("shop", "cron")
+    assert reader.calls(T + 1, T + 2, limit=99) == []
+    plan = list(apsw.Connection(str(path)).execute(
+        "EXPLAIN QUERY PLAN " + reader_module._NEWEST, (1, 2, 3)
+    ))  # fmt: skip
+    assert all("USING INDEX" in row[3] for row in plan if " spans" in row[3]), plan
 
 
 def test_a_step_of_expiry_is_bounded(opened, monkeypatch):
