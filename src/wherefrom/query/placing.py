@@ -67,9 +67,9 @@ class _Place:
         return self.held[here] if here >= 0 else None
 
     @property
-    def order(self) -> tuple[bool, bool, int]:
-        """Who is believed first: an instance of itself, then the narrowest."""
-        return not self.scope.instance, self.mode != OBSERVED, -sum(map(bool, self.scope))
+    def order(self) -> tuple[bool, int]:
+        """Who is believed first: what was seen, then what is declared, the narrowest of each."""
+        return self.mode != OBSERVED, -sum(map(bool, self.scope))
 
 
 class Estates:

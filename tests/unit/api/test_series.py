@@ -169,6 +169,26 @@ def test_what_an_instance_ran_is_taken_from_the_log_and_its_record_is_named(serv
     assert splits["artifact", NEW]["failing"] == pytest.approx(0.2)
 
 
+def test_an_incident_that_is_over_gives_its_window_and_its_service(server, client):
+    for status, minute in (("firing", -30), ("resolved", -20)):
+        alert = {"status": status, "labels": {"alertname": "Over", "service": "imp-k"},
+                 "annotations": {}, "startsAt": at(-30), "fingerprint": "0ver"}  # fmt: skip
+        if status == "resolved":
+            alert["endsAt"] = at(minute)
+        group = {"version": "4", "groupKey": "{}", "status": status, "receiver": "x",
+                 "alerts": [alert]}  # fmt: skip
+        assert client.post("/v1/webhooks/alertmanager", json=group).status_code in (200, 201)
+        server.fold()
+    push(client, measured("imp-k", minutes=range(-60, 0)))
+    for name in ("Over", "0ver", f"incident:alertmanager:0ver@{at(-30)[:19]}.000000Z"):
+        answer = impact(client, alert=name)
+        assert (answer["since"][:19], answer["until"][:19]) == (at(-40)[:19], at(-20)[:19])
+        assert answer["requests"] == 100 * 21
+        assert answer["incident"]["ended"][:19] == at(-20)[:19]
+    # What is over is not what a service is asked about.
+    assert client.get("/v1/why", params={"service": "imp-k"}).json()["incident"] is None
+
+
 def test_by_chooses_the_dimensions(client):
     push(client, *(measured("imp-h", instance=n, identity=n, fails=f)
                    for n, f in (("a", 0.01), ("b", 0.2))))  # fmt: skip

@@ -80,6 +80,20 @@ def test_each_minute_has_what_was_there_then(world):
     assert [p.since for p in world.estates().of(labels)][1:] == [T - 1_800, T - 600]
 
 
+def test_two_changes_within_a_minute_are_kept_apart(world):
+    for minute, value in ((-80, OLD), (-30, NEW), (-29.5, OLD)):
+        world.say(DECLARED, cart(), value, minute=minute)
+    found = [p.values[ART].value for p in world.estates().of(Labels(service="cart"))]
+    assert found == [OLD, NEW, OLD]
+
+
+def test_what_was_declared_for_less_counts_before_what_was_declared_for_all(world):
+    world.say(DECLARED, cart(pool="main"), NEW, minute=-90)
+    world.say(DECLARED, cart(), OLD, minute=-80)
+    assert world.values(Labels(service="cart", pool="main")).value == NEW
+    assert world.values(Labels(service="cart", pool="canary")).value == OLD
+
+
 def test_of_two_pools_nothing_is_said_where_the_series_names_none(world):
     world.say(DECLARED, cart(pool="main"), OLD, minute=-90)
     world.say(DECLARED, cart(pool="canary"), NEW, minute=-90)

@@ -97,6 +97,10 @@ def test_a_push_over_a_limit_is_taken_in_no_part(opened, path, monkeypatch):
         store.add([some((NOW, 1.0), labels=Labels(service="x"))], now=NOW)
     store.add([some((NOW - 1, 1.0))], now=NOW)  # a place that is known may go on
     assert len(held(path)) == 1
+    # Nothing is remembered of what was not taken.
+    monkeypatch.undo()
+    store.add([some((NOW, 1.0), labels=Labels(service="x"))], now=NOW)
+    assert held(path)[1] == (Labels(service="x"), "requests", [(NOW, 1.0)])
 
 
 def test_a_window_with_too_much_in_it_is_refused(opened, path, monkeypatch):
