@@ -683,7 +683,14 @@ def open_measured(folder: DataFolder) -> Measured:
         from wherefrom.collect.settings_file import SERIES, read
         from wherefrom.formats.series_settings import SeriesSettings, parse
 
-        return read(folder.path / SERIES, parse, SeriesSettings(), what="the settings of series")
+        what = "the settings of series"
+        try:
+            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+        except SettingError as error:  # whoever asks cannot mend it
+            raise Unavailable(
+                f"{what} are wrong", where=error.where, expected=error.expected,
+                got=f"{error.what}: {error.got}",
+            ) from error  # fmt: skip
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

@@ -203,6 +203,11 @@ def test_the_server_says_what_is_wrong_with_a_prometheus_that_does_not_answer(wo
         assert answer.status_code == 503
         assert "Prometheus does not answer" in answer.json()["title"]
         assert "127.0.0.1:9" in answer.json()["where"]
+        path.write_text('{"prometheus": {"url": "nowhere"}}')
+        with world.server.client() as client:
+            answer = client.get("/v1/impact", params={"alert": ALERT})
+        assert answer.status_code == 503
+        assert "not the address of a Prometheus: nowhere" in answer.json()["got"]
     finally:
         path.write_text(good)
     assert httpx.get(world.prometheus_url + "/-/ready").status_code == 200

@@ -410,7 +410,7 @@ def _paths() -> dict[str, Schema]:
             "impact", "Where requests fail or are slow, and where that concentrates.",
             _json("Impact"), *_TROUBLE,
             _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
-            problems="400 404",
+            problems="400 404 413",
         ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",
@@ -419,7 +419,7 @@ def _paths() -> dict[str, Schema]:
             _query(
                 "format", "The answer, or the question as a why-case.", {"enum": ["json", "case"]}
             ),
-            problems="400 404",
+            problems="400 404 413",
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

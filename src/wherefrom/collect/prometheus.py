@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherefrom.errors import SettingError, Unavailable
+from wherefrom.errors import Unavailable
 from wherefrom.formats import promql
 from wherefrom.formats.promql import Result
 from wherefrom.formats.series import Series
@@ -26,7 +26,7 @@ from wherefrom.formats.timestamps import of_posix
 if TYPE_CHECKING:
     import httpx
 
-RESPONSE_BYTES_MAX: Final = 256 * 1024 * 1024
+RESPONSE_BYTES_MAX: Final = 64 * 1024 * 1024
 POINTS_OF_A_WINDOW: Final = 1_440
 
 
@@ -43,7 +43,7 @@ def series_of(
 
     folder  where ``bearer_file`` lies, unless its path is absolute
 
-    Raises Unavailable, SettingError.
+    Raises Unavailable, for a token that cannot be read too: whoever asks cannot mend it.
     """
     step = step_of(settings, since, until)
     # Steps fall on the same moments whoever asks, so two windows agree where they overlap.
@@ -79,7 +79,7 @@ def _client(settings: Prometheus, folder: Path) -> Iterator[httpx.Client]:
         try:
             headers["Authorization"] = f"Bearer {path.read_text('utf-8').strip()}"
         except (OSError, ValueError) as error:
-            raise SettingError(
+            raise Unavailable(
                 "the token for Prometheus cannot be read", where=str(path), got=str(error),
                 do="prometheus.bearer_file in series.json names it",
             ) from error  # fmt: skip
@@ -120,7 +120,7 @@ def _body(client: httpx.Client, asked: dict[str, str | int]) -> bytes:
             do="Is prometheus.url in series.json right, and may it take prometheus.timeout_s?",
         ) from error  # fmt: skip
     if answer.status_code in (401, 403):
-        raise SettingError(
+        raise Unavailable(
             "Prometheus wants a token", where=where, got=f"HTTP {answer.status_code}",
             do="Name a file that holds one: prometheus.bearer_file in series.json",
         )  # fmt: skip

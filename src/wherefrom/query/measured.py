@@ -22,7 +22,7 @@ class Source(Protocol):
     def __call__(self, since: float, until: float) -> list[Series]:
         """What was measured from ``since`` to ``until``, seconds since 1970.
 
-        Raises Unavailable, SettingError, LimitPassed.
+        Raises Unavailable, LimitPassed.
         """
         ...
 

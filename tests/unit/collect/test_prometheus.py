@@ -10,7 +10,7 @@ from tests import shop_world as shop
 from tests.prometheus_server import History, prometheus
 from wherefrom.collect import prometheus as module
 from wherefrom.collect.prometheus import series_of, step_of
-from wherefrom.errors import SettingError, Unavailable
+from wherefrom.errors import Unavailable
 from wherefrom.formats import promql
 from wherefrom.formats.series import Labels
 from wherefrom.formats.series_settings import GROUPS, Group, Prometheus
@@ -171,12 +171,12 @@ def test_a_token_is_read_from_its_file_and_sent(tmp_path):
     url = f"http://127.0.0.1:{server.server_address[1]}/prom/"
     asked = Prometheus(url=url, bearer_file="token", groups=GROUPS[1:])
     try:
-        with pytest.raises(SettingError, match="token for Prometheus cannot be read"):
+        with pytest.raises(Unavailable, match="token for Prometheus cannot be read"):
             read(asked, tmp_path)
         (tmp_path / "token").write_text("secret\n")
         assert read(asked, tmp_path) == []
         (tmp_path / "token").write_text("wrong")
-        with pytest.raises(SettingError, match="wants a token"):
+        with pytest.raises(Unavailable, match="wants a token"):
             read(asked, tmp_path)
     finally:
         server.shutdown()

@@ -42,16 +42,14 @@ class SeriesReader:
         Raises LimitPassed for more than SAMPLES_READ_MAX, Corrupt.
         """
         found: dict[int, tuple[array[float], array[float]]] = {}
-        rows = self._ask(
-            "SELECT place, at, value FROM samples WHERE at BETWEEN ? AND ? ORDER BY at LIMIT ?",
-            (since, until, SAMPLES_READ_MAX + 1),
-        )
-        if len(rows) > SAMPLES_READ_MAX:
-            raise LimitPassed(
-                "too much was measured in this window", expected=f"{SAMPLES_READ_MAX} samples",
-                do="Ask for a shorter one",
-            )  # fmt: skip
-        for place, at, value in rows:  # in the order of time, as they lie
+        # In the order of time, as they lie.
+        asked = "SELECT place, at, value FROM samples WHERE at BETWEEN ? AND ? ORDER BY at"
+        for count, (place, at, value) in enumerate(self._each(asked, (since, until)), start=1):
+            if count > SAMPLES_READ_MAX:
+                raise LimitPassed(
+                    "too much was measured in this window", expected=f"{SAMPLES_READ_MAX} samples",
+                    do="Ask for a shorter one",
+                )  # fmt: skip
             samples = found.get(place)
             if samples is None:
                 samples = found[place] = (array("d"), array("d"))
@@ -73,9 +71,13 @@ class SeriesReader:
         return [Hour(hour, *_unpacked(packed), n, total) for hour, packed, n, total in rows]
 
     def _ask(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return list(self._each(question, values))
+
+    def _each(self, question: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
+        """Row by row, so that a large answer is never held twice."""
         try:
             with self._open() as db:
-                return db.execute(question, values).fetchall() if db else []
+                yield from db.execute(question, values) if db else ()
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise Corrupt(
                 "the file of series is damaged", where=str(self._path), got=str(error),
