@@ -117,13 +117,13 @@ def _place(one: Concentrated) -> Iterator[str]:
 def _named(told: Told | Split) -> str:
     from wherefrom.formats.shown import cut, short_id
 
-    return f"{told.label}={cut(told.says or short_id(told.value), 40)}"
+    return f"{told.label}={cut(short_id(told.says or told.value), 40)}"
 
 
 def _row(split: Split) -> list[str]:
     from wherefrom.formats.shown import cut, percent, short_id
 
-    says = f"{split.says}  " if split.says else ""
+    says = f"{split.says}  " if split.says and split.says != split.value else ""
     entries = " ".join(f"#{entry}" for entry in split.entries[:3])
     return [
         cut(f"{says}{short_id(split.value)}", 48),

@@ -180,7 +180,7 @@ def _lines_of(answer: Why) -> Iterator[str]:
         if row.change is None:
             return "none of these changes"
         sides = [
-            cut(says or short_id(value or "nothing"), 30)
+            cut(short_id(says or value or "nothing"), 30)
             for says, value in ((row.before_says, row.before), (row.after_says, row.after))
         ]
         what = f"{row.kind} of {cut(row.service or '?', 40)}  {' → '.join(sides)}"
@@ -188,7 +188,7 @@ def _lines_of(answer: Why) -> Iterator[str]:
 
     yield from _ranked_lines(answer.ranked, named)
     for one in answer.responded[:RESPONSES_MAX]:
-        after = cut(one.after_says or short_id(one.after or "nothing"), 30)
+        after = cut(short_id(one.after_says or one.after or "nothing"), 30)
         yield (
             f"response  {one.kind} of {cut(one.service or '?', 40)} to {after}  "
             f"{_clock(one.started)}  #{one.entry}: it began after the detection"

@@ -291,7 +291,7 @@ class _Cells:
         """``pool=canary ∧ flag:x=on``"""
         pairs = sorted(where.items(), key=_by_label)
         return " ∧ ".join(
-            f"{label}={self._says.get((label, value)) or short_id(value)}" for label, value in pairs
+            f"{label}={short_id(self._says.get((label, value)) or value)}" for label, value in pairs
         )
 
 
