@@ -160,7 +160,9 @@ def test_the_way_back_is_a_response_and_no_candidate(world):
     assert (back["before"], back["after"]) == (shop.NEW, shop.OLD)
     assert answer["responses"] == [back["change"]]
     assert back["change"] not in {row["change"] for row in answer["ranked"]}
-    assert "it began after the detection" in world.ask("why", "--alert", ALERT)
+    said = world.ask("why", "--alert", ALERT)
+    assert "it began after the detection" in said
+    assert re.search(r"^ +new bbbbbbbb fails 40 % against 0\.2 % in the same minutes", said, re.M)
 
 
 def test_a_service_alone_is_asked_about_by_its_open_incident(world):

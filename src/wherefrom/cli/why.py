@@ -40,6 +40,8 @@ RESPONSES_MAX: Final = 10
 INDENT: Final = 9
 LIKELY: Final = 0.2
 CLAUSES_MAX: Final = 3
+TELLS_MIN: Final = 0.5
+_BESIDE: Final = ("new_fails", "new_waits", "new_burns", "new_holds")
 _ALIKE: Final = ({"hurt", "since_the_change"}, {"near", "explains"}, {"on_time", "long_before"})
 
 
@@ -236,7 +238,7 @@ def _ranked_lines(ranked: Sequence[R], named: Callable[[R], str]) -> Iterator[st
     rest = ranked[shown:]
     if rest:
         share = 100 * sum(row.probability for row in rest)
-        yield f"{share:>5.1f} %  {count(len(rest), 'more')}; --json has them all"
+        yield f"{share:>5.1f} %  {count(len(rest), 'more', 'more')}; --json has them all"
 
 
 def _clock(moment: str) -> str:
@@ -249,6 +251,8 @@ def _reason(row: Ranked | RankedChange, width: int) -> str:
 
     side = 1 if row.probability >= LIKELY or row.change is None else -1
     chosen = [e for e in row.evidence if e.contribution * side > 0] or row.evidence
+    # New against old is what people look for, wherever it tells something.
+    chosen = sorted(chosen, key=lambda e: e.feature not in _BESIDE or e.contribution < TELLS_MIN)
     told: list[Evidence] = []
     line = ""
     for evidence in chosen:

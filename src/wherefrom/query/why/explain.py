@@ -35,6 +35,8 @@ def says_none(feature: str, measured: Measured) -> str:
             return f"{name(measured.suspect)} got worse by itself, and nobody changed it"
         return "what got worse got worse where something changed"
     if feature == "nothing_lifts":
+        if measured.none["nothing_lifts"] < 0.5:
+            return "a new version does worse than the one it replaces"
         return "no new version does clearly worse than the one it replaces"
     return f"{percent(measured.none['many_hurt'])} of all services got worse"
 
