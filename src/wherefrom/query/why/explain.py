@@ -12,7 +12,7 @@ from typing import Final
 
 from wherefrom.formats.shown import cut, percent, printable
 from wherefrom.query.why.estate import Estate, Group
-from wherefrom.query.why.features import Findings, Measured
+from wherefrom.query.why.features import ASKED_MORE, Findings, Measured
 from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, WAITS
 from wherefrom.query.why.lift import Lift
 
@@ -38,6 +38,9 @@ def says_none(feature: str, measured: Measured) -> str:
         if measured.none["nothing_lifts"] < 0.5:
             return "a new version does worse than the one it replaces"
         return "no new version does clearly worse than the one it replaces"
+    if feature == "more_asked":
+        times = exp(measured.none["more_asked"] + ASKED_MORE)
+        return f"services in general are asked {times:.1f} times as often as before it began"
     return f"{percent(measured.none['many_hurt'])} of all services got worse"
 
 
