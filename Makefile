@@ -48,10 +48,12 @@ run: $(INSTALLED) ## set up, load a small sample estate, and serve it (PORT=8474
 clients: $(INSTALLED_CLIENTS) ## install dbt, Airflow and Moto for the tests, each in its own environment
 
 # Programs of Debian that the tests run, by the package that brings each.
-tools: ## install what the tests run from Debian (softhsm2, postgresql, docker-registry), where it is missing
+tools: ## install what the tests run from Debian (softhsm2, postgresql, …), where it is missing
 	@command -v softhsm2-util >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q softhsm2
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql
 	@command -v docker-registry >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q docker-registry
+	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends prometheus
 
 $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	rm -rf $(@D)

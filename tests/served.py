@@ -35,6 +35,7 @@ from wherefrom.app import (
     open_recorder,
     open_rekor,
     open_requests,
+    open_series,
 )
 from wherefrom.collect.principals import Principal
 
@@ -129,6 +130,7 @@ class Inside:
                 proxy=self.proxy,
                 door=RekorDoor(lambda: open_rekor(self.folder, self.recorder)),
                 requests=open_requests(self.folder),
+                measured=open_series(self.folder),
             )
             return self.app
 

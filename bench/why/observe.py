@@ -105,7 +105,8 @@ def observe(
         if not eyes.edges:
             continue
         for a in np.flatnonzero(shop.weight[:, s]):
-            share = shop.weight[a, s] * cascaded.rate[a] / np.maximum(cascaded.rate[s], 1e-9)
+            called = shop.weight[a, s] * harm.more.get((int(a), s), 1.0)
+            share = called * cascaded.rate[a] / np.maximum(cascaded.rate[s], 1e-9)
             for group, who, identity in _groups(rollout, instances, harm, eyes.edge_grain):
                 new = changed[a].share(times) if a in changed else 0.0
                 out_ms = (1 - new) * harm.out_ms[a, 0] + new * harm.out_ms[a, 1]

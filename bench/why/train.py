@@ -21,7 +21,7 @@ from wherefrom.query.why.features import ELSEWHERE, NAMES
 from wherefrom.query.why.model import WEIGHTS, Model
 
 SEEDS: Final = 1_500
-BESIDE_SHARE: Final = 0.2
+BESIDE_SHARE: Final = 0.4
 REAL_WEIGHT: Final = 6.0
 _FILE: Final = Path(__file__).parents[2] / "src" / "wherefrom" / "query" / "why" / WEIGHTS
 SETS: Final = {"nezha": nezha, "petshop": petshop}
@@ -43,7 +43,7 @@ def written(model: Model, learnt_from: list[dict[str, Any]]) -> dict[str, Any]:
     """What ``weights.json`` holds."""
     return {
         "format": 1,
-        "trained": "2026-11-25",
+        "trained": "2026-11-26",
         "licence": "Apache-2.0",
         "learnt_from": learnt_from,
         "change": {

@@ -5,6 +5,7 @@ DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
+DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -65,6 +66,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.query.catalog import Catalogs
 from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
+from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead, sync_folder
@@ -73,12 +75,16 @@ from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.requests.reader import RequestReader
+from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
+    from wherefrom.formats.series import Series
+    from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.log.recorder import Recorder
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
+    from wherefrom.views.series.store import SeriesStore
 
 _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
@@ -389,6 +395,11 @@ class DataFolder:
         return self.path / "views" / "catalogued.json"
 
     @property
+    def series_path(self) -> Path:
+        """Where the series lie that were pushed."""
+        return self.path / "views" / "series.db"
+
+    @property
     def estate_path(self) -> Path:
         """Where the estate view lies."""
         return self.path / "views" / "estate.db"
@@ -553,13 +564,26 @@ def open_requests(
     folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
 ) -> RequestStore:
     """The spans that a server holds beside its log. Raises SettingError, StorageError."""
-    from wherefrom.collect.span_rules import FILE_NAME, RulesFile
+    from wherefrom.collect.span_rules import RulesFile
     from wherefrom.views.requests.store import RequestStore
 
-    rules = RulesFile(
-        folder.path / FILE_NAME, catalogued=folder.catalogued_path, on_trouble=on_trouble
-    )
+    rules = RulesFile(folder.path, catalogued=folder.catalogued_path, on_trouble=on_trouble)
     return RequestStore(folder.requests_path, rules)
+
+
+def open_series(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SeriesStore:
+    """The pushed series that a server holds beside its log. Raises SettingError, StorageError."""
+    from wherefrom.collect.settings_file import SERIES, SettingsFile
+    from wherefrom.formats.series_settings import SeriesSettings, parse
+    from wherefrom.views.series.store import SeriesStore
+
+    settings = SettingsFile(
+        folder.path / SERIES, parse, SeriesSettings(), what="the settings of series",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+    return SeriesStore(folder.series_path, settings)
 
 
 def log_at_rest(folder: DataFolder) -> LogReader:
@@ -610,6 +634,8 @@ def open_desk(
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
+        pushed=SeriesReader(folder.series_path),
+        measured=open_measured(folder),
         others=others,
     )
 
@@ -664,3 +690,34 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
 def open_graph(folder: DataFolder) -> GraphView:
     """The graph, to be folded by this process alone."""
     return GraphView.open(folder.graph_path, facts_of=facts_of, facts_version=FACTS_VERSION)
+
+
+def open_measured(folder: DataFolder) -> Measured:
+    """What is measured, as ``series.json`` says at each question."""
+
+    def settings() -> SeriesSettings:
+        # Late, as all that only few questions need.
+        from wherefrom.collect.settings_file import SERIES, read
+        from wherefrom.formats.series_settings import SeriesSettings, parse
+
+        what = "the settings of series"
+        try:
+            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+        except SettingError as error:  # whoever asks cannot mend it
+            raise Unavailable(
+                f"{what} are wrong", where=error.where, expected=error.expected,
+                got=f"{error.what}: {error.got}",
+            ) from error  # fmt: skip
+
+    def asked(since: float, until: float) -> list[Series]:
+        said = settings()
+        if said.prometheus is None:
+            return []
+        from wherefrom.collect.prometheus import series_of
+
+        return series_of(
+            said.prometheus, since=since, until=until, slow_ms=said.slow_ms, folder=folder.path
+        )
+
+    pushed = SeriesReader(folder.series_path)
+    return Measured((pushed.window, asked), lambda: settings().calls)

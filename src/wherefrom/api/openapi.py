@@ -19,6 +19,7 @@ from wherefrom.api.schemas import Schema, ref, schemas
 from wherefrom.formats import webhooks
 from wherefrom.formats.states import MODES, SLOTS, Scope
 from wherefrom.query import exports
+from wherefrom.query.incident_answers import DIMENSIONS
 
 _ANY_JSON: Final[Schema] = {"application/json": {}}
 _TEXT: Final[Schema] = {"type": "string"}
@@ -282,6 +283,16 @@ def _key_set(name: str, summary: str, problems: str, *parameters: Schema) -> Sch
     return {"get": _operation(name, summary, answers | told, parameters=parameters, role=None)}
 
 
+_TROUBLE: Final = (
+    _query("service", "Where it hurts.", _TEXT),
+    _query("environment", "Only there.", _TEXT),
+    _query("alert", "An incident: its id, its alert's name or fingerprint.", _TEXT),
+    _query("since", "From then on.", _DATE_TIME),
+    _query("until", "Nothing later is used; now if not given.", _DATE_TIME),
+    _AS_OF,
+)
+
+
 def _paths() -> dict[str, Schema]:
     keys = _ask("listKeys", "Every key that a record has named.", _json("Keys"), problems="")
     changed = {"201": _answer("Done, and recorded.", _json("KeyChanged"))}
@@ -333,6 +344,25 @@ def _paths() -> dict[str, Schema]:
                 )},
                 problems="400 413 415", parameters=(_ENCODING,), role="record",
                 body={"application/json": {}, "application/x-protobuf": {}},
+            )
+        },
+        "/v1/metrics": {
+            "post": _operation(
+                "metrics", "Metrics of OpenTelemetry, as OTLP/HTTP has them.",
+                {"200": _answer(
+                    "Taken; points that could not be read are counted.",
+                    _json("MetricsTaken") | {"application/x-protobuf": {}},
+                )},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"application/json": {}, "application/x-protobuf": {}},
+            )
+        },
+        "/v1/series": {
+            "post": _operation(
+                "series", "Measurements of services: rows as CSV or JSON Lines.",
+                {"200": _answer("Taken, all or none.", _json("SeriesTaken"))},
+                problems="400 413 415", parameters=(_ENCODING,), role="record",
+                body={"text/csv": {"schema": _TEXT}, "application/x-ndjson": {"schema": _TEXT}},
             )
         },
         "/v1/running": _ask(
@@ -418,6 +448,25 @@ def _paths() -> dict[str, Schema]:
             _in_path(
                 "id", "A traceparent, a trace id, or the id that the request came with.", _TEXT
             ),
+        ),
+        "/v1/hours": _ask(
+            "hours", "Sums by the hour of spans and samples whose time is over, the newest first.",
+            _json("Hours"), *_TROUBLE[:2], *_TROUBLE[3:5], problems="400",
+        ),
+        "/v1/impact": _ask(
+            "impact", "Where requests fail or are slow, and where that concentrates.",
+            _json("Impact"), *_TROUBLE,
+            _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
+            problems="400 404 413",
+        ),
+        "/v1/why": _ask(
+            "why", "Which change did it, likeliest first, with the records behind each.",
+            {"application/json": {"schema": {"anyOf": [ref("Why"), ref("WhyCaseFiles")]}}},
+            *_TROUBLE, _query("at", "When it was detected, if no alert says so.", _DATE_TIME),
+            _query(
+                "format", "The answer, or the question as a why-case.", {"enum": ["json", "case"]}
+            ),
+            problems="400 404 413",
         ),
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,

@@ -23,7 +23,7 @@ from wherefrom.api.admin import (
 )
 from wherefrom.api.fates import Item
 from wherefrom.api.roots import RootRequest
-from wherefrom.formats import hashedrekord
+from wherefrom.formats import hashedrekord, why_case
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import EFFECTS, LEASTS
 from wherefrom.formats.inventory import Inventory
@@ -41,6 +41,8 @@ from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
+from wherefrom.query.hours import Hours
+from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -55,7 +57,7 @@ _STRUCTS: Final = (
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Reconciled,
+    Reconciled, Impact, Why, Hours,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}
@@ -113,6 +115,28 @@ def schemas() -> dict[str, Schema]:
             },
             "additionalProperties": False,
         },
+        "MetricsTaken": {
+            "type": "object",
+            "description": "What became of metrics; empty if all of them could be read.",
+            "properties": {
+                "partialSuccess": _closed(
+                    "How many points could not be read, and why a few of them.",
+                    rejectedDataPoints=_INT64,
+                    errorMessage={"type": "string"},
+                )
+            },
+            "additionalProperties": False,
+        },
+        "SeriesTaken": _closed(
+            "How many series came, how many samples are held, and how many were too old or ahead.",
+            series=_COUNT,
+            kept=_COUNT,
+            left_out=_COUNT,
+        ),
+        "WhyCaseFiles": _closed(
+            "The four files of a why-case, by name.",
+            **{name: {"type": "string"} for name in why_case.FILES},
+        ),
         "Erased": _closed(
             "The entry whose content is gone, and the entry that says so.",
             erased=_COUNT,

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, records, rekor, roots, scrapi_door, spans, webhooks
+from wherefrom.api import admin, records, rekor, roots, scrapi_door, series, spans, webhooks
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
@@ -32,6 +32,7 @@ from wherefrom.log.group import GroupCommit
 from wherefrom.log.recorder import Recorder
 from wherefrom.log.witnessing import Witnessing
 from wherefrom.views.requests.store import RequestStore
+from wherefrom.views.series.store import SeriesStore
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
@@ -49,6 +50,7 @@ def writer_app(
     proxy: ReaderProxy,
     door: RekorDoor,
     requests: RequestStore,
+    measured: SeriesStore,
     witnessing: Callable[[], Witnessing] | None = None,
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
 ) -> Starlette:
@@ -57,6 +59,7 @@ def writer_app(
     hooks       the secrets of those that post without a token
     door        the log as a Rekor v2 log; closed with the application
     requests    the spans that are held beside the log; closed with the application
+    measured    the series that are; likewise
     witnessing  makes the rounds of a log with witnesses, once the loop is there
     anchoring   makes the schedule of a log with anchors, given what is published
     """
@@ -111,7 +114,10 @@ def writer_app(
         )
         noting = asyncio.create_task(_note_refusals(intake))
         ticking = asyncio.create_task(_tick(recorder))
-        expiring = asyncio.create_task(spans.keep_expiring(requests))
+        expiring = [
+            asyncio.create_task(spans.keep_expiring(requests)),
+            asyncio.create_task(series.keep_expiring(measured)),
+        ]
         if witnessing is not None:
             intake.witnessing = witnessing()
             recorder.writer.on_signed = intake.witnessing.grown
@@ -132,7 +138,8 @@ def writer_app(
             await anchors.close()
         noting.cancel()
         ticking.cancel()
-        expiring.cancel()
+        for task in expiring:
+            task.cancel()
         await intake.log_refusals()
         await group.close()
         if intake.witnessing is not None:
@@ -142,6 +149,7 @@ def writer_app(
         recorder.commit = recorder.writer.commit
         door.close()
         requests.close()
+        measured.close()
         await proxy.close()
 
     post = ["POST"]
@@ -152,6 +160,8 @@ def writer_app(
             Route("/api/v1/lineage/batch", counted(records.post_lineage_batch), methods=post),
             Route("/v1/events", counted(records.post_event), methods=post),
             Route("/v1/traces", spans.post_traces, methods=post),
+            Route("/v1/metrics", series.post_metrics, methods=post),
+            Route("/v1/series", series.post_series, methods=post),
             Route("/v1/webhooks/{adapter}", counted(webhooks.post_webhook), methods=post),
             Route("/v1/keys", admin.get_keys),
             Route("/v1/keys", admin.post_keys, methods=post),
@@ -181,6 +191,7 @@ def writer_app(
     )
     app.state.tokens = tokens
     app.state.requests = requests
+    app.state.series = measured
     app.state.hooks = hooks
     return app
 

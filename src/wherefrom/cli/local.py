@@ -32,7 +32,7 @@ from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.followed import Others, folder_at
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, why_case
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.inventory import Inventory
@@ -54,6 +54,9 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.hours import HourOptions, Hours
+from wherefrom.query.incident_answers import Impact, Why
+from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
@@ -175,6 +178,18 @@ class LocalReading:
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)
+
+    def hours(self, options: HourOptions) -> Hours:
+        return self._desk.hours(options)
+
+    def impact(self, options: IncidentOptions) -> Impact:
+        return self._desk.incidents.impact(options)
+
+    def why(self, options: IncidentOptions) -> Why:
+        return self._desk.incidents.why(options)
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
+        return why_case.to_files(self._desk.incidents.case(options).case)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -69,6 +69,8 @@ _VERBS: Final[Mapping[str, str]] = {
     "witness": "witness",
     "monitor": "monitor",
     "agent": "agent",
+    "impact": "impact",
+    "hours": "hours",
     "why": "why",
 }
 

@@ -58,3 +58,15 @@ as_of_option = click.option(
 own_option = click.option(
     "--own", is_flag=True, help="As our own log knows it, without those it follows."
 )
+service_option = click.option("--service", default="", help="Where it hurts.")
+environment_option = click.option("--environment", default="", help="Only there.")
+alert_option = click.option(
+    "--alert", default="", metavar="ID",
+    help="An incident: its id, its alert's name or fingerprint.",
+)  # fmt: skip
+from_option = click.option(
+    "--from", "since", callback=moment_of, metavar="TIME", help="From then on."
+)
+until_option = click.option(
+    "--until", callback=moment_of, metavar="TIME", help="Nothing later is used; now if not given."
+)

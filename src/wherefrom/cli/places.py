@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.hours import HourOptions, Hours
+    from wherefrom.query.incident_answers import Impact, Why
+    from wherefrom.query.incidents import IncidentOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import (
@@ -88,6 +91,14 @@ class Reading(Protocol):
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled: ...
 
     def request(self, text: str) -> RequestPath: ...
+
+    def hours(self, options: HourOptions) -> Hours: ...
+
+    def impact(self, options: IncidentOptions) -> Impact: ...
+
+    def why(self, options: IncidentOptions) -> Why: ...
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -41,6 +41,9 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.hours import HourOptions, Hours
+from wherefrom.query.incident_answers import Impact, Why
+from wherefrom.query.incidents import IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
@@ -144,6 +147,21 @@ class Remote:
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
+
+    def hours(self, options: HourOptions) -> Hours:
+        query = {k: v for k, v in msgspec.structs.asdict(options).items() if v}
+        return _read(self._get("/v1/hours", query), Hours)
+
+    def impact(self, options: IncidentOptions) -> Impact:
+        return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)
+
+    def why(self, options: IncidentOptions) -> Why:
+        return _read(self._get("/v1/why", _asked_of_trouble(options)), Why)
+
+    def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
+        query = {**_asked_of_trouble(options), "format": "case"}
+        files = _read(self._get("/v1/why", query), dict[str, str])
+        return {name: text.encode() for name, text in files.items()}
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
@@ -371,6 +389,11 @@ def _of_service(name: str, options: CatalogOptions) -> dict[str, Any]:
         "environment": options.environment,
     }  # fmt: skip
     return {key: value for key, value in said.items() if value not in (None, "")}
+
+
+def _asked_of_trouble(options: IncidentOptions) -> dict[str, Any]:
+    said = msgspec.structs.asdict(options) | {"by": list(options.by)}
+    return {name: value for name, value in said.items() if value not in (None, "", [])}
 
 
 def _query(options: TraceOptions) -> dict[str, Any]:

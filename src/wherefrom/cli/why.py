@@ -1,49 +1,139 @@
 """``wherefrom why``: which change did it, and what says so.
 
-DIR/{case.json, changes.jsonl, series.csv, topology.json} ──► Case ──► Ranking ──► a table
+    a place ──► the estate's changes, series, calls ──► Why ─────┐
+    DIR/{case.json, changes.jsonl, series.csv, topology.json} ───┴──► a table
+
+``--write-case`` makes the second of the first, and both rank alike.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from wherefrom.cli.exits import YES
-from wherefrom.cli.render import columns, count, write_json
+from wherefrom.cli.options import (
+    alert_option,
+    as_of_option,
+    environment_option,
+    from_option,
+    moment_of,
+    service_option,
+    until_option,
+)
+from wherefrom.cli.render import columns, count, foot, write_json
+from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
     from wherefrom.formats.why_case import Case
-    from wherefrom.query.why import Evidence, Ranked, Ranking
+    from wherefrom.query.incident_answers import Evidence, RankedChange, Why
+    from wherefrom.query.why import Ranked, Ranking
 
+R = TypeVar("R", "Ranked", "RankedChange")
 SHOWN_MIN: Final = 3
 SHOWN_SHARE_MIN: Final = 0.005
 RESPONSES_MAX: Final = 10
 INDENT: Final = 9
 LIKELY: Final = 0.2
 CLAUSES_MAX: Final = 3
+TELLS_MIN: Final = 0.5
+_BESIDE: Final = ("new_fails", "new_waits", "new_burns", "new_holds")
 _ALIKE: Final = ({"hurt", "since_the_change"}, {"near", "explains"}, {"on_time", "long_before"})
 
 
 @click.command()
+@service_option
+@environment_option
+@alert_option
+@from_option
+@until_option
 @click.option(
-    "--case", "folder", required=True, metavar="DIR",
+    "--at", callback=moment_of, metavar="TIME", help="When it was detected, if no alert says so."
+)
+@as_of_option
+@click.option(
+    "--case", "folder", metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with case.json, changes.jsonl, series.csv and topology.json.",
 )  # fmt: skip
-@click.option("--until", metavar="TIME", help="Use only what is dated up to this time.")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-def why(folder: Path, until: str | None, as_json: bool) -> int:
+@click.option(
+    "--write-case", "into", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+    help="Write the question into such a folder, to ask it again.",
+)  # fmt: skip
+@placed
+def why(
+    service: str,
+    environment: str,
+    alert: str,
+    since: str | None,
+    until: str | None,
+    at: str | None,
+    as_of: int | None,
+    folder: Path | None,
+    into: Path | None,
+    where: Where,
+    as_json: bool,
+) -> int:
     """Rank the changes by how likely each caused an incident.
 
     New is compared with old in the same minutes, along the calls between services and in the order
     of time. "None of these" is ranked with them. What began after the detection is a response.
+    With --case nothing is asked of a log: the folder holds all that is used.
     """
+    if folder is not None:
+        if service or environment or alert or since or at or into or as_of is not None:
+            raise click.UsageError("--case has all that is asked about; only --until goes with it")
+        return _why_of_case(folder, until, as_json)
+    from wherefrom.cli.opening import reading
+    from wherefrom.query.incidents import IncidentOptions
+
+    options = IncidentOptions(
+        service=service, environment=environment, alert=alert, since=since, at=at, as_of=as_of,
+        until=until or (_now() if into is not None else None),
+    )  # fmt: skip
+    with reading(where) as place:
+        answer = place.why(options)
+        if into is not None:
+            _write(into, place.why_case(options))
+    if as_json:
+        write_json(answer)
+    else:
+        click.echo("\n".join(_lines_of(answer)))
+    return YES
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    from wherefrom.formats.timestamps import to_text
+
+    return to_text(datetime.now(UTC))
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    from wherefrom.errors import SettingError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            with (folder / name).open("xb") as file:
+                file.write(content)
+    except OSError as error:
+        raise SettingError(
+            "the case cannot be written", where=str(folder), expected="a folder without a case",
+            got=str(error),
+        ) from error  # fmt: skip
+
+
+def _why_of_case(folder: Path, until: str | None, as_json: bool) -> int:
+    from wherefrom.formats.why_case import seconds
+
     start = time.perf_counter()
-    moment = None if until is None else _moment(until)
+    moment = None if until is None else seconds(until, where="--until")
     case = read(folder)
     from wherefrom.query.why import rank
 
@@ -80,16 +170,33 @@ def read(folder: Path) -> Case:
     return why_case.parse(files, where=str(folder))
 
 
-def _moment(text: str) -> float:
-    from wherefrom.errors import Malformed
-    from wherefrom.formats.why_case import seconds
+def _lines_of(answer: Why) -> Iterator[str]:
+    from wherefrom.formats.shown import cut, printable, short_id
 
-    try:
-        return seconds(text, where="--until")
-    except Malformed as error:
-        raise click.BadParameter(
-            f"{text!r} is not a time such as 2026-01-31T12:00:00Z.", param_hint="--until"
-        ) from error
+    began = f", began about {_clock(answer.onset)}" if answer.onset else ", its onset not seen"
+    at = f" at {cut(answer.service, 40)}" if answer.service else ""
+    incident = f" ({cut(answer.incident.name, 40)})" if answer.incident else ""
+    yield f"detected {_clock(answer.detected)}{at}{incident}{began}"
+
+    def named(row: RankedChange) -> str:
+        if row.change is None:
+            return "none of these changes"
+        sides = [
+            cut(short_id(says or value or "nothing"), 30)
+            for says, value in ((row.before_says, row.before), (row.after_says, row.after))
+        ]
+        what = f"{row.kind} of {cut(row.service or '?', 40)}  {' → '.join(sides)}"
+        return f"{what}  {_clock(row.started or '')}  #{row.entry}"
+
+    yield from _ranked_lines(answer.ranked, named)
+    for one in answer.responded[:RESPONSES_MAX]:
+        after = cut(short_id(one.after_says or one.after or "nothing"), 30)
+        yield (
+            f"response  {one.kind} of {cut(one.service or '?', 40)} to {after}  "
+            f"{_clock(one.started)}  #{one.entry}: it began after the detection"
+        )
+    yield from map(printable, answer.says)
+    yield foot(answer.log, as_of=answer.as_of)
 
 
 def _object(answer: Ranking, took: float) -> dict[str, Any]:
@@ -109,33 +216,43 @@ def _lines(answer: Ranking, case: Case) -> Iterator[str]:
     began = f", began about {_clock(answer.onset)}" if answer.onset else ", its onset not seen"
     at = f" at {cut(case.symptom, 40)}" if case.symptom else ""
     yield f"detected {_clock(answer.detected)}{at}{began}"
-    likely = [row for row in answer.ranked if row.probability >= SHOWN_SHARE_MIN]
-    shown = max(len(likely), SHOWN_MIN)
-    for row in answer.ranked[:shown]:
-        what = "none of these changes"
-        if row.change is not None:
-            change = changes[row.change]
-            what = f"{cut(row.change, 40)}  {change.kind} of {cut(change.service or '?', 40)}"
-        yield f"{100 * row.probability:>5.1f} %  {what}"
-        yield " " * INDENT + _reason(row, columns() - INDENT)
-    rest = answer.ranked[shown:]
-    if rest:
-        share = 100 * sum(row.probability for row in rest)
-        yield f"{share:>5.1f} %  {count(len(rest), 'more')}; --json has them all"
+
+    def named(row: Ranked) -> str:
+        if row.change is None:
+            return "none of these changes"
+        change = changes[row.change]
+        return f"{cut(row.change, 40)}  {change.kind} of {cut(change.service or '?', 40)}"
+
+    yield from _ranked_lines(answer.ranked, named)
     for id in answer.responses[:RESPONSES_MAX]:
         yield f"response  {cut(id, 60)}: it began after the detection"
+
+
+def _ranked_lines(ranked: Sequence[R], named: Callable[[R], str]) -> Iterator[str]:
+    """The likeliest, each with its strongest reasons."""
+    likely = [row for row in ranked if row.probability >= SHOWN_SHARE_MIN]
+    shown = max(len(likely), SHOWN_MIN)
+    for row in ranked[:shown]:
+        yield f"{100 * row.probability:>5.1f} %  {named(row)}"
+        yield " " * INDENT + _reason(row, columns() - INDENT)
+    rest = ranked[shown:]
+    if rest:
+        share = 100 * sum(row.probability for row in rest)
+        yield f"{share:>5.1f} %  {count(len(rest), 'more', 'more')}; --json has them all"
 
 
 def _clock(moment: str) -> str:
     return f"{moment[:19]}Z"
 
 
-def _reason(row: Ranked, width: int) -> str:
+def _reason(row: Ranked | RankedChange, width: int) -> str:
     """The strongest reasons on the side that decides, as many as a line holds."""
     from wherefrom.formats.shown import cut
 
     side = 1 if row.probability >= LIKELY or row.change is None else -1
     chosen = [e for e in row.evidence if e.contribution * side > 0] or row.evidence
+    # New against old is what people look for, wherever it tells something.
+    chosen = sorted(chosen, key=lambda e: e.feature not in _BESIDE or e.contribution < TELLS_MIN)
     told: list[Evidence] = []
     line = ""
     for evidence in chosen:

@@ -104,12 +104,12 @@ def read(document: object) -> Batch:
         where = f"resourceSpans[{i}]"
         try:
             of_resource = as_object(of_resource, where=where)
-            said = _attributes(get_object(of_resource, "resource", where=where), where=where)
+            said = attributes(get_object(of_resource, "resource", where=where), where=where)
             scopes = get_array(of_resource, "scopeSpans", where=where)
         except Refused as error:
             reject(error)
             continue
-        source = _source(said)
+        source = source_of(said)
         for j, scope in enumerate(scopes):
             inside = f"{where}.scopeSpans[{j}]"
             try:
@@ -129,47 +129,48 @@ def read(document: object) -> Batch:
 
 def _span(said: object, source: Source, *, where: str) -> Span:
     span = as_object(said, where=where)
-    attributes = _attributes(span, where=where)
-    start = _micros(span.get("startTimeUnixNano"), where=f"{where}.startTimeUnixNano")
-    end = _micros(span.get("endTimeUnixNano") or 0, where=f"{where}.endTimeUnixNano")
+    told = attributes(span, where=where)
+    start = micros(span.get("startTimeUnixNano"), where=f"{where}.startTimeUnixNano")
+    end = micros(span.get("endTimeUnixNano") or 0, where=f"{where}.endTimeUnixNano")
     status = get_object(span, "status", where=where)
-    flags = _digest(attributes.get("prov.flagset.hash"))
-    correlation = _text(attributes.get("prov.correlation.id"))
-    ids = [_text(attributes.get(key)) for key in _IDS]
+    flags = digest(told.get("prov.flagset.hash"))
+    correlation = text(told.get("prov.correlation.id"))
+    ids = [text(told.get(key)) for key in _IDS]
     return Span(
         trace=_id(span.get("traceId"), _TRACE, where=f"{where}.traceId"),
         span=_id(span.get("spanId"), _SPAN, where=f"{where}.spanId"),
         parent=_id(parent, _SPAN, where=f"{where}.parentSpanId")
         if (parent := span.get("parentSpanId"))
         else "",
-        name=_text(span.get("name")),
+        name=text(span.get("name")),
         start=start,
         micros=max(0, end - start),
         error=status.get("code") in _ERRORS,
         source=source,
-        reality=_digest(attributes.get("prov.reality.id")) or _reality(source, flags),
+        reality=digest(told.get("prov.reality.id")) or _reality(source, flags),
         flags=flags,
         correlation=correlation,
-        origin=_digest(attributes.get("prov.origin.reality.id")),
-        caller=_caller(attributes.get("prov.caller.id")),
+        origin=digest(told.get("prov.origin.reality.id")),
+        caller=_caller(told.get("prov.caller.id")),
         ids=tuple(dict.fromkeys(filter(None, ids)))[:IDS_MAX],
     )
 
 
-def _source(said: Mapping[str, Any]) -> Source:
+def source_of(said: Mapping[str, Any]) -> Source:
+    """The program of a resource with these attributes."""
     return Source(
-        service=_text(said.get("service.name")),
-        environment=_text(
+        service=text(said.get("service.name")),
+        environment=text(
             said.get("deployment.environment.name") or said.get("deployment.environment")
         ),
-        region=_text(said.get("cloud.region")),
-        pool=_text(said.get("prov.pool")),
-        instance=_text(said.get("service.instance.id")),
-        version=_text(said.get("service.version")),
-        build=_text(said.get("prov.build.id")),
-        artifact=_digest(said.get("prov.artifact.digest") or said.get("oci.manifest.digest")),
-        config=_digest(said.get("prov.config.bundle.hash")),
-        policy=_digest(said.get("prov.policy.hash")),
+        region=text(said.get("cloud.region")),
+        pool=text(said.get("prov.pool")),
+        instance=text(said.get("service.instance.id")),
+        version=text(said.get("service.version")),
+        build=text(said.get("prov.build.id")),
+        artifact=digest(said.get("prov.artifact.digest") or said.get("oci.manifest.digest")),
+        config=digest(said.get("prov.config.bundle.hash")),
+        policy=digest(said.get("prov.policy.hash")),
     )
 
 
@@ -182,7 +183,8 @@ def _reality(source: Source, flags: str) -> str:
     ).id  # fmt: skip
 
 
-def _attributes(parent: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+def attributes(parent: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """The texts and whole numbers among the attributes of a resource, span or point, as texts."""
     found = {}
     for item in get_array(parent, "attributes", where=where):
         if isinstance(item, dict) and isinstance(key := item.get("key"), str):
@@ -201,14 +203,16 @@ def _value(said: object) -> Any:
     return str(value) if isinstance(value, str | int) else None
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """As much of a text as is kept; empty for what is none."""
     if not isinstance(value, str):
         return ""
     kept = value[:TEXT_CHARS_MAX].replace("\0", "\N{REPLACEMENT CHARACTER}")
     return kept.encode("utf-8", "replace").decode()
 
 
-def _digest(value: object) -> str:
+def digest(value: object) -> str:
+    """A digest in its one spelling; empty for what is none."""
     try:
         return reality_id.part(value, where="") if isinstance(value, str) else ""
     except Malformed:
@@ -223,13 +227,13 @@ def _caller(value: object) -> str:
 
 
 def _id(value: object, pattern: re.Pattern[str], *, where: str) -> str:
-    text = value.lower() if isinstance(value, str) else ""
-    if not pattern.fullmatch(text) or not text.strip("0"):
+    id = value.lower() if isinstance(value, str) else ""
+    if not pattern.fullmatch(id) or not id.strip("0"):
         raise Malformed("not an id of a trace or a span", where=where, expected="hex", got=value)
-    return text
+    return id
 
 
-def _micros(value: object, *, where: str) -> int:
+def micros(value: object, *, where: str) -> int:
     """Nanoseconds, which JSON writes as a text, as microseconds."""
     if isinstance(value, str) and re.fullmatch("[0-9]{1,20}", value):
         value = int(value)

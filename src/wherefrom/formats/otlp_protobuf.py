@@ -13,6 +13,7 @@ from typing import Any
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats.otlp import Batch
+from wherefrom.formats.otlp_metrics import Points
 
 
 def document_of(content: bytes) -> dict[str, Any]:
@@ -48,12 +49,40 @@ def answer_of(batch: Batch) -> bytes:
     return written
 
 
-def _messages() -> Any:
+def metrics_of(content: bytes) -> dict[str, Any]:
+    """An ExportMetricsServiceRequest as OTLP's JSON has it. Raises Malformed, Unsupported."""
+    message = _messages("metrics").ExportMetricsServiceRequest()
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
+
     try:
+        message.ParseFromString(content)
+    except DecodeError as error:
+        raise Malformed("not an ExportMetricsServiceRequest", got=str(error)) from error
+    found: dict[str, Any] = MessageToDict(message)
+    return found
+
+
+def answer_of_metrics(points: Points) -> bytes:
+    """An ExportMetricsServiceResponse. Raises Unsupported."""
+    message = _messages("metrics").ExportMetricsServiceResponse()
+    if points.rejected:
+        message.partial_success.rejected_data_points = points.rejected
+        message.partial_success.error_message = "; ".join(points.why)
+    written: bytes = message.SerializeToString()
+    return written
+
+
+def _messages(what: str = "trace") -> Any:
+    try:
+        if what == "metrics":
+            from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+
+            return metrics_service_pb2
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
     except ImportError as error:
         raise Unsupported(
-            "spans in protobuf are not read here", where="Content-Type",
+            "protobuf is not read here", where="Content-Type",
             expected="application/json", do="Install the extra: pip install 'wherefrom[otel]'",
         ) from error  # fmt: skip
     return trace_service_pb2

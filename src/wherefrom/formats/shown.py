@@ -58,3 +58,13 @@ def trust_said(trust: str, signers: Sequence[str]) -> str:
         return trust
     more = f" +{len(signers) - 1}" if len(signers) > 1 else ""
     return f"{trust} {short_key(signers[0])}{more}"
+
+
+def percent(share: float) -> str:
+    """``40 %``, ``0.3 %``, ``under 0.01 %``."""
+    hundred = 100 * share
+    if hundred >= 10:
+        return f"{hundred:.0f} %"
+    if 0 < hundred < 0.01:
+        return "under 0.01 %"
+    return f"{hundred:.2f}".rstrip("0").rstrip(".") + " %"

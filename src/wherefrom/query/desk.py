@@ -49,7 +49,10 @@ from wherefrom.query.answers import (
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.find import find
+from wherefrom.query.hours import HourOptions, Hours, hours
+from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
+from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.reality import Reality
@@ -67,6 +70,7 @@ from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
 from wherefrom.views.requests.reader import RequestReader
+from wherefrom.views.series.reader import SeriesReader
 
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
@@ -161,6 +165,7 @@ class Desk:
               signed in a checkpoint before
     anchors   the checkpoints that others hold
     requests  the spans that are held beside the log
+    pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     """
 
@@ -173,6 +178,8 @@ class Desk:
         own_keys: OwnKeys,
         anchors: AnchorFolder,
         requests: RequestReader,
+        pushed: SeriesReader,
+        measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
     ) -> None:
         self._log = log
@@ -185,7 +192,9 @@ class Desk:
         self._own_keys = own_keys
         self._anchors = anchors
         self._requests = requests
+        self._pushed = pushed
         self._others = others
+        self.incidents = Incidents(self.reality, requests, measured)
 
     # -- questions about things
 
@@ -202,6 +211,10 @@ class Desk:
         """The way of a request, with each hop's reality. Raises NotFound, Malformed."""
         with self._snapshot(None) as snapshot:
             return request_path(self._requests, snapshot, text)
+
+    def hours(self, options: HourOptions) -> Hours:
+        """What is left of spans and samples whose time is over. Raises Malformed."""
+        return hours(self._requests, self._pushed, options)
 
     def known(self, ids: Sequence[str], *, as_of: int | None = None) -> list[str]:
         """Those of these ids that a record here speaks of."""

@@ -126,7 +126,7 @@ class Reality:
         Raises NotFound for a scope that nobody has spoken of, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             same = OneThing(graph, lens)
             found = self._places(estate, graph, lens, meant, options, same)
@@ -134,7 +134,7 @@ class Reality:
             return Running(
                 of=text,
                 at=of_micros(meant.at),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 places=differ if drifting else found,
                 drifting=len(differ),
@@ -153,7 +153,7 @@ class Reality:
     def changes(self, text: str, options: RealityOptions) -> Changes:
         """What changed in a scope in a window, newest first. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             until = micros(options.until) if options.until else meant.at + 1
             since = micros(options.since) if options.since else until - _DAY
@@ -169,16 +169,27 @@ class Reality:
                 of=text,
                 since=of_micros(since),
                 until=of_micros(until),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
-                changes=_in_order([_change(one, judged, marks, later) for one in told], later),
+                changes=_in_order(
+                    [
+                        change_of(
+                            one,
+                            judged.get(one.entry),
+                            marks.get(one.entry, ()),
+                            later.get(one.entry),
+                        )
+                        for one in told
+                    ],
+                    later,
+                ),
                 truncated=len(found) > options.limit,
             )
 
     def diff(self, a: str, b: str, options: RealityOptions) -> Difference:
         """How two scopes, or one at two times, differ. Raises as ``running``."""
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             sides = [self._meant(estate, text, options, lens) for text in (a, b)]
             same = OneThing(graph, lens)
             found = [self._places(estate, graph, lens, side, options, same) for side in sides]
@@ -187,7 +198,7 @@ class Reality:
             return Difference(
                 a=Side(of=a, at=of_micros(sides[0].at)),
                 b=Side(of=b, at=of_micros(sides[1].at)),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 differing=differing,
                 same=alike,
@@ -198,7 +209,7 @@ class Reality:
         ``running``."""
         options = msgspec.structs.replace(options, slots=("policy", "flag"))
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
             digests = sorted({s.value for p in found for s in stated(p) if p.slot == "policy"})
@@ -207,7 +218,7 @@ class Reality:
             return Containment(
                 of=text,
                 at=of_micros(meant.at),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 **msgspec.structs.asdict(check_containment(found, held)),
             )
@@ -218,7 +229,7 @@ class Reality:
         Raises NotFound, Ambiguous for the text, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             at = micros(options.at) if options.at else self._now()
             found = blast(graph, text, lens)
             held = estate.held(Scope(), at=at, as_of=lens.as_of, modes=options.modes)
@@ -228,7 +239,7 @@ class Reality:
             return Affected(
                 of=text,
                 at=of_micros(at),
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 starts=found.starts,
                 running=places,
@@ -244,7 +255,7 @@ class Reality:
         Raises NotFound for a name that no table has, Malformed.
         """
         options.check()
-        with self._snapshots(options.as_of) as (estate, graph, lens):
+        with self.snapshots(options.as_of) as (estate, graph, lens):
             since, until = (
                 None if said is None else timestamps.canonical(said, where=where)
                 for said, where in ((options.since, "since"), (options.until, "until"))
@@ -255,7 +266,7 @@ class Reality:
                 things=things,
                 since=since,
                 until=until,
-                log=_log_of(estate),
+                log=log_of_estate(estate),
                 as_of=lens.as_of,
                 touches=touches[: options.limit],
                 truncated=len(touches) > options.limit,
@@ -267,7 +278,7 @@ class Reality:
         end = micros(timestamps.canonical(until, where="until")) if until else self._now()
         start = micros(timestamps.canonical(since, where="since")) if since else end - _DAY
         with self._estate.snapshot() as estate:
-            return clocks.told(estate, since=start, until=end, log=_log_of(estate))
+            return clocks.told(estate, since=start, until=end, log=log_of_estate(estate))
 
     def _now(self) -> int:
         return micros(timestamps.to_text(self._clock()))
@@ -296,7 +307,8 @@ class Reality:
         return self._log.record(entry).content
 
     @contextlib.contextmanager
-    def _snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
+    def snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
+        """One look at the estate and the graph, and the size that both speak of."""
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             need_size(as_of, reached=estate.size, log=self._log)
             size = estate.need(as_of)
@@ -382,7 +394,8 @@ class Reality:
 BUNDLE_SLOTS: Final = frozenset(config_bundle.KINDS.values())
 
 
-def _log_of(estate: EstateSnapshot) -> LogPosition:
+def log_of_estate(estate: EstateSnapshot) -> LogPosition:
+    """Of which log an answer speaks."""
     root = None if estate.root is None else estate.root.hex()
     return LogPosition(origin=estate.origin, size=estate.size, root=root)
 
@@ -398,14 +411,16 @@ def _in_order(changes: list[Change], later: Mapping[int, Later]) -> list[Change]
     return sorted(changes, key=lambda one: (when(one), one.follows is not None), reverse=True)
 
 
-def _change(
+def change_of(
     one: Changed,
-    judged: Mapping[int, Judgement],
-    marks: Mapping[int, tuple[str, ...]],
-    later: Mapping[int, Later],
+    judgement: Judgement | None,
+    marks: tuple[str, ...] = (),
+    cause: Later | None = None,
 ) -> Change:
-    judgement, cause = judged.get(one.entry), later.get(one.entry)
-    told = marks.get(one.entry, ())
+    """One change as it is answered, with how far its record is believed.
+
+    marks  what is wrong with its time; ``cause`` what it follows from, if that is dated later
+    """
     return Change(
         at=of_micros(one.at),
         **one.scope._asdict(),
@@ -421,6 +436,6 @@ def _change(
         type="" if judgement is None else judgement.type,
         trust="unknown" if judgement is None else judgement.level,
         signers=() if judgement is None else judgement.signers,
-        marks=told if cause is None else (*told, clocks.BEFORE_CAUSE),
+        marks=marks if cause is None else (*marks, clocks.BEFORE_CAUSE),
         follows=None if cause is None else cause.entry,
     )

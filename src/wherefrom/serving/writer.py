@@ -26,7 +26,15 @@ from starlette.applications import Starlette
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
-from wherefrom.app import DataFolder, Served, now, open_recorder, open_rekor, open_requests
+from wherefrom.app import (
+    DataFolder,
+    Served,
+    now,
+    open_recorder,
+    open_rekor,
+    open_requests,
+    open_series,
+)
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.root_file import beside
@@ -108,6 +116,7 @@ def up(
             )
 
         requests = open_requests(folder, on_trouble=_say_trouble)
+        measured = open_series(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()
 
         def anchoring(shown: Callable[[], bytes]) -> Anchoring:
@@ -130,6 +139,7 @@ def up(
                 proxy=ReaderProxy(folder.path / "reader.sock"),
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,
+                measured=measured,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
             )

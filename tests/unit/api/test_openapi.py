@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from base64 import urlsafe_b64encode
 
 import jsonschema_rs
@@ -25,6 +26,7 @@ from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.release import Code, Release
+from wherefrom.formats.timestamps import of_posix
 from wherefrom.keys.cose import thumbprint
 from wherefrom.keys.ed25519 import sign_note
 from wherefrom.query import exports
@@ -213,6 +215,22 @@ def requests_of_all_kinds():
     spans = json.dumps(an_export(span(1), span(2, traceId="x"), resource={"service.name": "a"}))
     for body in (spans.encode(), b"{}", b"[]", b"{"):
         yield "POST", "/v1/traces", "/v1/traces", body
+    for body in (b'{"resourceMetrics": [1]}', b"{}", b"[]", b"{"):
+        yield "POST", "/v1/metrics", "/v1/metrics", body
+    head, row = "time,service,metric,value\n", f"{of_posix(int(time.time()))},cart,requests,9\n"
+    for rows in (head + row, head, "x", head + "noon,cart,requests,1"):
+        yield "POST", "/v1/series", "/v1/series", rows.encode()
+    for query in ("", "?service=cart&since=2020-01-01T00:00:00Z", "?until=x"):
+        yield "GET", "/v1/hours", "/v1/hours" + query, None
+    for path in ("/v1/impact", "/v1/why"):
+        for query in ("", "?service=cart", "?service=nobody&environment=prod", "?alert=nothing",
+                      "?alert=a1b2&since=x", "?as_of=0", "?since=2020-01-01T00:00:00Z",
+                      ):  # fmt: skip
+            yield "GET", path, path + query, None
+    for query in ("?by=artifact&by=pool", "?by=x"):
+        yield "GET", "/v1/impact", "/v1/impact" + query, None
+    for query in ("?format=case", "?format=x", "?at=2020-01-01T00:00:00Z"):
+        yield "GET", "/v1/why", "/v1/why" + query, None
     for path in ("pkg:oci/cart", "nothing", "CVE-2000-0001", "%00"):
         yield "GET", "/v1/affected/{id}", f"/v1/affected/{path}", None
     for path in ("s3://bucket/clean/0", "nothing", "%00"):
@@ -313,7 +331,9 @@ def test_every_answer_is_as_it_is_described(server, client):
     for method, path, asked, body in requests_of_all_kinds():
         server.fold()
         operation = operations()[method, path]
-        kind = "application/cose" if path == "/entries" else "application/json"
+        kind = {"/entries": "application/cose", "/v1/series": "text/csv"}.get(
+            path, "application/json"
+        )
         headers = {"Content-Type": kind} if body is not None else {}
         asked = asked.replace("LOCATION", location).replace("KID", kid)
         answer = client.request(method, asked, content=body, headers=headers)

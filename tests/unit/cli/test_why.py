@@ -80,7 +80,12 @@ def test_a_malformed_line_is_named_and_ends_with_no(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--case", "nowhere"), ("--case", ".", "--until", "noon")]
+    "arguments",
+    [
+        ("--case", ".", "--service", "cart"),
+        ("--case", "nowhere"),
+        ("--case", ".", "--until", "noon"),
+    ],
 )
 def test_misuse_is_told_apart(arguments: tuple[str, ...], folder: Path, monkeypatch) -> None:
     monkeypatch.chdir(folder)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from math import exp
 from typing import Final
 
-from wherefrom.formats.shown import cut, printable
+from wherefrom.formats.shown import cut, percent, printable
 from wherefrom.query.why.estate import Estate, Group
-from wherefrom.query.why.features import Findings, Measured
+from wherefrom.query.why.features import ASKED_MORE, Findings, Measured
 from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, WAITS
 from wherefrom.query.why.lift import Lift
 
@@ -35,21 +35,16 @@ def says_none(feature: str, measured: Measured) -> str:
             return f"{name(measured.suspect)} got worse by itself, and nobody changed it"
         return "what got worse got worse where something changed"
     if feature == "nothing_lifts":
+        if measured.none["nothing_lifts"] < 0.5:
+            return "a new version does worse than the one it replaces"
         return "no new version does clearly worse than the one it replaces"
+    if feature == "more_asked":
+        times = exp(measured.none["more_asked"] + ASKED_MORE)
+        return f"services in general are asked {times:.1f} times as often as before it began"
     return f"{percent(measured.none['many_hurt'])} of all services got worse"
 
 
 # -- figures
-
-
-def percent(share: float) -> str:
-    """``40 %``, ``0.3 %``, ``under 0.01 %``."""
-    hundred = 100 * share
-    if hundred >= 10:
-        return f"{hundred:.0f} %"
-    if 0 < hundred < 0.01:
-        return "under 0.01 %"
-    return f"{hundred:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def span(seconds: float) -> str:

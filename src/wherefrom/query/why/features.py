@@ -15,7 +15,17 @@ import numpy as np
 
 from wherefrom.formats.why_case import Case, Change
 from wherefrom.query.why.estate import Estate, Group, onset_of, survey
-from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, KIND_OF, WAITS, Floats, Grid, lay_out
+from wherefrom.query.why.grid import (
+    BURNS,
+    FAILS,
+    HOLDS,
+    KIND_OF,
+    WAITS,
+    Floats,
+    Grid,
+    Marks,
+    lay_out,
+)
 from wherefrom.query.why.lift import Lift, compare
 from wherefrom.query.why.presence import Presence, presence
 from wherefrom.query.why.shifts import strength
@@ -43,7 +53,11 @@ NAMES: Final = (
     "too_late",  # it started after the trouble
     "long_before",  # log of the minutes from its last step to the trouble
 )
-ELSEWHERE: Final = ("elsewhere", "nothing_lifts", "many_hurt")  # what speaks for none of them
+# What speaks for none of them.
+ELSEWHERE: Final = ("elsewhere", "nothing_lifts", "many_hurt", "more_asked")
+SERVICES_MIN: Final = 3  # fewer are no services in general
+ASKED_MORE: Final = 0.2  # a day has its waves
+DIRECT: Final = 0.55  # how near a service is that is called without another in between
 ALONE_BINS_MIN: Final = 2
 FAR: Final = 0.4
 OWN_MIN: Final = 0.3
@@ -109,6 +123,7 @@ def measure(case: Case, changes: Sequence[Change]) -> Measured:
     findings = [_find(case, c, grid, estate, rows, seen[c.id], controls) for c in changes]
     _compare_lifts(findings)
     none, suspect = _elsewhere(changes, estate, findings)
+    none["more_asked"] = _more_asked(grid, estate) if grid else 0.0
     return Measured(findings, none, suspect, estate, grid)
 
 
@@ -263,19 +278,52 @@ def _place(
 
 
 def _pushes(change: Change, grid: Grid, estate: Estate) -> float:
-    """Whether it calls a service below it far more than before, and that one suffers."""
-    pushed = 0.0
+    """Whether it calls a service below it far more than before, and that one suffers.
+
+    Callers' own counts say so; where they are not measured, that the callee is asked far more
+    often than the caller itself is says half as much: others may call it too.
+    """
+    i = estate.at.get(change.service or "")
+    if i is None:
+        return 0.0
     before = grid.times < change.started
-    for i, key in enumerate(grid.request_keys):
-        if key.caller != change.service or key.service not in estate.at:
+    rows: dict[tuple[str, str], list[int]] = {}
+    for k, key in enumerate(grid.request_keys):
+        rows.setdefault((key.service, key.caller), []).append(k)
+    mine = _grown(grid, rows.get((estate.services[i], ""), []), before)
+    pushed = 0.0
+    for (service, caller), places in rows.items():
+        below = estate.at.get(service)
+        if below is None or below == i:
             continue
-        row = grid.requests[i]
-        early, late = row[before], row[~before][-6:]
-        if (~np.isnan(early)).sum() >= 2 and (~np.isnan(late)).any():
-            more = np.log((np.nanmean(late) + 1) / (np.nanmean(early) + 1))
-            suffering = estate.hurt[estate.at[key.service]]
-            pushed = max(pushed, float(np.clip(more - 0.5, 0, 2)) * min(1.0, float(suffering)))
+        more: float | None = None
+        if caller == change.service:
+            more = _grown(grid, places, before)
+        elif (
+            not caller
+            and mine is not None
+            and estate.near[i, below] >= DIRECT
+            and (estate.services[below], estate.services[i]) not in rows
+        ):
+            grown = _grown(grid, places, before)
+            more = None if grown is None else 0.5 * (grown - max(mine, 0.0))
+        if more is not None:
+            suffering = min(1.0, float(estate.hurt[below]))
+            pushed = max(pushed, float(np.clip(more - 0.5, 0, 2)) * suffering)
     return pushed
+
+
+def _grown(grid: Grid, places: Sequence[int], before: Marks) -> float | None:
+    """By which factor, as a logarithm, these are asked more often now; None if not known."""
+    if not places:
+        return None
+    counts = grid.requests[list(places)]
+    measured = ~np.isnan(counts)
+    total = np.where(measured.any(0), np.nansum(counts, axis=0), np.nan)
+    early, late = total[before], total[~before][-6:]
+    if (~np.isnan(early)).sum() < 2 or not (~np.isnan(late)).any():
+        return None
+    return float(np.log((np.nanmean(late) + 1) / (np.nanmean(early) + 1)))
 
 
 # -- when
@@ -369,6 +417,22 @@ def _elsewhere(
         "many_hurt": float((estate.hurt > 0.3).mean()) if len(estate.hurt) else 0.0,
     }
     return none, None if first is None or found <= 0 else estate.services[first]
+
+
+def _more_asked(grid: Grid, estate: Estate) -> float:
+    """By which factor, as a logarithm, services in general are asked more since it began."""
+    if estate.onset is None:
+        return 0.0
+    before = grid.times < estate.onset.earliest
+    rows: dict[str, list[int]] = {}
+    for k, key in enumerate(grid.request_keys):
+        if not key.caller:
+            rows.setdefault(key.service, []).append(k)
+    grown = [_grown(grid, places, before) for places in rows.values()]
+    known = [more for more in grown if more is not None]
+    if len(known) < SERVICES_MIN:
+        return 0.0
+    return float(np.clip(np.median(known) - ASKED_MORE, 0, 1.5))
 
 
 def _nanmean(values: Floats) -> float:

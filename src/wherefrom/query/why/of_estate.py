@@ -32,12 +32,21 @@ APART_S: Final = 3_600.0  # the same change again, so much later, is another one
 EARLY_S: Final = 60.0  # so much before it is declared, an instance may report a change
 
 
+class Candidate(NamedTuple):
+    """A change, the statement that it begins with, and the records of all of its parts."""
+
+    change: Change
+    first: estate.Change
+    entries: tuple[int, ...]
+
+
 class _Rollout(NamedTuple):
     first: estate.Change
     started: float
     moments: list[float]
     added: dict[float, list[str]]
     removed: dict[float, list[str]]
+    entries: set[int]
 
 
 def changes_of(found: Iterable[estate.Change]) -> tuple[Change, ...]:
@@ -46,6 +55,11 @@ def changes_of(found: Iterable[estate.Change]) -> tuple[Change, ...]:
     An id is the entry that said it first, with service, slot and name. Raises Malformed for a time
     that is none.
     """
+    return tuple(candidate.change for candidate in candidates_of(found))
+
+
+def candidates_of(found: Iterable[estate.Change]) -> tuple[Candidate, ...]:
+    """The same, each with the records behind it."""
     dated = [(seconds(c.at, where="at"), c) for c in found if c.slot in KIND_OF]
     dated.sort(key=lambda pair: (pair[0], pair[1].entry, pair[1].instance))
     rollouts: list[_Rollout] = []
@@ -53,14 +67,27 @@ def changes_of(found: Iterable[estate.Change]) -> tuple[Change, ...]:
     for at, change in declared:
         last = _last(rollouts, change, at, (change.before, change.after))
         if last is None:
-            rollouts.append(_Rollout(change, at, [at], {}, {}))
+            rollouts.append(_Rollout(change, at, [at], {}, {}, {change.entry}))
         else:
             last.moments.append(at)
+            last.entries.add(change.entry)
     for at, change in dated:
         if change.mode != DECLARED:
             _fit(rollouts, change, at)
-    made = [_change(rollout) for rollout in rollouts]
-    return tuple(sorted(made, key=lambda change: (change.started, change.id)))
+    made = [Candidate(_change(r), r.first, tuple(sorted(r.entries))) for r in rollouts]
+    return _named_apart(sorted(made, key=lambda one: (one.change.started, one.change.id)))
+
+
+def _named_apart(found: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """With ids that differ: one record may change the same in two environments or pools."""
+    seen: dict[str, int] = {}
+    apart = []
+    for one in found:
+        id = one.change.id
+        number = seen[id] = seen.get(id, 0) + 1
+        named = id if number == 1 else f"{id}#{number}"
+        apart.append(one._replace(change=one.change._replace(id=named)))
+    return tuple(apart)
 
 
 def _place(change: estate.Change) -> tuple[str, str, str, str]:
@@ -91,11 +118,12 @@ def _fit(rollouts: list[_Rollout], change: estate.Change, at: float) -> None:
         rollout = max(fits, key=lambda r: r.started, default=None)
         if rollout is not None:
             rollout.moments.append(at)
+            rollout.entries.add(change.entry)
             if change.instance:
                 getattr(rollout, names).setdefault(at, []).append(change.instance)
     if not came and change.after is not None:
         names_of = {at: [change.instance]} if change.instance else {}
-        rollouts.append(_Rollout(change, at, [at], names_of, {}))
+        rollouts.append(_Rollout(change, at, [at], names_of, {}, {change.entry}))
 
 
 def _change(rollout: _Rollout) -> Change:

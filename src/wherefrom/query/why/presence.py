@@ -50,9 +50,10 @@ def presence(case: Case, changes: Sequence[Change]) -> dict[str, Presence]:
             last[s.instance] = max(last.get(s.instance, s.times[-1]), s.times[-1])
     every = _distance(case)
     found = {}
+    # By whomever: what a response takes away did not stop by itself.
+    removed = {name for change in case.changes for step in change.steps for name in step.removed}
     for change in changes:
         due, silent, gone = 0, [], []
-        removed = {name for step in change.steps for name in step.removed}
         measured = speaks.get(change.service or "", 0) > 0
         for step in change.steps if measured else ():
             if step.at > end - max(GRACE_S, 1.5 * every):

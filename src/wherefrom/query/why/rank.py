@@ -19,6 +19,7 @@ import numpy as np
 
 from wherefrom.formats.why_case import Case, Change, time_text
 from wherefrom.formats.why_series import Samples
+from wherefrom.query.incident_answers import Evidence
 from wherefrom.query.why.asof import candidates, known_by
 from wherefrom.query.why.explain import says, says_none
 from wherefrom.query.why.features import ELSEWHERE, NAMES, Measured, measure
@@ -26,14 +27,6 @@ from wherefrom.query.why.grid import Floats
 from wherefrom.query.why.model import Model, posterior, shipped
 
 CONTRIBUTION_MIN: Final = 0.05
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason: what it adds to the natural log-odds (below 0 it speaks against), in words."""
-
-    feature: str
-    contribution: float
-    says: str
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,11 @@ from wherefrom.formats.otlp import Source
 from wherefrom.views.requests.store import SCHEMA_VERSION
 
 _BUSY_MS = 5_000
+_NEWEST = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT trace, parent, source FROM spans WHERE whole = {whole}"
+    " AND start >= ?1 AND start < ?2 AND parent IS NOT NULL ORDER BY start DESC LIMIT ?3)"
+    for whole in (0, 1)
+)
 
 
 class Held(NamedTuple):
@@ -81,6 +86,26 @@ class RequestReader:
                 origin, caller, whole,
             ) in found
         ]  # fmt: skip
+
+    def calls(self, since: int, until: int, *, limit: int) -> list[tuple[str, str]]:
+        """Pairs of caller and callee, by the newest ``limit`` spans of a window, and as many of
+        billable services.
+
+        since, until  microseconds since 1970
+        """
+        found = self._ask(
+            f"SELECT DISTINCT above.packed, below.packed FROM ({_NEWEST}) AS some"
+            " JOIN spans AS caller ON caller.trace = some.trace AND caller.span = some.parent"
+            " AND caller.source != some.source"
+            " JOIN sources AS above ON above.number = caller.source"
+            " JOIN sources AS below ON below.number = some.source",
+            (since, until, limit),
+        )
+        pairs = {
+            tuple(msgspec.json.decode(packed, type=Source).service for packed in pair)
+            for pair in found
+        }
+        return sorted((a, b) for a, b in pairs if a and b and a != b)
 
     def hours(self) -> list[Hour]:
         """What is left of spans whose time is over, the oldest first."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.query.why.cases import at, beside, case, deploy, look, samples
 from wherefrom.formats.why_case import Step
+from wherefrom.query.why.explain import says_none
 from wherefrom.query.why.features import NAMES
 from wherefrom.query.why.model import shipped
 from wherefrom.query.why.presence import presence
@@ -196,6 +197,43 @@ def test_who_calls_far_more_often_pushes_what_suffers_for_it() -> None:
     found, _ = look(case(changes, rows, calls=[("shop", "cart")], symptom="cart"))
     assert found["s"].values["pushes"] == pytest.approx(log(10) - 0.5)
     assert found["c"].values["pushes"] == 0
+
+
+def test_a_callee_asked_more_than_its_caller_says_half_where_callers_count_nothing() -> None:
+    rows = [
+        samples("shop", "requests", usual=99.0),
+        samples("cart", "requests", usual=99.0, since=-5, then=999.0),
+        samples("cart", **BAD),
+    ]
+    changes = [deploy("s", "shop"), deploy("c", "cart"), deploy("m", "mail")]
+    calls = [("shop", "cart"), ("mail", "shop")]
+    found, _ = look(case(changes, rows, calls=calls, symptom="cart"))
+    assert found["s"].values["pushes"] == pytest.approx(log(10) / 2 - 0.5)
+    assert found["c"].values["pushes"] == found["m"].values["pushes"] == 0
+    # Who passes on what it is asked itself does not push.
+    rows[0] = samples("shop", "requests", usual=99.0, since=-5, then=999.0)
+    found, _ = look(case(changes, rows, calls=calls, symptom="cart"))
+    assert found["s"].values["pushes"] == 0
+    # Its own count is better than that guess.
+    rows[0] = samples("shop", "requests", usual=99.0)
+    rows.append(samples("cart", "requests", caller="shop", usual=9.0))
+    found, _ = look(case(changes, rows, calls=calls, symptom="cart"))
+    assert found["s"].values["pushes"] == 0
+
+
+def test_that_all_are_asked_more_speaks_for_none_and_that_one_is_does_not() -> None:
+    names = ("shop", "cart", "mail")
+    bad = samples("cart", **BAD)
+    flood = [samples(n, "requests", usual=99.0, since=-5, then=399.0) for n in names]
+    calm = [samples(n, "requests", usual=99.0) for n in names[1:]]
+    changes = [deploy("c", "cart")]
+    _, measured = look(case(changes, [bad, *flood], symptom="cart"))
+    assert measured.none["more_asked"] == pytest.approx(log(4) - 0.2)
+    assert says_none("more_asked", measured).startswith("services in general are asked 4.0 times")
+    _, measured = look(case(changes, [bad, flood[0], *calm], symptom="cart"))
+    assert measured.none["more_asked"] == 0
+    _, measured = look(case(changes, [bad, *flood[:2]], symptom="cart"))
+    assert measured.none["more_asked"] == 0  # two are no services in general
 
 
 # -- when

@@ -168,7 +168,7 @@ def test_the_estates_changes_are_ranked_like_those_of_a_case() -> None:
 def test_a_posterior_is_the_softmax_of_the_scores_by_hand() -> None:
     weights = np.zeros(len(NAMES))
     weights[NAMES.index("near")] = 2.0
-    model = Model(bias=1.0, weights=weights, none=np.array([1.0, 0.0, 0.0]))
+    model = Model(bias=1.0, weights=weights, none=np.eye(len(ELSEWHERE))[0])
     features = np.zeros((2, len(NAMES)))
     features[0, NAMES.index("near")] = 1.0
     none = np.zeros(len(ELSEWHERE))

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wherefrom.collect.settings_file import SPAN_RULES, SettingsFile
 from wherefrom.collect.span_rules import RulesFile
 from wherefrom.errors import Corrupt, SettingError, StorageError
 from wherefrom.formats.otlp import Source, Span
-from wherefrom.formats.span_rules import SpanRules
+from wherefrom.formats.span_rules import SpanRules, parse
+from wherefrom.views.requests import reader as reader_module
 from wherefrom.views.requests import store as module
 from wherefrom.views.requests.reader import Hour, RequestReader
 from wherefrom.views.requests.store import HOUR, Kept, RequestStore
@@ -110,6 +112,24 @@ def test_spans_of_a_billable_service_never_expire(opened, path):
     assert RequestReader(path).traces("r", limit=9) == [f"{1:032x}"]
 
 
+def test_who_calls_whom_is_told_by_the_spans_of_a_window(opened, path):
+    shop, mail, cron = Source("shop", instance="s1"), Source("mail"), Source("cron")
+    opened(billable=("mail",)).add([
+        span(1, 1, source=shop), span(1, 2, parent=f"{1:016x}"),
+        span(1, 3, parent=f"{2:016x}", source=mail), span(1, 4, parent=f"{1:016x}", source=shop),
+        span(1, 5, parent=f"{9:016x}", source=cron), span(1, 6, parent=f"{1:016x}",
+        start=T + HOUR, source=cron), span(2, 1, parent=f"{1:016x}", source=Source()),
+    ])  # fmt: skip
+    reader = RequestReader(path)
+    assert reader.calls(T, T + 1, limit=99) == [("cart", "mail"), ("shop", "cart")]
+    assert reader.calls(T, T + HOUR + 1, limit=99)[-1] == ("shop", "cron")
+    assert reader.calls(T + 1, T + 2, limit=99) == []
+    plan = list(apsw.Connection(str(path)).execute(
+        "EXPLAIN QUERY PLAN " + reader_module._NEWEST, (1, 2, 3)
+    ))  # fmt: skip
+    assert all("USING INDEX" in row[3] for row in plan if " spans" in row[3]), plan
+
+
 def test_a_step_of_expiry_is_bounded(opened, monkeypatch):
     monkeypatch.setattr(module, "EXPIRED_AT_ONCE", 2)
     store = opened(keep_hours=1)
@@ -159,7 +179,9 @@ def test_a_damaged_file_is_named(path):
 
 def test_rules_are_read_again_when_they_change_and_wrong_ones_are_told(tmp_path):
     path, told = tmp_path / "request-rules.json", []
-    rules = RulesFile(path, on_trouble=told.append)
+    rules = SettingsFile(
+        path, parse, SpanRules(), what="the rules for spans", on_trouble=told.append
+    )
     assert rules() == SpanRules()
     path.write_text('{"sample": 0.5}')
     assert rules().sample == 0.5
@@ -168,15 +190,15 @@ def test_rules_are_read_again_when_they_change_and_wrong_ones_are_told(tmp_path)
     assert len(told) == 1
     assert "stay as they were: not a rate" in told[0]
     with pytest.raises(SettingError, match="not a rate"):
-        RulesFile(path)
+        SettingsFile(path, parse, SpanRules(), what="the rules for spans")
     os.remove(path)
     assert rules() == SpanRules()
 
 
 def test_what_the_catalogue_says_is_read_again_when_it_changes_and_may_be_lost(tmp_path):
-    written, catalogued = tmp_path / "rules.json", tmp_path / "catalogued.json"
+    written, catalogued = tmp_path / SPAN_RULES, tmp_path / "catalogued.json"
     written.write_text('{"sample": 0}')
-    rules = RulesFile(written, catalogued=catalogued)
+    rules = RulesFile(tmp_path, catalogued=catalogued)
     assert rules().billable == ()
     for text, billable in (
         ('{"billable": ["pay"]}', ("pay",)), ("{", ()), ('{"billable": ["a", "b"]}', ("a", "b")),

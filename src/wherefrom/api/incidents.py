@@ -1,0 +1,66 @@
+"""Where trouble concentrates, and which change did it: over HTTP, as on the command line."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherefrom.api.access import principal_of
+from wherefrom.api.answers import json_response
+from wherefrom.api.reads import number
+from wherefrom.errors import Malformed
+from wherefrom.formats import why_case
+from wherefrom.query.desk import Desk
+from wherefrom.query.hours import HourOptions
+from wherefrom.query.incidents import IncidentOptions, Incidents
+
+
+def get_impact(request: Request) -> Response:
+    """``/v1/impact?service=&environment=&alert=&since=&until=&as_of=&by=``"""
+    return json_response(_incidents(request).impact(_options(request)))
+
+
+def get_why(request: Request) -> Response:
+    """``/v1/why?service=&environment=&alert=&since=&until=&at=&as_of=&format=``"""
+    form = request.query_params.get("format", "json")
+    if form not in ("json", "case"):
+        raise Malformed("not a format", where="?format=", expected="json case", got=form)
+    incidents, options = _incidents(request), _options(request)
+    if form == "json":
+        return json_response(incidents.why(options))
+    files = why_case.to_files(incidents.case(options).case)
+    return json_response({name: content.decode() for name, content in files.items()})
+
+
+def get_hours(request: Request) -> Response:
+    """``/v1/hours?service=&environment=&since=&until=``: what is left of what is no longer kept."""
+    principal_of(request, "read")
+    desk: Desk = request.app.state.desk
+    query = request.query_params
+    options = HourOptions(
+        service=query.get("service", ""),
+        environment=query.get("environment", ""),
+        since=query.get("since"),
+        until=query.get("until"),
+    )
+    return json_response(desk.hours(options))
+
+
+def _incidents(request: Request) -> Incidents:
+    principal_of(request, "read")
+    desk: Desk = request.app.state.desk
+    return desk.incidents
+
+
+def _options(request: Request) -> IncidentOptions:
+    query = request.query_params
+    return IncidentOptions(
+        service=query.get("service", ""),
+        environment=query.get("environment", ""),
+        alert=query.get("alert", ""),
+        since=query.get("since"),
+        until=query.get("until"),
+        at=query.get("at"),
+        as_of=number(request, "as_of"),
+        by=tuple(query.getlist("by")),
+    )

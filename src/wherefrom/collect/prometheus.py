@@ -1,0 +1,133 @@
+"""Series of a Prometheus, read when somebody asks: nothing of it is kept.
+
+    window ──► pieces of POINTS_MAX steps ──► GET /api/v1/query_range, a query a metric ──► Series
+
+A Prometheus that is down, slow or refuses a query is told with the query that it was asked; the
+question fails rather than being answered from half of the metrics.
+
+Sizes:  an answer RESPONSE_BYTES_MAX · a window POINTS_OF_A_WINDOW steps, longer steps beyond
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wherefrom.errors import Unavailable
+from wherefrom.formats import promql
+from wherefrom.formats.promql import Result
+from wherefrom.formats.series import Series
+from wherefrom.formats.series_settings import Prometheus
+from wherefrom.formats.timestamps import of_posix
+
+if TYPE_CHECKING:
+    import httpx
+
+RESPONSE_BYTES_MAX: Final = 64 * 1024 * 1024
+POINTS_OF_A_WINDOW: Final = 1_440
+
+
+def step_of(settings: Prometheus, since: float, until: float) -> int:
+    """How far two samples lie apart: as it is set, or a multiple of it for a long window."""
+    fits = math.ceil((until - since) / settings.step_s / POINTS_OF_A_WINDOW)
+    return settings.step_s * max(fits, 1)
+
+
+def series_of(
+    settings: Prometheus, *, since: float, until: float, slow_ms: float, folder: Path
+) -> list[Series]:
+    """Everything that was measured from ``since`` to ``until``, seconds since 1970.
+
+    folder  where ``bearer_file`` lies, unless its path is absolute
+
+    Raises Unavailable, for a token that cannot be read too: whoever asks cannot mend it.
+    """
+    step = step_of(settings, since, until)
+    # Steps fall on the same moments whoever asks, so two windows agree where they overlap.
+    first, last = math.ceil(since / step) * step, math.floor(until / step) * step
+    found: list[Series] = []
+    if first > last:
+        return found
+    with _client(settings, folder) as client:
+        for group in settings.groups:
+            asked = promql.queries(
+                group, step_s=step, range_s=max(settings.range_s or step, step),
+                match=settings.match, slow_ms=slow_ms,
+            )  # fmt: skip
+            answers = {
+                metric: list(_ask(client, query, first, last, step))
+                for metric, query in asked.items()
+            }
+            info: list[Result] = []
+            if settings.info and promql.wants_info(group):
+                query = promql.info_query(group, settings.info, match=settings.match)
+                info = list(_ask(client, query, first, last, step))
+            found += promql.assemble(group, answers, info)
+    return found
+
+
+@contextmanager
+def _client(settings: Prometheus, folder: Path) -> Iterator[httpx.Client]:
+    import httpx  # late: a server that is asked nothing of the kind does without
+
+    headers = {"Accept": "application/json"}
+    if settings.bearer_file:
+        path = folder / settings.bearer_file
+        try:
+            headers["Authorization"] = f"Bearer {path.read_text('utf-8').strip()}"
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                "the token for Prometheus cannot be read", where=str(path), got=str(error),
+                do="prometheus.bearer_file in series.json names it",
+            ) from error  # fmt: skip
+    with httpx.Client(
+        base_url=settings.url.rstrip("/"), headers=headers, timeout=settings.timeout_s
+    ) as client:
+        yield client
+
+
+def _ask(client: httpx.Client, query: str, first: int, last: int, step: int) -> Iterator[Result]:
+    """The answer, in pieces of as many points as a Prometheus gives at once."""
+    reach = (promql.POINTS_MAX - 1) * step
+    for begin in range(first, last + 1, reach + step):
+        end = min(begin + reach, last)
+        asked: dict[str, str | int] = {"query": query, "start": begin, "end": end, "step": step}
+        yield from promql.parse(_body(client, asked), where=query)
+
+
+def _body(client: httpx.Client, asked: dict[str, str | int]) -> bytes:
+    import httpx
+
+    where = f"{client.base_url}api/v1/query_range"
+    shown = f"{asked['query']} from {of_posix(int(asked['start']))}"
+    body = bytearray()
+    try:
+        # In the body: a query with many labels is longer than some take in an address.
+        with client.stream("POST", "api/v1/query_range", data=asked) as answer:
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > RESPONSE_BYTES_MAX:
+                    raise Unavailable(
+                        "Prometheus answers with too much", where=where, got=shown,
+                        expected=f"{RESPONSE_BYTES_MAX} bytes", do="Ask for a shorter window",
+                    )  # fmt: skip
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(
+            "Prometheus does not answer", where=where, got=str(error) or type(error).__name__,
+            do="Is prometheus.url in series.json right, and may it take prometheus.timeout_s?",
+        ) from error  # fmt: skip
+    if answer.status_code in (401, 403):
+        raise Unavailable(
+            "Prometheus wants a token", where=where, got=f"HTTP {answer.status_code}",
+            do="Name a file that holds one: prometheus.bearer_file in series.json",
+        )  # fmt: skip
+    if answer.status_code != 200:
+        raise Unavailable(
+            "Prometheus refuses a query", where=where, expected=shown,
+            got=f"HTTP {answer.status_code}: {promql.error_of(bytes(body))}",
+            do="See the templates in series.json, prometheus.groups",
+        )  # fmt: skip
+    return bytes(body)

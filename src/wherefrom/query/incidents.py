@@ -1,0 +1,202 @@
+"""Where questions about trouble are asked: where it concentrates, and which change did it.
+
+    service, alert or window ──► Look: when, where ──► what was measured then ──► impact/live.py
+                                 └ the estate then ──► what ran where, what changed   └► why/live.py
+
+Answers speak of the log at one size, and of series, which are not of the log: asked again when
+those are no longer kept, an answer has less to go by.
+
+Sizes:  a window WINDOW_S_MAX seconds · CALL_SPANS_MAX spans are looked at for who calls whom
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from wherefrom.errors import Malformed, NotFound
+from wherefrom.formats.states import Scope
+from wherefrom.formats.timestamps import of_micros
+from wherefrom.formats.why_case import seconds
+from wherefrom.query.incident_answers import Impact, Incident, Why
+from wherefrom.query.measured import Measured
+from wherefrom.query.reality import Reality
+from wherefrom.views.estate import EstateSnapshot
+from wherefrom.views.graph import Lens, Snapshot
+from wherefrom.views.requests.reader import RequestReader
+
+if TYPE_CHECKING:
+    from wherefrom.query.why.live import WhyCase
+
+WINDOW_S_MAX: Final = 31 * 86_400.0
+INCIDENTS_MAX: Final = 10_000
+CALL_SPANS_MAX: Final = 100_000
+# An alert rises some minutes after what it tells of began.
+BEFORE_ALERT_S: Final = 600.0
+_HOUR: Final = 3_600.0
+_MICROS: Final = 1_000_000
+
+
+class IncidentOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked about; times are RFC 3339.
+
+    service      where it hurts; empty for what the alert says, or anywhere
+    environment  likewise
+    alert        an incident: its id, its alert's name or fingerprint
+    since        from when on; ``until`` when: nothing later is used
+    at           when it was detected, if no alert says so
+    by           dimensions to split by; empty for the usual ones
+    """
+
+    service: str = ""
+    environment: str = ""
+    alert: str = ""
+    since: str | None = None
+    until: str | None = None
+    at: str | None = None
+    as_of: int | None = None
+    by: tuple[str, ...] = ()
+
+
+class Look(NamedTuple):
+    """When and where to look, in seconds since 1970."""
+
+    incident: Incident | None
+    service: str
+    environment: str
+    since: float
+    until: float
+    detected: float
+
+
+class Incidents:
+    """Answers over one log's estate, its spans and series; safe for several threads."""
+
+    def __init__(
+        self,
+        reality: Reality,
+        requests: RequestReader,
+        measured: Measured,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._reality, self._requests, self._measured = reality, requests, measured
+        self._clock = clock
+
+    def impact(self, options: IncidentOptions) -> Impact:
+        """Where it fails or is slow, and where that concentrates.
+
+        Raises NotFound for an incident that is none, Malformed, Unavailable, LimitPassed.
+        """
+        from wherefrom.query.impact.live import dimensions, impact  # late, as what is asked rarely
+
+        by = dimensions(options.by)
+        with self._looking(options, back=_HOUR, before_alert=BEFORE_ALERT_S) as (
+            estate,
+            _,
+            lens,
+            look,
+        ):
+            found = self._measured.window(look.since, look.until)
+            return impact(estate, lens, look, found, by=by)
+
+    def why(self, options: IncidentOptions) -> Why:
+        """Which change did it, likeliest first. Raises as ``impact``."""
+        from wherefrom.query.why.live import answer
+
+        return answer(self.case(options))
+
+    def case(self, options: IncidentOptions) -> WhyCase:
+        """The question as a case: all that ``why`` goes by, so that it can be asked again."""
+        from wherefrom.query.why.live import gather
+
+        reach = {"back": 2 * _HOUR, "before_alert": 2 * _HOUR}
+        with self._looking(options, **reach) as (estate, graph, lens, look):
+            found = self._measured.window(look.since, look.until)
+            spoken = self._requests.calls(
+                int(look.since * _MICROS), int(look.until * _MICROS), limit=CALL_SPANS_MAX
+            )
+            calls = [*spoken, *self._measured.calls()]
+            return gather(estate, graph, lens, look, found, calls)
+
+    @contextmanager
+    def _looking(
+        self, options: IncidentOptions, *, back: float, before_alert: float
+    ) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens, Look]]:
+        with self._reality.snapshots(options.as_of) as (estate, graph, lens):
+            now = self._clock().timestamp()
+            until = now if options.until is None else seconds(options.until, where="until")
+            incident = self._incident(estate, lens, options, until)
+            if incident is None:
+                detected = until if options.at is None else seconds(options.at, where="at")
+                since = detected - back
+            else:
+                detected = seconds(incident.began, where="began")
+                since = detected - before_alert
+                if options.until is None and incident.ended is not None:
+                    until = min(until, seconds(incident.ended, where="ended"))
+            if options.since is not None:
+                since = seconds(options.since, where="since")
+            _check(since, until)
+            service = options.service or (incident.service if incident else "")
+            environment = options.environment or (incident.environment if incident else "")
+            look = Look(incident, service, environment, since, until, detected)
+            yield estate, graph, lens, look
+
+    def _incident(
+        self, estate: EstateSnapshot, lens: Lens, options: IncidentOptions, until: float
+    ) -> Incident | None:
+        """The one that is named; else the newest that was open at the service."""
+        if options.alert:
+            if options.at is not None:
+                raise Malformed("two times of detection", expected="an alert, or a time")
+            return find_incident(estate, options.alert, as_of=lens.as_of)
+        if not options.service or options.at is not None or options.since is not None:
+            return None
+        scope = Scope(options.environment, options.service)
+        at = int(until * _MICROS)
+        open_ = estate.held(scope, at=at, as_of=lens.as_of, slots=("incident",))
+        newest = max(open_, key=lambda held: (held.since, held.value), default=None)
+        if newest is None:
+            return None
+        return find_incident(estate, newest.value, as_of=lens.as_of)
+
+
+def _check(since: float, until: float) -> None:
+    if not since < until <= since + WINDOW_S_MAX:
+        raise Malformed(
+            "not a window",
+            expected=f"from before until, {WINDOW_S_MAX / 86_400:.0f} days at most",
+            got=f"{of_micros(int(since * _MICROS))} to {of_micros(int(until * _MICROS))}",
+        )
+
+
+def find_incident(estate: EstateSnapshot, text: str, *, as_of: int) -> Incident:
+    """The newest incident of this id, alert or fingerprint. Raises NotFound."""
+    found = estate.changed(
+        Scope(), since=0, until=2**62, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
+    )
+    ended: dict[tuple[Scope, str], int] = {}
+    for one in found:
+        if one.after is None:
+            ended[one.scope, one.name] = one.at
+        elif text in (one.name, one.after, one.says[1]):
+            end = ended.get((one.scope, one.name))
+            return Incident(
+                id=one.after,
+                name=one.says[1] or one.name,
+                environment=one.scope.environment,
+                service=one.scope.service,
+                began=of_micros(one.at),
+                ended=None if end is None else of_micros(end),
+                entry=one.entry,
+            )
+    raise NotFound(
+        "no incident is called so", got=text,
+        expected="an incident's id, its alert's name or fingerprint",
+        do="See which there were: wherefrom changes --slot incident --since 1.day.ago",
+    )  # fmt: skip

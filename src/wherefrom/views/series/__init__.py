@@ -1,0 +1,1 @@
+"""Series that were pushed: measurements of a set time, beside the log and not in it."""
