@@ -80,7 +80,7 @@ def _place(place: Place) -> tuple[bool, list[str]]:
     elif any("unpinned" in one.marks for one in stated):
         value += "  unpinned"
     newest = max(stated, key=lambda one: one.seen_entry)
-    seen = f"{_age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
+    seen = f"{age(newest.age)} ago  #{newest.seen_entry} {newest.trust}"
     return place.drift is not None or outlived, [where, scope, value, _instances(place), seen]
 
 
@@ -288,7 +288,8 @@ def _time(text: str) -> str:
     return f"{text[:19]}Z"
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """A time that passed, in the largest unit that it has one of."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
