@@ -3,7 +3,6 @@
     commits ──► builds ──► images, tags, SBOMs, summaries      ``supply``
     receipts ──► clean ──► baskets ──► model                   ``lineage``
                                          └──► built into the service ``shelf``
-    whose the services are, and what they have to send         ``catalogue``
 
 It is made of the formats that real producers write, signed by keys made on the spot, so it goes
 through the same door as everything else. Two records are not vouched for by anybody known: a
@@ -19,7 +18,7 @@ from typing import Final, NamedTuple
 
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.public import PublicKey
-from wherefrom.sample import catalogue, lineage, supply
+from wherefrom.sample import lineage, supply
 from wherefrom.sample.signed import Signer
 
 # Commands that have something to show, once the estate is loaded.
@@ -60,7 +59,7 @@ def build() -> Estate:
             _known("corner-shop-release", release, "checks what may be sold"),
             _known("corner-shop-science", science, "trains the models"),
         ),
-        records=[catalogue.record(Signer(release, "corner-shop-release")), *events, *builds],
+        records=[*events, *builds],
     )
 
 

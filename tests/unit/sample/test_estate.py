@@ -1,7 +1,5 @@
 """The corner shop: taken whole by the door, the same each time, and worth asking about."""
 
-import json
-
 from wherefrom.app import DataFolder, open_log
 from wherefrom.cli.main import main
 from wherefrom.cli.up import load_sample
@@ -66,7 +64,3 @@ def test_each_question_that_is_suggested_has_an_answer(tmp_path, capsys, monkeyp
         assert image in down
     assert "till:1.1.0" not in down
     assert verified.endswith("PROVEN\n")
-    assert main(["catalog", "gaps", "--json", "--data", str(folder.path)]) == 1
-    gaps = json.loads(capsys.readouterr().out)["gaps"]
-    assert {gap["kind"] for gap in gaps} == {"deployment"}, "nobody says where they run"
-    assert {gap["owner"] for gap in gaps} == {"counter", "stock"}
