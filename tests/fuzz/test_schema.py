@@ -47,6 +47,8 @@ KNOWN = {
     "index": ["0", "1", "2", "3", "01", "-1", "9" * 30, "٣"],
     "id": ["entry:1", "app", "dataset:s3%3A//bucket:raw%2F1", "sha256:6170", "raw/1", "%00", ".."],
     "adapter": ["github", "alertmanager", "kubernetes", "flagd", "none", "%00"],
+    "name": ["cart", "nothing", "a%2Fb", "%00"],
+    "version": ["1", "latest", "%00"],
     "kid": ["x", "%00", "a" * 43],
     "path": ["0/000.p/1", "entries/000.p/2", "0/000", "..", "9/999", "entries/x001/000"],
 }

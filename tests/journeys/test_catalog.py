@@ -210,6 +210,7 @@ def test_a_server_gives_the_same_answers(data, file, monkeypatch):
     ok("catalog", "record", file, data=data)
     here = {verb: run("catalog", verb, "--json", "--at", "2027-01-01T00:00:00Z", data=data).json
             for verb in ("show", "gaps")}  # fmt: skip
+    made = ok("tokens", "new", "ci", "--role", "record", "--json", data=data).json
     with ServerProcess(data) as server:
         monkeypatch.setenv("WHEREFROM_TOKEN", server.token)
         for verb, answer in here.items():
@@ -219,6 +220,11 @@ def test_a_server_gives_the_same_answers(data, file, monkeypatch):
             assert there.json == answer
         assert run("catalog", "record", file, "--server", server.url).code == 0
         assert run("catalog", "show", "nobody", "--server", server.url).code == 1
+        # Who may only record need not see what is in force.
+        monkeypatch.setenv("WHEREFROM_TOKEN", made["token"])
+        assert run("catalog", "record", file, "--server", server.url).code == 0
+        assert run("catalog", "show", "--server", server.url).code != 0
+        monkeypatch.setenv("WHEREFROM_TOKEN", server.token)
         # The fold notes for the writer whose spans are kept whole, and again when it changes.
         noted = data / "views" / "catalogued.json"
         assert json.loads(noted.read_bytes()) == {"billable": [], "critical": ["cartservice"]}

@@ -47,7 +47,7 @@ def record(files: tuple[Path, ...], key: str | None, name: str, where: Where, as
     from wherefrom.cli.opening import reading
     from wherefrom.cli.saying import now
     from wherefrom.cli.saying import record as record_contents
-    from wherefrom.errors import Unavailable
+    from wherefrom.errors import NotAllowed, Unavailable
     from wherefrom.formats import catalog as catalogs
     from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.query.catalog.questions import CatalogOptions
@@ -56,7 +56,7 @@ def record(files: tuple[Path, ...], key: str | None, name: str, where: Where, as
     try:
         with reading(where) as place:
             held = place.catalog("", CatalogOptions()).catalogs
-    except Unavailable:  # a log that is only started by this
+    except (Unavailable, NotAllowed):  # a log that is only started by this, or that we only write
         held = []
     for one in held:
         if one.name == name and one.digest == made.digest:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from wherefrom.cli.draw_reality import age
 from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.in_force import HeldCatalog
 
 _LISTED: Final = 8
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def draw_catalog(answer: CatalogShown, *, one: bool) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _in_full(shown: ServiceShown) -> Iterator[str]:
             yield cut(f"  {printable(kind)}  {printable(contact)}", columns())
     for emitter in said.emitters:
         kinds = ", ".join(emitter.kinds)
-        within = f", every {_age(emitter.within)}" if emitter.within is not None else ""
+        within = f", every {age(emitter.within)}" if emitter.within is not None else ""
         yield cut(f"  expected  {printable(emitter.name)}: {printable(kinds)}{within}", columns())
     for kind, last in shown.heard.items():
         yield cut(f"  heard  {kind}  {_last(last)}", columns())
@@ -117,8 +117,8 @@ def _says(one: Expected) -> str:
         return f"none of {printable(listed)}{more}, which {'run' if one.without[1:] else 'runs'}"
     if one.last is None or one.age is None:
         return "never"
-    within = f", within {_age(one.within)}" if one.within is not None else ""
-    return f"{_age(one.age)} ago{within}  #{one.last.entry} {one.last.trust}"
+    within = f", within {age(one.within)}" if one.within is not None else ""
+    return f"{age(one.age)} ago{within}  #{one.last.entry} {one.last.trust}"
 
 
 def _last(last: LastHeard) -> str:
@@ -137,10 +137,3 @@ def _share(share: Share) -> str:
     if share.share is None:
         return "none"
     return f"{share.covered:,} of {share.expected:,} ({share.share:.1%})"
-
-
-def _age(seconds: float) -> str:
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "0 s"

@@ -99,7 +99,7 @@ def _instances(one: Stated) -> str:
 
 
 def _seen(one: Stated) -> str:
-    return f"{_age(one.age)} ago  #{one.seen_entry} {one.trust}"
+    return f"{age(one.age)} ago  #{one.seen_entry} {one.trust}"
 
 
 def _materials(container: Materials) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _materials(container: Materials) -> Iterator[str]:
 
 def _material(one: Material) -> tuple[bool, list[str]]:
     runs = f"in {one.instances}" if one.instances else "declared"
-    said = f"{_age(one.age)} ago  #{one.entry} {one.trust}"
+    said = f"{age(one.age)} ago  #{one.entry} {one.trust}"
     what = printable(short_id(one.id)) + (f"  {one.drift}" if one.drift else "")
     return one.drift is not None, [one.role, "", what, runs, said]
 
@@ -343,7 +343,8 @@ def _time(text: str) -> str:
     return f"{text[:19]}Z"
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """A time that passed, in the largest unit that it has one of."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"

@@ -242,11 +242,3 @@ def merged(some: list[tuple[str, Catalog]], *, name: str) -> Catalog:
     )  # fmt: skip
     catalog.check(made, where=" ".join(where for where, _ in some))
     return made
-
-
-def within_text(seconds: int) -> str:
-    """A duration as people write it: the inverse of reading ``within``."""
-    for unit, size in (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

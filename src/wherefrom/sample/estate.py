@@ -3,8 +3,8 @@
     commits ──► builds ──► images, tags, SBOMs, summaries      ``supply``
     receipts ──► clean ──► baskets ──► model                   ``lineage``
                                          └──► built into the service ``shelf``
-    whose the services are, and what they have to send         ``catalogue``
     deployments, settings, flags, what the cluster runs, an incident  ``reality``
+    whose the services are, and what they have to send         ``catalogue``
 
 It is made of the formats that real producers write, signed by keys made on the spot, so it goes
 through the same door as everything else. Two records are not vouched for by anybody known: a
@@ -65,10 +65,10 @@ def build() -> Estate:
             _known("corner-shop-science", science, "trains the models"),
         ),
         records=[
-            catalogue.record(Signer(release, "corner-shop-release")),
             *events,
             *builds,
             *ran,
+            catalogue.record(Signer(release, "corner-shop-release")),
         ],
     )
 

@@ -42,6 +42,7 @@ from wherefrom.query.sizes import need_size
 from wherefrom.views.estate import (
     EstateReader,
     EstateSnapshot,
+    Held,
     Last,
     heard_in,
     last_heard,
@@ -99,8 +100,9 @@ class CatalogQuestions:
     def catalog(self, name: str, options: CatalogOptions) -> CatalogShown:
         """What is in force, of one service or of all. Raises NotFound for one it does not name."""
         with self._asked(options) as asked:
-            known, runs_in = asked.known, _runs_in(asked)
+            known = asked.known
             services = _services(known, name)
+            runs_in = _runs_in(asked, _held(asked, services if name else None))
             heard = _heard_of(asked, services)
             return CatalogShown(
                 at=of_micros(asked.at),
@@ -130,8 +132,11 @@ class CatalogQuestions:
                     "no catalogue is in force", got=of_micros(asked.at),
                     do="Record one: wherefrom catalog record FILE",
                 )  # fmt: skip
-            services, runs_in = _services(known, name), _runs_in(asked)
-            found = list(self._expected(asked, services, runs_in, options.environment or None))
+            services = _services(known, name)
+            held = _held(asked, services if name else None)
+            runs_in = _runs_in(asked, held)
+            where = options.environment or None
+            found = list(self._expected(asked, services, held, runs_in, where))
             unknown, unseen = ([], []) if name else self._strangers(asked, runs_in)
             return Gaps(
                 of=name,
@@ -187,10 +192,11 @@ class CatalogQuestions:
         self,
         asked: _Asked,
         services: Collection[Service],
+        held: Collection[Held],
         runs_in: dict[str, set[str]],
         environment: str | None,
     ) -> Iterator[Expected]:
-        heard, artifacts = _heard_of(asked, services), _artifacts(asked)
+        heard, artifacts = _heard_of(asked, services), _artifacts(held)
         of_artifact = _ArtifactRecords(asked)
         # All at once: a question each would be one for every pair.
         entries = {one.entry for some in heard.values() for one in some}
@@ -281,10 +287,23 @@ def _by_kind(asked: _Asked, heard: list[Last]) -> dict[str, LastHeard]:
     return {kind: counted.shown(one, judged.get(one.entry)) for kind, one in ordered}
 
 
-def _runs_in(asked: _Asked) -> dict[str, set[str]]:
+def _held(asked: _Asked, services: Collection[Service] | None) -> list[Held]:
+    """What holds of some services, by any of their names; None for all that holds."""
+    size = asked.lens.as_of
+    if services is None:
+        return asked.estate.held(Scope(), at=asked.at, as_of=size)
+    return [
+        one
+        for service in services
+        for name in (service.name, *service.aliases)
+        for one in asked.estate.held(Scope(service=name), at=asked.at, as_of=size)
+    ]
+
+
+def _runs_in(asked: _Asked, held: Collection[Held]) -> dict[str, set[str]]:
     """Service, as the catalogue calls it → environments that anything is stated of it in."""
     found: dict[str, set[str]] = defaultdict(set)
-    for one in asked.estate.held(Scope(), at=asked.at, as_of=asked.lens.as_of):
+    for one in held:
         if one.scope.service:
             known = asked.known.service(one.scope.service)
             name = one.scope.service if known is None else known.name
@@ -293,14 +312,14 @@ def _runs_in(asked: _Asked) -> dict[str, set[str]]:
     return dict(found)
 
 
-def _artifacts(asked: _Asked) -> dict[tuple[str, str], set[str]]:
+def _artifacts(held: Collection[Held]) -> dict[tuple[str, str], set[str]]:
     """(environment, service) → the artifacts with a digest there: observed, or else declared."""
     by_mode: dict[str, dict[tuple[str, str], set[str]]] = {
         mode: defaultdict(set) for mode in (DECLARED, OBSERVED)
     }
-    for one in asked.estate.held(Scope(), at=asked.at, as_of=asked.lens.as_of, slots=("artifact",)):
+    for one in held:
         spelling, _, value = one.value.partition(":")
-        if strong_id(spelling, value) is not None:
+        if one.slot == "artifact" and strong_id(spelling, value) is not None:
             by_mode[one.mode][one.scope.environment, one.scope.service].add(one.value)
     return defaultdict(set, {**by_mode[DECLARED], **by_mode[OBSERVED]})
 
