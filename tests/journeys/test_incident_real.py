@@ -98,7 +98,7 @@ def entry_of(world, artifact):
 
 
 def test_impact_names_the_new_artifact_and_the_records_behind_it(world):
-    asked = ("--alert", ALERT, "--from", world.at(shop.TROUBLE + 1), "--until", world.at(shop.BACK))
+    asked = ("--alert", ALERT, "--since", world.at(shop.TROUBLE + 1), "--until", world.at(shop.BACK))
     answer = world.json("impact", *asked)
     assert answer["incident"]["service"] == "cart"
     first = next(c for c in answer["concentrated"] if c["measure"] == "failing")
@@ -128,7 +128,7 @@ def test_impact_of_latency_is_told_apart_from_failing(world):
 
 def test_impact_before_the_rollout_says_that_there_is_nothing_to_compare(world):
     answer = world.json(
-        "impact", "--service", "cart", "--from", world.at(-55), "--until", world.at(-30)
+        "impact", "--service", "cart", "--since", world.at(-55), "--until", world.at(-30)
     )
     assert answer["concentrated"] == []
     assert any("nothing to compare" in says for says in answer["says"])

@@ -64,9 +64,7 @@ alert_option = click.option(
     "--alert", default="", metavar="ID",
     help="An incident: its id, its alert's name or fingerprint.",
 )  # fmt: skip
-from_option = click.option(
-    "--from", "since", callback=moment_of, metavar="TIME", help="From then on."
-)
+from_option = click.option("--since", callback=moment_of, metavar="TIME", help="From then on.")
 until_option = click.option(
     "--until", callback=moment_of, metavar="TIME", help="Nothing later is used; now if not given."
 )
