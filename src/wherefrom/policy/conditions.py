@@ -1,0 +1,114 @@
+"""Conditions that a policy writes itself, in CEL or Rego, over one input document.
+
+    Case ──input_of──► {"artifact", "environment", "provenance": [...], …} ──► true, or not
+
+CEL is Google's own implementation, compiled once an expression. Rego runs in process too. Neither
+can read a file, a clock or the network. Whatever is not plainly true (an error, a missing field,
+another type) is a no, in the engine's words.
+
+Source: docs/formats/policy.md, "Conditions"; github.com/google/cel-spec; openpolicyagent.org
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from wherefrom.errors import SettingError
+from wherefrom.formats.policy import Cel, Rego
+from wherefrom.formats.timestamps import of_micros
+from wherefrom.policy.checks import Case, Said
+from wherefrom.query.dossier import TRUSTED
+
+_LISTS = {
+    "provenance": "provenance", "sboms": "sbom", "scans": "scan", "tests": "test", "vsas": "vsa",
+    "approvals": "approval", "releases": "release", "vex": "vex",
+}  # fmt: skip
+
+
+def input_of(case: Case) -> dict[str, Any]:
+    """The document that conditions are about."""
+    dossier = case.dossier
+    evidence = [
+        {**msgspec.to_builtins(one), "trusted": one.trust in TRUSTED} for one in dossier.evidence
+    ]
+    return {
+        "artifact": dossier.artifact,
+        "names": list(dossier.names),
+        "environment": case.environment,
+        "at": of_micros(case.at),
+        "evidence": evidence,
+        **{name: [one for one in evidence if one["kind"] == kind] for name, kind in _LISTS.items()},
+        "vulnerabilities": [
+            {**msgspec.to_builtins(one), "trusted": one.trust in TRUSTED} for one in dossier.found
+        ],
+        "upstream": [msgspec.to_builtins(one) for one in dossier.upstream],
+    }
+
+
+def cel(rule: Cel, case: Case) -> Said:
+    """Whether an expression of CEL is true. Raises SettingError if CEL is not installed."""
+    try:
+        value = _compiled(rule.expression).eval(data={"input": input_of(case)}).value()
+    except RuntimeError as error:
+        return Said(False, f"its condition cannot be told: {_line(error)}", remedy=_REMEDY)
+    if value is True:
+        return Said(True, "its condition is true")
+    if value is False:
+        return Said(False, "its condition is false", remedy=_REMEDY)
+    return Said(False, f"its condition gives {value!r}, neither true nor false", remedy=_REMEDY)
+
+
+_REMEDY = "Look at what it is about: wherefrom policy explain"
+
+
+@lru_cache(maxsize=256)
+def _compiled(expression: str) -> Any:
+    try:
+        from cel_expr_python import cel as engine
+    except ImportError as error:
+        raise SettingError(
+            "conditions in CEL need cel-expr-python", do="Run: pip install 'wherefrom[policy]'"
+        ) from error
+    return engine.NewEnv(variables={"input": engine.Type.DYN}).compile(expression)
+
+
+def rego(rule: Rego, case: Case, modules: Mapping[str, str]) -> Said:
+    """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
+    try:
+        from regopy import Interpreter
+    except ImportError as error:
+        raise SettingError(
+            "conditions in Rego need regopy", do="Run: pip install 'wherefrom[rego]'"
+        ) from error
+    engine = Interpreter()
+    try:
+        for name in rule.modules:
+            engine.add_module(name, modules[name])
+        engine.set_input(input_of(case))
+        answer = engine.query(rule.query)
+    except Exception as error:  # noqa: BLE001 - the engine's errors have no common kind
+        return Said(False, f"its condition cannot be told: {_line(error)}", remedy=_REMEDY)
+    return _told(answer)
+
+
+def _told(answer: Any) -> Said:
+    import json
+
+    try:
+        results = json.loads(str(answer))
+        value = results["expressions"][0] if isinstance(results, dict) else results
+    except (ValueError, KeyError, IndexError, TypeError):
+        return Said(False, "its condition is undefined", remedy=_REMEDY)
+    if value is True or value == []:
+        return Said(True, "its condition holds")
+    if isinstance(value, list):
+        return Said(False, "; ".join(str(one) for one in value[:5]), remedy=_REMEDY)
+    return Said(False, f"its condition gives {value!r}", remedy=_REMEDY)
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
