@@ -2,7 +2,7 @@
 
     Rule × Dossier ──► Reason: yes or no, in words, with the records; and what to do
 
-A check says yes only for what it saw: what is missing, unreadable, left out or cannot be compared is
+A check says yes only for what it saw: what is missing, unreadable, left out or not comparable is
 a no. Ignoring a record never makes a no a yes; a record of somebody unknown never makes a yes.
 
 Source: docs/formats/policy.md

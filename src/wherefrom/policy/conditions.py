@@ -21,7 +21,7 @@ from wherefrom.errors import SettingError
 from wherefrom.formats.policy import Cel, Rego
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.policy.checks import Case, Said
-from wherefrom.query.dossier import TRUSTED
+from wherefrom.query.dossier import TRUSTED, Evidence, Found
 
 _LISTS = {
     "provenance": "provenance", "sboms": "sbom", "scans": "scan", "tests": "test", "vsas": "vsa",
@@ -32,9 +32,7 @@ _LISTS = {
 def input_of(case: Case) -> dict[str, Any]:
     """The document that conditions are about."""
     dossier = case.dossier
-    evidence = [
-        {**msgspec.to_builtins(one), "trusted": one.trust in TRUSTED} for one in dossier.evidence
-    ]
+    evidence = [_plain(one) for one in dossier.evidence]
     return {
         "artifact": dossier.artifact,
         "names": list(dossier.names),
@@ -42,19 +40,30 @@ def input_of(case: Case) -> dict[str, Any]:
         "at": of_micros(case.at),
         "evidence": evidence,
         **{name: [one for one in evidence if one["kind"] == kind] for name, kind in _LISTS.items()},
-        "vulnerabilities": [
-            {**msgspec.to_builtins(one), "trusted": one.trust in TRUSTED} for one in dossier.found
-        ],
-        "upstream": [msgspec.to_builtins(one) for one in dossier.upstream],
+        "vulnerabilities": [_plain(one) for one in dossier.found],
+        "upstream": [_as_json(one) for one in dossier.upstream],
     }
+
+
+def _plain(one: Evidence | Found) -> dict[str, Any]:
+    return {**_as_json(one), "trusted": one.trust in TRUSTED}
+
+
+def _as_json(one: msgspec.Struct) -> dict[str, Any]:
+    """Objects, lists, texts and numbers only, as every engine takes them."""
+    said: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(one))
+    return said
 
 
 def cel(rule: Cel, case: Case) -> Said:
     """Whether an expression of CEL is true. Raises SettingError if CEL is not installed."""
     try:
-        value = _compiled(rule.expression).eval(data={"input": input_of(case)}).value()
+        answer = _compiled(rule.expression).eval(data={"input": input_of(case)})
     except RuntimeError as error:
         return Said(False, f"its condition cannot be told: {_line(error)}", remedy=_REMEDY)
+    value = answer.value()
+    if str(answer.type()) == "ERROR":
+        return Said(False, f"its condition cannot be told: {value}", remedy=_REMEDY)
     if value is True:
         return Said(True, "its condition is true")
     if value is False:
