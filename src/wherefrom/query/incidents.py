@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -25,6 +25,7 @@ from wherefrom.formats.states import DECLARED, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.formats.why_case import seconds
 from wherefrom.query.incident_answers import Impact, Incident, Why
+from wherefrom.query.look import Look
 from wherefrom.query.measured import Measured
 from wherefrom.query.mode_effect import ModeEffect, Points, mode_effect, spans
 from wherefrom.query.mode_effect import Series as Place
@@ -77,17 +78,6 @@ class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     at: str | None = None
     window: int = 3_600
-
-
-class Look(NamedTuple):
-    """When and where to look, in seconds since 1970."""
-
-    incident: Incident | None
-    service: str
-    environment: str
-    since: float
-    until: float
-    detected: float
 
 
 class Incidents:

@@ -28,7 +28,7 @@ from wherefrom.formats.why_case import CALLS_MAX, NAME_BYTES_MAX, Case
 from wherefrom.formats.why_series import Samples
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.incident_answers import RankedChange, Response, Why
-from wherefrom.query.incidents import Look
+from wherefrom.query.look import Look
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.placing import Estates, Piece, Slot
 from wherefrom.query.reality import CHANGES_MAX, change_of, log_of_estate
