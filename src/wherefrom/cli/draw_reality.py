@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from wherefrom.cli.draw_keys import draw_keys
 from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
-    from wherefrom.formats.config_bundle import SettingChange
     from wherefrom.query.reality_answers import (
         Affected,
         Change,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     )
 
 _LISTED: Final = 8
-_KEYS_LISTED: Final = 40
 _MATERIALS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -311,28 +310,6 @@ def _differing(one: Differing) -> Iterator[str]:
                 listed = ", ".join(printable(short_id(id)) for id in ids[:_LISTED])
                 more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
                 yield f"     {part} only in {side}: {cut(listed + more, columns() - 30)}"
-
-
-def draw_keys(keys: Sequence[SettingChange]) -> Iterator[str]:
-    """The settings that differ, a line each."""
-    for key in keys[:_KEYS_LISTED]:
-        if key.what == "unknown":
-            said = "secret, hashed under two keys: nobody can tell"
-        elif key.secret:
-            said = f"secret, {key.what}"
-        elif key.what == "changed":
-            said = f"{_setting(key.before)} → {_setting(key.after)}"
-        else:
-            said = f"{key.what}: {_setting(key.after if key.what == 'added' else key.before)}"
-        yield cut(f"     {printable(key.key)}  {said}", columns())
-    if len(keys) > _KEYS_LISTED:
-        yield f"     and {len(keys) - _KEYS_LISTED:,} more settings"
-
-
-def _setting(value: object) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _named(of: str) -> str:

@@ -2,6 +2,7 @@
 
     service, alert or window ──► Look: when, where ──► what was measured then ──► impact/live.py
                                  └ the estate then ──► what ran where, what changed   └► why/live.py
+    a service's safe mode ──► when it was in it, where ──► what was measured ──► mode_effect.py
 
 Answers speak of the log at one size, and of series, which are not of the log: asked again when
 those are no longer kept, an answer has less to go by.
@@ -14,17 +15,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats.states import Scope
-from wherefrom.formats.timestamps import of_micros
+from wherefrom.formats import timestamps
+from wherefrom.formats.states import DECLARED, Scope
+from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.formats.why_case import seconds
 from wherefrom.query.incident_answers import Impact, Incident, Why
+from wherefrom.query.look import Look
 from wherefrom.query.measured import Measured
-from wherefrom.query.reality import Reality
+from wherefrom.query.mode_effect import ModeEffect, Points, mode_effect, spans
+from wherefrom.query.mode_effect import Series as Place
+from wherefrom.query.reality import CHANGES_MAX, Reality, RealityOptions
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.requests.reader import RequestReader
@@ -62,15 +67,17 @@ class IncidentOptions(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
 
 
-class Look(NamedTuple):
-    """When and where to look, in seconds since 1970."""
+class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which safe mode: of a service in an environment, entered last by ``at``, or called ``name``.
 
-    incident: Incident | None
+    window  seconds before and after it that are compared
+    """
+
     service: str
     environment: str
-    since: float
-    until: float
-    detected: float
+    name: str | None = None
+    at: str | None = None
+    window: int = 3_600
 
 
 class Incidents:
@@ -122,6 +129,32 @@ class Incidents:
             )
             calls = [*spoken, *self._measured.calls()]
             return gather(estate, graph, lens, look, found, calls)
+
+    def effect(self, options: EffectOptions) -> ModeEffect:
+        """What a safe mode changed, by what was measured then.
+
+        Raises NotFound if the service was in none, Malformed, Unavailable, LimitPassed.
+        """
+        now = timestamps.to_text(self._clock())
+        asked = RealityOptions(
+            since=of_micros(0), until=now, slots=("safe_mode",), mode=DECLARED, limit=CHANGES_MAX
+        )
+        where = f"environment={options.environment},service={options.service}"
+        changes = self._reality.changes(where, asked).changes
+        window = options.window * _MICROS
+        name, stays = spans(changes, name=options.name, at=options.at, margin=window)
+        since = min(micros(stay.entered) for stay in stays) - window
+        until = max(micros(stay.left or now) for stay in stays) + window
+        _check(since / _MICROS, until / _MICROS)
+        points: dict[Place, Points] = {}
+        for one in self._measured.window(since / _MICROS, until / _MICROS):
+            labels = one.labels
+            if labels.service != options.service or labels.caller:
+                continue
+            if labels.environment in ("", options.environment):
+                here = points.setdefault(Place(one.metric, labels.region, labels.pool), [])
+                here += [(int(t * _MICROS), v) for t, v in zip(one.times, one.values, strict=True)]
+        return mode_effect(name, stays, points, now=now, window=window)
 
     @contextmanager
     def _looking(

@@ -25,7 +25,7 @@ from wherefrom.query.impact.concentrate import (
     concentrate,
 )
 from wherefrom.query.incident_answers import DIMENSIONS, Concentrated, Impact, Split, Told
-from wherefrom.query.incidents import Look
+from wherefrom.query.look import Look
 from wherefrom.query.placing import Estates, Piece
 from wherefrom.query.reality import log_of_estate
 from wherefrom.views.estate import EstateSnapshot

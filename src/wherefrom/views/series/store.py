@@ -25,15 +25,14 @@ from wherefrom.errors import LimitPassed, StorageError
 from wherefrom.formats.otlp_metrics import Past, Point, Told, since, to_series
 from wherefrom.formats.series import Labels, Series
 from wherefrom.formats.series_settings import SeriesSettings
+from wherefrom.views.beside_file import BesideFile
 
-SCHEMA_VERSION: Final = 1
 SAMPLES_MAX: Final = 50_000_000
 PLACES_MAX: Final = 200_000
 COUNTERS_MAX: Final = 500_000
 AHEAD_S: Final = 600.0
 EXPIRED_AT_ONCE: Final = 20_000
 HOUR_S: Final = 3_600
-_BUSY_MS: Final = 5_000
 
 _TABLES: Final = """
 CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE);
@@ -47,6 +46,7 @@ CREATE TABLE counters(key BLOB PRIMARY KEY, at REAL NOT NULL, packed BLOB NOT NU
 CREATE TABLE held(samples INTEGER NOT NULL);
 INSERT INTO held VALUES (0);
 """
+FILE: Final = BesideFile("series", 1, _TABLES)
 _ADD_HOUR: Final = """
 INSERT INTO hours VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 samples = samples + excluded.samples, total = total + excluded.total
@@ -71,19 +71,7 @@ class SeriesStore:
     def __init__(self, path: Path, settings: Callable[[], SeriesSettings]) -> None:
         self.settings, self._lock = settings, threading.Lock()
         self._places: dict[tuple[Labels, str], int] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = apsw.Connection(str(path))
-            self._db.set_busy_timeout(_BUSY_MS)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if self._db.execute("PRAGMA user_version").get != SCHEMA_VERSION:
-                self._begin_anew()
-        except apsw.Error as error:
-            raise StorageError(
-                "the file of series cannot be opened", where=str(path), got=str(error),
-                do="Delete it: it holds nothing that the log does not prove",
-            ) from error  # fmt: skip
+        self._db = FILE.open_writer(path)
 
     def add(self, found: Sequence[Series], *, now: float) -> Kept:
         """Hold what is not too old. ``now`` in seconds. Raises StorageError, LimitPassed: none of
@@ -160,14 +148,6 @@ class SeriesStore:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-    def _begin_anew(self) -> None:
-        with self._db:
-            found = self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            for (name,) in found.fetchall():
-                self._db.execute(f'DROP TABLE "{name}"')
-            self._db.execute(_TABLES)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _insert(self, rows: Sequence[tuple[float, int, float]]) -> None:
         before = self._db.total_changes()
