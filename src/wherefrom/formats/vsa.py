@@ -4,8 +4,8 @@
 
 ``inputAttestations`` are all records that the decision rests on. SLSA gives a summary no end
 (in-toto/attestation#277), so ours says ``validUntil`` under ``wherefrom``, with the environment
-that it is for and the log size that it answers for; who does not know these fields ignores them, and
-learns nothing false.
+that it is for and the log size that it answers for; who does not know these fields ignores them,
+and learns nothing false.
 
 Source: slsa.dev/spec/v1.2/verification_summary
 """

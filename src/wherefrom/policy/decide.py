@@ -9,7 +9,7 @@ out, the answer is no.
 
 from __future__ import annotations
 
-from wherefrom.formats.policy import Cel, Policy, Rego
+from wherefrom.formats.policy import Cel, Policy, Provenance, Rego
 from wherefrom.formats.timestamps import micros
 from wherefrom.policy import conditions
 from wherefrom.policy.checks import CHECKS, Case, Said, reason
@@ -50,6 +50,14 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
         log=dossier.log,
         as_of=dossier.as_of,
         reasons=reasons,
+        level=max(
+            (
+                rule.level
+                for rule, one in zip(found, reasons, strict=False)
+                if isinstance(rule, Provenance) and one.ok
+            ),
+            default=0,
+        ),
         inputs=sorted({entry for one in reasons for entry in one.entries}),
     )
 

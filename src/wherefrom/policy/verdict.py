@@ -27,6 +27,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The decision of one policy about one artifact, as of one log size.
 
     names   other names that were looked at; ``digest`` of the policy
+    level   the SLSA build level that a rule asked for and found; 0 for none
     inputs  every record that was used, for the summary
     """
 
@@ -41,4 +42,5 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     log: LogPosition
     as_of: int
     reasons: list[Reason]
+    level: int
     inputs: list[int]
