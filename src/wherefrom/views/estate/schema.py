@@ -30,7 +30,7 @@ from wherefrom.views import view_file
 from wherefrom.views.estate import heard
 from wherefrom.views.view_file import Shape
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 WAL_PAGES: Final = 8_192

@@ -210,6 +210,26 @@ def test_what_only_an_erased_record_named_is_nowhere_in_the_file(log, open_view)
         assert list(dump(found)) == list(dump(again))
 
 
+def test_who_only_erased_records_name_as_their_source_is_nowhere_in_the_file(log, open_view):
+    log.state(runs("sha256:a"), at=10)
+    log.state(runs("sha256:b"), at=20, source="told-by-mistake")
+    log.state(at=20, source="numbered-by-mistake", sequence="1")
+    log.state(at=21, source="numbered-by-mistake", sequence="2")
+    log.state(runs("sha256:c"), at=22, source="named-twice")
+    log.state(runs("sha256:d"), at=23, source="named-twice")
+    view, rebuilt = open_view(), open_view("again.db")
+    view.fold(log)
+    for entry in (1, 2, 3, 4):
+        log.tombstone(entry)
+    view.fold(log)
+    rebuilt.fold(log)
+    left = view.path.read_bytes() + wal_of(view)
+    assert b"by-mistake" not in left
+    assert b"named-twice" in left
+    with snapshot_of(view) as found, snapshot_of(rebuilt) as again:
+        assert list(dump(found)) == list(dump(again))
+
+
 def wal_of(view):
     return view.path.with_name(view.path.name + "-wal").read_bytes()
 
