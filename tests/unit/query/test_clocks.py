@@ -108,6 +108,17 @@ def test_numbers_that_never_came_are_missed(folder):
     assert (numbering.reordered, numbering.missing) == (0, 2)
 
 
+@pytest.mark.parametrize("others", [("9" * 64,), ("٣٤",), ("a", "b")])
+def test_what_counts_no_records_misses_none(others, folder):
+    made = [changes.deploy(CART, A, at=in_seconds(-60 + n), source="/ci") for n in range(3)]
+    record(folder, wrapped("1", made[0]))
+    for said, content in zip(others, made[1:], strict=False):
+        record(folder, wrapped(said, content))
+    (numbering,) = reality(folder).clocks(since=None, until=None).numbered
+    assert numbering.missing == (None if others[0] == "9" * 64 else 0)
+    assert "never came" not in run("clocks", data=folder.path).out
+
+
 def test_an_effect_stands_after_its_cause_though_it_is_dated_before(folder):
     cause = json.loads(changes.deploy(CART, A, at=in_seconds(-60), source="/cd"))
     effect = json.loads(

@@ -26,6 +26,8 @@ HOUR_MICROS: Final = 3_600 * 1_000_000
 NUMBERED_MAX: Final = 1_000
 NEIGHBOURS_MAX: Final = 100
 SOURCES_MAX: Final = 1_000
+# What lies further apart was not counted up to, and some readers of JSON know no larger numbers.
+MISSING_MAX: Final = 2**53
 
 
 class Clocks:
@@ -83,7 +85,7 @@ class Tally(NamedTuple):
 
 class Numbers(NamedTuple):
     """The newest records of a source that numbers them: which are out of order, how many are
-    missing between them; None if the numbers are no numbers."""
+    missing between them; None if the numbers are no numbers, or do not count records."""
 
     source: str
     records: int
@@ -125,9 +127,16 @@ def numberings(db: apsw.Connection) -> Iterator[Numbers]:
             if entry > first:
                 wrong.add(entry)
             first = min(first, entry)
-        numbers = sorted({int(row[0]) for row in rows if row[0].isdecimal()})
-        missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else None
-        yield Numbers(str(text), len(rows), rows[-1][0], sorted(wrong), missing)
+        numbers = sorted({int(row[0]) for row in rows if _is_number(row[0])})
+        missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+        counted = bool(numbers) and missing <= MISSING_MAX
+        yield Numbers(
+            str(text), len(rows), rows[-1][0], sorted(wrong), missing if counted else None
+        )
+
+
+def _is_number(sequence: str) -> bool:
+    return sequence.isascii() and sequence.isdecimal()
 
 
 def out_of_order(db: apsw.Connection, entries: Iterable[int], *, size: int) -> set[int]:
