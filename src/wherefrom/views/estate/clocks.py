@@ -141,7 +141,8 @@ def _is_number(sequence: str) -> bool:
 
 def out_of_order(db: apsw.Connection, entries: Iterable[int], *, size: int) -> set[int]:
     """Those of ``entries`` that are dated before, or came after, what their source's numbers put
-    on the other side; as known at ``size``, NEIGHBOURS_MAX on each side are looked at."""
+    on the other side; as known at ``size``. Looked at are the NEIGHBOURS_MAX numbers below each,
+    and as many records of its source that came before it."""
     if not db.execute("SELECT 1 FROM sequences LIMIT 1").get:
         return set()
     found = set()
@@ -155,11 +156,12 @@ def out_of_order(db: apsw.Connection, entries: Iterable[int], *, size: int) -> s
             " AND entry < ? ORDER BY sequence DESC LIMIT ?)",
             (source, sequence, size, NEIGHBOURS_MAX),
         ).get
-        first = db.execute(
-            "SELECT min(entry) FROM (SELECT entry FROM sequences WHERE source = ? AND sequence > ?"
-            " AND entry < ? ORDER BY sequence LIMIT ?)",
-            (source, sequence, size, NEIGHBOURS_MAX),
+        # Nothing below an entry changes: unlike those of higher numbers, these are few at any size.
+        highest = db.execute(
+            "SELECT max(sequence) FROM (SELECT sequence FROM sequences WHERE source = ?"
+            " AND entry < ? ORDER BY entry DESC LIMIT ?)",
+            (source, entry, NEIGHBOURS_MAX),
         ).get
-        if (latest is not None and latest > at) or (first is not None and first < entry):
+        if (latest is not None and latest > at) or (highest is not None and highest > sequence):
             found.add(entry)
     return found

@@ -65,6 +65,7 @@ CREATE TABLE sequences(
     source INTEGER, sequence TEXT, entry INTEGER, at INTEGER,
     PRIMARY KEY (source, sequence, entry)) WITHOUT ROWID;
 CREATE UNIQUE INDEX sequences_by_entry ON sequences(entry);
+CREATE INDEX sequences_by_source ON sequences(source, entry);
 CREATE TABLE clocks(
     producer TEXT, hour INTEGER, records INTEGER, timed INTEGER, fastest INTEGER, slowest INTEGER,
     future INTEGER, newest_future INTEGER, PRIMARY KEY (producer, hour)) WITHOUT ROWID;

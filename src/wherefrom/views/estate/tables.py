@@ -199,7 +199,10 @@ class Tables:
         ).fetchall()
         said = [Told(*row) for row in rows]
         yield from said
-        streams = self._covering(self._spelled(key))
+        # A whole ends what its own source said, and nothing else.
+        sources = {told.source for told in said}
+        covering = self._covering(self._spelled(key))
+        streams = [stream for stream in covering if stream.source in sources]
         # The first whole after a statement that does not repeat it is the one that ends it.
         for index, told in enumerate(said):
             until = said[index + 1][:2] if index + 1 < len(said) else (FOR_EVER, 0)
@@ -240,6 +243,10 @@ class Tables:
                 (key,),
             ).get
         )
+
+    def _was_said_by(self, key: int, source: int) -> bool:
+        query = "SELECT 1 FROM said WHERE key = ? AND source = ? LIMIT 1"
+        return bool(self._db.execute(query, (key, source)).get)
 
     # -- a tombstone
 
@@ -397,7 +404,8 @@ class Tables:
         return [
             number
             for number in self._in_scope(stream)
-            if self._held_by(number, at) == stream.source or self._is_numbered(number)
+            if self._held_by(number, at) == stream.source
+            or (self._is_numbered(number) and self._was_said_by(number, stream.source))
         ]
 
     def _held_by(self, key: int, at: int) -> int | None:
