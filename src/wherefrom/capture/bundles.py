@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import LimitPassed, Malformed, SettingError, Unsupported
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, yaml_text
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 DEPTH_MAX: Final = 64
@@ -206,6 +206,7 @@ def _yaml(text: str, name: str) -> Any:
                 raise Malformed("a mapping names one key twice", where=name)
             return super().construct_mapping(node, deep)
 
+    yaml_text.need_shallow(text, where=name)
     try:
         found = yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
