@@ -73,8 +73,8 @@ def _head(environment: str, service: str, owner: str | None) -> str:
 def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
     """Of each value whether it drifts, or outlived its time, and its cells; where runs something
     else than was declared, that too."""
-    head = [" ".join(filter(None, (place.slot, place.name)))]
-    head.append("/".join(filter(None, (place.region, place.pool))))
+    head = [printable(" ".join(filter(None, (place.slot, place.name))))]
+    head.append(printable("/".join(filter(None, (place.region, place.pool)))))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     for one in stated[:_LISTED]:
         drift = [place.drift] if place.drift not in (None, "differs") else []

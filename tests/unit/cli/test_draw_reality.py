@@ -1,0 +1,36 @@
+"""Answers about reality as people see them: what a stranger named cannot move the cursor."""
+
+import json
+
+from tests.unit.cli.running import run
+from wherefrom.app import DataFolder, open_recorder
+from wherefrom.capture import changes
+from wherefrom.collect.principals import local
+from wherefrom.formats.states import OBSERVED, Scope
+
+ESCAPE = "\x1b[2J"
+
+
+def test_no_part_of_a_place_can_move_the_cursor(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/strange")
+    event = changes.estate(
+        OBSERVED, Scope(f"prod{ESCAPE}"),
+        [
+            {"slot": "artifact", "name": f"web{ESCAPE}", "value": f"cart:1{ESCAPE}",
+             "scope": {"service": f"cart{ESCAPE}", "region": f"eu{ESCAPE}",
+                       "pool": f"\N{RIGHT-TO-LEFT OVERRIDE}a", "instance": f"1{ESCAPE}"}}
+        ],
+        all_of=(), at="2026-01-01T00:00:00Z", source=f"/{json.dumps(1)}",
+    )  # fmt: skip
+    with open_recorder(folder) as recorder:
+        (outcome,) = recorder.record([event], principal=local(0))
+        assert outcome.status == "recorded"
+    for asked in (
+        ("running",), ("drift",), ("changes", "--since", "2025-01-01T00:00:00Z"), ("clocks",),
+        ("diff", "*@{2025-01-01}", "*"),
+    ):  # fmt: skip
+        out = run(*asked, data=folder.path).out
+        assert "log.example/strange" in out, asked
+        assert "\x1b" not in out, asked
+        assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in out, asked
