@@ -72,7 +72,7 @@ def need_shallow(text: str, *, where: str) -> None:
             if not isinstance(event, yaml.NodeEvent):
                 continue
             before = count
-            count += named.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+            count += named.get(event.anchor or "", 1) if isinstance(event, yaml.AliasEvent) else 1
             if count > NODES_MAX:
                 raise _too_much(where)
             if isinstance(event, yaml.CollectionStartEvent):
