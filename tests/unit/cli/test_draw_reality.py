@@ -46,7 +46,7 @@ def test_a_long_name_has_a_line_of_its_own_and_hides_nothing_of_what_is_there(
     name = f"module.{'x' * 50}.it"
     contents = [
         changes.place(
-            "resource", called, Scope("prod"), f"what-is-at-{called[-2:]}",
+            "resource", called, f"what-is-at-{called[-2:]}", Scope("prod"),
             at="2026-01-01T00:00:00Z", source="/1", told={},
         )
         for called in (name, "it")
