@@ -31,7 +31,8 @@ SECRET_NAMES: Final = (
     "credential",
 )  # fmt: skip
 _SECRET_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
+    # Of a URL's scheme only the end: a whole one is looked for from each letter of a long word.
+    r"-----BEGIN [A-Z ]{0,64}PRIVATE KEY-----|[A-Za-z0-9+.-]://[^/\s:@]*:[^/\s@]+@"
 )
 _PLAIN_PART: Final = re.compile(r"[\w@$:/-]+")
 _ENV_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*)")
