@@ -127,7 +127,7 @@ def checked(metric: str, value: float, *, where: str) -> float | None:
         raise Malformed(
             "not a metric", where=f"{where}: metric", expected=" ".join(METRICS), got=metric
         )
-    if math.isnan(value) or value == math.inf:
+    if math.isnan(value) or value > why_series.VALUE_MAX:
         return None
     largest = why_series.RATE_MAX if metric in RATES else math.inf
     if not 0 <= value <= largest:

@@ -91,7 +91,7 @@ def test_the_last_of_two_rows_of_one_moment_counts() -> None:
     assert list(found.values) == [2.0]
 
 
-@pytest.mark.parametrize("text", ["", "NaN", "inf"])
+@pytest.mark.parametrize("text", ["", "NaN", "inf", "1e19", "1e308"])
 def test_what_was_not_measured_is_no_sample(text: str) -> None:
     assert parse_csv(csv_of(HEAD, f"2026-01-01T12:00:00Z,cart,cpu,{text}")) == []
     row = {"time": "2026-01-01T12:00:00Z", "service": "cart", "metric": "cpu", "value": None}

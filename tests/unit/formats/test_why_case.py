@@ -133,7 +133,7 @@ def test_the_example_of_the_interface_is_read() -> None:
     assert case.calls == (("frontend", "cart"),)
 
 
-@pytest.mark.parametrize("value", ["", "NaN", "nan", "inf", "+Inf"])
+@pytest.mark.parametrize("value", ["", "NaN", "nan", "inf", "+Inf", "1e19", "1e308"])
 def test_what_was_not_measured_is_left_out(value: str) -> None:
     row = f"2026-01-01T12:00:00Z,cart,,a,v1,latency_ms_p95,{value}\n"
     assert parse(folder(rows=row)).series == ()
