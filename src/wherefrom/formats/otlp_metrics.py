@@ -350,5 +350,7 @@ def _number(value: object, where: str) -> float:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         found = float(min(value, 2 * VALUE_MAX))
     if not 0 <= found <= VALUE_MAX:
-        raise Malformed("not a count or a value", where=where, expected=f"0 to {VALUE_MAX:g}", got=value)
+        raise Malformed(
+            "not a count or a value", where=where, expected=f"0 to {VALUE_MAX:g}", got=value
+        )
     return found
