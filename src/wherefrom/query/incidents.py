@@ -6,7 +6,8 @@
 Answers speak of the log at one size, and of series, which are not of the log: asked again when
 those are no longer kept, an answer has less to go by.
 
-Sizes:  a window WINDOW_S_MAX seconds, from 1970 to MOMENT_S_MAX · CALL_SPANS_MAX spans are looked at for who calls whom
+Sizes:  a window WINDOW_S_MAX seconds, from 1970 to MOMENT_S_MAX · CALL_SPANS_MAX spans are looked
+        at for who calls whom
 """
 
 from __future__ import annotations

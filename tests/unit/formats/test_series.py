@@ -98,6 +98,20 @@ def test_what_was_not_measured_is_no_sample(text: str) -> None:
     assert parse_ndjson(json.dumps(row).encode()) == []
 
 
+@pytest.mark.parametrize("line", ["," * 20_000, f"{HEAD}\n" + "," * 20_000])
+def test_a_line_takes_no_more_memory_than_a_row_may_need(line: str) -> None:
+    # Each comma would take eight bytes and more, and a kilobyte of gzip holds a million.
+    with pytest.raises(LimitPassed, match="a line is too long"):
+        parse_csv(line.encode())
+
+
+def test_a_whole_number_larger_than_any_double_is_no_measurement() -> None:
+    row = '{"time": "2026-01-01T12:00:00Z", "service": "cart", "metric": "cpu", "value": %s}'
+    assert parse_ndjson((row % ("9" * 350)).encode()) == []
+    with pytest.raises(Malformed, match="not a value of this metric"):
+        parse_ndjson((row % ("-" + "9" * 350)).encode())
+
+
 @pytest.mark.parametrize("metric", RATES)
 def test_a_rate_a_little_above_one_counts_as_one_and_more_is_refused(metric: str) -> None:
     (found,) = parse_csv(csv_of(HEAD, f"2026-01-01T12:00:00Z,cart,{metric},1.04"))
