@@ -7,7 +7,8 @@ import time
 import pytest
 
 from wherefrom.capture import changes
-from wherefrom.formats.states import OBSERVED, Scope
+from wherefrom.formats import why_case
+from wherefrom.formats.states import OBSERVED, VALUE_BYTES_MAX, Scope
 from wherefrom.formats.timestamps import of_posix
 
 CSV = {"content-type": "text/csv"}
@@ -271,6 +272,26 @@ def test_a_canary_is_compared_with_what_the_other_pools_have(server, client):
     assert (first["before"], first["after"]) == (OLD, NEW)
     says = [reason["says"] for reason in first["evidence"]]
     assert "new dddddddd fails 50 % against 0.1 % in the same minutes" in says
+
+
+def test_a_case_that_is_written_can_be_read_however_long_its_values_and_rollouts(server, client):
+    long = "é" * (VALUE_BYTES_MAX // 2)
+    scope = Scope("long", "why-l")
+    said = [changes.place("flag", "f", long, scope, at=at(-30), source="/x", told={})]
+    said += [
+        changes.estate(
+            OBSERVED, scope._replace(instance=f"i{n}"),
+            [{"slot": "artifact", "name": "", "value": NEW}], all_of=(), source="/x",
+            at=f"{at(-20)[:19]}.{n:06}Z",
+        )
+        for n in range(1_100)
+    ]  # fmt: skip
+    record(server, client, b"[" + b",".join(said) + b"]")
+    asked = {"environment": "long", "until": at(0)}
+    files = client.get("/v1/why", params={**asked, "format": "case"}).json()
+    case = why_case.parse({name: text.encode() for name, text in files.items()})
+    assert {change.after for change in case.changes} == {long, NEW}
+    assert max(len(change.steps) for change in case.changes) == 1_100
 
 
 def test_nothing_measured_is_said_and_places_and_times_still_speak(server, client):

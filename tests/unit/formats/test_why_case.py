@@ -209,7 +209,7 @@ def test_limits_name_what_they_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LimitPassed, match="file of a why-case is too large"):
         parse({**folder(), "case.json": b" " * (why_case.CASE_BYTES_MAX + 1)})
     with pytest.raises(LimitPassed, match="name is too long"):
-        parse(folder(change=json.dumps({**CHANGE, "id": "é" * 513})))
+        parse(folder(change=json.dumps({**CHANGE, "id": "é" * 1_025})))
     monkeypatch.setattr(why_series, "ROWS_MAX", 3)
     with pytest.raises(LimitPassed, match="too many rows"):
         parse(folder(rows=ROW * 4))
