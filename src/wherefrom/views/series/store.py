@@ -26,7 +26,7 @@ from wherefrom.formats.otlp_metrics import Past, Point, Told, since, to_series
 from wherefrom.formats.series import Labels, Series
 from wherefrom.formats.series_settings import SeriesSettings
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 SAMPLES_MAX: Final = 50_000_000
 PLACES_MAX: Final = 200_000
 COUNTERS_MAX: Final = 500_000
@@ -36,7 +36,8 @@ HOUR_S: Final = 3_600
 _BUSY_MS: Final = 5_000
 
 _TABLES: Final = """
-CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE);
+CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE, last REAL NOT NULL);
+CREATE INDEX places_last ON places(last);
 CREATE TABLE samples(
   at REAL NOT NULL, place INTEGER NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (at, place)) WITHOUT ROWID;
@@ -122,7 +123,13 @@ class SeriesStore:
                 for at, value in zip(one.times, one.values, strict=True)
                 if since <= at <= now + AHEAD_S
             ]
-            self._insert(rows)
+            if rows:
+                self._insert(rows)
+                # In the order of time, as they are: when its last sample is over, so is the place.
+                self._db.execute(
+                    "UPDATE places SET last = ? WHERE number = ? AND last < ?",
+                    (rows[-1][0], number, rows[-1][0]),
+                )
             kept += len(rows)
             left_out += len(one.times) - len(rows)
         return Kept(kept, left_out)
@@ -188,7 +195,7 @@ class SeriesStore:
         if number is not None:
             return number
         packed = msgspec.json.encode((labels, metric)).decode()
-        self._db.execute("INSERT OR IGNORE INTO places(packed) VALUES (?)", (packed,))
+        self._db.execute("INSERT OR IGNORE INTO places(packed, last) VALUES (?, 0)", (packed,))
         if self._db.changes() and (self._db.execute("SELECT count(*) FROM places").get or 0) > (
             PLACES_MAX
         ):
@@ -223,8 +230,6 @@ class SeriesStore:
 
     def _drop_unused(self, until: float) -> None:
         self._db.execute("DELETE FROM counters WHERE at < ?", (until,))
-        self._db.execute(
-            "DELETE FROM places WHERE number NOT IN (SELECT DISTINCT place FROM samples)"
-        )
+        self._db.execute("DELETE FROM places WHERE last < ?", (until,))
         if self._db.changes():
             self._places.clear()
