@@ -194,15 +194,24 @@ def _change(change: Change) -> Iterator[str]:
     what = " ".join(filter(None, (change.slot, change.name)))
     mode = "" if change.mode == "declared" else " observed"
     head = f"  {change.at[11:19]}Z  {printable(where)}  {printable(what)}{mode}"
-    moved = f"{_said(change.before, change.before_says)} → {_said(change.after, change.after_says)}"
+    before, after = _said(change.before, change.before_says), _said(change.after, change.after_says)
     marks = (mark.replace("_", " ") for mark in change.marks)
     tail = " ".join([*marks, f"#{change.entry}", change.trust])
-    line = f"{head}  {moved}  {tail}"
+    line = f"{head}  {before} → {after}  {tail}"
     if len(line) <= columns():
         yield line
         return
     yield cut(head, columns())
-    yield f"      {cut(moved, columns() - 10 - len(tail))}  {tail}"
+    room = columns() - 11 - len(tail)
+    before, after = _both(before, after, room)
+    yield f"      {before} → {after}  {tail}"
+
+
+def _both(before: str, after: str, room: int) -> tuple[str, str]:
+    """Each cut by itself, so that both ends of either are seen; the shorter leaves its room."""
+    half = room // 2
+    before = cut(before, max(half, room - len(after)))
+    return before, cut(after, max(half, room - len(before)))
 
 
 def _said(value: str | None, says: str | None) -> str:
@@ -219,7 +228,8 @@ def _said(value: str | None, says: str | None) -> str:
 def _short_name(says: str) -> str:
     """Of a reference or package URL what people say: ``cart:1.4``; the whole stands in the JSON."""
     if not says.startswith("pkg:"):
-        return says.rpartition("/")[2] or says
+        # A digest that it is pinned to stands beside it, in short.
+        return says.rpartition("/")[2].partition("@")[0] or says
     path, _, qualifiers = says.partition("?")
     name, _, version = path.rpartition("/")[2].partition("@")
     tags = [part[4:] for part in qualifiers.split("&") if part.startswith("tag=")]
