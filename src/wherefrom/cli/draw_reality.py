@@ -10,6 +10,7 @@ A ``!`` before a line, red in a terminal, says that declared and observed differ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
         Touched,
     )
 
+# What tells two values apart that people call alike, as migrations often are.
+_VERSION: Final = re.compile(r"[0-9][\w.,-]{0,40}")
 _LISTED: Final = 8
 _KEYS_LISTED: Final = 40
 _MATERIALS_LISTED: Final = 40
@@ -220,6 +223,8 @@ def _said(value: str | None, says: str | None) -> str:
     short = short_id(value)
     if not says or says == value:
         return printable(short)
+    if short == value and _VERSION.fullmatch(value) and value not in says:
+        return printable(f"{value} {says}")  # two migrations may be called alike
     if short == value:
         return printable(value if says.startswith("pkg:") else says)
     return printable(f"{_short_name(says)} {short}")

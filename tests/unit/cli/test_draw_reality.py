@@ -89,3 +89,21 @@ def test_of_a_change_that_is_too_long_both_sides_are_seen(width, tmp_path, monke
     assert after.split()[0].endswith("cart:1.1")
     assert pinned_now.split(" → ")[1].split()[:2] == ["cart:1.2", "sha256:abababababab"]
     assert all(len(line) <= width for line in out[:4])
+
+
+def test_two_migrations_that_are_called_alike_are_told_apart(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/alike")
+    contents = [
+        changes.place(
+            "migration", "orders", version, Scope("prod"),
+            at=f"2026-01-0{n}T00:00:00Z", source="/1", told={"says": "hotfix"},
+        )
+        for n, version in enumerate(("1.1", "1.2"), 1)
+    ]  # fmt: skip
+    with open_recorder(folder) as recorder:
+        outcomes = recorder.record(contents, principal=local(0))
+        assert [one.status for one in outcomes] == ["recorded"] * 2
+    assert "migration orders  1.2 hotfix  declared" in run("running", data=folder.path).out
+    out = run("changes", "--since", "2026-01-01T12:00Z", data=folder.path).out
+    assert "1.1 hotfix → 1.2 hotfix" in out
