@@ -10,6 +10,7 @@ A ``!`` before a line, red in a terminal, says that declared and observed differ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
         Touched,
     )
 
+# What tells two values apart that people call alike, as migrations often are.
+_VERSION: Final = re.compile(r"[0-9][\w.,-]{0,40}")
 _LISTED: Final = 8
 _MATERIALS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -72,8 +75,8 @@ def _head(environment: str, service: str, owner: str | None) -> str:
 def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
     """Of each value whether it drifts, or outlived its time, and its cells; where runs something
     else than was declared, that too."""
-    head = [" ".join(filter(None, (place.slot, place.name)))]
-    head.append("/".join(filter(None, (place.region, place.pool))))
+    head = [printable(" ".join(filter(None, (place.slot, place.name))))]
+    head.append(printable("/".join(filter(None, (place.region, place.pool)))))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     for one in stated[:_LISTED]:
         drift = [place.drift] if place.drift not in (None, "differs") else []
@@ -136,21 +139,36 @@ def _value(one: Stated) -> str:
 
 
 def _aligned(rows: list[tuple[bool, list[str]]], indent: str = "") -> Iterator[str]:
-    """Rows with columns as wide as needed; the value gives way where the page ends."""
+    """Rows with columns as wide as needed; the value gives way where the page ends. A name that
+    would leave it less than half of the room stands on a line of its own."""
     if not rows:
         return
     widths = [max(len(cells[n]) for _, cells in rows) for n in range(5)]
-    fixed = 2 + len(indent) + sum(w + 2 for n, w in enumerate(widths) if n != 2 and w) + 2
-    room = max(20, columns() - fixed)
+    others = sum(w + 2 for n, w in enumerate(widths) if n not in (0, 2) and w)
+    room = max(20, columns() - len(indent) - others - 4)  # for the mark, and after the name
+    if widths[0] + widths[2] > room:
+        short = (len(cells[0]) for _, cells in rows if len(cells[0]) <= room // 2)
+        widths[0] = max(short, default=0)
+        widths[2] = min(widths[2], room - widths[0])
     for drifts, cells in rows:
-        line = ("! " if drifts else "  ") + indent
-        for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-            if n == 2:
-                width = min(width, room)
-                cell = cut(cell, width)
-            if width:
-                line += f"{cell:<{width}}  "
-        yield click.style(line.rstrip(), fg="red") if drifts else line.rstrip()
+        for line in _lines(cells, widths):
+            line = ("! " if drifts else "  ") + indent + line
+            yield click.style(line, fg="red") if drifts else line
+
+
+def _lines(cells: list[str], widths: list[int]) -> Iterator[str]:
+    name, *rest = cells
+    if len(name) > widths[0]:
+        yield cut(name, columns() - 2)
+        name = ""
+    # Below such a name a row is never at its left edge, as if it had none.
+    widths = [widths[0] or 2, *widths[1:]]
+    line = "  ".join(
+        f"{cut(cell, width) if n == 2 else cell:<{width}}"
+        for n, (cell, width) in enumerate(zip((name, *rest), widths, strict=True))
+        if width
+    )
+    yield line.rstrip()
 
 
 def draw_changes(answer: Changes) -> Iterator[str]:
@@ -178,15 +196,24 @@ def _change(change: Change) -> Iterator[str]:
     what = " ".join(filter(None, (change.slot, change.name)))
     mode = "" if change.mode == "declared" else " observed"
     head = f"  {change.at[11:19]}Z  {printable(where)}  {printable(what)}{mode}"
-    moved = f"{_said(change.before, change.before_says)} → {_said(change.after, change.after_says)}"
+    before, after = _said(change.before, change.before_says), _said(change.after, change.after_says)
     marks = (mark.replace("_", " ") for mark in change.marks)
     tail = " ".join([*marks, f"#{change.entry}", change.trust])
-    line = f"{head}  {moved}  {tail}"
+    line = f"{head}  {before} → {after}  {tail}"
     if len(line) <= columns():
         yield line
         return
     yield cut(head, columns())
-    yield f"      {cut(moved, columns() - 10 - len(tail))}  {tail}"
+    room = columns() - 11 - len(tail)
+    before, after = _both(before, after, room)
+    yield f"      {before} → {after}  {tail}"
+
+
+def _both(before: str, after: str, room: int) -> tuple[str, str]:
+    """Each cut by itself, so that both ends of either are seen; the shorter leaves its room."""
+    half = room // 2
+    before = cut(before, max(half, room - len(after)))
+    return before, cut(after, max(half, room - len(before)))
 
 
 def _said(value: str | None, says: str | None) -> str:
@@ -195,6 +222,8 @@ def _said(value: str | None, says: str | None) -> str:
     short = short_id(value)
     if not says or says == value:
         return printable(short)
+    if short == value and _VERSION.fullmatch(value) and value not in says:
+        return printable(f"{value} {says}")  # two migrations may be called alike
     if short == value:
         return printable(value if says.startswith("pkg:") else says)
     return printable(f"{_short_name(says)} {short}")
@@ -203,7 +232,8 @@ def _said(value: str | None, says: str | None) -> str:
 def _short_name(says: str) -> str:
     """Of a reference or package URL what people say: ``cart:1.4``; the whole stands in the JSON."""
     if not says.startswith("pkg:"):
-        return says.rpartition("/")[2] or says
+        # A digest that it is pinned to stands beside it, in short.
+        return says.rpartition("/")[2].partition("@")[0] or says
     path, _, qualifiers = says.partition("?")
     name, _, version = path.rpartition("/")[2].partition("@")
     tags = [part[4:] for part in qualifiers.split("&") if part.startswith("tag=")]

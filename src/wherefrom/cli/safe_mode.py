@@ -19,6 +19,8 @@ from wherefrom.errors import Malformed, NotFound, SettingError
 from wherefrom.formats.shown import printable
 
 if TYPE_CHECKING:
+    import csv
+
     from wherefrom.query.effect import Part
     from wherefrom.query.mode_effect import ModeEffect, Points, Series
 
@@ -216,12 +218,25 @@ def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
     """
     import csv
     import io
+
+    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
+    try:
+        found = _points(rows, service, where)
+    except csv.Error as error:
+        place = f"{where}, line {rows.reader.line_num}"
+        raise Malformed("not comma-separated values", where=place, got=str(error)) from error
+    if not found:
+        raise NotFound("no point of this service", where=str(where), got=service)
+    return found
+
+
+def _points(rows: csv.DictReader[str], service: str, where: Path) -> dict[Series, Points]:
     import math
 
     from wherefrom.formats.timestamps import canonical, micros
+    from wherefrom.formats.why_series import VALUE_MAX
     from wherefrom.query.mode_effect import Series
 
-    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
     if not {"time", "value"} <= set(rows.fieldnames or ()):
         raise Malformed("not a series", where=str(where), expected="a CSV with time and value")
     found: dict[Series, Points] = {}
@@ -234,10 +249,8 @@ def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
             value = float(row["value"] or "")
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= VALUE_MAX:
             raise Malformed("not a value", where=place, got=row["value"], expected="a number")
         named = Series(*(row.get(part) or "" for part in Series._fields))
         found.setdefault(named, []).append((at, value))
-    if not found:
-        raise NotFound("no point of this service", where=str(where), got=service)
     return found

@@ -7,7 +7,8 @@
 Answers speak of the log at one size, and of series, which are not of the log: asked again when
 those are no longer kept, an answer has less to go by.
 
-Sizes:  a window WINDOW_S_MAX seconds · CALL_SPANS_MAX spans are looked at for who calls whom
+Sizes:  a window WINDOW_S_MAX seconds, from 1970 to MOMENT_S_MAX · CALL_SPANS_MAX spans are looked
+        at for who calls whom
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import msgspec
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats import timestamps
 from wherefrom.formats.states import DECLARED, Scope
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import micros, of_micros, of_posix
 from wherefrom.formats.why_case import seconds
 from wherefrom.query.incident_answers import Impact, Incident, Why
 from wherefrom.query.look import Look
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from wherefrom.query.why.live import WhyCase
 
 WINDOW_S_MAX: Final = 31 * 86_400.0
+MOMENT_S_MAX: Final = 253_370_764_800.0  # the year 9999
 INCIDENTS_MAX: Final = 10_000
 CALL_SPANS_MAX: Final = 100_000
 # An alert rises some minutes after what it tells of began.
@@ -187,7 +189,8 @@ class Incidents:
         if options.alert:
             if options.at is not None:
                 raise Malformed("two times of detection", expected="an alert, or a time")
-            return find_incident(estate, options.alert, as_of=lens.as_of)
+            by = None if options.until is None else until
+            return find_incident(estate, options.alert, as_of=lens.as_of, by=by)
         if not options.service or options.at is not None or options.since is not None:
             return None
         scope = Scope(options.environment, options.service)
@@ -196,22 +199,28 @@ class Incidents:
         newest = max(open_, key=lambda held: (held.since, held.value), default=None)
         if newest is None:
             return None
-        return find_incident(estate, newest.value, as_of=lens.as_of)
+        return find_incident(estate, newest.value, as_of=lens.as_of, by=until)
 
 
 def _check(since: float, until: float) -> None:
-    if not since < until <= since + WINDOW_S_MAX:
+    if not 0 <= since < until <= min(since + WINDOW_S_MAX, MOMENT_S_MAX):
         raise Malformed(
             "not a window",
-            expected=f"from before until, {WINDOW_S_MAX / 86_400:.0f} days at most",
-            got=f"{of_micros(int(since * _MICROS))} to {of_micros(int(until * _MICROS))}",
+            expected=f"from before until, {WINDOW_S_MAX / 86_400:.0f} days at most, since 1970",
+            got=f"{of_posix(int(since))} to {of_posix(int(until))}",
         )
 
 
-def find_incident(estate: EstateSnapshot, text: str, *, as_of: int) -> Incident:
-    """The newest incident of this id, alert or fingerprint. Raises NotFound."""
+def find_incident(
+    estate: EstateSnapshot, text: str, *, as_of: int, by: float | None = None
+) -> Incident:
+    """The newest incident of this id, alert or fingerprint. Raises NotFound.
+
+    by  nothing later is known, seconds since 1970; None: everything is
+    """
+    until = 2**62 if by is None else int(by * _MICROS) + 1
     found = estate.changed(
-        Scope(), since=0, until=2**62, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
+        Scope(), since=0, until=until, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
     )
     ended: dict[tuple[Scope, str], int] = {}
     for one in found:

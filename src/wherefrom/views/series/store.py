@@ -35,7 +35,8 @@ EXPIRED_AT_ONCE: Final = 20_000
 HOUR_S: Final = 3_600
 
 _TABLES: Final = """
-CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE);
+CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE, last REAL NOT NULL);
+CREATE INDEX places_last ON places(last);
 CREATE TABLE samples(
   at REAL NOT NULL, place INTEGER NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (at, place)) WITHOUT ROWID;
@@ -46,7 +47,7 @@ CREATE TABLE counters(key BLOB PRIMARY KEY, at REAL NOT NULL, packed BLOB NOT NU
 CREATE TABLE held(samples INTEGER NOT NULL);
 INSERT INTO held VALUES (0);
 """
-FILE: Final = BesideFile("series", 1, _TABLES)
+FILE: Final = BesideFile("series", 2, _TABLES)
 _ADD_HOUR: Final = """
 INSERT INTO hours VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 samples = samples + excluded.samples, total = total + excluded.total
@@ -110,7 +111,13 @@ class SeriesStore:
                 for at, value in zip(one.times, one.values, strict=True)
                 if since <= at <= now + AHEAD_S
             ]
-            self._insert(rows)
+            if rows:
+                self._insert(rows)
+                # In the order of time, as they are: when its last sample is over, so is the place.
+                self._db.execute(
+                    "UPDATE places SET last = ? WHERE number = ? AND last < ?",
+                    (rows[-1][0], number, rows[-1][0]),
+                )
             kept += len(rows)
             left_out += len(one.times) - len(rows)
         return Kept(kept, left_out)
@@ -168,7 +175,7 @@ class SeriesStore:
         if number is not None:
             return number
         packed = msgspec.json.encode((labels, metric)).decode()
-        self._db.execute("INSERT OR IGNORE INTO places(packed) VALUES (?)", (packed,))
+        self._db.execute("INSERT OR IGNORE INTO places(packed, last) VALUES (?, 0)", (packed,))
         if self._db.changes() and (self._db.execute("SELECT count(*) FROM places").get or 0) > (
             PLACES_MAX
         ):
@@ -203,8 +210,6 @@ class SeriesStore:
 
     def _drop_unused(self, until: float) -> None:
         self._db.execute("DELETE FROM counters WHERE at < ?", (until,))
-        self._db.execute(
-            "DELETE FROM places WHERE number NOT IN (SELECT DISTINCT place FROM samples)"
-        )
+        self._db.execute("DELETE FROM places WHERE last < ?", (until,))
         if self._db.changes():
             self._places.clear()
