@@ -103,11 +103,7 @@ class ReleaseDesk:
 
     def _book(self, snapshot: Snapshot, as_of: int | None) -> ReleaseBook:
         need_size(as_of, reached=snapshot.size, log=self._log)
-        return ReleaseBook(snapshot, snapshot.lens(as_of=as_of), self._content)
-
-    def _content(self, entry: int) -> bytes | None:
-        self._log.refresh()
-        return self._log.record(entry).content
+        return ReleaseBook(snapshot, snapshot.lens(as_of=as_of), self._log.content_of)
 
 
 def parse_name(text: str) -> tuple[str, str]:
