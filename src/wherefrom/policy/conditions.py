@@ -56,7 +56,7 @@ def _as_json(one: msgspec.Struct) -> dict[str, Any]:
 
 
 def cel(rule: Cel, case: Case) -> Said:
-    """Whether an expression of CEL is true. Raises SettingError if CEL is not installed."""
+    """Whether an expression of CEL is true."""
     try:
         answer = _compiled(rule.expression).eval(data={"input": input_of(case)})
     except RuntimeError as error:
@@ -76,19 +76,15 @@ _REMEDY = "Look at what it is about: wherefrom policy explain"
 
 @lru_cache(maxsize=256)
 def _compiled(expression: str) -> Any:
-    try:
-        from cel_expr_python import cel as engine
-    except ImportError as error:
-        raise SettingError(
-            "conditions in CEL need cel-expr-python", do="Run: pip install 'wherefrom[policy]'"
-        ) from error
+    from cel_expr_python import cel as engine  # type: ignore[import-untyped] # late: it is large
+
     return engine.NewEnv(variables={"input": engine.Type.DYN}).compile(expression)
 
 
 def rego(rule: Rego, case: Case, modules: Mapping[str, str]) -> Said:
     """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
     try:
-        from regopy import Interpreter
+        from regopy import Interpreter  # type: ignore[import-untyped]
     except ImportError as error:
         raise SettingError(
             "conditions in Rego need regopy", do="Run: pip install 'wherefrom[rego]'"
