@@ -131,7 +131,7 @@ def gated(prepared: Prepared, envelope: bytes, entry: int) -> Gated:
 
 
 class _Known(NamedTuple):
-    """A summary that the log signed, and counts."""
+    """A summary that the log signed, and that counts."""
 
     entry: int
     predicate: dict[str, Any]
@@ -210,7 +210,7 @@ class Gate:
         )  # fmt: skip
 
     def _known(self, looked: Survey, policy: Policy, environment: str, at: str) -> Iterator[_Known]:
-        """Summaries of this log that let it in and still count, the newest first."""
+        """Summaries by this log of just that which still count, the newest first."""
         newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
         for number in newest:
             signed, (entry, _) = looked.signed[number], looked.documents[number]
@@ -221,8 +221,7 @@ class Gate:
             found = statement_in(self._content(entry) or b"")
             predicate = None if found is None else found[1]
             if (
-                value_at(predicate, "verificationResult") == "PASSED"
-                and value_at(predicate, "policy.digest") == digest_set(policy.digest)
+                value_at(predicate, "policy.digest") == digest_set(policy.digest)
                 and value_at(predicate, "wherefrom.environment") == environment
                 and str(value_at(predicate, "wherefrom.validUntil")) > at
             ):
@@ -295,7 +294,7 @@ def _verdict_of(
     )  # fmt: skip
     names: Sequence[str] = sorted(graph.ids(sorted(looked.links)).values())
     return Verdict(
-        allowed=True,
+        allowed=predicate["verificationResult"] == "PASSED",
         artifact=looked.artifact,
         name=None if looked.start is None else looked.said[looked.start].name,
         subject=subject_of(looked.artifact, names),
