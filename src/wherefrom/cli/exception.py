@@ -18,7 +18,7 @@ from wherefrom.cli.render import table, write_answer
 from wherefrom.cli.saying import now
 from wherefrom.cli.settings import Where, placed
 from wherefrom.errors import NotFound
-from wherefrom.formats.shown import printable, short_id
+from wherefrom.formats.shown import printable, short_id, short_key
 
 if TYPE_CHECKING:
     from wherefrom.formats.exception import Exceptional
@@ -233,7 +233,7 @@ def _drawn(found: Sequence[Listed]) -> Iterator[str]:
     rows = []
     for one in found:
         said = one.said
-        by = " ".join(short_id(signer) for signer in one.signers) or "nobody known"
+        by = " ".join(short_key(signer) for signer in one.signers) or "nobody known"
         what = f"until {said.until[:19]}Z" if said.until else f"of {short_id(said.request)}"
         more = " ".join(filter(None, (",".join(said.rules), said.environment)))
         rows.append(

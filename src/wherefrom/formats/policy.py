@@ -40,6 +40,7 @@ RULES_MAX: Final = 200
 MODULES_MAX: Final = 50
 BYTES_MAX: Final = 256 * 1024
 SEVERITIES: Final = ("low", "medium", "high", "critical")
+_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -364,6 +365,11 @@ def _check_signers(signers: Sequence[Signer], where: str) -> None:
             raise Malformed(
                 "a signer is a key, or an identity with its issuer", where=f"{where}.by"
             )
+        if signer.key is not None and not _KEY.fullmatch(signer.key):
+            raise Malformed(
+                "not the id of a key", where=f"{where}.by", got=signer.key,
+                expected="k: and 32 hex digits, as wherefrom keys list shows with --json",
+            )  # fmt: skip
         if (signer.identity is None) != (signer.issuer is None):
             raise Malformed("an identity says nothing without its issuer", where=f"{where}.by")
 
