@@ -61,6 +61,12 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "reconcile": "reconcile",
         "clocks": "clocks",
     },
+    "Decide what goes in": {
+        "gate": "gate",
+        "policy": "policy",
+        "approve": "approve",
+        "exception": "exception",
+    },
     "Prove it": {
         "verify": "evidence",
         "prove": "evidence",

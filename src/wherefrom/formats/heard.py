@@ -109,7 +109,7 @@ def _kinds(facts: Facts) -> list[str]:
     """What kind of record it is, whatever it states."""
     said = next((n.properties for n in facts.nodes if n.id == facts.document), None) or {}
     types = [facts.type, str(said.get("predicateType") or "")]
-    found = [kind for type in types if type for kind in _kinds_of_type(type)]
+    found = [kind for type in types if type for kind in kinds_of_type(type)]
     if facts.kind == "sbom":
         found.append("sbom")
     if not found and "openlineage" in facts.type:
@@ -122,7 +122,8 @@ def _kinds(facts: Facts) -> list[str]:
 
 
 @lru_cache(maxsize=1024)  # a log has few types, and many records of each
-def _kinds_of_type(type: str) -> tuple[str, ...]:
+def kinds_of_type(type: str) -> tuple[str, ...]:
+    """Which of the kinds of artifacts' records have this media or predicate type."""
     found = [kind for media, kind in _BY_MEDIA if type.startswith(media)]
     if slsa.is_provenance(type):
         found.append("provenance")

@@ -1,0 +1,1 @@
+"""Yes or no: whether what is recorded of an artifact is what a policy asks for."""
