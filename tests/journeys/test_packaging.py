@@ -244,6 +244,7 @@ def test_the_transcripts_of_the_readme_are_what_is_answered(place, shop):
     assert [c.split()[:2] for c in commands] == [
         [".", ".venv/bin/activate"], ["wherefrom", "trace"], ["wherefrom", "trace"],
         ["wherefrom", "running"], ["wherefrom", "prove"], ["wherefrom", "verify"],
+        ["wherefrom", "policy"], ["wherefrom", "gate"],
     ]  # fmt: skip
     for command, shown in transcripts():
         answered = [masked(line) for line in ok(place, command).splitlines()]
