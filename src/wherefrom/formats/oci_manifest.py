@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -92,6 +92,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def platforms(self) -> tuple[Descriptor, ...]:
         """Of an index the images for each platform: not what attests them."""
         return tuple(d for d in self.manifests if d.attests is None and not _is_unknown(d))
+
+    def of_platform(self, name: str) -> Descriptor | None:
+        """The image for ``linux/arm64`` or ``linux/arm64/v8``; None if it has none."""
+        found = [d for d in self.platforms if f"{d.platform_name}/".startswith(f"{name}/")]
+        return min(found, key=lambda d: d.platform_name != name, default=None)
 
     @property
     def descriptor(self) -> Descriptor:
@@ -197,13 +202,17 @@ def described(
     )  # fmt: skip
 
 
-def listing(manifests: Iterable[Descriptor], *, kept: Mapping[str, Any] = {}) -> bytes:
-    """An index of referrers, for the fallback tag.
+def with_listed(before: bytes | None, manifest: Manifest) -> bytes:
+    """The index for the fallback tag, with one more referrer; what was there stays as it was.
 
-    kept  what else the index that it takes the place of said
+    before  the index as it is served, which ``parse`` took; None for none yet
     """
-    head = {"schemaVersion": 2, "mediaType": INDEX}
-    return msgspec.json.encode({**kept, **head, "manifests": list(manifests)})
+    document: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+    if before is not None:
+        document = strict_json.as_object(strict_json.decode(before), where="")
+    return msgspec.json.encode(
+        {**document, "manifests": [*document["manifests"], listed(manifest)]}
+    )
 
 
 def listed(manifest: Manifest) -> Descriptor:
@@ -212,6 +221,17 @@ def listed(manifest: Manifest) -> Descriptor:
         media_type=manifest.media_type, digest=manifest.digest, size=manifest.size,
         artifact_type=manifest.artifact_type, annotations=manifest.annotations,
     )  # fmt: skip
+
+
+def platform_in(config: bytes) -> str:
+    """``linux/arm64/v8``, as an image's configuration says; empty if it is none of an image."""
+    try:
+        said = strict_json.decode(config)
+    except Malformed:
+        return ""
+    if not isinstance(said, dict):
+        return ""
+    return Descriptor(media_type=MANIFEST, digest="", size=0, platform=said).platform_name
 
 
 def _is_unknown(descriptor: Descriptor) -> bool:
