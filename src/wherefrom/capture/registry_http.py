@@ -284,7 +284,7 @@ def _said_by(answer: httpx.Response) -> str:
         errors = strict_json.as_object(strict_json.decode(answer.content), where="").get("errors")
         first = errors[0] if isinstance(errors, list) and errors else {}
         told = [first.get(key) for key in ("code", "message")] if isinstance(first, dict) else []
-    except Malformed:
+    except Refused:
         return said
     return ", ".join([said, *(text for text in told if isinstance(text, str) and text)])
 

@@ -207,8 +207,7 @@ class Repository:
             )  # fmt: skip
 
     def hanging(self, image: Manifest) -> Iterator[Hanging]:
-        """Every document that hangs on an image. Raises Unavailable, LimitPassed; Malformed for a
-        list that is none."""
+        """Every document that hangs on an image. Raises Unavailable, LimitPassed."""
         size = 0
         for number, one in enumerate(self._hanging(image), start=1):
             size += len(one.content or b"")
@@ -221,11 +220,16 @@ class Repository:
             yield one
 
     def _hanging(self, image: Manifest) -> Iterator[Hanging]:
-        listed = self.referrers(image.digest)
-        by = "referrers" if listed.api else "tag"
-        seen = {one.digest for one in listed.manifests}
-        for one in listed.manifests:
-            yield from self._of(Hanging(image.digest, by, one.digest, one.artifact_type), one)
+        seen: set[str] = set()
+        try:
+            listed = self.referrers(image.digest)
+        except Refused as error:
+            yield Hanging(image.digest, "referrers", "", "", trouble=error)
+        else:
+            by = "referrers" if listed.api else "tag"
+            seen = {one.digest for one in listed.manifests}
+            for one in listed.manifests:
+                yield from self._of(Hanging(image.digest, by, one.digest, one.artifact_type), one)
         for suffix in _COSIGN:
             yield from self._cosign(image.digest, suffix, seen)
         for one in image.manifests:

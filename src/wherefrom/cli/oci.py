@@ -24,6 +24,8 @@ from wherefrom.cli.settings import Where, placed
 if TYPE_CHECKING:
     from wherefrom.capture.repository import Repository
     from wherefrom.formats.oci_manifest import Manifest
+    from wherefrom.formats.oci_reference import Reference
+    from wherefrom.query.served_image import ServedImage
 
 _ALL = "all"
 
@@ -113,34 +115,48 @@ def verify(reference: str, where: Where, as_json: bool) -> int:
     hangs on it is judged by the keys and the root that the log believes now. Exits 0 only if
     somebody we know vouches for it.
     """
-    from itertools import chain
-
-    from wherefrom.capture.repository import check_platforms
+    from wherefrom.capture.repository import Repository
     from wherefrom.cli.draw_oci import draw_verified
     from wherefrom.cli.opening import reading
     from wherefrom.cli.saying import now
+    from wherefrom.errors import Refused
     from wherefrom.formats import oci_reference
-    from wherefrom.query.served_image import ServedImage, examine
+    from wherefrom.query.served_image import examine, not_served
 
     asked = oci_reference.parse(reference)
-    with _opened(reference, "pull") as (repository, image):
-        leads = None
-        if asked.tag is not None and asked.digest is not None:
-            leads = repository.manifest(asked.tag).manifest.digest
-        platforms = check_platforms(repository, image)
-        sound = {one.digest for one in platforms if not one.trouble}
-        parts = [one for one in image.platforms if one.digest in sound]
-        hanging = chain(
-            repository.hanging(image),
-            *(repository.hanging(repository.need(one).manifest) for one in parts),
-        )
-        served = ServedImage(
-            repository.name, image, platforms, hanging, asked.tagged, leads or image.digest
-        )
-        with reading(where) as place:
+    with reading(where) as place, Repository(asked, environment=os.environ) as repository:
+        try:
+            served = _served(repository, asked)
+        except Refused as error:
+            report = not_served(repository.name, asked.digest or "", error)
+        else:
             report = examine(place, served, at=now())
     write_answer(report, as_json, lambda: draw_verified(report))
     return YES if report.result == "proven" else NO
+
+
+def _served(repository: Repository, asked: Reference) -> ServedImage:
+    """The image as the registry serves it. Raises Malformed for what is not what it says."""
+    from itertools import chain
+
+    from wherefrom.capture.repository import check_platforms
+    from wherefrom.query.served_image import ServedImage
+
+    image = repository.manifest(asked.pointer).manifest
+    leads = image.digest
+    if asked.tag is not None and asked.digest is not None:
+        leads = repository.manifest(asked.tag).manifest.digest
+    platforms = check_platforms(repository, image)
+    sound = {one.digest for one in platforms if not one.trouble}
+    hanging = chain(
+        repository.hanging(image),
+        *(
+            repository.hanging(repository.need(one).manifest)
+            for one in image.platforms
+            if one.digest in sound
+        ),
+    )
+    return ServedImage(repository.name, image, platforms, hanging, asked.tagged, leads)
 
 
 @contextmanager

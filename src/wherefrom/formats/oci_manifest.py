@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.errors import LimitPassed, Malformed, Unsupported
+from wherefrom.errors import LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import strict_json
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.strict_json import get_array, get_object, get_string, need_string
@@ -227,7 +227,7 @@ def platform_in(config: bytes) -> str:
     """``linux/arm64/v8``, as an image's configuration says; empty if it is none of an image."""
     try:
         said = strict_json.decode(config)
-    except Malformed:
+    except Refused:
         return ""
     if not isinstance(said, dict):
         return ""

@@ -18,6 +18,7 @@ import msgspec
 
 from wherefrom.capture.repository import Hanging, PlatformServed
 from wherefrom.errors import Refused
+from wherefrom.formats.oci_artifacts import EVIDENCE
 from wherefrom.formats.oci_manifest import Manifest
 from wherefrom.formats.shown import short_id
 from wherefrom.query.answers import TagInterval
@@ -94,10 +95,10 @@ class ImageReport(msgspec.Struct, frozen=True, kw_only=True):
 def examine(log: Asked, image: ServedImage, *, at: str) -> ImageReport:
     """Compare an image in a registry with the log. ``at`` is now. Raises Unavailable."""
     told = [_platform(log, one) for one in image.platforms]
-    mine = [image.manifest.digest, *(one.digest for one in told)]
+    mine = {image.manifest.digest, *(one.digest for one in told)}
     judge = Judge(log, at=at)
-    documents = [_document(judge, one, set(mine)) for one in image.hanging]
-    levels = _levels(log, mine, documents)
+    documents = [_document(judge, one, mine) for one in image.hanging]
+    levels = _levels(log, image.manifest.digest, told, documents)
     steps = [
         *_served(image, told), *_in_log(log, image, told), _records(log, image),
         _hanging(documents), _trust(image.manifest, told, levels),
@@ -108,6 +109,14 @@ def examine(log: Asked, image: ServedImage, *, at: str) -> ImageReport:
         result="failed" if failed else "proven" if proven else "unproven",
         image=image.name, digest=image.manifest.digest, type=image.manifest.media_type,
         steps=steps, platforms=told if image.manifest.is_index else [], documents=documents,
+    )  # fmt: skip
+
+
+def not_served(name: str, digest: str, error: Refused) -> ImageReport:
+    """The answer where the registry does not even serve the image as it says."""
+    return ImageReport(
+        result="failed", image=name, digest=digest, type="",
+        steps=[Step("digest", False, str(error))], platforms=[], documents=[],
     )  # fmt: skip
 
 
@@ -201,8 +210,9 @@ def _document(judge: Judge, one: Hanging, mine: set[str]) -> Document:
     )  # fmt: skip
     if one.trouble is not None:
         return msgspec.structs.replace(head, status="broken", reason=str(one.trouble))
-    if one.content is None:
-        return head
+    if one.content is None or one.type == EVIDENCE:
+        evidence = "evidence: fetch it with oci pull -o, and check it with wherefrom verify"
+        return msgspec.structs.replace(head, reason=one.left_out or evidence)
     try:
         found = judge.standing(one.content)
     except Refused as error:
@@ -233,15 +243,17 @@ def _lies(one: Document) -> bool:
     return one.status == "unrecorded" and bool(one.reason)
 
 
-def _levels(log: Asked, mine: list[str], documents: list[Document]) -> dict[str, str]:
+def _levels(
+    log: Asked, digest: str, told: list[PlatformTold], documents: list[Document]
+) -> dict[str, str]:
     """The best that vouches for each image, in the log or in the registry; none for nobody."""
-    found: dict[str, str] = {}
-    for digest in mine:
-        levels = {record.trust for record in held_about(log, digest).records}
-        levels |= {one.trust for one in documents if digest in one.about and one.trust}
-        if best := next((level for level in _VOUCHED if level in levels), None):
-            found[digest] = best
-    return found
+    levels = {one.digest: {one.trust} for one in told}
+    levels[digest] = {record.trust for record in held_about(log, digest).records}
+    for document in documents:
+        for one in document.about:
+            levels[one].add(document.trust)
+    best = {one: next((x for x in _VOUCHED if x in those), "") for one, those in levels.items()}
+    return {one: level for one, level in best.items() if level}
 
 
 def _trust(manifest: Manifest, told: list[PlatformTold], levels: dict[str, str]) -> Step:
