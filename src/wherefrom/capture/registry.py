@@ -22,7 +22,8 @@ from wherefrom.capture.registry_http import Connection
 from wherefrom.errors import LimitPassed, NotFound
 from wherefrom.formats import inventory_oci
 from wherefrom.formats.inventory import LISTED_MAX, Inventory
-from wherefrom.formats.inventory_oci import MANIFEST_BYTES_MAX, PAGE_BYTES_MAX, Tagged
+from wherefrom.formats.inventory_oci import PAGE_BYTES_MAX, Tagged
+from wherefrom.formats.oci_manifest import MANIFEST_BYTES_MAX
 
 REPOSITORIES_MAX: Final = 10_000
 TAGS_MAX: Final = 20_000

@@ -33,7 +33,7 @@ from wherefrom.errors import (
     Unavailable,
 )
 from wherefrom.formats import docker_config, strict_json
-from wherefrom.formats.inventory_oci import ACCEPT, MANIFEST_BYTES_MAX
+from wherefrom.formats.oci_manifest import ACCEPT, MANIFEST_BYTES_MAX
 from wherefrom.formats.shown import cut
 
 WAIT_SECONDS: Final = 30.0

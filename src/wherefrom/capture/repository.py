@@ -26,9 +26,14 @@ from msgspec import structs
 from wherefrom.capture.registry_http import Connection
 from wherefrom.errors import Error, LimitPassed, Malformed, NotFound, Refused
 from wherefrom.formats import oci_artifacts, oci_manifest
-from wherefrom.formats.inventory_oci import MANIFEST_BYTES_MAX
 from wherefrom.formats.oci_artifacts import SIMPLE_SIGNING
-from wherefrom.formats.oci_manifest import INDEX, INDEXES, Descriptor, Manifest
+from wherefrom.formats.oci_manifest import (
+    INDEX,
+    INDEXES,
+    MANIFEST_BYTES_MAX,
+    Descriptor,
+    Manifest,
+)
 from wherefrom.formats.oci_reference import Reference
 
 BLOB_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -277,7 +282,7 @@ class Repository:
                 yield one._replace(
                     left_out="a signature of cosign's older kind, which is no record"
                 )
-            elif not oci_artifacts.is_read(layer.media_type):
+            elif not any(map(oci_artifacts.is_read, (layer.media_type, manifest.artifact_type))):
                 yield one._replace(left_out=f"{layer.media_type} is not read")
             else:
                 try:

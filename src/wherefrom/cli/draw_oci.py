@@ -33,6 +33,8 @@ def draw_pushed(told: PushTold) -> Iterator[str]:
     yield table([[printable(cell) for cell in row] for row in rows], indent=2)
     listed = "its referrers" if told.api else "a tag, for the registry has no API for referrers"
     yield f"{_counts(told.items)}; listed as {listed}"
+    if told.more:
+        yield "More records speak of it than are looked at: push the others as files"
     for one in told.platforms:
         held = "" if one.records is None else f": {count(one.records, 'record')} about it"
         hint = "" if one.pushed or not one.records else ", not pushed: --platform all"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +60,10 @@ def push(
     """
     from wherefrom.cli.draw_oci import draw_pushed
     from wherefrom.cli.oci_push import Pushing
+    from wherefrom.cli.opening import reading
 
-    with _opened(reference, "pull,push") as (repository, image):
-        pushing = Pushing(repository, image, where)
+    with _opened(reference, "pull,push") as (repository, image), ExitStack() as ends:
+        pushing = Pushing(repository, image, lambda: ends.enter_context(reading(where)))
         for one in _chosen(repository, image, platform):
             pushing.to(one, files, evidence=evidence)
         told = pushing.told(platforms_too=platform == _ALL, looked=not files)

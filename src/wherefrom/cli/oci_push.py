@@ -5,15 +5,15 @@ FILE… | log ──► record, record, … ──about this image?──► Att
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from wherefrom.capture.attaching import Attacher
 from wherefrom.capture.repository import Repository
 from wherefrom.cli.gather import records, sources
-from wherefrom.cli.opening import reading
-from wherefrom.cli.settings import Where
 from wherefrom.errors import Malformed, NotFound, Refused
 from wherefrom.formats import oci_artifacts, recognise
 from wherefrom.formats.components import is_digest
@@ -21,6 +21,9 @@ from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.oci_artifacts import Artifact
 from wherefrom.formats.oci_manifest import Manifest
 from wherefrom.query.hanging import held_about
+
+if TYPE_CHECKING:
+    from wherefrom.cli.places import Reading
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +53,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushTold(msgspec.Struct, frozen=True, kw_only=True):
-    """``api`` is false where referrers are listed under a tag."""
+    """``api`` is false where referrers are listed under a tag; ``more`` if the log holds more that
+    speaks of the image than was looked at."""
 
     image: str
     digest: str
@@ -58,16 +62,23 @@ class PushTold(msgspec.Struct, frozen=True, kw_only=True):
     api: bool
     items: list[Pushed]
     platforms: list[Platform]
+    more: bool
 
 
 class Pushing:
-    """Hangs documents on images of one reference."""
+    """Hangs documents on images of one reference; the log is opened when it is first asked."""
 
-    def __init__(self, repository: Repository, image: Manifest, where: Where) -> None:
-        self._repository, self._image, self._where = repository, image, where
+    def __init__(
+        self, repository: Repository, image: Manifest, open_log: Callable[[], Reading]
+    ) -> None:
+        self._repository, self._image, self._open_log = repository, image, open_log
         self._mine = {image.digest, *(one.digest for one in image.platforms)}
         self._items: list[Pushed] = []
-        self._api = True
+        self._api, self._more = True, False
+
+    @cached_property
+    def _log(self) -> Reading:
+        return self._open_log()
 
     def to(self, image: Manifest, files: Sequence[str], *, evidence: bool) -> None:
         """Push to one image. Raises Unavailable, StorageError."""
@@ -79,10 +90,9 @@ class Pushing:
             else:
                 self._push(attacher, item, content, artifact)
         if evidence:
-            with reading(self._where) as place:
-                proof = place.prove(
-                    image.digest, whole_trace=False, content=True, format="tlog-proof"
-                )
+            proof = self._log.prove(
+                image.digest, whole_trace=False, content=True, format="tlog-proof"
+            )
             item = Pushed(of=image.digest, source="evidence", status="")
             self._push(attacher, item, proof.written, oci_artifacts.evidence(proof.written))
 
@@ -98,21 +108,17 @@ class Pushing:
             )  # fmt: skip
         return PushTold(
             image=self._repository.name, digest=self._image.digest, type=self._image.media_type,
-            api=self._api, items=self._items, platforms=platforms,
+            api=self._api, items=self._items, platforms=platforms, more=self._more,
         )  # fmt: skip
 
     def _platforms(self, pushed: bool, looked: bool) -> Iterator[Platform]:
         if not self._image.platforms:
             return
-        counts: dict[str, int] = {}
-        if looked:
-            with reading(self._where) as place:
-                for one in self._image.platforms:
-                    counts[one.digest] = len(held_about(place, one.digest).records)
         hung = {item.of for item in self._items}
         for one in self._image.platforms:
+            number = len(held_about(self._log, one.digest).records) if looked else None
             yield Platform(
-                platform=one.platform_name, digest=one.digest, records=counts.get(one.digest),
+                platform=one.platform_name, digest=one.digest, records=number,
                 pushed=pushed or one.digest in hung,
             )  # fmt: skip
 
@@ -147,8 +153,8 @@ class Pushing:
                 yield one.source + line, one.content or b"", one.refusal
 
     def _held(self, image: Manifest) -> Iterator[tuple[str, bytes, Refused | None]]:
-        with reading(self._where) as place:
-            held = held_about(place, image.digest)
+        held = held_about(self._log, image.digest)
+        self._more = self._more or held.more
         for one in held.records:
             yield f"entry:{one.entry}", one.content, None
 

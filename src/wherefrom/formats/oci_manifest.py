@@ -32,13 +32,18 @@ _DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+jso
 _DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES: Final = (INDEX, _DOCKER_INDEX)
 MANIFESTS: Final = (MANIFEST, _DOCKER_MANIFEST)
+ACCEPT: Final = ", ".join((*INDEXES, *MANIFESTS))
+MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 EMPTY_BYTES: Final = b"{}"
 DESCRIPTORS_MAX: Final = 10_000
+ARTIFACT_TYPE_CHARS_MAX: Final = 255
 _SIZE_MAX: Final = 2**53
 _DIGEST: Final = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
-# RFC 6838: what descriptors must have, without parameters.
-_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}")
+# RFC 6838; parameters are not allowed there, and written by some.
+_MEDIA_TYPE: Final = re.compile(
+    r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(?:;[ -~]{0,255})?", re.ASCII
+)
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -127,7 +132,7 @@ def parse(written: bytes, *, where: str, said_type: str = "") -> Manifest:
             expected="manifests in an index, config and layers in an image",
         )  # fmt: skip
     config = None if is_index else _optional(document, "config", where)
-    artifact_type = get_string(document, "artifactType", where=where) or ""
+    artifact_type = _artifact_type(document, where)
     if not artifact_type and config is not None:
         artifact_type = config.media_type
     return Manifest(
@@ -210,8 +215,9 @@ def with_listed(before: bytes | None, manifest: Manifest) -> bytes:
     document: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
     if before is not None:
         document = strict_json.as_object(strict_json.decode(before), where="")
+    before_us = get_array(document, "manifests")
     return msgspec.json.encode(
-        {**document, "manifests": [*document["manifests"], listed(manifest)]}
+        {**document, "mediaType": INDEX, "manifests": [*before_us, listed(manifest)]}
     )
 
 
@@ -258,18 +264,25 @@ def _descriptor(value: object, *, where: str) -> Descriptor:
     said = strict_json.as_object(value, where=where)
     media_type, digest = (need_string(said, key, where=where) for key in ("mediaType", "digest"))
     size = said.get("size")
-    artifact_type = get_string(said, "artifactType", where=where) or ""
+    artifact_type = _artifact_type(said, where)
     if not _DIGEST.fullmatch(digest):
         raise Malformed("not a digest", where=f"{where}.digest", got=digest, expected="sha256:HEX")
-    for key, text in (("mediaType", media_type), ("artifactType", artifact_type)):
-        if text and not _MEDIA_TYPE.fullmatch(text):
-            raise Malformed("not a media type", where=f"{where}.{key}", got=text)
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise Malformed("not a media type", where=f"{where}.mediaType", got=media_type)
     if type(size) is not int or not 0 <= size <= _SIZE_MAX:
         raise Malformed("not a size", where=f"{where}.size", got=size, expected="bytes")
     return Descriptor(
         media_type=media_type, digest=digest, size=size, artifact_type=artifact_type,
         platform=get_object(said, "platform", where=where), annotations=_texts(said, where),
     )  # fmt: skip
+
+
+def _artifact_type(said: Mapping[str, Any], where: str) -> str:
+    """What an artifact is: a media type, or some other word that its maker took."""
+    text = get_string(said, "artifactType", where=where) or ""
+    if len(text) > ARTIFACT_TYPE_CHARS_MAX or not text.isprintable():
+        raise Malformed("not a type of an artifact", where=f"{where}.artifactType", got=text)
+    return text
 
 
 def _texts(said: Mapping[str, Any], where: str) -> dict[str, str]:
