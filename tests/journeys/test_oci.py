@@ -318,6 +318,33 @@ def test_a_release_that_names_other_parts_of_an_index_is_a_contradiction(registr
     )
 
 
+def test_an_sbom_that_a_record_only_names_is_not_in_the_log(registry, tmp_path, data):
+    image = registry.image("acme/cart", "1", AMD64)["digest"]
+    name = f"{registry.host}/acme/cart:1"
+    content = sbom(image)
+    (tmp_path / "sbom.json").write_bytes(content)
+    said = {"name": "cart", "version": "1", "released": "2026-01-01T00:00:00.000000Z",
+            "artifacts": [{"name": "cart", "digest": image}],
+            "dependencies": {"sboms": [sha256_id(content)]}}  # fmt: skip
+    recorded(signer(tmp_path, data)(releases.to_statement(releases.parse(said))), data)
+    told("oci", "push", name, tmp_path / "sbom.json")
+    # The release is signed, and vouches for the image; the log would take the SBOM from anybody.
+    (document,) = told("oci", "verify", name, data=data)["documents"]
+    assert (document["status"], document["entry"], document["trust"]) == (
+        "unrecorded", None, "channel",
+    )  # fmt: skip
+
+
+def test_a_tag_that_went_away_and_came_back_is_said_by_who_said_it_last(registry, data):
+    first = registry.image("acme/cart", None, AMD64)["digest"]
+    second = registry.image("acme/cart", "1", ARM64)["digest"]
+    name = f"{registry.host}/acme/cart:1"
+    for number, digest in enumerate((second, first, second)):
+        recorded(statement(digest, name=name, n=number), data)
+    said = {s["name"]: s["says"] for s in told("oci", "verify", name, data=data, code=1)["steps"]}
+    assert said["tag in the log"] == "entry 3 says so too"
+
+
 def test_files_that_are_about_something_else_or_have_no_type_are_refused(registry, tmp_path, data):
     image = registry.image("acme/cart", "1", AMD64)["digest"]
     name = f"{registry.host}/acme/cart:1"

@@ -100,9 +100,9 @@ def file_name(content: bytes, media_type: str) -> str:
 
 def about(facts: Facts) -> set[str]:
     """Ids of what a document is about: what it describes, by each name that it gives that."""
-    found = {edge.target for edge in facts.edges if edge.relation == "describes"}
+    found = described = {edge.target for edge in facts.edges if edge.relation == "describes"}
     for edge in facts.edges:
-        if edge.relation == "alternate" and (edge.source in found or edge.target in found):
+        if edge.relation == "alternate" and not described.isdisjoint((edge.source, edge.target)):
             found = found | {edge.source, edge.target}
     return found
 
