@@ -14,6 +14,7 @@ from tests.oci_registry import INDEX, MANIFEST, FakeRegistry
 from tests.paths import DATA
 from tests.registry import RegistryProcess
 from tests.served import ServerProcess
+from tests.sigstore_world import Made, world
 from tests.unit.cli.running import run
 from wherefrom.formats import release as releases
 from wherefrom.formats.digests import sha256_id
@@ -413,6 +414,35 @@ def test_bundles_that_others_made_come_into_the_log_from_where_cosign_and_oras_h
     assert f"{len(contents) + 1} about something else" in step["says"]
 
 
+@pytest.mark.parametrize("content", ["dsse", "message"])
+def test_a_bundle_on_an_image_is_judged_by_the_root_that_the_log_believes(content, tmp_path, data):
+    fake = FakeRegistry()
+    image = fake.image("acme/cart", "1")
+    signed = fake.manifests["acme/cart", image["digest"]][0]
+    kind = "dsse 0.0.1" if content == "dsse" else "hashedrekord 0.0.1"
+    bundle = tmp_path / "it.sigstore.json"
+    bundle.write_text(json.dumps(Made(artifact=signed, content=content, kind=kind).document()))
+    recorded(statement("sha256:" + "a" * 64), data)
+    with fake.serving() as host:
+        name = f"{host}/acme/cart:1"
+        (item,) = told("oci", "push", name, bundle)["items"]
+        assert item["type"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
+        said = json.loads(fake.manifests["acme/cart", item["manifest"]][0])["annotations"]
+        assert said["dev.sigstore.bundle.content"] == (
+            "dsse-envelope" if content == "dsse" else "message-signature"
+        )
+        (document,) = told("oci", "verify", name, data=data, code=1)["documents"]
+        assert (document["trust"], document["about"]) == ("channel", [image["digest"]])
+        (tmp_path / "root.json").write_text(json.dumps(world().root()))
+        ok("roots", "set", tmp_path / "root.json", data=data)
+        proven = told("oci", "verify", name, data=data)
+        assert proven["steps"][-1]["says"] == "somebody we know vouches for it: keyless"
+        assert proven["documents"][0]["status"] == "unrecorded"
+        told("oci", "pull", name, data=data)
+        (document,) = told("oci", "verify", name, data=data)["documents"]
+        assert (document["status"], document["trust"]) == ("recorded", "keyless")
+
+
 def test_evidence_is_pushed_when_asked_for_and_proves_itself_where_it_comes_out(
     registry, tmp_path, data
 ):
@@ -524,4 +554,21 @@ def test_what_is_not_there_and_what_is_no_reference_end_as_they_should(registry,
         assert run("oci", verb, "127.0.0.1:1/acme/cart", data=data).code == 3
     registry.image("acme/cart", "1", AMD64)
     nothing = ok("oci", "pull", f"{registry.host}/acme/cart:1", data=tmp_path / "other")
-    assert nothing.out.startswith("Nothing hangs on this image.\n")
+    assert nothing.out == "Nothing hangs on this image.\n"
+    assert not (tmp_path / "other").exists()
+
+
+def test_what_is_pulled_comes_in_by_batches_each_told_in_its_place(tmp_path, data, monkeypatch):
+    monkeypatch.setattr("wherefrom.cli.oci_pull.BATCH_RECORDS", 2)
+    fake = FakeRegistry()
+    image = fake.image("acme/cart", "1")
+    contents = [statement(image["digest"], n=n) for n in range(5)]
+    layers = [fake.blob(content, "application/vnd.in-toto+json") for content in contents]
+    layers.insert(2, fake.blob(b"\0", "application/vnd.oci.image.layer.v1.tar"))
+    fake.image("acme/cart", f"sha256-{image['digest'][7:]}.att", layers=layers)
+    with fake.serving() as host:
+        pulled = told("oci", "pull", f"{host}/acme/cart:1", data=data)
+    assert [i["index"] for i in pulled["items"]] == [1, 2, None, 3, 4, 5]
+    assert [i["digest"] for i in pulled["items"]] == [layer["digest"] for layer in layers]
+    assert pulled["items"][2]["status"] == "skipped"
+    assert pulled["log"]["size"] == 6

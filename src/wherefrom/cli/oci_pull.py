@@ -20,7 +20,6 @@ from wherefrom.cli.settings import Where
 from wherefrom.cli.targets import read_file, unreadable
 from wherefrom.errors import AlreadyExists
 from wherefrom.formats.oci_artifacts import EVIDENCE, file_name
-from wherefrom.log.recorder import Outcome
 
 
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,29 +40,31 @@ class Pulled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullTold(NamedTuple):
-    """Every document, and where the log is after that; None if none was written to."""
+    """Every document, and where the log is after that; None if nothing was sent to it."""
 
     items: list[Pulled]
     log: dict[str, int | str] | None
 
 
 def into_log(hanging: Iterable[Hanging], where: Where) -> PullTold:
-    """Record what was fetched. Raises Unavailable."""
+    """Record what was fetched. Raises Unavailable.
+
+    The log is opened for each batch, so that a slow registry keeps nobody else out of it.
+    """
     items: list[Pulled] = []
     waiting: list[tuple[int, bytes]] = []  # where its item stands, and the bytes
-    with writing(where, create=True) as place:
-        for one in hanging:
-            skipped = one.left_out or (one.type == EVIDENCE and "evidence, not a record: use -o")
-            items.append(_item(one, skipped or ""))
-            if one.content is not None and not skipped:
-                waiting.append((len(items) - 1, one.content))
-            if len(waiting) >= BATCH_RECORDS or sum(len(c) for _, c in waiting) >= BATCH_BYTES:
-                _settle(items, waiting, place.record([content for _, content in waiting]))
-                waiting = []
-        if waiting:
-            _settle(items, waiting, place.record([content for _, content in waiting]))
-        position = place.position()
-    return PullTold(items, {"size": position.size, "root": position.root})
+    log = None
+    for one in hanging:
+        evidence = one.content is not None and one.type == EVIDENCE
+        skipped = "evidence, and no record: fetch it with -o" if evidence else one.left_out
+        items.append(_item(one, skipped))
+        if one.content is not None and not skipped:
+            waiting.append((len(items) - 1, one.content))
+        if len(waiting) >= BATCH_RECORDS or sum(len(c) for _, c in waiting) >= BATCH_BYTES:
+            log, waiting = _record(items, waiting, where), []
+    if waiting:
+        log = _record(items, waiting, where)
+    return PullTold(items, log)
 
 
 def into_folder(hanging: Iterable[Hanging], folder: Path) -> PullTold:
@@ -83,14 +84,19 @@ def into_folder(hanging: Iterable[Hanging], folder: Path) -> PullTold:
     return PullTold(items, None)
 
 
-def _settle(
-    items: list[Pulled], waiting: list[tuple[int, bytes]], outcomes: Iterable[Outcome]
-) -> None:
-    for (place, _), done in zip(waiting, outcomes, strict=True):
-        items[place] = msgspec.structs.replace(
-            items[place], status=done.status, index=done.index, content=done.content,
+def _record(
+    items: list[Pulled], waiting: list[tuple[int, bytes]], where: Where
+) -> dict[str, int | str]:
+    """Record a batch, and say in each item what became of it; where the log is then."""
+    with writing(where, create=True) as place:
+        outcomes = place.record([content for _, content in waiting])
+        position = place.position()
+    for (number, _), done in zip(waiting, outcomes, strict=True):
+        items[number] = msgspec.structs.replace(
+            items[number], status=done.status, index=done.index, content=done.content,
             code=done.code, reason=done.reason,
         )  # fmt: skip
+    return {"size": position.size, "root": position.root}
 
 
 def _item(one: Hanging, skipped: str) -> Pulled:
