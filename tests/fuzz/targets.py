@@ -324,7 +324,7 @@ def manifest_and_back(given: bytes) -> None:
     read = oci_manifest.parse(given, where="")
     oci_manifest.platform_in(given)
     if read.is_index:
-        longer = oci_manifest.parse(oci_manifest.with_listed(given, read), where="")
+        longer = oci_manifest.parse(oci_manifest.with_listed(given, [read]), where="")
         assert longer.manifests == (*read.manifests, oci_manifest.listed(read))
 
 

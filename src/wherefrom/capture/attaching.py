@@ -1,30 +1,34 @@
 """Hang documents on an image in a registry, each once.
 
     document ──► 1. blobs ──► 2. manifest with a ``subject`` ──► OCI-Subject: it is listed
-                                                             └─► 3. the list under the fallback tag
+    all of them ──► 3. the list under the fallback tag, where there is no referrers API
 
 What is there already is found by its manifest, or by the document in the manifest of somebody else,
 and nothing is pushed. A crash after 1 leaves blobs that the registry clears away; after 2, where
 there is no referrers API, a manifest that nobody finds until the same push is run again.
 
 A tag has no compare-and-swap that all registries keep: the list is sent with If-Match where it came
-with an ETag, read again, and written again, TRIES_MAX times, while it lacks what was pushed.
+with an ETag. It is read again at once, and after SETTLE_SECONDS, for somebody who read it before us
+may write it after us; while it lacks what was pushed it is written again, TRIES_MAX times.
 
 Source: OCI Distribution Specification v1.1, "Pushing Manifests with Subject"
 """
 
 from __future__ import annotations
 
+import random
+import time
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from wherefrom.capture.repository import Listed, Repository
+from wherefrom.capture.repository import Listed, Repository, Served
 from wherefrom.errors import Malformed, NotFound, Refused, Unavailable
 from wherefrom.formats import oci_manifest
 from wherefrom.formats.oci_artifacts import Artifact
 from wherefrom.formats.oci_manifest import EMPTY, EMPTY_BYTES, INDEX, MANIFEST, Descriptor, Manifest
 
-TRIES_MAX: Final = 5
+TRIES_MAX: Final = 8
+SETTLE_SECONDS: Final = 0.5
 _MOVED: Final = (301, 302, 303, 307, 308)
 _TITLE: Final = "org.opencontainers.image.title"
 
@@ -37,7 +41,7 @@ class Attached(NamedTuple):
 
 
 class Attacher:
-    """Hangs documents on one image.
+    """Hangs documents on one image: ``attach`` each, then ``finish``.
 
     repository  opened for ``pull,push``
     """
@@ -47,6 +51,7 @@ class Attacher:
         self._repository = repository
         self._subject = subject
         self._listed: Listed = repository.referrers(subject.digest)
+        self._unlisted: list[Manifest] = []
         self._layers: dict[str, str] = {}
         self._read: set[str] = set()
 
@@ -70,10 +75,59 @@ class Attacher:
             self._upload(blob, oci_manifest.described(blob, media_type))
         # 2. A registry with the API lists it from here on.
         if not self._put(manifest, written):
-            # 3. Any other, by the tag that clients agreed on.
-            self._list(manifest)
+            self._unlisted.append(manifest)
         self._layers[manifest.layers[0].digest] = manifest.digest
         return Attached("pushed", manifest.digest)
+
+    def finish(self) -> None:
+        """3. List under the tag that clients agreed on what the registry does not list by itself.
+
+        Raises Unavailable, Malformed for a list that is none.
+        """
+        tag = oci_manifest.fallback_tag(self._subject.digest)
+        tries, settled = 0, False
+        while self._unlisted:
+            try:
+                before = self._repository.find(tag)
+                missing = self._missing(before, tag)
+                if missing and tries < TRIES_MAX:
+                    self._write(tag, before, missing)
+                    tries, settled = tries + 1, False
+                    continue
+            except Unavailable:  # a registry may stumble over two who write one tag
+                tries, settled = tries + 1, False
+                if tries > TRIES_MAX:
+                    raise
+                time.sleep(SETTLE_SECONDS * tries * random.random())
+                continue
+            if missing:
+                raise Unavailable(
+                    "others write the same list of referrers all the time",
+                    where=f"{self._repository.name}:{tag}",
+                    do="Push again: nothing is pushed twice",
+                )  # fmt: skip
+            if settled or not tries:
+                self._unlisted = []
+            else:
+                time.sleep(SETTLE_SECONDS)
+                settled = True
+
+    def _missing(self, before: Served | None, tag: str) -> list[Manifest]:
+        if before is None:
+            return self._unlisted
+        self._repository.need_list(before, tag)
+        there = {one.digest for one in before.manifest.manifests}
+        return [one for one in self._unlisted if one.digest not in there]
+
+    def _write(self, tag: str, before: Served | None, missing: list[Manifest]) -> None:
+        # A weak ETag matches nothing.
+        strong = before is not None and before.etag.startswith('"')
+        unchanged = {"If-Match": before.etag} if before is not None and strong else {}
+        self._repository.connection.ask(
+            "PUT", f"{self._repository.path}/manifests/{tag}", scope=self._repository.scope,
+            fine=(201, 412), headers={"Content-Type": INDEX, **unchanged},
+            content=oci_manifest.with_listed(before and before.written, missing),
+        )  # fmt: skip
 
     def _there(self, manifest: Manifest) -> str | None:
         """The manifest, of ours or of somebody else, that brings this document."""
@@ -128,27 +182,3 @@ class Attacher:
             again = self._repository.referrers(self._subject.digest)
             return again.api and any(one.digest == manifest.digest for one in again.manifests)
         return said is not None
-
-    def _list(self, manifest: Manifest) -> None:
-        tag = oci_manifest.fallback_tag(self._subject.digest)
-        path = f"{self._repository.path}/manifests/{tag}"
-        for tries_left in reversed(range(TRIES_MAX + 1)):
-            before = self._repository.find(tag)
-            if before is not None:
-                self._repository.need_list(before, tag)
-                if any(one.digest == manifest.digest for one in before.manifest.manifests):
-                    return
-            if not tries_left:
-                break
-            # A weak ETag matches nothing.
-            strong = before is not None and before.etag.startswith('"')
-            unchanged = {"If-Match": before.etag} if before is not None and strong else {}
-            self._repository.connection.ask(
-                "PUT", path, scope=self._repository.scope, fine=(201, 412),
-                headers={"Content-Type": INDEX, **unchanged},
-                content=oci_manifest.with_listed(before and before.written, manifest),
-            )  # fmt: skip
-        raise Unavailable(
-            "others write the same list of referrers all the time",
-            where=f"{self._repository.name}:{tag}", do="Push again: nothing is pushed twice",
-        )  # fmt: skip

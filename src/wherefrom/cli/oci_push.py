@@ -84,6 +84,14 @@ class Pushing:
         """Push to one image. Raises Unavailable, StorageError."""
         attacher = Attacher(self._repository, image.descriptor)
         self._api = attacher.api
+        try:
+            self._to(attacher, image, files, evidence=evidence)
+        finally:  # what is pushed is found, whatever ended the push
+            attacher.finish()
+
+    def _to(
+        self, attacher: Attacher, image: Manifest, files: Sequence[str], *, evidence: bool
+    ) -> None:
         for item, content, artifact in self._found(image, files):
             if artifact is None:
                 self._items.append(item)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -207,18 +207,16 @@ def described(
     )  # fmt: skip
 
 
-def with_listed(before: bytes | None, manifest: Manifest) -> bytes:
-    """The index for the fallback tag, with one more referrer; what was there stays as it was.
+def with_listed(before: bytes | None, more: Iterable[Manifest]) -> bytes:
+    """The index for the fallback tag, with more referrers; what was there stays as it was.
 
     before  the index as it is served, which ``parse`` took; None for none yet
     """
     document: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
     if before is not None:
         document = strict_json.as_object(strict_json.decode(before), where="")
-    before_us = get_array(document, "manifests")
-    return msgspec.json.encode(
-        {**document, "mediaType": INDEX, "manifests": [*before_us, listed(manifest)]}
-    )
+    manifests = [*get_array(document, "manifests"), *map(listed, more)]
+    return msgspec.json.encode({**document, "mediaType": INDEX, "manifests": manifests})
 
 
 def listed(manifest: Manifest) -> Descriptor:

@@ -43,9 +43,19 @@ def attach(fake, subject, *contents, ref=REF):
     with opened(fake, actions="pull,push", ref=ref) as repository:
         image = repository.manifest(subject["digest"]).manifest
         attacher = Attacher(repository, image.descriptor)
-        return [
+        done = [
             attacher.attach(c, oci_artifacts.artifact_of(c, recognise.read(c))) for c in contents
         ]
+        attacher.finish()
+        return done
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """What others do meanwhile, tests do at once; gives how long was waited."""
+    waited = []
+    monkeypatch.setattr("wherefrom.capture.attaching.time.sleep", waited.append)
+    return waited
 
 
 def hanging(fake, subject):
@@ -126,6 +136,35 @@ def test_a_list_that_somebody_else_writes_meanwhile_ends_with_both():
     sent = [h.get("if-match") for m, p, h in fake.asked if m == "PUT" and tag in p]
     assert sent[0] is None
     assert sent[1].startswith('"sha256:')
+
+
+def test_a_list_that_somebody_who_read_before_us_writes_after_us_is_written_again(monkeypatch):
+    fake = FakeRegistry(api=False)
+    image = fake.image(NAME, "1")
+    tag = f"sha256-{image['digest'][7:]}"
+    theirs = {"mediaType": MANIFEST, "digest": ZERO, "size": 7}
+    waits = iter([lambda: fake.index(NAME, tag, theirs), lambda: None])
+    monkeypatch.setattr("wherefrom.capture.attaching.time.sleep", lambda _: next(waits)())
+    done = attach(fake, image, *(statement(image["digest"], n) for n in range(2)))
+    listed = json.loads(fake.manifests[NAME, fake.tags[NAME, tag]][0])["manifests"]
+    assert [one["digest"] for one in listed] == [ZERO, *(one.manifest for one in done)]
+
+
+def test_a_registry_that_stumbles_over_two_who_write_one_tag_is_asked_again(no_waiting):
+    fake = FakeRegistry(api=False)
+    image = fake.image(NAME, "1")
+    tag = f"sha256-{image['digest'][7:]}"
+    # It is written, and the answer lost.
+    fake.twist(f"PUT /v2/{NAME}/manifests/{tag}", lambda a: Answer(500, {}), times=1)
+    (done,) = attach(fake, image, statement(image["digest"]))
+    assert [one.manifest for one in hanging(fake, image)] == [done.manifest]
+    assert len(no_waiting) == 2
+    fake.twist(f"GET /v2/{NAME}/manifests/{tag}", lambda a: Answer(500, {}), times=1)
+    with pytest.raises(Unavailable, match="HTTP 500"):  # what hangs there must be known first
+        attach(fake, image, statement(image["digest"]))
+    fake.twist("PUT", lambda a: Answer(500, {}, b'{"errors": [{"code": "UNKNOWN"}]}'))
+    with pytest.raises(Unavailable, match="HTTP 500, UNKNOWN"):
+        attach(fake, image, statement(image["digest"], 1))
 
 
 def test_a_list_that_never_holds_what_was_pushed_ends_in_an_error():

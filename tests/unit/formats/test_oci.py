@@ -80,7 +80,7 @@ def test_a_list_of_referrers_grows_by_one_at_a_time_and_keeps_what_it_does_not_k
     for number, one in enumerate(some):
         body = oci_manifest.referrer(one, "application/spdx+json", b"%d" % number, annotations={})
         manifest = oci_manifest.parse(body, where="x")
-        written = oci_manifest.with_listed(written, manifest)
+        written = oci_manifest.with_listed(written, [manifest])
         if not number:
             document = json.loads(written)
             document["manifests"][0]["data"] = "as it was"
