@@ -31,6 +31,7 @@ from wherefrom.formats import (
     cbor,
     cose,
     evidence_file,
+    oci_manifest,
     own,
     tiles,
     tlog_proof,
@@ -197,6 +198,32 @@ def _policies() -> Iterator[bytes]:
     page = (REPOSITORY / "docs/formats/tlog-policy.md").read_bytes()
     yield page.split(b"```")[1].lstrip(b"\n")
     yield b"# nobody\n\nquorum none\n"
+
+
+def _manifests() -> Iterator[bytes]:
+    digest = "sha256:" + "a" * 64
+    one = {"mediaType": oci_manifest.MANIFEST, "digest": digest, "size": 7,
+           "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"},
+           "annotations": {"vnd.docker.reference.type": "attestation-manifest"}}  # fmt: skip
+    yield json.dumps(
+        {"schemaVersion": 2, "mediaType": oci_manifest.INDEX, "manifests": [one]}
+    ).encode()
+    yield json.dumps({"schemaVersion": 2, "manifests": None}).encode()
+    subject = oci_manifest.described(b"x", oci_manifest.MANIFEST)
+    yield oci_manifest.referrer(subject, "application/spdx+json", b"{}", annotations={"a": "b"})
+    yield b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+
+
+def _references() -> Iterator[bytes]:
+    yield from [
+        b"ghcr.io/acme/cart:1", b"localhost:5000/cart@sha256:" + b"a" * 64, b"docker.io/nginx",
+        b"http://[::1]:5000/a/b__c:latest", b"https://r.example/x-y.z/q:1@sha512:" + b"0" * 128,
+    ]  # fmt: skip
+
+
+def _docker_configs() -> Iterator[bytes]:
+    yield b'{"auths":{"ghcr.io":{"auth":"dTpw"},"https://index.docker.io/v1/":{}},"credsStore":"x"}'
+    yield b'{"auths":{"https://ghcr.io/v2/":{"username":"u","password":"p"}}}'
 
 
 def _why_cases() -> Iterator[bytes]:
@@ -420,6 +447,7 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "key": _keys, "pem": _pems, "tile_path": _tile_paths, "bundle": _bundles,
     "tlog_proof": _proofs, "add_checkpoint": _requests,
     "tlog_policy": _policies, "watch_list": _watch_lists, "why_case": _why_cases, "entry": _entries,
+    "oci_manifest": _manifests, "oci_reference": _references, "docker_config": _docker_configs,
     "evidence": _evidence, "own": _own,
     "batched": _batched, "proof_token": _proof_tokens,
     "cose": _cose,

@@ -44,10 +44,13 @@ from wherefrom.formats import (
     cloudevents,
     cyclonedx,
     digests,
+    docker_config,
     dsse,
     entry,
     evidence_file,
     note,
+    oci_manifest,
+    oci_reference,
     openlineage,
     own,
     pep740,
@@ -315,6 +318,24 @@ def policy_counted(given: bytes) -> None:
 
 def watched(given: bytes) -> None:
     watch_list.parse(given).matches(given)
+
+
+def manifest_and_back(given: bytes) -> None:
+    read = oci_manifest.parse(given, where="")
+    oci_manifest.platform_in(given)
+    if read.is_index:
+        longer = oci_manifest.parse(oci_manifest.with_listed(given, [read]), where="")
+        assert longer.manifests == (*read.manifests, oci_manifest.listed(read))
+
+
+def reference(given: bytes) -> None:
+    said = oci_reference.parse(given.decode("utf-8", "replace"))
+    tag, digest = f":{said.tag}" if said.tag else "", f"@{said.digest}" if said.digest else ""
+    assert oci_reference.parse(f"{said.scheme}://{said.name}{tag}{digest}") == said
+
+
+def passwords(given: bytes) -> None:
+    docker_config.credentials(given, "ghcr.io", where="")
 
 
 def why_case_and_back(given: bytes) -> None:
@@ -614,6 +635,9 @@ TARGETS: dict[str, Target] = {
     "tlog_policy": Target(policy_counted, "tlog_policy"),
     "watch_list": Target(watched, "watch_list"),
     "why_case": Target(why_case_and_back, "why_case"),
+    "oci_manifest": Target(manifest_and_back, "oci_manifest"),
+    "oci_reference": Target(reference, "oci_reference"),
+    "docker_config": Target(passwords, "docker_config"),
     "cbor": Target(cbor_and_back, "cose"),
     "cose_receipt": Target(receipt_checked, "cose"),
     "scitt": Target(cose_record, "cose"),

@@ -24,13 +24,10 @@ from wherefrom.formats import lock_files, release, strict_json
 from wherefrom.formats.changes import public_name, text_of
 from wherefrom.formats.descriptors import image_name
 from wherefrom.formats.digests import sha256_id, strong_id
+from wherefrom.formats.oci_manifest import INDEXES
 from wherefrom.formats.release import COMMITS_MAX, SUBJECT_CHARS_MAX, Artifact, ChangeSet, Image
 
 INDEX_BYTES_MAX: Final = 4 * 1024 * 1024
-_INDEX_TYPES: Final = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
 # How forges write of a pull request in the message of a commit.
 _PULL_REQUEST: Final = (
     re.compile(r"\(#(\d{1,9})\)\s*\Z"),
@@ -164,7 +161,7 @@ def _index(name: str, written: bytes, *, base: Image | None) -> Artifact | None:
         document = strict_json.as_object(strict_json.decode(written), where="")
     except Error:
         return None
-    if document.get("mediaType") not in _INDEX_TYPES:
+    if document.get("mediaType") not in INDEXES:
         return None
     platforms: dict[str, str] = {}
     for number, said in enumerate(strict_json.need_array(document, "manifests")):

@@ -39,6 +39,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "catalog": "catalog",
         "agent": "agent",
         "sign": "sign",
+        "oci": "oci",
     },
     "Ask where things come from": {
         "trace": "trace",

@@ -23,15 +23,6 @@ from wherefrom.formats.inventory import Inventory, Listed, check
 from wherefrom.formats.strict_json import get_array, get_object, get_string, need_array
 
 PAGE_BYTES_MAX: Final = 1024 * 1024
-MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
-ACCEPT: Final = ", ".join(
-    (
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    )
-)
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}")
 _ATTACHED: Final = re.compile(r"sha256-[0-9a-f]{64}(?:\.\w+)?")
