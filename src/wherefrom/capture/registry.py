@@ -38,9 +38,12 @@ class Registry:
     """One registry, over HTTP.
 
     environment  may hold WHEREFROM_REGISTRY_USER and WHEREFROM_REGISTRY_PASSWORD
+    wait_s       how long a request waits
     """
 
-    def __init__(self, url: str, *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, *, environment: Mapping[str, str], wait_s: float = WAIT_SECONDS
+    ) -> None:
         """Raises SettingError for what is no address of a registry."""
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
@@ -55,7 +58,7 @@ class Registry:
         if user := environment.get("WHEREFROM_REGISTRY_USER"):
             self._basic = (user, environment.get("WHEREFROM_REGISTRY_PASSWORD", ""))
         self._tokens: dict[str, str] = {}
-        self._client = httpx.Client(timeout=WAIT_SECONDS, follow_redirects=False)
+        self._client = httpx.Client(timeout=wait_s, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +87,16 @@ class Registry:
         """Whether a manifest is there, under a tag or not. Raises Unavailable."""
         path = f"/v2/{quote(repository)}/manifests/{digest}"
         return self._ask("HEAD", path, scope=repository).status_code == 200
+
+    def digest_of(self, repository: str, tag: str) -> str:
+        """The digest of the manifest that a tag leads to now, by its bytes.
+
+        Raises NotFound, Unavailable, Malformed, LimitPassed.
+        """
+        tagged = self._tagged(repository, tag)
+        if tagged is None:
+            raise NotFound("the registry has no such tag", where=f"{self.host}/{repository}:{tag}")
+        return tagged.digest
 
     def _repositories(self) -> Iterator[str]:
         yield from self._pages("/v2/_catalog", "registry:catalog:*", REPOSITORIES_MAX, "names")

@@ -1,0 +1,88 @@
+"""A tag becomes a digest: what it leads to now is what will run, and what is asked about.
+
+    registry.example.com/cart:1.4 ──the registry, if the settings name it──► …/cart:1.4@sha256:ab…
+
+Only registries that the settings name are asked: whoever may make a pod must not make this ask
+whomever he likes. The tag stays, for people; with a digest it counts for nothing. What stood before
+is written nowhere else.
+
+Sizes:  TAGS_MAX tags a review · WORKERS registries are asked at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from wherefrom.capture.registry import Registry
+from wherefrom.errors import Error
+from wherefrom.formats import image_reference
+from wherefrom.formats.image_reference import ImageReference
+
+TAGS_MAX: Final = 100
+WORKERS: Final = 4
+_LATEST: Final = "latest"
+
+
+class Pins:
+    """Asks the registries that it may ask.
+
+    registries  by their host, where each answers
+    """
+
+    def __init__(self, registries: Mapping[str, str], *, wait_s: float) -> None:
+        self._urls, self._wait_s = dict(registries), wait_s
+        self._threads = ThreadPoolExecutor(WORKERS, "wherefrom-pins")
+        self._here = threading.local()
+
+    async def pinned(
+        self, images: Collection[str], *, wait_s: float
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Each reference with its digest; and why not, of those that stay without."""
+        found: dict[str, str] = {}
+        failed: dict[str, str] = {}
+        asked: dict[str, asyncio.Future[str]] = {}
+        loop = asyncio.get_running_loop()
+        for image in dict.fromkeys(images):
+            try:
+                reference = image_reference.parse(image)
+            except Error as error:
+                failed[image] = error.what
+                continue
+            if reference.digest is not None:
+                continue
+            if reference.registry not in self._urls:
+                failed[image] = f"the settings do not name the registry {reference.registry}"
+            elif len(asked) >= TAGS_MAX:
+                failed[image] = f"more than {TAGS_MAX} tags in one review"
+            else:
+                asked[image] = loop.run_in_executor(self._threads, self._digest_of, reference)
+        if asked:
+            await asyncio.wait(asked.values(), timeout=wait_s)
+        for image, answer in asked.items():
+            if not answer.done():
+                answer.cancel()
+                failed[image] = f"the registry did not answer in {wait_s:.3g} s"
+            elif (problem := answer.exception()) is not None:
+                failed[image] = str(problem)
+            else:
+                found[image] = f"{image}@{answer.result()}"
+        return found, failed
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _digest_of(self, reference: ImageReference) -> str:
+        # A registry keeps connections and tokens, and is not for several threads.
+        known: dict[str, Registry] = self._here.__dict__.setdefault("known", {})
+        registry = known.get(reference.registry)
+        if registry is None:
+            registry = known[reference.registry] = Registry(
+                self._urls[reference.registry], environment=os.environ, wait_s=self._wait_s
+            )
+        return registry.digest_of(reference.repository, reference.tag or _LATEST)
