@@ -141,9 +141,12 @@ class Guard:
     def _judged(self, uses: Sequence[ImageUse], looked: _Looked, place: Place) -> Decision:
         against: list[str] = []
         untold: list[str] = []
-        for image, first in {use.image: use for use in reversed(uses)}.items():
+        firsts: dict[str, ImageUse] = {}
+        for use in uses:
+            firsts.setdefault(use.image, use)
+        for image, first in firsts.items():
             found = looked.of(image)
-            said = f"{_short(image)} ({first.place})"
+            said = f"{image} ({first.place})"
             if found is None:
                 against.append(f"{said}: {looked.unpinned[image]}. {_PIN}")
             elif isinstance(found, No):

@@ -61,6 +61,9 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "reconcile": "reconcile",
         "clocks": "clocks",
     },
+    "Decide what may go in": {
+        "admission": "admission",
+    },
     "Prove it": {
         "verify": "evidence",
         "prove": "evidence",
