@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -37,7 +36,6 @@ class Pins:
     def __init__(self, registries: Mapping[str, str], *, wait_s: float) -> None:
         self._urls, self._wait_s = dict(registries), wait_s
         self._threads = ThreadPoolExecutor(WORKERS, "wherefrom-pins")
-        self._here = threading.local()
 
     async def pinned(
         self, images: Collection[str], *, wait_s: float
@@ -78,11 +76,6 @@ class Pins:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _digest_of(self, reference: ImageReference) -> str:
-        # A registry keeps connections and tokens, and is not for several threads.
-        known: dict[str, Registry] = self._here.__dict__.setdefault("known", {})
-        registry = known.get(reference.registry)
-        if registry is None:
-            registry = known[reference.registry] = Registry(
-                self._urls[reference.registry], environment=os.environ, wait_s=self._wait_s
-            )
-        return registry.digest_of(reference.repository, reference.tag or _LATEST)
+        url = self._urls[reference.registry]
+        with Registry(url, environment=os.environ, wait_s=self._wait_s) as registry:
+            return registry.digest_of(reference.repository, reference.tag or _LATEST)
