@@ -6,6 +6,7 @@ import threading
 
 from wherefrom.errors import NotFound
 from wherefrom.formats import policy as policies
+from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.answers import LogPosition
 
@@ -98,8 +99,9 @@ def verdict(
         says="it is recorded" if allowed else "nothing says what is inside it",
     )  # fmt: skip
     return Verdict(
-        allowed=allowed, artifact=artifact, names=(artifact,), environment=environment,
-        policy=policy.name, version=policy.version, digest=policy.digest, at=at,
+        allowed=allowed, artifact=artifact, name="cart", subject=artifact, names=(artifact,),
+        environment=environment, policy=policy.name, version=policy.version, digest=policy.digest,
+        at=at, until=of_micros(micros(at) + policy.valid_s * 1_000_000),
         log=LogPosition(origin=origin, size=size, root="00"), as_of=size, reasons=[reason],
         level=0, inputs=[],
     )  # fmt: skip

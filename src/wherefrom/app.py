@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.log.recorder import Recorder
+    from wherefrom.policy.gate import Gate
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -638,6 +639,13 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
     )
+
+
+def open_gate(folder: DataFolder, log: LogReader) -> Gate:
+    """Decisions by policies over a directory's log and graph."""
+    from wherefrom.policy.gate import Gate  # late: only those who ask pay for it
+
+    return Gate(log, GraphReader(folder.graph_path))
 
 
 def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> int:

@@ -38,11 +38,15 @@ class Decider(Protocol):
 
 
 class Yes(NamedTuple):
-    """It may run. ``until``: seconds since 1970, by the clock of whoever decided."""
+    """It may run. ``until``: seconds since 1970, by the clock of whoever decided.
+
+    excused  by which exceptions, in words; empty if every rule holds
+    """
 
     origin: str
     as_of: int
     until: float
+    excused: tuple[str, ...] = ()
 
 
 class Why(NamedTuple):
@@ -82,9 +86,15 @@ def told(found: Verdict | Error, *, policy: Policy, artifact: str, environment: 
     if (found.artifact, found.digest, found.environment) != (artifact, policy.digest, environment):
         return CannotTell("the answer is to another question")
     if found.allowed:
-        until = micros(found.at) / _SECOND + policy.valid_s
-        return Yes(found.log.origin, found.as_of, until)
-    reasons = tuple(Why(r.rule, r.says, r.remedy) for r in found.reasons if not r.ok)
+        excused = tuple(
+            f'rule "{r.rule}" is excused until {r.excused.until}: {r.excused.reason}'
+            for r in found.reasons
+            if r.excused is not None
+        )
+        return Yes(found.log.origin, found.as_of, micros(found.until) / _SECOND, excused)
+    reasons = tuple(
+        Why(r.rule, r.says, r.remedy) for r in found.reasons if not r.ok and r.excused is None
+    )
     return No(found.log.origin, found.as_of, reasons)
 
 

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from wherefrom.errors import Error, LimitPassed, Malformed, NotFound
-from wherefrom.formats import policy as policies
+from wherefrom.errors import Error
+from wherefrom.formats import admission_settings
 from wherefrom.formats.admission_settings import AdmissionSettings
-from wherefrom.formats.admission_settings import read as read_settings
-from wherefrom.formats.policy import Policy
 
 EVERY_SECONDS: Final = 2.0
-_POLICY_NAMES: Final = ("policy.yaml", "policy.yml", "policy.json")
 _MARK = tuple[tuple[int, int, int], ...]
 
 
@@ -75,42 +72,9 @@ def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> N
     context.load_cert_chain(certificate, key)
 
 
-def policy_paths(path: Path) -> list[Path]:
-    """The files of a policy: a file, or a folder with ``policy.yaml`` and its Rego modules."""
-    if not path.is_dir():
-        return [path]
-    named = [path / name for name in _POLICY_NAMES if (path / name).exists()]
-    return [*named, *sorted(path.glob("*.rego"))]
-
-
-def load_policy(path: Path) -> Policy:
-    """The policy that lies there. Raises Error, OSError."""
-    files = policy_paths(path)
-    documents = [one for one in files if one.suffix != ".rego"]
-    if len(documents) != 1:
-        raise NotFound(
-            "no policy lies there, or more than one", where=str(path),
-            expected=" or ".join(_POLICY_NAMES),
-        )  # fmt: skip
-    try:
-        modules: Mapping[str, str] = {
-            one.name: _read(one).decode("utf-8") for one in files if one.suffix == ".rego"
-        }
-        return policies.read(_read(documents[0]), where=str(documents[0]), modules=modules)
-    except UnicodeDecodeError as error:
-        raise Malformed("not UTF-8 text", where=str(path)) from error
-
-
 def load_settings(path: Path | None) -> AdmissionSettings:
     """The settings that lie there; the careful ones without a file. Raises Error, OSError."""
-    return AdmissionSettings() if path is None else read_settings(_read(path), where=str(path))
-
-
-def _read(path: Path) -> bytes:
+    if path is None:
+        return AdmissionSettings()
     with path.open("rb") as file:
-        written = file.read(policies.BYTES_MAX + 1)
-    if len(written) > policies.BYTES_MAX:
-        raise LimitPassed(
-            "a file is too long", where=str(path), expected=f"{policies.BYTES_MAX} bytes"
-        )
-    return written
+        return admission_settings.read(file.read(admission_settings.BYTES_MAX + 1), where=str(path))

@@ -160,7 +160,12 @@ class Guard:
             return self._denied(said, place, "untold")
         if untold:
             return self._open(untold, place)
-        return _let_in("allowed", place, audit=self._audit(looked))
+        excused = [
+            f"{_short(image)}: {one}"
+            for image, artifact in looked.digests.items()
+            for one in getattr(looked.told[artifact], "excused", ())
+        ]
+        return _let_in("allowed", place, warnings=excused, audit=self._audit(looked, excused))
 
     def _says(self, place: Place, said: Sequence[str]) -> str:
         where = f" for {place.environment}" if place.environment else ""
@@ -181,13 +186,14 @@ class Guard:
         }  # fmt: skip
         return Decision(Answer(True, warnings=warnings, audit=audit), "open", place.environment)
 
-    def _audit(self, looked: _Looked) -> dict[str, str]:
+    def _audit(self, looked: _Looked, excused: Sequence[str]) -> dict[str, str]:
         policy = self.asking.policy
         yes = [one for one in looked.told.values() if isinstance(one, Yes)]
         return {
             "policy": f"{policy.name} {policy.version} {self.asking.digest}",
             "log": f"{yes[0].origin} {min(one.as_of for one in yes)}" if yes else "",
             "images": str(len(looked.told)),
+            "excused": "; ".join(excused),
         }
 
     # -- tags

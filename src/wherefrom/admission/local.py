@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from wherefrom.errors import Error
 from wherefrom.formats.policy import Policy
-from wherefrom.policy.gate import Gate, GateRequest
+from wherefrom.policy.gate import Gate, Question
 from wherefrom.policy.verdict import Verdict
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.views.graph import GraphReader
@@ -33,9 +33,9 @@ class LocalDecider:
 
     def _one(self, policy: dict[str, object], artifact: str, environment: str) -> Verdict | Error:
         try:
-            return self._gate.decide(
-                GateRequest(artifact=artifact, policy=policy, environment=environment)
-            )
+            asked = Question(artifacts=(artifact,), policy=policy, environment=environment)
+            (verdict,) = self._gate.decide(asked).verdicts
+            return verdict
         except Error as error:
             return error
 

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple, Protocol
 
 from wherefrom import __version__
-from wherefrom.admission.deciding import CannotTell, Told, Yes
+from wherefrom.admission.deciding import CannotTell, No, Told, Yes
 from wherefrom.formats import vsa
 from wherefrom.formats.policy import Policy
 from wherefrom.formats.timestamps import micros, of_micros
@@ -76,9 +76,16 @@ class Decided:
             allowed=allowed,
             levels=(f"WHEREFROM_{policy.name}",),
             inputs=(),
+            reasons=_reasons(answer),
             origin=answer.origin,
             size=answer.as_of,
             root=None,
         )
         self._outbox.put(vsa.to_statement(summary))
         return True
+
+
+def _reasons(answer: Told) -> list[dict[str, str]]:
+    if not isinstance(answer, No):
+        return []
+    return [{"rule": why.rule, "says": why.says} for why in answer.reasons]

@@ -14,13 +14,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import catalogs, gates, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error
 from wherefrom.log.reader import LogReader
+from wherefrom.policy.gate import Gate
 from wherefrom.query.desk import Desk
 
 ERRORS = {
@@ -69,10 +70,10 @@ READS = [
 ]
 
 # Those that no path has room for.
-QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile)]
+QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile), ("/v1/decide", gates.post_decide)]
 
 
-def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
+def reader_app(*, desk: Desk, gate: Gate, log: LogReader, tokens: TokenFile) -> Starlette:
     """The application on the socket, over one log and its views."""
     metrics = ViewMetrics()
 
@@ -90,10 +91,12 @@ def reader_app(*, desk: Desk, log: LogReader, tokens: TokenFile) -> Starlette:
             Route("/metrics", get_metrics),
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
             *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
+            Route("/v1/gate", gates.post_prepare, methods=["POST"]),
         ],
         exception_handlers=ERRORS,
     )
     app.state.desk = desk
+    app.state.gate = gate
     app.state.log = log
     app.state.tokens = tokens
     return app

@@ -106,11 +106,13 @@ def serve(
     /external-data answers Gatekeeper. The log is asked when an image is new, and every second
     after that.
     """
+    from wherefrom.cli.policy_files import policy_at
     from wherefrom.serving.admission import Wanted, guard_cluster
     from wherefrom.serving.http import Tls
 
     wanted = Wanted(
-        policy=policy,
+        policy=lambda: policy_at(policy),
+        files=lambda: _files_of(policy),
         settings=settings,
         adapt=_Said(environment, mode, own_namespace, cluster).over,
         fresh_s=_seconds(fresh, "--fresh"),
@@ -151,9 +153,8 @@ def _decider(where: Where) -> Decider:
 
         return RemoteDecider(where.server, token=where.token, tls=certificates(where))
     from wherefrom.admission.local import LocalDecider
-    from wherefrom.app import fold_views, open_log
+    from wherefrom.app import fold_views, open_gate, open_log
     from wherefrom.cli.local import need_log
-    from wherefrom.policy.gate import Gate
     from wherefrom.views.graph import GraphReader
 
     folder = need_log(where.data)
@@ -166,7 +167,7 @@ def _decider(where: Where) -> Decider:
             log.refresh()
             fold_views(folder, log)
 
-    return LocalDecider(Gate(log, graph), graph, fold=fold)
+    return LocalDecider(open_gate(folder, log), graph, fold=fold)
 
 
 def _outbox(where: Where) -> Outbox:
@@ -233,22 +234,23 @@ def manifests(
     For `kubectl apply -f -`: two pods with a read-only root and no rights, and the webhook that
     asks them. The token is the key `token` of the secret wherefrom-admission, which you make.
     """
-    from wherefrom.admission.files import load_policy, load_settings, policy_paths
+    from wherefrom.admission.files import load_settings
     from wherefrom.capture.kubernetes.admission_manifests import Wish, to_yaml
     from wherefrom.capture.kubernetes.admission_manifests import manifests as made
+    from wherefrom.cli.policy_files import policy_at
 
     if not server.startswith(("http://", "https://")):
         raise click.UsageError("--server is an address: https://HOST:PORT")
     if gatekeeper and ca_bundle is None:
         raise click.UsageError("--gatekeeper needs --ca: a provider must name its authority")
-    load_policy(policy)  # what cannot be used is told here, not by a pod that does not start
+    policy_at(policy)  # what cannot be used is told here, not by a pod that does not start
     found = load_settings(settings)
     documents = made(
         Wish(
             namespace=in_namespace,
             image=image,
             server=server,
-            policy=_texts(policy_paths(policy)),
+            policy=_texts(_files_of(policy)),
             settings=found,
             settings_text=settings.read_text("utf-8") if settings else "{}\n",
             ca_bundle=None if ca_bundle is None else read_file(ca_bundle, bytes_max=_CA_BYTES_MAX),
@@ -273,11 +275,19 @@ def manifests(
     return YES
 
 
+def _files_of(policy: Path) -> list[Path]:
+    """What a policy is read from. Raises NotFound."""
+    from wherefrom.cli.policy_files import document_in
+
+    file = document_in(policy)
+    return [file, *sorted(file.parent.glob("*.rego"))]
+
+
 def _texts(paths: list[Path]) -> dict[str, str]:
-    """Each file's text; a policy of one file is called policy.yaml, for it lies in a folder."""
-    names = {path: path.name for path in paths}
-    if len(paths) == 1 and paths[0].suffix != ".json":
-        names = {paths[0]: "policy.yaml"}
-    elif len(paths) == 1:
-        names = {paths[0]: "policy.json"}
-    return {name: path.read_text("utf-8") for path, name in names.items()}
+    """Each file's text; the document is called policy.yaml, for it is to lie in a folder."""
+    document, *modules = paths
+    name = "policy.json" if document.suffix == ".json" else "policy.yaml"
+    return {
+        name: document.read_text("utf-8"),
+        **{module.name: module.read_text("utf-8") for module in modules},
+    }

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wherefrom.app import (
     DataFolder,
@@ -22,6 +22,7 @@ from wherefrom.app import (
     fold_views,
     now,
     open_desk,
+    open_gate,
     open_log,
     open_recorder,
 )
@@ -64,6 +65,9 @@ from wherefrom.query.reality_answers import Affected, Changes, Clocks, Differenc
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
+
+if TYPE_CHECKING:
+    from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 
 BUSY_SECONDS: Final = 10.0
 _LOOK_EVERY_SECONDS: Final = 0.02
@@ -210,6 +214,10 @@ class LocalReading:
     def status(self) -> LogStatus:
         return self._desk.status()
 
+    def decide(self, asked: Question) -> Decided:
+        _ = self._desk  # the views are folded by it
+        return open_gate(self._folder, self._log).decide(asked)
+
     def anchor(self, entry: int | None) -> Anchor:
         return self._unfolded.anchor(entry)
 
@@ -258,12 +266,21 @@ class LocalReading:
 class LocalWriting:
     """Changes to a directory that this process alone holds."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, folder: DataFolder) -> None:
         self._recorder = recorder
+        self._folder = folder
         self._principal = local(os.getuid())
 
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]:
         return self._recorder.record(contents, principal=self._principal)
+
+    def gate(self, asked: GateRequest) -> Gated:
+        from wherefrom.policy.signing import vouched_for
+
+        log = open_log(self._folder)
+        fold_views(self._folder, log)
+        prepared = open_gate(self._folder, log).prepare(asked)
+        return vouched_for(prepared, self._recorder, principal=self._principal)
 
     def change_key(self, wish: KeyWish) -> KeyChanged:
         return self._recorder.wish(wish)
@@ -324,7 +341,7 @@ def open_local_writing(path: Path, *, create: bool) -> Iterator[LocalWriting]:
                 raise
             time.sleep(_LOOK_EVERY_SECONDS)
     try:
-        yield LocalWriting(recorder)
+        yield LocalWriting(recorder, folder)
     except BaseException as error:
         if not opening.__exit__(type(error), error, error.__traceback__):
             raise

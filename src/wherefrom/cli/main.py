@@ -61,7 +61,11 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "reconcile": "reconcile",
         "clocks": "clocks",
     },
-    "Decide what may go in": {
+    "Decide what goes in": {
+        "gate": "gate",
+        "policy": "policy",
+        "approve": "approve",
+        "exception": "exception",
         "admission": "admission",
     },
     "Prove it": {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wherefrom.log.renewal import Renewing
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
+    from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.catalog.answers import CatalogShown, Gaps
     from wherefrom.query.catalog.questions import CatalogOptions
@@ -117,6 +118,8 @@ class Reading(Protocol):
 
     def status(self) -> LogStatus: ...
 
+    def decide(self, asked: Question) -> Decided: ...
+
     def keys(self) -> Keys: ...
 
     def key(self, hint: str) -> KeyHistory: ...
@@ -146,6 +149,8 @@ class Writing(Protocol):
     """
 
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]: ...
+
+    def gate(self, asked: GateRequest) -> Gated: ...
 
     def change_key(self, wish: KeyWish) -> KeyChanged: ...
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -51,6 +51,9 @@ from wherefrom.query.reality_answers import Affected, Changes, Clocks, Differenc
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
 from wherefrom.verify.steps import Report
+
+if TYPE_CHECKING:
+    from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
@@ -193,6 +196,12 @@ class Remote:
     def status(self) -> LogStatus:
         return _read(self._get("/v1/log"), LogStatus)
 
+    def decide(self, asked: Question) -> Decided:
+        from wherefrom.policy.gate import Decided
+
+        answer = self._request("POST", "/v1/decide", content=msgspec.json.encode(asked))
+        return _read(self._checked(answer), Decided)
+
     def keys(self) -> Keys:
         return _read(self._get("/v1/keys"), Keys)
 
@@ -268,6 +277,12 @@ class Remote:
             )  # fmt: skip
         self._position = LogAt(said["log"]["size"], said["log"]["root"])
         return items
+
+    def gate(self, asked: GateRequest) -> Gated:
+        from wherefrom.policy.gate import Gated
+
+        answer = self._request("POST", "/v1/gate", content=msgspec.json.encode(asked))
+        return _read(self._checked(answer), Gated)
 
     def change_key(self, wish: KeyWish) -> KeyChanged:
         return self._changed(msgspec.to_builtins(wish))

@@ -19,13 +19,21 @@ Source: docs/formats/policy.md; decision 0040
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, digests, strict_json, timestamps, yaml_text
+from wherefrom.formats import (
+    canonical_json,
+    digests,
+    statement_shape,
+    strict_json,
+    timestamps,
+    yaml_text,
+)
+from wherefrom.formats.facts import FactsBuilder
 
 PREDICATE_TYPE: Final = "urn:wherefrom:policy:v1"
 RULES_MAX: Final = 200
@@ -65,6 +73,26 @@ class Forbidden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     property: str
     equals: str
     kind: str = ""
+
+
+class BreakGlass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may set rules aside alone, and for how long; everybody is told."""
+
+    by: tuple[Signer, ...]
+    longest: str = "4h"
+
+
+class Exceptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which exceptions count: ``approvals`` of ``by``, none of them who asked; not longer than so.
+
+    never  rules that nobody is excepted from
+    """
+
+    by: tuple[Signer, ...]
+    approvals: int = 1
+    longest: str = "14d"
+    never: tuple[str, ...] = ()
+    break_glass: BreakGlass | None = None
 
 
 class Rule(
@@ -147,6 +175,17 @@ class Summary(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     resource: str = ""
 
 
+class Statement(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="statement"):
+    """A statement of some type says something: the newest of each signer has all ``fields``.
+
+    type    a pattern over the predicate type, such as ``urn:wherefrom:rebuild:v1``
+    fields  of the predicate, by path: a value that must be there
+    """
+
+    type: str
+    fields: dict[str, Any] = {}
+
+
 class Released(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="release"):
     """It is part of a release that is recorded."""
 
@@ -177,6 +216,7 @@ AnyRule = (
     | Tests
     | Approvals
     | Summary
+    | Statement
     | Released
     | Lineage
     | Cel
@@ -187,8 +227,9 @@ AnyRule = (
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One policy.
 
-    valid    for how long a decision by it counts, such as ``24h``
-    modules  the text of each Rego module, by the name that rules give it
+    valid       for how long a decision by it counts, such as ``24h``
+    exceptions  which count; none if it does not say
+    modules     the text of each Rego module, by the name that rules give it
     """
 
     name: str
@@ -196,6 +237,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rules: tuple[AnyRule, ...]
     says: str = ""
     valid: str = "24h"
+    exceptions: Exceptions | None = None
     modules: dict[str, str] = {}
 
     @property
@@ -215,7 +257,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             {key: value for key, value in rule.items() if value not in (None, "", [], {}, ())}
             for rule in document["rules"]
         ]
-        return {key: value for key, value in document.items() if value not in ("", {})}
+        return {key: value for key, value in document.items() if value not in ("", {}, None)}
 
     def in_environment(self, environment: str) -> tuple[AnyRule, ...]:
         """The rules that hold there."""
@@ -248,6 +290,30 @@ def parse(document: Mapping[str, Any], *, where: str) -> Policy:
     return policy
 
 
+def to_statement(policy: Policy) -> bytes:
+    """The in-toto statement about what it says, canonical."""
+    document = policy.to_document()
+    return statement_shape.of_predicate(document, PREDICATE_TYPE, {policy.digest: policy.name})
+
+
+def add(
+    builder: FactsBuilder, predicate: Mapping[str, Any], *, subjects: Sequence[str], where: str
+) -> None:
+    """Add the policy that a statement is about. Raises Malformed if that is another one."""
+    policy = parse(predicate, where=where)
+    if list(subjects) != [policy.digest]:
+        raise Malformed(
+            "a statement about another policy than it holds",
+            where="subject", expected=policy.digest, got=" ".join(subjects),
+        )  # fmt: skip
+    builder.node(
+        policy.digest,
+        "policy",
+        f"{policy.name} {policy.version}",
+        {"version": policy.version, "rules": [rule.name for rule in policy.rules]},
+    )
+
+
 def _check(policy: Policy, where: str) -> None:
     for what, name in (("name", policy.name), *(("rule", rule.name) for rule in policy.rules)):
         if not _NAME.fullmatch(name):
@@ -270,15 +336,29 @@ def _check(policy: Policy, where: str) -> None:
     if twice := {name for name in names if names.count(name) > 1}:
         raise Malformed("two rules with one name", where=where, got=", ".join(sorted(twice)))
     _ = policy.valid_s
+    if policy.exceptions is not None:
+        _check_exceptions(policy.exceptions, names, f"{where}.exceptions")
     for number, rule in enumerate(policy.rules):
         _check_rule(rule, policy, f"{where}.rules[{number}]")
 
 
-def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
-    _ = rule.within_s
-    signers = [*rule.by, *getattr(rule, "vex_by", ())]
-    for builder in getattr(rule, "builders", ()) or getattr(rule, "verifiers", ()):
-        signers += builder.by
+def _check_exceptions(said: Exceptions, rules: Sequence[str], where: str) -> None:
+    timestamps.duration_s(said.longest, where=f"{where}.longest")
+    _check_signers(said.by, where)
+    if not said.by or said.approvals < 1:
+        raise Malformed(
+            "exceptions that nobody approves", where=where, expected="by, and approvals from 1 on"
+        )
+    if unknown := set(said.never) - set(rules):
+        raise Malformed("not a rule of this policy", where=f"{where}.never", got=min(unknown))
+    if said.break_glass is not None:
+        timestamps.duration_s(said.break_glass.longest, where=f"{where}.break_glass.longest")
+        _check_signers(said.break_glass.by, f"{where}.break_glass")
+        if not said.break_glass.by:
+            raise Malformed("glass that anybody breaks", where=f"{where}.break_glass.by")
+
+
+def _check_signers(signers: Sequence[Signer], where: str) -> None:
     for signer in signers:
         if (signer.key is None) == (signer.identity is None):
             raise Malformed(
@@ -286,6 +366,16 @@ def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
             )
         if (signer.identity is None) != (signer.issuer is None):
             raise Malformed("an identity says nothing without its issuer", where=f"{where}.by")
+
+
+def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
+    _ = rule.within_s
+    signers = [*rule.by, *getattr(rule, "vex_by", ())]
+    for builder in getattr(rule, "builders", ()) or getattr(rule, "verifiers", ()):
+        signers += builder.by
+    _check_signers(signers, where)
+    if isinstance(rule, Statement) and rule.type.strip("*") == "":
+        raise Malformed("statements of any type", where=f"{where}.type", got=rule.type)
     if isinstance(rule, Tests | Approvals) and rule.count < 1:
         raise Malformed(
             "a count that is always reached", where=f"{where}.count", expected="1 or more"

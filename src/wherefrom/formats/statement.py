@@ -2,8 +2,9 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``
-or, where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``,
+``approval``, ``exception``, ``policy`` or, where it is a document of another format, in
+``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -20,11 +21,14 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
+    approval,
     catalog,
     config_bundle,
     embedded,
+    exception,
     in_toto_steps,
     inventory,
+    policy,
     release,
     slsa,
     strict_json,
@@ -39,6 +43,12 @@ from wherefrom.formats.entry import check_type
 from wherefrom.formats.facts import Facts, FactsBuilder
 
 _SPDX: Final = "https://spdx.dev/Document"
+# What a statement is recorded as where it is not one attestation among others.
+_ENTRY_KINDS: Final = {
+    inventory.PREDICATE_TYPE: "observation",
+    exception.PREDICATE_TYPE: "exception",
+    policy.PREDICATE_TYPE: "policy",
+}
 
 
 class Told(NamedTuple):
@@ -51,10 +61,8 @@ class Told(NamedTuple):
 
     def close(self, builder: FactsBuilder, *, kind: str, type: str | None = None) -> Facts:
         """Close ``builder``; ``type`` where it is not the predicate's."""
-        if self.predicate_type == inventory.PREDICATE_TYPE:
-            kind = "observation"
         return builder.build(
-            kind=kind,
+            kind=_ENTRY_KINDS.get(self.predicate_type, kind),
             type=type or self.predicate_type,
             occurred=self.occurred,
             producers=self.producers,
@@ -221,6 +229,15 @@ def _predicate(
     if predicate_type == inventory.PREDICATE_TYPE:
         taken = inventory.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(taken, None)
+    if predicate_type == approval.PREDICATE_TYPE:
+        said = approval.add(builder, predicate, document_id=document_id, where=where)
+        return slsa.Dated(said, None)
+    if predicate_type == exception.PREDICATE_TYPE:
+        said = exception.add(builder, predicate, document_id=document_id, where=where)
+        return slsa.Dated(said, None)
+    if predicate_type == policy.PREDICATE_TYPE:
+        policy.add(builder, predicate, subjects=subjects, where=where)
+        return slsa.Dated(None, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

@@ -4,8 +4,8 @@
 
 ``inputAttestations`` are all records that the decision rests on. SLSA gives a summary no end
 (in-toto/attestation#277), so ours says ``validUntil`` under ``wherefrom``, with the environment
-that it is for and the log size that it answers for; who does not know these fields ignores them,
-and learns nothing false.
+that it is for, the reason of each rule and the log size that it answers for; who does not know
+these fields ignores them, and learns nothing false.
 
 Source: slsa.dev/spec/v1.2/verification_summary
 """
@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from wherefrom.errors import Malformed
-from wherefrom.formats import canonical_json, digests
+from wherefrom.formats import statement_shape
+from wherefrom.formats.statement_shape import digest_set
 
 PREDICATE_TYPE: Final = "https://slsa.dev/verification_summary/v1"
 SLSA_VERSION: Final = "1.2"
@@ -32,8 +32,9 @@ class Input(NamedTuple):
 class Summary(NamedTuple):
     """What a summary says.
 
-    artifact  its digest; ``resource`` what it was called when it was asked about
+    artifact  its digest; ``resource`` what it is called
     levels    what was reached, if it passed
+    reasons   each rule with what it found, as an answer gives it, for whoever looks it up
     """
 
     artifact: str
@@ -48,6 +49,7 @@ class Summary(NamedTuple):
     allowed: bool
     levels: tuple[str, ...]
     inputs: Sequence[Input]
+    reasons: Sequence[Mapping[str, Any]]
     origin: str
     size: int
     root: str | None
@@ -55,14 +57,7 @@ class Summary(NamedTuple):
 
 def to_statement(summary: Summary) -> bytes:
     """The statement, canonical. Raises Malformed for an artifact that no digest names."""
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": summary.resource, "digest": _digest(summary.artifact)}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": _predicate(summary),
-        }
-    )
+    return statement_shape.of_predicate(_predicate(summary), PREDICATE_TYPE, {summary.artifact: ""})
 
 
 def _predicate(summary: Summary) -> Mapping[str, Any]:
@@ -70,9 +65,9 @@ def _predicate(summary: Summary) -> Mapping[str, Any]:
         "verifier": {"id": summary.verifier, "version": {"wherefrom": summary.program}},
         "timeVerified": summary.at,
         "resourceUri": summary.resource,
-        "policy": {"uri": summary.policy, "digest": _digest(summary.policy_digest)},
+        "policy": {"uri": summary.policy, "digest": digest_set(summary.policy_digest)},
         "inputAttestations": [
-            {"uri": f"{summary.origin}#entry:{one.entry}", "digest": _digest(one.document)}
+            {"uri": f"{summary.origin}#entry:{one.entry}", "digest": digest_set(one.document)}
             for one in summary.inputs
         ],
         "verificationResult": "PASSED" if summary.allowed else "FAILED",
@@ -81,16 +76,7 @@ def _predicate(summary: Summary) -> Mapping[str, Any]:
         "wherefrom": {
             "validUntil": summary.until,
             "environment": summary.environment,
+            "reasons": list(summary.reasons),
             "log": {"origin": summary.origin, "size": summary.size, "root": summary.root},
         },
     }
-
-
-def _digest(id: str) -> dict[str, str]:
-    algorithm, _, digits = id.partition(":")
-    if digests.strong_id(algorithm, digits) is None:
-        raise Malformed(
-            "a summary is about what a digest names", got=id, expected="sha256:…",
-            do="Ask about the artifact by its digest",
-        )  # fmt: skip
-    return {algorithm: digits}

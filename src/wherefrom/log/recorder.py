@@ -21,7 +21,17 @@ from wherefrom.collect.collected import CONTENT_BYTES_MAX, collect
 from wherefrom.collect.principals import Principal, Token, producer_of
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import BadSignature, Error, Malformed, NotAllowed, NotFound, ReadOnly, Refused
-from wherefrom.formats import base64_strict, dsse, entry, intake, note, own, timestamps
+from wherefrom.formats import (
+    base64_strict,
+    dsse,
+    entry,
+    intake,
+    note,
+    own,
+    policy,
+    timestamps,
+    vsa,
+)
 from wherefrom.formats.dsse import Envelope, Signature
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.own import (
@@ -62,7 +72,7 @@ if TYPE_CHECKING:
     from wherefrom.keys.note_keys import NoteKey
 
 # What the service key may sign besides decisions about the log: predicate types.
-OWN_STATEMENTS: Final = ("https://slsa.dev/verification_summary/v1",)
+OWN_STATEMENTS: Final = (vsa.PREDICATE_TYPE, policy.PREDICATE_TYPE)
 _USES_EVERY: Final = timedelta(days=1)
 
 
@@ -113,6 +123,13 @@ class ClockNotes(NamedTuple):
 def refused(error: Refused) -> Outcome:
     """The outcome of a refusal."""
     return Outcome(status="refused", code=error.code, reason=str(error))
+
+
+class OwnRecord(NamedTuple):
+    """What Wherefrom itself said: its entry in the log, and the envelope."""
+
+    entry: int
+    content: bytes
 
 
 class Recorder:
@@ -320,14 +337,15 @@ class Recorder:
                         self._again.give(receipt.index, new.trust, reason)
         return receipts
 
-    def vouch(self, statement: bytes, *, principal: Principal) -> Outcome:
+    def vouch(self, statement: bytes, *, principal: Principal) -> OwnRecord:
         """Record a statement that Wherefrom itself makes, signed by the service key.
 
         statement  an in-toto statement, of a type of ``OWN_STATEMENTS``
+        principal  who asked for it
 
         The first time, that the service key may sign these becomes a record too, so that whoever
         reads the log judges them like any other. Raises NotAllowed where administrators decide
-        which keys count, and have not let it.
+        which keys count and have not let it, and where the intake rules or a token's scope do not.
         """
         key = PublicKey(spki_der(self._service_key.public_key))
         if all(known.id != key.id for known in self.decisions.keyring.list()):
@@ -337,7 +355,12 @@ class Recorder:
             )
         content = sign_envelope(dsse.IN_TOTO_TYPE, statement, self._service_key)
         (outcome,) = self.record([content], principal=principal)
-        return outcome
+        if outcome.index is None:
+            raise NotAllowed(
+                f"the log does not take what it says itself: {outcome.reason}",
+                do="Let its intake rules, and the token, take summaries and policies",
+            )
+        return OwnRecord(outcome.index, content)
 
     # -- decisions
 

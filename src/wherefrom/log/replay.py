@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from wherefrom.errors import Error, SignatureError
+from wherefrom.errors import Corrupt, Error, SignatureError
 from wherefrom.formats import base64_strict, dsse, own, strict_json
 from wherefrom.formats.dsse import Envelope
 from wherefrom.formats.note import parse_verifier_key
@@ -24,6 +24,7 @@ from wherefrom.keys import ed25519
 from wherefrom.keys.envelopes import signers_over
 from wherefrom.keys.log_keys import is_next
 from wherefrom.log.decisions import Decisions
+from wherefrom.log.reader import LogReader
 
 # Kinds whose records change who may do what; they are asked in the order of the log.
 CHANGING_KINDS: Final = frozenset({b"key", b"policy"})
@@ -38,6 +39,16 @@ def service_key_of(genesis: Genesis) -> bytes:
     if len(public_key) != ed25519.PUBLIC_KEY_BYTES or spki != ed25519.spki_der(public_key):
         raise SignatureError("entry 0 names no Ed25519 service key", got=spki.hex()[:40])
     return public_key
+
+
+def service_key_id(log: LogReader) -> str:
+    """The id of the key that signs what the log itself says. Raises Corrupt."""
+    content = log.record(0).content
+    envelope = dsse.parse(strict_json.as_object(strict_json.decode(content or b""), where="0"))
+    genesis = own.parse_payload(envelope.payload_type, envelope.payload)
+    if not isinstance(genesis, Genesis):
+        raise Corrupt("entry 0 names no service key", do="Run wherefrom log audit")
+    return ed25519.key_id(ed25519.spki_der(service_key_of(genesis)))
 
 
 def need_service_signature(content: bytes, service_key: bytes) -> Envelope:

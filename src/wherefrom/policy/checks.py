@@ -14,11 +14,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from wherefrom.errors import Refused
 from wherefrom.formats import patterns
 from wherefrom.formats import policy as rules
+from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.builds import build_of
-from wherefrom.policy.counting import counting, is_by, told, why_not
+from wherefrom.policy.counting import counting, is_by, told, who, why_not
 from wherefrom.policy.verdict import Reason
 from wherefrom.query.dossier import TRUSTED, Dossier, Evidence, Found
 
@@ -36,25 +40,36 @@ class Case(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a check found."""
+    """What a check found; ``until`` when that ends, if it says so itself."""
 
     ok: bool
     says: str
     entries: Iterable[int] = ()
     remedy: str = ""
+    until: str | None = None
 
 
-def reason(rule: rules.AnyRule, said: Said, needs: str) -> Reason:
+def reason(rule: rules.AnyRule, said: Said, needs: str, case: Case) -> Reason:
     """A check's finding as it is answered, with the rule's own words where it has some."""
-    says = said.says if said.ok or not rule.says else f"{rule.says}: {said.says}"
+    entries = sorted(set(said.entries))
     return Reason(
         rule=rule.name,
         needs=needs,
         ok=said.ok,
-        says=says,
-        entries=sorted(set(said.entries)),
+        says=said.says if said.ok or not rule.says else f"{rule.says}: {said.says}",
+        entries=entries,
         remedy="" if said.ok else rule.remedy or said.remedy,
+        until=_until(rule, said, entries, case) if said.ok else None,
     )
+
+
+def _until(rule: rules.AnyRule, said: Said, entries: list[int], case: Case) -> str | None:
+    """When the first of the records that a yes rests on is too old, or ends by itself."""
+    ends = [] if said.until is None else [said.until]
+    if rule.within_s is not None:
+        used = (one.said for one in case.dossier.evidence if one.entry in entries)
+        ends += [of_micros(micros(text) + rule.within_s * 1_000_000) for text in used]
+    return min(ends, default=None)
 
 
 def provenance(rule: rules.Provenance, case: Case) -> Said:
@@ -78,8 +93,6 @@ def provenance(rule: rules.Provenance, case: Case) -> Said:
 
 
 def _without_by(rule: rules.Provenance) -> rules.Provenance:
-    import msgspec
-
     return msgspec.structs.replace(rule, by=())
 
 
@@ -102,7 +115,7 @@ def _why_not_build(rule: rules.Provenance, one: Evidence) -> str | None:
         return f"it was built of {build.source or 'nothing that it names'}"
     for path, wanted in rule.parameters.items():
         got = value_at(build.parameters, path)
-        if type(got) is not type(wanted) or got != wanted:
+        if not _is(got, wanted):
             return f"its parameter {path} is {got!r}, not {wanted!r}"
     return None
 
@@ -229,31 +242,26 @@ def approvals(rule: rules.Approvals, case: Case) -> Said:
     """So many different signers, none of whom built it; of one signer the last word."""
     remedy = f"Ask for approval: wherefrom approve {case.dossier.artifact[:19]}… --key FILE"
     builders = {
-        who for one in case.dossier.of_kind("provenance") if one.trust in TRUSTED
-        for who in _who(one)
+        name for one in case.dossier.of_kind("provenance") if one.trust in TRUSTED
+        for name in who(one)
     }  # fmt: skip
     last: dict[str, Evidence] = {}
     counted = counting(case.dossier.of_kind("approval"), rule, at=case.at)
     for one in sorted(counted.ones, key=lambda one: (one.said, one.entry)):
         said = one.predicate or {}
         if said.get("environment") in (None, "", case.environment):
-            for who in _who(one):
-                last[who] = one
+            # Who signed beside somebody that may has no word of their own.
+            last |= dict.fromkeys(who(one, rule.by or None), one)
     yes = {
-        who: one
-        for who, one in last.items()
-        if who not in builders and (one.predicate or {}).get("decision") == "approved"
+        name: one
+        for name, one in last.items()
+        if name not in builders and (one.predicate or {}).get("decision") == "approved"
     }
-    # A record that two signed is two people's word; one person's two records are one.
-    entries = {one.entry for one in yes.values()}
+    entries = {entry for one in yes.values() for entry in (one.entry, *one.links)}
     if len(yes) >= rule.count:
         return Said(True, f"approved by {len(yes)}", entries)
     own = " (whoever built it does not count)" if builders & last.keys() else ""
     return Said(False, f"approved by {len(yes)} of {rule.count}{own}", entries, remedy)
-
-
-def _who(one: Evidence) -> list[str]:
-    return [*one.signers] if one.identity is None else [f"{one.issuer} {one.identity}"]
 
 
 def summary(rule: rules.Summary, case: Case) -> Said:
@@ -265,7 +273,8 @@ def summary(rule: rules.Summary, case: Case) -> Said:
         why = _why_not_summary(rule, one, case)
         if why is None:
             verifier = value_at(one.predicate, "verifier.id")
-            return Said(True, f"{verifier} verified it", (one.entry, *one.links))
+            used = (one.entry, *one.links)
+            return Said(True, f"{verifier} verified it", used, until=_ends(one))
         others[one.entry] = why
     if not others:
         return Said(False, "nobody verified it", remedy=remedy)
@@ -289,14 +298,28 @@ def _why_not_summary(rule: rules.Summary, one: Evidence, case: Case) -> str | No
         return f"it is about {said.get('resourceUri')}"
     if said.get("verificationResult") != "PASSED":
         return f"it says {said.get('verificationResult')}"
+    if (ends := _ends(one)) is not None and micros(ends) <= case.at:
+        return f"it counted until {ends[:19]}Z"
+    place = value_at(said, "wherefrom.environment")
+    if place and place != case.environment:
+        return f"it is for {place}"
     reached = _levels(said.get("verifiedLevels"))
     missing = [level for level in rule.levels if not _reaches(reached, level)]
     return f"it does not say {', '.join(missing)}" if missing else None
 
 
-def _any_signer(rule: rules.Summary) -> rules.Summary:
-    import msgspec
+def _ends(one: Evidence) -> str | None:
+    """Until when a summary says that it counts; at once, if that is no time."""
+    ends = value_at(one.predicate, "wherefrom.validUntil")
+    if ends is None:
+        return None
+    try:
+        return canonical(ends, where="validUntil")
+    except Refused:
+        return of_micros(0)
 
+
+def _any_signer(rule: rules.Summary) -> rules.Summary:
     return msgspec.structs.replace(rule, by=())
 
 
@@ -314,6 +337,34 @@ def _reaches(reached: list[str], wanted: str) -> bool:
     return any(
         one is not None and one[1] == need[1] and int(one[2]) >= int(need[2]) for one in found
     )
+
+
+def statement(rule: rules.Statement, case: Case) -> Said:
+    """Statements of a type that say what is asked: the newest of each signer, all of them."""
+    remedy = f"Record a signed statement of type {rule.type} that says so"
+    recorded = [one for one in case.dossier.evidence if patterns.matches(rule.type, one.type)]
+    if not recorded:
+        return Said(False, f"there is no statement of type {rule.type}", remedy=remedy)
+    counted = counting(recorded, rule, at=case.at)
+    newest: dict[tuple[Any, ...], Evidence] = {}
+    for one in sorted(counted.ones, key=lambda one: (one.said, one.entry)):
+        newest[(one.type, *who(one))] = one
+    if not newest:
+        return Said(False, f"no statement counts: {told(counted.others)}", counted.others, remedy)
+    for one in newest.values():
+        for path, wanted in rule.fields.items():
+            if not _is(value_at(one.predicate, path), wanted):
+                got = value_at(one.predicate, path)
+                return Said(
+                    False, f"#{one.entry}: {path} is {got!r}, not {wanted!r}", [one.entry], remedy
+                )
+    entries = [e for one in newest.values() for e in (one.entry, *one.links)]
+    first = min(newest.values(), key=lambda one: one.entry)
+    return Said(True, f"#{first.entry} says so", entries)
+
+
+def _is(got: object, wanted: object) -> bool:
+    return type(got) is type(wanted) and got == wanted  # True is not 1
 
 
 def lineage(rule: rules.Lineage, case: Case) -> Said:
@@ -352,6 +403,7 @@ CHECKS: Final[Mapping[type[rules.Rule], Callable[[Any, Case], Said]]] = {
     rules.Tests: tests,
     rules.Approvals: approvals,
     rules.Summary: summary,
+    rules.Statement: statement,
     rules.Released: released,
     rules.Lineage: lineage,
 }

@@ -11,6 +11,7 @@ Source: docs/formats/policy.md, "Conditions"; github.com/google/cel-spec; openpo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -56,39 +57,49 @@ def _as_json(one: msgspec.Struct) -> dict[str, Any]:
 
 
 def cel(rule: Cel, case: Case) -> Said:
-    """Whether an expression of CEL is true. Raises SettingError if CEL is not installed."""
+    """Whether an expression of CEL is true; it rests on all that it could look at."""
     try:
         answer = _compiled(rule.expression).eval(data={"input": input_of(case)})
     except RuntimeError as error:
-        return Said(False, f"its condition cannot be told: {_line(error)}", remedy=_REMEDY)
+        return _no(case, f"its condition cannot be told: {_line(error)}")
     value = answer.value()
     if str(answer.type()) == "ERROR":
-        return Said(False, f"its condition cannot be told: {value}", remedy=_REMEDY)
+        return _no(case, f"its condition cannot be told: {value}")
     if value is True:
-        return Said(True, "its condition is true")
+        return Said(True, "its condition is true", _all(case))
     if value is False:
-        return Said(False, "its condition is false", remedy=_REMEDY)
-    return Said(False, f"its condition gives {value!r}, neither true nor false", remedy=_REMEDY)
+        return _no(case, "its condition is false")
+    return _no(case, f"its condition gives {value!r}, neither true nor false")
 
 
-_REMEDY = "Look at what it is about: wherefrom policy explain"
+_REMEDY = "Look at what it is about: wherefrom policy explain --input"
+
+
+def _all(case: Case) -> list[int]:
+    """Every record that stands in the input."""
+    dossier = case.dossier
+    return [
+        *(entry for one in dossier.evidence for entry in (one.entry, *one.links)),
+        *(one.entry for one in dossier.found),
+        *(entry for one in dossier.upstream for entry in one.entries),
+    ]
+
+
+def _no(case: Case, says: str) -> Said:
+    return Said(False, says, _all(case), _REMEDY)
 
 
 @lru_cache(maxsize=256)
 def _compiled(expression: str) -> Any:
-    try:
-        from cel_expr_python import cel as engine
-    except ImportError as error:
-        raise SettingError(
-            "conditions in CEL need cel-expr-python", do="Run: pip install 'wherefrom[policy]'"
-        ) from error
+    from cel_expr_python import cel as engine  # type: ignore[import-untyped] # late: it is large
+
     return engine.NewEnv(variables={"input": engine.Type.DYN}).compile(expression)
 
 
 def rego(rule: Rego, case: Case, modules: Mapping[str, str]) -> Said:
     """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
     try:
-        from regopy import Interpreter
+        from regopy import Interpreter  # type: ignore[import-untyped]
     except ImportError as error:
         raise SettingError(
             "conditions in Rego need regopy", do="Run: pip install 'wherefrom[rego]'"
@@ -100,23 +111,21 @@ def rego(rule: Rego, case: Case, modules: Mapping[str, str]) -> Said:
         engine.set_input(input_of(case))
         answer = engine.query(rule.query)
     except Exception as error:  # noqa: BLE001 - the engine's errors have no common kind
-        return Said(False, f"its condition cannot be told: {_line(error)}", remedy=_REMEDY)
-    return _told(answer)
+        return _no(case, f"its condition cannot be told: {_line(error)}")
+    return _told(answer, case)
 
 
-def _told(answer: Any) -> Said:
-    import json
-
+def _told(answer: Any, case: Case) -> Said:
     try:
         results = json.loads(str(answer))
         value = results["expressions"][0] if isinstance(results, dict) else results
     except (ValueError, KeyError, IndexError, TypeError):
-        return Said(False, "its condition is undefined", remedy=_REMEDY)
+        return _no(case, "its condition is undefined")
     if value is True or value == []:
-        return Said(True, "its condition holds")
+        return Said(True, "its condition holds", _all(case))
     if isinstance(value, list):
-        return Said(False, "; ".join(str(one) for one in value[:5]), remedy=_REMEDY)
-    return Said(False, f"its condition gives {value!r}", remedy=_REMEDY)
+        return _no(case, "; ".join(str(one) for one in value[:5]))
+    return _no(case, f"its condition gives {value!r}")
 
 
 def _line(error: Exception) -> str:

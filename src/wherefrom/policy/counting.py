@@ -50,15 +50,26 @@ def why_not(one: Signed, rule: Rule, *, at: int) -> str | None:
 
 def is_by(one: Signed, signers: Sequence[Signer]) -> bool:
     """Whether one of ``signers`` signed it."""
-    if one.trust not in TRUSTED:
-        return False
-    return any(
-        signer.key in one.signers
-        if signer.key is not None
-        else one.identity is not None
+    return bool(who(one, signers)) and one.trust in TRUSTED
+
+
+def who(one: Signed, among: Sequence[Signer] | None = None) -> list[str]:
+    """Those who signed it, each by one name: keys, or the identity of a keyless signature.
+
+    among  only those of ``among``: what one who may signed does not count for another's key
+    """
+    if one.identity is not None:
+        name = f"{one.issuer} {one.identity}"
+        return [name] if among is None or any(_is_identity(one, s) for s in among) else []
+    keys = None if among is None else {signer.key for signer in among}
+    return [key for key in one.signers if keys is None or key in keys]
+
+
+def _is_identity(one: Signed, signer: Signer) -> bool:
+    return (
+        signer.identity is not None
         and one.issuer == signer.issuer
-        and patterns.matches(signer.identity or "", one.identity)
-        for signer in signers
+        and patterns.matches(signer.identity, one.identity or "")
     )
 
 

@@ -1,20 +1,28 @@
 """The decision of one policy about one artifact.
 
-    Policy × Dossier ──each rule──► Reason ──all hold──► Verdict
+    Policy × Dossier ──each rule──► Reason ──or an exception──► all hold ──► Verdict
 
 It is the same function for the gate, the cluster and a question about the past: nothing but its
 arguments goes in. Where no rule is for the environment, and where something recorded had to be left
-out, the answer is no.
+out, the answer is no, and no exception changes that.
 """
 
 from __future__ import annotations
 
-from wherefrom.formats.policy import Cel, Policy, Provenance, Rego
-from wherefrom.formats.timestamps import micros
+from collections.abc import Iterable
+
+import msgspec
+
+from wherefrom.formats import digests
+from wherefrom.formats.policy import AnyRule, Cel, Policy, Provenance, Rego
+from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.policy import conditions
-from wherefrom.policy.checks import CHECKS, Case, Said, reason
+from wherefrom.policy.checks import CHECKS, Case, reason
+from wherefrom.policy.exceptions import Word, granted, words_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.dossier import Dossier
+
+_SECOND = 1_000_000
 
 
 def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Verdict:
@@ -23,47 +31,80 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     Raises SettingError if a condition needs a language that is not installed.
     """
     case = Case(dossier, environment, micros(at))
-    found = policy.in_environment(environment)
-    reasons = []
-    for rule in found:
-        needs = rule.__struct_config__.tag
-        if isinstance(rule, Cel):
-            said = conditions.cel(rule, case)
-        elif isinstance(rule, Rego):
-            said = conditions.rego(rule, case, policy.modules)
-        else:
-            said = CHECKS[type(rule)](rule, case)
-        reasons.append(reason(rule, said, str(needs)))
-    if not found:
+    rules = policy.in_environment(environment)
+    words = words_of(dossier.evidence) if policy.exceptions is not None else []
+    reasons = [_excused(_reason(rule, policy, case), policy, case, words) for rule in rules]
+    levels = [
+        rule.level
+        for rule, one in zip(rules, reasons, strict=True)
+        if isinstance(rule, Provenance) and one.ok and one.excused is None
+    ]
+    if not rules:
         reasons.append(_no(f"the policy has no rule for {environment or 'no environment'}"))
     if dossier.truncated:
         reasons.append(_no("there is more recorded of it than can be looked at"))
+    ends = [of_micros(case.at + policy.valid_s * _SECOND)]
+    ends += [one.until for one in reasons if one.until is not None]
     return Verdict(
         allowed=all(one.ok for one in reasons),
         artifact=dossier.artifact,
+        name=dossier.name,
+        subject=subject_of(dossier.artifact, dossier.names),
         names=dossier.names,
         environment=environment,
         policy=policy.name,
         version=policy.version,
         digest=policy.digest,
         at=at,
+        until=min(ends),
         log=dossier.log,
         as_of=dossier.as_of,
         reasons=reasons,
-        level=max(
-            (
-                rule.level
-                for rule, one in zip(found, reasons, strict=False)
-                if isinstance(rule, Provenance) and one.ok
-            ),
-            default=0,
-        ),
+        level=max(levels, default=0),
         inputs=sorted({entry for one in reasons for entry in one.entries}),
     )
 
 
-def _no(says: str) -> Reason:
-    said = Said(False, says, remedy="Say what holds there in the policy")
-    return Reason(
-        rule="complete", needs="complete", ok=False, says=said.says, entries=[], remedy=said.remedy
+def _reason(rule: AnyRule, policy: Policy, case: Case) -> Reason:
+    if isinstance(rule, Cel):
+        said = conditions.cel(rule, case)
+    elif isinstance(rule, Rego):
+        said = conditions.rego(rule, case, policy.modules)
+    else:
+        said = CHECKS[type(rule)](rule, case)
+    return reason(rule, said, str(rule.__struct_config__.tag), case)
+
+
+def _excused(found: Reason, policy: Policy, case: Case, words: list[Word]) -> Reason:
+    """A rule that does not hold, by an exception if one counts."""
+    grant = None if found.ok else granted(found.rule, policy, case, words)
+    if grant is None:
+        return found
+    excused = grant.excused
+    how = "BREAK GLASS" if excused.break_glass else "exception"
+    return msgspec.structs.replace(
+        found,
+        ok=True,
+        says=f"{how} until {excused.until[:19]}Z ({excused.reason}), though {found.says}",
+        entries=sorted({*found.entries, *grant.entries}),
+        until=excused.until,
+        excused=excused,
     )
+
+
+def subject_of(artifact: str, names: Iterable[str]) -> str | None:
+    """The digest that names an artifact; None where none of its names is one, or several are."""
+    if _is_digest(artifact):
+        return artifact
+    found = [id for id in names if _is_digest(id)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_digest(id: str) -> bool:
+    algorithm, _, digits = id.partition(":")
+    return digests.strong_id(algorithm, digits) == id
+
+
+def _no(says: str) -> Reason:
+    remedy = "Say what holds there in the policy"
+    return Reason(rule="complete", needs="complete", ok=False, says=says, entries=[], remedy=remedy)

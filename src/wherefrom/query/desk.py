@@ -60,7 +60,7 @@ from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.show import show
-from wherefrom.query.sizes import need_size
+from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
@@ -75,7 +75,6 @@ from wherefrom.views.series.reader import SeriesReader
 PROVEN_ENTRIES_MAX: Final = 100
 # What one entry is proved in → what its file is called after.
 RECEIPT_FORMATS: Final = {"tlog-proof": ".tlog-proof", "cose": ".cose"}
-_VIEW_WAIT_SECONDS: Final = 5.0
 # Longer, and questions that wait in vain would keep others from being asked.
 _WITNESS_WAIT_SECONDS: Final = 1.0
 _KEY: Final = re.compile(r"k:[0-9a-f]{32}")
@@ -643,22 +642,7 @@ class Desk:
         return LogPosition(origin=signed.origin, size=signed.size, root=signed.root.hex())
 
     def _wait_for_graph(self) -> None:
-        """Let the view reach what was in the log when the question came."""
-        size = self._log.refresh().size
-        until = time.monotonic() + _VIEW_WAIT_SECONDS
-        while True:
-            with self._graph.snapshot() as snapshot:
-                if snapshot.size >= size:
-                    return
-                reached = snapshot.size
-            if time.monotonic() > until:
-                raise Unavailable(
-                    "the graph is still reading the log",
-                    expected=f"size {size}",
-                    got=reached,
-                    do="Ask again in a moment",
-                )
-            time.sleep(0.005)
+        wait_for_graph(self._graph, self._log)
 
     def _wait_for_witnesses(self, size: int) -> None:
         """Let the published checkpoint reach ``size``, for a moment; proving says what is wrong."""

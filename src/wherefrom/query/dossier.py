@@ -8,7 +8,8 @@ of somebody known: a stranger's "this is in that" must not lend it another's pap
 told with their entries, and whoever decides names them as part of the reason.
 
 What a record says is read out of its content, not out of the graph: a policy gets the predicate as
-it was signed. What is erased says nothing.
+it was signed. What is erased says nothing. Before any content is read, ``survey`` tells everything
+that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
 Sizes:  NAMES_MAX names · EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
         passed is told (``truncated``), and whoever decides must take it for a no
@@ -21,14 +22,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from wherefrom.formats import release, slsa
+from wherefrom.errors import NotFound
+from wherefrom.formats import approval, digests, exception, release, slsa
 from wherefrom.formats.claims import STATUSES
 from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
 from wherefrom.query.statements import statement_in
-from wherefrom.query.summary import IDENTITY_IS, STRENGTH, Summary, summaries
+from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
 from wherefrom.query.walk import Bounds, Walk
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
@@ -39,10 +41,12 @@ UPSTREAM_MAX: Final = 5_000
 CLAIMS_MAX: Final = 20_000
 DEPTH_MAX: Final = 30
 SECONDS_MAX: Final = 5.0
-APPROVAL_TYPE: Final = "urn:wherefrom:approval:v1"
 TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
-_OPEN: Final = frozenset({"affected", "under_investigation", "unknown", None})
+_TOUCHES_MAX: Final = 200
+# Entries that say where something is and what happens there, not what it is.
+_NO_EVIDENCE: Final = frozenset({"change", "observation", "incident", "access", "refusals", "gap"})
+_HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
 Content = Callable[[int], bytes | None]
 
 
@@ -50,7 +54,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One record about the artifact.
 
     kind       ``provenance``, ``sbom``, ``scan``, ``vex``, ``test``, ``vsa``, ``release``,
-               ``approval`` or ``other``
+               ``approval``, ``exception`` or ``other``
+    document   ``sha256:`` of its bytes
     of         the name of the artifact that it describes; ``links`` the entries by which that is
                a name of the artifact, none for itself
     identity   of a keyless signature that a trusted root proves, with its ``issuer``
@@ -60,6 +65,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     entry: int
+    document: str
     kind: str
     type: str
     trust: str
@@ -106,9 +112,14 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one artifact, as of one log size. ``truncated`` if something was left out."""
+    """Of one artifact, as of one log size. ``truncated`` if something was left out.
+
+    name   what it is called, if anything calls it
+    names  all ids that are it, with the wholes that it is a part of
+    """
 
     artifact: str
+    name: str | None
     names: tuple[str, ...]
     log: LogPosition
     as_of: int
@@ -130,36 +141,117 @@ class _Signed(NamedTuple):
     issuer: str | None
 
 
-def dossier(graph: Snapshot, lens: Lens, artifact: str, content: Content) -> Dossier:
-    """What is recorded of ``artifact``. Raises NotFound, Ambiguous."""
-    (match, *_) = resolve(graph, artifact, as_of=lens.as_of)
+class Survey(NamedTuple):
+    """What a dossier hangs on, by number: found without reading a record.
+
+    start      the artifact's node, None for a digest that nothing was ever said of
+    links      its names, each with the entries that say so
+    documents  each by its node: its entry, and which name it describes
+    nodes      all that were looked at; ``entries`` all that anything rests on
+    """
+
+    artifact: str
+    start: int | None
+    links: dict[int, tuple[int, ...]]
+    documents: dict[int, tuple[int, int]]
+    signed: dict[int, _Signed]
+    said: dict[int, Summary]
+    found: list[Found]
+    upstream: list[Upstream]
+    nodes: frozenset[int]
+    entries: frozenset[int]
+    truncated: bool
+
+
+def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = ()) -> Survey:
+    """Look at ``artifact``, an id, a name or a tag; a digest may be unknown.
+
+    also  ids of what else documents may be about that concern it: the policy it is judged by
+
+    Raises NotFound, Ambiguous.
+    """
+    try:
+        (match, *_) = resolve(graph, artifact, as_of=lens.as_of)
+    except NotFound:
+        algorithm, _, digits = artifact.partition(":")
+        id = digests.strong_id(algorithm, digits)
+        if id is None:
+            raise
+        return Survey(id, None, {}, {}, {}, {}, [], [], frozenset(), frozenset(), False)
     start = graph.numbers([match.id])[match.id]
     links, too_many = _names(graph, lens, start)
-    documents = _documents(graph, lens, links)
+    beside = dict.fromkeys(graph.numbers(also).values(), ())
+    documents = _documents(graph, lens, {**beside, **links})
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
-    said = summaries(graph, sorted(documents), lens)
-    ids = graph.ids(sorted({*links, *documents}))
+    said = summaries(graph, sorted({*documents, start}), lens)
     signed = {
         number: _signed(judged[entry], said.get(number))
         for number, (entry, _) in documents.items()
         if entry in judged
     }
-    newest = sorted(signed, key=lambda n: documents[n][0], reverse=True)
-    evidence = [
-        _evidence(documents[n], signed[n], said[n], ids, links, content)
-        for n in newest[:EVIDENCE_MAX]
-    ]
-    found, claims_left = _claims(graph, lens, links, signed, documents)
-    upstream, more = _upstream(graph, lens, links)
-    return Dossier(
+    claims = _claims(graph, lens, links, signed, documents)
+    upstream = _upstream(graph, lens, links)
+    return Survey(
         artifact=match.id,
-        names=tuple(sorted(ids[n] for n in links)),
+        start=start,
+        links={**beside, **links},
+        documents=documents,
+        signed=signed,
+        said=said,
+        found=claims.found,
+        upstream=upstream.things,
+        nodes=frozenset({*links, *beside, *documents, *claims.nodes, *upstream.nodes}),
+        entries=frozenset(
+            {
+                *judged,
+                *(entry for entries in links.values() for entry in entries),
+                *(one.entry for one in claims.found),
+                *upstream.entries,
+            }
+        ),
+        truncated=(
+            too_many or len(signed) > EVIDENCE_MAX or claims.truncated or upstream.truncated
+        ),
+    )
+
+
+def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:
+    """What is recorded of what was looked at, read out of the records."""
+    newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
+    ids = graph.ids(sorted({*looked.links, *looked.documents}))
+    own = looked.said.get(looked.start) if looked.start is not None else None
+    return Dossier(
+        artifact=looked.artifact,
+        name=None if own is None else own.name,
+        names=tuple(sorted(ids[n] for n in looked.links)) or (looked.artifact,),
         log=log_of(graph),
         as_of=lens.as_of,
-        evidence=evidence,
-        found=found,
-        upstream=upstream,
-        truncated=too_many or len(newest) > EVIDENCE_MAX or claims_left or more,
+        evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
+        found=looked.found,
+        upstream=looked.upstream,
+        truncated=looked.truncated,
+    )
+
+
+def touched(graph: Snapshot, looked: Survey, *, since: int, own: str) -> bool:
+    """Whether the log has said more of what was looked at in entries from ``since`` on.
+
+    own  the key that signs this log's own summaries: those change nothing
+
+    Where something runs and what happens there is no evidence about it; what cannot be told apart
+    in time counts as more.
+    """
+    if graph.judged_since(looked.entries, since):
+        return True
+    entries = graph.mentioned_since(looked.nodes, since, rows_max=_TOUCHES_MAX)
+    if len(entries) >= _TOUCHES_MAX:
+        return True
+    judged = graph.judgements(entries, graph.lens())
+    return any(
+        one.kind not in _NO_EVIDENCE
+        and not one.type.startswith(_HAPPENINGS)
+        and not (slsa.is_vsa(one.type) and own in one.signers)
+        for one in judged.values()
     )
 
 
@@ -209,21 +301,16 @@ def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
     )
 
 
-def _evidence(
-    document: tuple[int, int],
-    signed: _Signed,
-    said: Summary,
-    ids: dict[int, str],
-    links: dict[int, tuple[int, ...]],
-    content: Content,
-) -> Evidence:
-    entry, of = document
+def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content) -> Evidence:
+    entry, of = looked.documents[number]
+    signed = looked.signed[number]
     judgement = signed.judgement
     written = content(entry)
     statement = None if written is None else statement_in(written)
     type = judgement.type if statement is None else statement[0]
     return Evidence(
         entry=entry,
+        document=ids[number],
         kind=_kind(type, judgement.kind),
         type=type,
         trust=judgement.level,
@@ -232,9 +319,9 @@ def _evidence(
         issuer=signed.issuer,
         said=happened(judgement),
         of=ids[of],
-        links=links[of],
+        links=looked.links[of],
         predicate=None if statement is None else statement[1],
-        properties=said.properties,
+        properties=looked.said[number].properties,
     )
 
 
@@ -243,10 +330,20 @@ def _kind(type: str, kind_of_entry: str) -> str:
         return "vsa"
     if type == release.PREDICATE_TYPE:
         return "release"
-    if type == APPROVAL_TYPE:
+    if type == approval.PREDICATE_TYPE:
         return "approval"
+    if type == exception.PREDICATE_TYPE:
+        return "exception"
     kinds = kinds_of_type(type)
     return kinds[0] if kinds else "sbom" if kind_of_entry == "sbom" else "other"
+
+
+class _Claims(NamedTuple):
+    """What is claimed, the nodes that it was looked for at, and whether that was cut short."""
+
+    found: list[Found]
+    nodes: set[int]
+    truncated: bool
 
 
 def _claims(
@@ -255,7 +352,7 @@ def _claims(
     names: Collection[int],
     signed: dict[int, _Signed],
     documents: dict[int, tuple[int, int]],
-) -> tuple[list[Found], bool]:
+) -> _Claims:
     """What documents claim of vulnerabilities in the artifact, and in its parts within it."""
     parts = _parts(graph, lens, names)
     about = graph.steps(
@@ -298,7 +395,8 @@ def _claims(
                     said=happened(judgement),
                 )
             )
-    return found, len(about) >= CLAIMS_MAX
+    weak = graph.numbers({name for one in found for name in one.names}).values()
+    return _Claims(found, {*parts, *claims, *weak}, len(about) >= CLAIMS_MAX)
 
 
 def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
@@ -343,7 +441,16 @@ def _vulnerabilities(
     return found
 
 
-def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> tuple[list[Upstream], bool]:
+class _Walked(NamedTuple):
+    """What is upstream, the nodes and entries that say so, and whether the walk was cut short."""
+
+    things: list[Upstream]
+    nodes: set[int]
+    entries: set[int]
+    truncated: bool
+
+
+def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> _Walked:
     walk = Walk(
         graph, lens, sorted(names), up=True,
         bounds=Bounds(depth_max=DEPTH_MAX, nodes_max=UPSTREAM_MAX, seconds_max=SECONDS_MAX),
@@ -353,7 +460,8 @@ def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> tuple[list[U
     said = summaries(graph, sorted(numbers), lens)
     ids = graph.ids(sorted(numbers))
     by = {step.cause: step.first for step, _ in walk.edges.values()}
-    return list(_things(numbers, said, ids, by)), walk.reason is not None
+    things = list(_things(numbers, said, ids, by))
+    return _Walked(things, set(walk.depths), set(by.values()), walk.reason is not None)
 
 
 def _things(
@@ -373,8 +481,3 @@ def _things(
 
 def _word(value: object) -> str | None:
     return value.lower() if isinstance(value, str) else None
-
-
-def strongest(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """The best vouched for first, of equal ones the newest."""
-    return sorted(evidence, key=lambda e: (STRENGTH.get(e.trust, -1), e.entry), reverse=True)

@@ -1,9 +1,15 @@
-"""Whether a log was ever of the size that is asked for."""
+"""Which sizes of a log can be asked about: those it had, once its graph has read them."""
 
 from __future__ import annotations
 
-from wherefrom.errors import NotFound
+import time
+from typing import Final
+
+from wherefrom.errors import NotFound, Unavailable
 from wherefrom.log.reader import LogReader
+from wherefrom.views.graph import GraphReader
+
+VIEW_WAIT_SECONDS: Final = 5.0
 
 
 def need_size(as_of: int | None, *, reached: int, log: LogReader) -> None:
@@ -15,3 +21,22 @@ def need_size(as_of: int | None, *, reached: int, log: LogReader) -> None:
         raise NotFound(
             "the log was never of this size", expected=f"a size up to {log.size}", got=as_of
         )
+
+
+def wait_for_graph(graph: GraphReader, log: LogReader) -> None:
+    """Let the view reach what was in the log when the question came. Raises Unavailable."""
+    size = log.refresh().size
+    until = time.monotonic() + VIEW_WAIT_SECONDS
+    while True:
+        with graph.snapshot() as snapshot:
+            if snapshot.size >= size:
+                return
+            reached = snapshot.size
+        if time.monotonic() > until:
+            raise Unavailable(
+                "the graph is still reading the log",
+                expected=f"size {size}",
+                got=reached,
+                do="Ask again in a moment",
+            )
+        time.sleep(0.005)

@@ -26,13 +26,21 @@ def predicate_in(content: bytes, predicate_type: str) -> dict[str, Any] | None:
 def statement_in(content: bytes) -> tuple[str, dict[str, Any]] | None:
     """Predicate type and predicate of a record's statement; None if it holds none. As above."""
     try:
-        if batch.is_batched(content):
-            content = batch.parse(content).record
-        found = _statement(strict_json.decode(content))
+        found = whole_statement_in(content)
         if found is None:
             return None
         type = strict_json.need_string(found, "predicateType")
         return type, strict_json.get_object(found, "predicate")
+    except Refused:  # a newer program took what this one does not
+        return None
+
+
+def whole_statement_in(content: bytes) -> Mapping[str, Any] | None:
+    """A record's statement, as it was written; None if it holds none. As above."""
+    try:
+        if batch.is_batched(content):
+            content = batch.parse(content).record
+        return _statement(strict_json.decode(content))
     except Refused:  # no JSON; or a newer program took what this one does not
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,14 +22,13 @@ from wherefrom.admission.files import (
     EVERY_SECONDS,
     Watched,
     load_certificate,
-    load_policy,
     load_settings,
-    policy_paths,
 )
 from wherefrom.admission.guard import Guard
 from wherefrom.admission.metrics import GuardMetrics
 from wherefrom.admission.records import Decided
 from wherefrom.formats.admission_settings import AdmissionSettings
+from wherefrom.formats.policy import Policy
 from wherefrom.serving.http import Tls, serve, spare_collections
 
 if TYPE_CHECKING:
@@ -42,12 +41,14 @@ _SWITCH_SECONDS: Final = 0.0005
 class Wanted(NamedTuple):
     """What to guard by.
 
+    policy   reads the policy, from ``files``. Raises Error
     adapt    what options say beside the file of settings
     fresh_s  for how long a yes stands while the log cannot be asked
     wait_s   how long a review may take
     """
 
-    policy: Path
+    policy: Callable[[], Policy]
+    files: Callable[[], Sequence[Path]]
     settings: Path | None
     adapt: Callable[[AdmissionSettings], AdmissionSettings]
     fresh_s: float
@@ -65,7 +66,7 @@ def guard_cluster(
     started: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises Error for files that cannot be used."""
-    policy = load_policy(wanted.policy)
+    policy = wanted.policy()
     settings = wanted.adapt(load_settings(wanted.settings))
     metrics = GuardMetrics()
     asking = Asking(
@@ -102,8 +103,8 @@ def guard_cluster(
         watched.append(
             Watched(
                 "policy",
-                lambda: policy_paths(wanted.policy),
-                lambda: asking.use(load_policy(wanted.policy)),
+                wanted.files,
+                lambda: asking.use(wanted.policy()),
             )
         )
         if (path := wanted.settings) is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from wherefrom.api.reader import reader_app
-from wherefrom.app import DataFolder, open_desk, open_log
+from wherefrom.app import DataFolder, open_desk, open_gate, open_log
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
@@ -35,7 +35,10 @@ def run(path: str) -> None:
     _keep_a_fold(folder)
     log = open_log(folder)
     app = reader_app(
-        desk=open_desk(folder, log, others=Others(folder)), log=log, tokens=folder.tokens
+        desk=open_desk(folder, log, others=Others(folder)),
+        gate=open_gate(folder, log),
+        log=log,
+        tokens=folder.tokens,
     )
     config = uvicorn.Config(
         app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False

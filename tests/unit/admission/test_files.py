@@ -5,47 +5,14 @@ import ssl
 import pytest
 
 from tests.journeys.test_http_tls import certificate, write_pair
-from wherefrom.admission.files import (
-    Watched,
-    load_certificate,
-    load_policy,
-    load_settings,
-    policy_paths,
-)
-from wherefrom.errors import LimitPassed, Malformed, NotFound
+from wherefrom.admission.files import Watched, load_certificate, load_settings
+from wherefrom.formats import policy as policies
 
 POLICY = 'name: prod\nversion: "1"\nrules: [{name: inside, needs: sbom}]\n'
 
 
-def test_a_policy_is_a_file_or_a_folder_with_its_modules(tmp_path):
-    file = tmp_path / "policy.yaml"
-    file.write_text(POLICY)
-    (tmp_path / "a.rego").write_text("package a\n")
-    (tmp_path / "notes.txt").write_text("x")
-    alone, together = load_policy(file), load_policy(tmp_path)
-    assert (alone.name, dict(alone.modules)) == ("prod", {})
-    assert dict(together.modules) == {"a.rego": "package a\n"}
-    assert alone.digest != together.digest
-
-
-def test_no_policy_two_of_them_or_a_broken_one_is_refused(tmp_path):
-    with pytest.raises(NotFound, match="no policy lies there"):
-        load_policy(tmp_path)
-    for name in ("policy.yaml", "policy.json"):
-        (tmp_path / name).write_text(POLICY)
-    with pytest.raises(NotFound, match="or more than one"):
-        load_policy(tmp_path)
-    (tmp_path / "policy.json").unlink()
-    (tmp_path / "policy.yaml").write_text("name: x")
-    with pytest.raises(Malformed, match="not a policy"):
-        load_policy(tmp_path)
-    (tmp_path / "policy.yaml").write_bytes(b"#" * 300_000)
-    with pytest.raises(LimitPassed, match="too long"):
-        load_policy(tmp_path)
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    (tmp_path / "a.rego").write_bytes(b"\xff")
-    with pytest.raises(Malformed, match="not UTF-8"):
-        load_policy(tmp_path)
+def load(path):
+    return policies.read(path.read_bytes(), where=str(path))
 
 
 def test_settings_without_a_file_are_the_careful_ones(tmp_path):
@@ -57,7 +24,7 @@ def test_settings_without_a_file_are_the_careful_ones(tmp_path):
 def test_a_change_is_used_once_and_what_cannot_be_used_is_told_once_and_tried_again(tmp_path):
     file, used = tmp_path / "policy.yaml", []
     file.write_text(POLICY)
-    watched = Watched("policy", lambda: policy_paths(file), lambda: used.append(load_policy(file)))
+    watched = Watched("policy", lambda: (file,), lambda: used.append(load(file)))
     assert watched.look() is None
     file.write_text(POLICY.replace('"1"', '"2"'))
     assert watched.look() == "ok"
@@ -78,7 +45,7 @@ def test_a_mounted_file_that_is_swapped_by_its_link_is_seen(tmp_path):
         (tmp_path / name / "policy.yaml").write_text(POLICY)
     link, used = tmp_path / "now", []
     link.symlink_to("a")
-    watched = Watched("policy", lambda: policy_paths(link), lambda: used.append(1))
+    watched = Watched("policy", lambda: (link / "policy.yaml",), lambda: used.append(1))
     link.unlink()
     link.symlink_to("b")
     assert watched.look() == "ok"

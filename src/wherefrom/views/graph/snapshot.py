@@ -180,6 +180,33 @@ class Snapshot(EdgeReads):
                 )
         return found
 
+    def mentioned_since(self, numbers: Collection[int], since: int, *, rows_max: int) -> set[int]:
+        """Entries from ``since`` on that mention one of ``numbers``: ``rows_max`` of them."""
+        found: set[int] = set()
+        for chunk in chunks(sorted(numbers)):
+            rows = self._rows(
+                """SELECT DISTINCT m.entry FROM carray(?1) AS v
+                CROSS JOIN mentions AS m ON m.node = v.value AND m.entry >= ?2 LIMIT ?3""",
+                (integers(chunk), since, rows_max),
+            )
+            found.update(entry for (entry,) in rows)
+            if len(found) >= rows_max:
+                break
+        return found
+
+    def judged_since(self, entries: Collection[int], since: int) -> bool:
+        """Whether an entry from ``since`` on says how far one of ``entries`` is believed, or that
+        it is erased."""
+        return any(
+            self._rows(
+                """SELECT 1 FROM carray(?1) AS v WHERE
+                EXISTS (SELECT 1 FROM verdicts WHERE judged = v.value AND entry >= ?2) OR
+                EXISTS (SELECT 1 FROM tombstones WHERE erased = v.value AND entry >= ?2) LIMIT 1""",
+                (integers(chunk), since),
+            )
+            for chunk in chunks(sorted(entries))
+        )
+
     def lost_signer(self, key: str, lens: Lens, rows_max: int) -> list[int]:
         """Entries that the key ``key`` vouched for, at the door or later, and no longer does."""
         return [

@@ -1,0 +1,58 @@
+"""The gate over HTTP: whether artifacts may go somewhere, by a policy.
+
+POST /v1/decide ──► the reader: verdicts, nothing recorded
+POST /v1/gate ──► the reader prepares ──► the writer signs and records ──► the answer
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherefrom.api.access import principal_of
+from wherefrom.api.admin import read_wanted
+from wherefrom.api.answers import json_response
+from wherefrom.api.proxy import ReaderProxy
+from wherefrom.api.questions import read_whole
+from wherefrom.api.records import Intake
+from wherefrom.policy.gate import Gate, GateRequest, Prepared, Question
+from wherefrom.policy.signing import vouched_for
+
+POLICY_BYTES_MAX = 4 * 1024 * 1024
+
+
+async def post_decide(request: Request) -> Response:
+    """``POST /v1/decide``: a verdict for each artifact, of now or of a time and a log size."""
+    principal_of(request, "read")
+    gate: Gate = request.app.state.gate
+    asked: Question = await read_wanted(request, Question, bytes_max=POLICY_BYTES_MAX)
+    return json_response(await asyncio.to_thread(gate.decide, asked))
+
+
+async def post_prepare(request: Request) -> Response:
+    """``POST /v1/gate`` to the reader alone: what the writer is to sign."""
+    principal_of(request, "record")
+    gate: Gate = request.app.state.gate
+    asked: GateRequest = await read_wanted(request, GateRequest, bytes_max=POLICY_BYTES_MAX)
+    return json_response(await asyncio.to_thread(gate.prepare, asked))
+
+
+def post_gate(proxy: ReaderProxy) -> Callable[[Request], Awaitable[Response]]:
+    """``POST /v1/gate``: a verdict of now, as a summary that the log signs and holds."""
+
+    async def run(request: Request) -> Response:
+        principal = principal_of(request, "record")
+        body = await read_whole(request, bytes_max=POLICY_BYTES_MAX)
+        prepared = await proxy.passed(request, body=body)
+        if prepared.status_code != 200:
+            return prepared
+        said = msgspec.json.decode(bytes(prepared.body), type=Prepared)
+        intake: Intake = request.app.state.intake
+        answer = await asyncio.to_thread(vouched_for, said, intake.recorder, principal=principal)
+        return json_response(answer, 200 if answer.reused else 201)
+
+    return run
