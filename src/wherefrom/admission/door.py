@@ -9,7 +9,7 @@ A review that can be read is always HTTP 200 with its uid, also a no. What is no
 object with 4xx, and lets nothing in: the API server takes it for a failure of the webhook. A slip
 of ours is answered with a no, where a review is waiting.
 
-Sizes:  BODY_SECONDS for a body
+Sizes:  of reviews over LARGE_BYTES at most LARGE_AT_ONCE at a time, or they would fill the memory
 Source: kubernetes.io, extensible-admission-controllers; RFC 9457
 """
 
@@ -48,6 +48,8 @@ _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _OURS: Final = 0.8
 _GATEKEEPER_SECONDS: Final = 2.5
 _JSON: Final = "application/json"
+LARGE_BYTES: Final = 1024 * 1024
+LARGE_AT_ONCE: Final = 4
 _log = logging.getLogger("wherefrom")
 Decide = Callable[..., Awaitable[Decision]]
 
@@ -65,11 +67,19 @@ def guard_app(
     beside   what else runs with it, until cancelled
     """
 
+    large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def read(request: Request) -> Review:
+        body = await _body(request, admission_review.BYTES_MAX)
+        if len(body) <= LARGE_BYTES:
+            return admission_review.parse(body)
+        return await asyncio.to_thread(admission_review.parse, body)
+
     def webhook(name: str, decide: Decide) -> Callable[[Request], Awaitable[Response]]:
-        async def run(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             began = time.perf_counter()
             try:
-                review = admission_review.parse(await _body(request, admission_review.BYTES_MAX))
+                review = await read(request)
             except Error as error:
                 metrics.unreadable.labels(error.code).inc()
                 return problem_response(error)
@@ -79,6 +89,13 @@ def guard_app(
                 metrics.seconds.labels(name).observe(time.perf_counter() - began)
             written = admission_review.to_response(review.uid, decision.answer)
             return Response(written, media_type=_JSON)
+
+        async def run(request: Request) -> Response:
+            length = _length(request)
+            if length is not None and length <= LARGE_BYTES:
+                return await answer(request)
+            async with large:
+                return await answer(request)
 
         return run
 
@@ -152,8 +169,7 @@ async def _safely(decide: Decide, review: Review, wait_s: float) -> Decision:
 
 async def _body(request: Request, bytes_max: int) -> bytes:
     """The whole body. Raises LimitPassed."""
-    length = request.headers.get("content-length", "")
-    size = int(length) if length.isdecimal() else 0
+    size = _length(request) or 0
     read = bytearray()
     if size <= bytes_max:
         async for piece in request.stream():
@@ -164,6 +180,12 @@ async def _body(request: Request, bytes_max: int) -> bytes:
     if size > bytes_max:
         raise LimitPassed("a request is too large", expected=f"bytes_max {bytes_max}")
     return bytes(read)
+
+
+def _length(request: Request) -> int | None:
+    """How long the body says it is; None if it does not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else None
 
 
 def _wait_s(request: Request, most: float) -> float:

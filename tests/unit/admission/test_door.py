@@ -63,7 +63,7 @@ def test_a_review_is_answered_200_with_its_uid_yes_or_no():
         ("/validate", b'{"a":1,"a":1}', 400),
         ("/validate", json.dumps({"apiVersion": "admission.k8s.io/v1beta1",
                                   "kind": "AdmissionReview"}).encode(), 415),
-        ("/validate", b" " * (8 * 1024 * 1024 + 1), 413),
+        ("/validate", b" " * (32 * 1024 * 1024 + 1), 413),
         ("/nothing", b"{}", 404),
     ],
 )  # fmt: skip
@@ -81,11 +81,26 @@ def test_a_body_that_only_says_it_is_short_is_cut_all_the_same():
     async def work(client, _):
         async def pieces():
             for _ in range(9):
-                yield b" " * 1024 * 1024
+                yield b" " * 4 * 1024 * 1024
 
         return await client.post("/validate", content=pieces())
 
     assert served(work).status_code == 413
+
+
+def test_an_object_as_large_as_an_api_server_takes_is_looked_at_few_at_a_time():
+    large = pod(BAD)
+    large["spec"]["containers"][0]["env"] = [{"name": "X", "value": "<" * 1_500_000}]
+    written = json.dumps(review(large)).replace("<", "\\u003c").encode()
+
+    async def work(client, _):
+        answers = await asyncio.gather(
+            *(client.post("/validate", content=written) for _ in range(6))
+        )
+        return [one.json()["response"]["allowed"] for one in answers]
+
+    assert len(written) > 8_000_000
+    assert served(work) == [False] * 6
 
 
 def test_a_get_is_told_what_is_taken():
