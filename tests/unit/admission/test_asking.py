@@ -213,6 +213,27 @@ def test_another_policy_lets_nothing_in_that_only_the_old_one_did():
     asyncio.run(run())
 
 
+def test_what_waits_while_another_policy_comes_is_no_answer_of_either():
+    async def run():
+        log = SaidLog(A, B)
+        async with asking_of(log) as (asking, _):
+            log.hold()
+            filling = [
+                asyncio.create_task(asking.ask([digest(n)], f"e{n}", wait_s=5)) for n in range(4)
+            ]
+            await asyncio.sleep(0.05)  # every worker is busy
+            waiting = asyncio.create_task(asking.ask([A], "prod", wait_s=5))
+            await asyncio.sleep(0.05)
+            asking.use(policies.parse({**RULES, "version": "2"}, where="p"))
+            log.free()
+            (found,) = (await waiting).values()
+            assert found == CannotTell("the policy has just changed")
+            await asyncio.gather(*filling)
+            assert isinstance((await asking.ask([A], "prod", wait_s=5))[A], Yes)
+
+    asyncio.run(run())
+
+
 class _Swapped(SaidLog):
     """Answers another question than was asked."""
 
@@ -225,12 +246,15 @@ class _Short(SaidLog):
         return super().decide(policy, artifacts, environment)[1:]
 
 
-@pytest.mark.parametrize("log", [_Swapped(C), _Short(A)])
-def test_an_answer_to_another_question_is_none(log):
+@pytest.mark.parametrize(
+    ("log", "says"), [(_Swapped(C), "another question"), (_Short(A), "not as many answers")]
+)
+def test_an_answer_to_another_question_is_none(log, says):
     async def run():
         async with asking_of(log) as (asking, _):
             (found,) = (await asking.ask([A], "prod", wait_s=5)).values()
             assert isinstance(found, CannotTell)
+            assert says in found.why
             assert len(asking.standing) == 0
 
     asyncio.run(run())

@@ -1,5 +1,6 @@
 """Files that change are read again; one that cannot be used changes nothing, and is told once."""
 
+import os
 import ssl
 
 import pytest
@@ -43,6 +44,7 @@ def test_a_mounted_file_that_is_swapped_by_its_link_is_seen(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "policy.yaml").write_text(POLICY)
+        os.utime(tmp_path / name / "policy.yaml", (0, 0))
     link, used = tmp_path / "now", []
     link.symlink_to("a")
     watched = Watched("policy", lambda: (link / "policy.yaml",), lambda: used.append(1))

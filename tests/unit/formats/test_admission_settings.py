@@ -32,7 +32,8 @@ def test_a_name_counts_before_a_pattern_and_a_pattern_before_the_rest():
 def test_only_its_own_namespace_and_those_that_the_file_names_are_exempt():
     assert of("guard").exempt
     assert of("kube-system").exempt
-    assert not of("kube-system-2").exempt
+    for other in ("kube-system-2", "guard-2", "guar", "Guard", "wherefrom"):
+        assert not of(other).exempt
     assert not of("guard", b"environment: prod").exempt
     assert not of("kube-system", b"").exempt
 
