@@ -25,7 +25,7 @@ from wherefrom.admission.deciding import CannotTell, No, Told, Yes
 from wherefrom.admission.pins import Pins
 from wherefrom.admission.records import Decided
 from wherefrom.errors import Error, Malformed
-from wherefrom.formats import image_reference, timestamps
+from wherefrom.formats import image_reference
 from wherefrom.formats.admission_review import Answer, Review
 from wherefrom.formats.admission_settings import AdmissionSettings, Place
 from wherefrom.formats.external_data import Item
@@ -130,10 +130,10 @@ class Guard:
     def _record(self, looked: _Looked, place: Place, *, dry_run: bool) -> None:
         if dry_run:
             return
-        at = timestamps.to_text(self._clock())
+        day = f"{self._clock():%Y-%m-%d}"
         for image, artifact in looked.digests.items():
             self._decided.tell(
-                looked.told[artifact], artifact=artifact, image=image, at=at,
+                looked.told[artifact], artifact=artifact, image=image, day=day,
                 environment=place.environment, policy=self.asking.policy,
                 digest=self.asking.digest,
             )  # fmt: skip

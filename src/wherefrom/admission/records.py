@@ -1,12 +1,12 @@
 """What a cluster let in or kept out, as records: each decision once, in the background.
 
-    image, verdict ──new?──► a summary (SLSA VSA) by this cluster ──► Outbox ──► the log
+    image, verdict ──new?──► formats.admission_record ──► Outbox ──► the log
 
 The same decision again (same digest, environment, policy and answer) is no news. A record is sent
 by whoever has time, and never waited for; it is unsigned, so it counts as its token's word.
 
-Sizes:  TOLD_MAX decisions are remembered; one that was forgotten is told again
-Source: slsa.dev/spec/v1.2/verification_summary
+Sizes:  TOLD_MAX decisions are remembered; one that was forgotten is told again, and if it is of the
+        same day the log knows it
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple, Protocol
 
-from wherefrom import __version__
 from wherefrom.admission.deciding import CannotTell, No, Told, Yes
-from wherefrom.formats import vsa
+from wherefrom.formats import admission_record
 from wherefrom.formats.policy import Policy
-from wherefrom.formats.timestamps import micros, of_micros
 
 TOLD_MAX: Final = 50_000
-_SECOND: Final = 1_000_000
 
 
 class Outbox(Protocol):
@@ -47,7 +44,7 @@ class Decided:
 
     def tell(
         self, answer: Told, *, artifact: str, image: str, environment: str, policy: Policy,
-        digest: str, at: str,
+        digest: str, day: str,
     ) -> bool:  # fmt: skip
         """Record a decision about ``artifact``, called ``image``; whether it is news."""
         if self._outbox is None or isinstance(answer, CannotTell):
@@ -63,29 +60,16 @@ class Decided:
             return False
         while len(self._told) > TOLD_MAX:
             self._told.popitem(last=False)
-        summary = vsa.Summary(
+        said = admission_record.Decision(
             artifact=artifact,
-            resource=image,
-            verifier=f"urn:wherefrom:admission:{self.cluster}",
-            program=__version__,
-            at=at,
-            until=of_micros(micros(at) + policy.valid_s * _SECOND),
-            policy=f"urn:wherefrom:policy:{policy.name}:{policy.version}",
+            image=image,
+            cluster=self.cluster,
+            policy=(policy.name, policy.version),
             policy_digest=digest,
             environment=environment,
             allowed=allowed,
-            levels=(f"WHEREFROM_{policy.name}",),
-            inputs=(),
-            reasons=_reasons(answer),
-            origin=answer.origin,
-            size=answer.as_of,
-            root=None,
+            reasons=[why[:2] for why in answer.reasons] if isinstance(answer, No) else [],
+            day=day,
         )
-        self._outbox.put(vsa.to_statement(summary))
+        self._outbox.put(admission_record.to_statement(said))
         return True
-
-
-def _reasons(answer: Told) -> list[dict[str, str]]:
-    if not isinstance(answer, No):
-        return []
-    return [{"rule": why.rule, "says": why.says} for why in answer.reasons]

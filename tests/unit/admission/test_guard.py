@@ -202,6 +202,14 @@ def test_decisions_are_recorded_once_each_and_again_when_they_turn():
     assert predicate["verifier"]["id"] == "urn:wherefrom:admission:kubernetes"
     assert predicate["policy"]["digest"] == {"sha256": POLICY.digest[7:]}
     assert predicate["wherefrom"]["environment"] == "prod"
+    assert predicate["wherefrom"]["day"] == "2026-11-26"
+    (failed,) = [r["predicate"] for r in outbox.put_in if r is not outbox.put_in[0]]
+    assert failed["wherefrom"]["reasons"] == [
+        {"rule": "inside", "says": "nothing says what is inside it"}
+    ]
+    again = Outbox()
+    decide(review(pod(GOOD)), log=log_of(), outbox=again)
+    assert again.put_in == outbox.put_in[:1], "another replica says it in other words"
 
 
 def test_a_decision_that_turns_and_turns_back_is_news_each_time():
@@ -211,7 +219,7 @@ def test_a_decision_that_turns_and_turns_back_is_news_each_time():
     def tell(answer):
         return decided.tell(
             answer, artifact=digest(1), image=GOOD, environment="prod", policy=POLICY,
-            digest=POLICY.digest, at="2026-11-26T00:00:00Z",
+            digest=POLICY.digest, day="2026-11-26",
         )  # fmt: skip
 
     from wherefrom.admission.deciding import CannotTell, No, Yes
