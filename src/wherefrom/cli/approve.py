@@ -64,7 +64,7 @@ def approve(
 
 
 def subject_named(text: str, where: Where) -> str:
-    """The digest of what ``text`` means. Raises NotFound, Ambiguous, Malformed for what has none."""
+    """The digest of what ``text`` means. Raises NotFound, Ambiguous, Malformed if it has none."""
     from wherefrom.cli.opening import reading
 
     if _DIGEST.fullmatch(text):

@@ -18,7 +18,7 @@ from wherefrom.cli.render import table, write_answer
 from wherefrom.cli.saying import now
 from wherefrom.cli.settings import Where, placed
 from wherefrom.errors import NotFound
-from wherefrom.formats.shown import printable, short_id
+from wherefrom.formats.shown import printable, short_id, short_key
 
 if TYPE_CHECKING:
     from wherefrom.formats.exception import Exceptional
@@ -135,7 +135,10 @@ def refuse(**said: Any) -> int:
 @exception.command()
 @_answering
 def withdraw(**said: Any) -> int:
-    """End an exception before its time, by who asked for it or who may approve it."""
+    """End an exception before its time.
+
+    It counts by who asked for it, and by each who may approve it.
+    """
     return _answer("withdrawn", **said)
 
 
@@ -192,7 +195,7 @@ def _said_in(content: bytes) -> _Found | None:
 @click.argument("artifact")
 @placed
 def list_(artifact: str, where: Where, as_json: bool) -> int:
-    """List what was asked for ARTIFACT, or a policy, and what was answered."""
+    """List what was asked for ARTIFACT, and what was answered."""
     from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
     from wherefrom.formats.exception import PREDICATE_TYPE
@@ -233,7 +236,7 @@ def _drawn(found: Sequence[Listed]) -> Iterator[str]:
     rows = []
     for one in found:
         said = one.said
-        by = " ".join(short_id(signer) for signer in one.signers) or "nobody known"
+        by = " ".join(short_key(signer) for signer in one.signers) or "nobody known"
         what = f"until {said.until[:19]}Z" if said.until else f"of {short_id(said.request)}"
         more = " ".join(filter(None, (",".join(said.rules), said.environment)))
         rows.append(

@@ -20,7 +20,7 @@ from wherefrom.cli.render import count, table, write_answer, write_json
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import ask
 from wherefrom.errors import NotFound
-from wherefrom.formats.shown import printable, short_id
+from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
     from wherefrom.cli.places import Reading
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = click.Path(path_type=Path)
 _SIMULATED_MAX: Final = 5_000
+_NAME_CHARS_MAX: Final = 36
 
 
 @click.group()
@@ -163,25 +164,23 @@ def explain(
     With --at it is asked as if it were that time; with --as-of, with what was recorded by then.
     """
 
+    from msgspec.structs import replace
+
     from wherefrom.cli.draw_policy import draw_verdict
     from wherefrom.cli.opening import reading
     from wherefrom.policy.gate import Question
 
     document = _document(policy)
+    asked = Question(
+        artifacts=(),
+        policy=document,
+        environment=environment,
+        at=at,
+        as_of=as_of,
+        explain=as_input,
+    )
     with reading(where) as place:
-        decided = ask(
-            artifact,
-            lambda one: place.decide(
-                Question(
-                    artifacts=(one,),
-                    policy=document,
-                    environment=environment,
-                    at=at,
-                    as_of=as_of,
-                    explain=as_input,
-                )  # fmt: skip
-            ),
-        )
+        decided = ask(artifact, lambda one: place.decide(replace(asked, artifacts=(one,))))
     (verdict,) = decided.verdicts
     if as_input:
         write_json(decided.inputs[0])
@@ -266,7 +265,7 @@ def _simulated(judged: Sequence[tuple[Change, Verdict | None]], truncated: bool)
             against[rule] = against.get(rule, 0) + 1
         word = "unknown" if verdict is None else "allowed" if verdict.allowed else "DENIED"
         where = f"{printable(one.environment)}/{printable(one.service)}"
-        what = printable(one.after_says or "") or short_id(one.after or "")
+        what = cut(printable(one.after_says or "") or short_id(one.after or ""), _NAME_CHARS_MAX)
         rows.append((one.at[:19] + "Z", word, where, what, " ".join(failed)))
     if rows:
         yield table(rows)
@@ -284,7 +283,10 @@ def _simulated(judged: Sequence[tuple[Change, Verdict | None]], truncated: bool)
 @output_option
 @placed
 def record(path: Path, key: str, output: Path | None, where: Where, as_json: bool) -> int:
-    """Record a policy, signed: it can be named by its digest from then on."""
+    """Record a policy, signed.
+
+    It can be named by its digest from then on.
+    """
     from wherefrom.formats.policy import to_statement
 
     found = policy_at(path)
