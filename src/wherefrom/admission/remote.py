@@ -2,13 +2,15 @@
 
 Unlike a person's command this never waits long: whoever asks has a cluster waiting.
 
-Sizes:  a question waits WAIT_SECONDS, a connection CONNECT_SECONDS · an answer 16 MiB
+Sizes:  a question waits WAIT_SECONDS, a connection CONNECT_SECONDS · an answer 16 MiB · a server
+        that says it is busy is asked again for BUSY_SECONDS
 Source: docs/http.md
 """
 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
@@ -22,6 +24,8 @@ from wherefrom.query.answers import LogPosition
 
 CONNECT_SECONDS: Final = 2.0
 WAIT_SECONDS: Final = 8.0
+BUSY_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 0.2
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 T = TypeVar("T")
 
@@ -90,21 +94,35 @@ class RemoteDecider:
         return _read(self._send("POST", "/v1/decide", asked), _Verdicts, self._url).verdicts
 
     def _send(self, method: str, path: str, asked: Any) -> bytes:
+        """The answer; a busy server and a connection that broke are tried again, for a moment."""
         body = b"" if asked is None else msgspec.json.encode(asked)
-        headers = {} if asked is None else {"Content-Type": "application/json"}
-        try:
-            with self._client.stream(method, path, content=body, headers=headers) as answer:
-                read = bytearray()
-                for piece in answer.iter_bytes():
-                    read += piece
-                    if len(read) > ANSWER_BYTES_MAX:
-                        raise Unavailable("the server's answer is too large", where=self._url)
-        except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
-            said = str(error) or type(error).__name__
-            raise Unavailable("the log does not answer", where=self._url, got=said) from error
-        if answer.is_success:
-            return bytes(read)
-        raise self._refused(answer.status_code, bytes(read))
+        until = time.monotonic() + BUSY_SECONDS
+        broke = False
+        while True:
+            try:
+                status, read = self._sent(method, path, body)
+            except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+                may_be_stale = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError)
+                if may_be_stale and not broke:
+                    broke = True
+                    continue
+                said = str(error) or type(error).__name__
+                raise Unavailable("the log does not answer", where=self._url, got=said) from error
+            if 200 <= status < 300:
+                return read
+            if status != 503 or time.monotonic() > until:
+                raise self._refused(status, read)
+            time.sleep(AGAIN_SECONDS)
+
+    def _sent(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json"} if body else {}
+        with self._client.stream(method, path, content=body, headers=headers) as answer:
+            read = bytearray()
+            for piece in answer.iter_bytes():
+                read += piece
+                if len(read) > ANSWER_BYTES_MAX:
+                    raise Unavailable("the server's answer is too large", where=self._url)
+        return answer.status_code, bytes(read)
 
     def _refused(self, status: int, read: bytes) -> Error:
         try:

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import socket
 import threading
 
 import pytest
@@ -104,12 +105,54 @@ def test_one_that_is_not_there_costs_the_others_nothing():
         ((200, b"\xff"), Unavailable),
     ],
 )
-def test_what_is_no_answer_is_never_a_yes(answer, kind):
+def test_what_is_no_answer_is_never_a_yes(answer, kind, monkeypatch):
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.05)
     with (
         serving(lambda path, asked: answer) as (decider, _),
         pytest.raises(kind),
     ):
         decider.decide(POLICY, [A], "prod")
+
+
+def test_a_busy_server_is_asked_again_for_a_moment(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    busy = iter([True, True, False])
+
+    def answers(path, asked):
+        if next(busy):
+            return problem("unavailable", 503, "the graph is still reading the log")
+        return 200, verdicts(asked["artifacts"])
+
+    with serving(answers) as (decider, asked):
+        assert decider.decide(POLICY, [A], "prod") == [verdict(A)]
+    assert len(asked) == 3
+
+
+def test_a_connection_that_broke_is_made_again_once():
+    """As when a server ended an idle connection just then."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = []
+
+        def serve():
+            for _ in range(2):
+                connection, _ = listening.accept()
+                with connection:
+                    taken.append(connection.recv(65536))
+                    if len(taken) == 2:
+                        body = json.dumps(STATUS).encode()
+                        head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+                        connection.sendall(head + body)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        decider = RemoteDecider(
+            f"http://127.0.0.1:{listening.getsockname()[1]}", token=None, tls=False
+        )
+        assert decider.reached().size == 11
+        decider.close()
+        thread.join()
+    assert len(taken) == 2
 
 
 def test_a_question_that_the_log_refuses_is_a_refusal_of_that_question():
