@@ -177,7 +177,11 @@ class Asking:
         """Look again and again, until cancelled."""
         while True:
             began = self._now()
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - a slip must not end the looking
+                _log.exception("the log could not be looked at")
+                self.trouble = repr(error)
             await asyncio.sleep(max(0.05, LOOK_SECONDS - (self._now() - began)))
 
     async def look(self) -> None:

@@ -43,7 +43,7 @@ class Watched:
             return None
         try:
             self._use()
-        except (Error, OSError) as error:
+        except (Error, OSError, ValueError) as error:
             told, self._told = self._told, mark
             return None if told == mark else str(error) or repr(error)
         self._seen, self._told = mark, None
@@ -51,7 +51,11 @@ class Watched:
 
     def _mark(self) -> _MARK:
         found = []
-        for path in self._paths():
+        try:
+            paths = self._paths()
+        except Error:
+            return ()  # whoever uses them says what is missing
+        for path in paths:
             try:
                 said = os.stat(path)
             except OSError:

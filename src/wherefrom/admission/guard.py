@@ -75,15 +75,13 @@ class Guard:
     ) -> None:
         self.asking, self._decided = asking, decided
         self.wait_s, self._clock = wait_s, clock
-        self._pins: Pins | None = None
+        self._pins = Pins(wait_s=wait_s)
         self.use(settings)
 
     def use(self, settings: AdmissionSettings) -> None:
         """Guard by these settings from now on."""
-        if self._pins is not None:
-            self._pins.close()
         self.settings = settings
-        self._pins = Pins(settings.registries, wait_s=self.wait_s)
+        self._pins.use(settings.registries)
         self._decided.cluster = settings.cluster
 
     async def validate(self, review: Review, *, wait_s: float) -> Decision:
@@ -208,7 +206,6 @@ class Guard:
         except Error:
             return _let_in("nothing", place)  # what cannot be read is for ``validate`` to keep out
         new = [use for use in uses if use.image not in review.images_before()]
-        assert self._pins is not None
         pinned, failed = await self._pins.pinned([use.image for use in new], wait_s=wait_s)
         patch = [
             {"op": "replace", "path": use.pointer, "value": pinned[use.image]}
@@ -245,8 +242,7 @@ class Guard:
     def close(self) -> None:
         """Ask nobody any more."""
         self.asking.close()
-        if self._pins is not None:
-            self._pins.close()
+        self._pins.close()
 
 
 def _let_in(

@@ -28,14 +28,16 @@ _LATEST: Final = "latest"
 
 
 class Pins:
-    """Asks the registries that it may ask.
+    """Asks the registries that it may ask."""
 
-    registries  by their host, where each answers
-    """
-
-    def __init__(self, registries: Mapping[str, str], *, wait_s: float) -> None:
-        self._urls, self._wait_s = dict(registries), wait_s
+    def __init__(self, *, wait_s: float) -> None:
+        self._urls: Mapping[str, str] = {}
+        self._wait_s = wait_s
         self._threads = ThreadPoolExecutor(WORKERS, "wherefrom-pins")
+
+    def use(self, registries: Mapping[str, str]) -> None:
+        """Ask these from now on: by their host, where each answers."""
+        self._urls = dict(registries)
 
     async def pinned(
         self, images: Collection[str], *, wait_s: float
@@ -44,7 +46,7 @@ class Pins:
         found: dict[str, str] = {}
         failed: dict[str, str] = {}
         asked: dict[str, asyncio.Future[str]] = {}
-        loop = asyncio.get_running_loop()
+        loop, urls = asyncio.get_running_loop(), self._urls
         for image in dict.fromkeys(images):
             try:
                 reference = image_reference.parse(image)
@@ -53,12 +55,13 @@ class Pins:
                 continue
             if reference.digest is not None:
                 continue
-            if reference.registry not in self._urls:
+            url = urls.get(reference.registry)
+            if url is None:
                 failed[image] = f"the settings do not name the registry {reference.registry}"
             elif len(asked) >= TAGS_MAX:
                 failed[image] = f"more than {TAGS_MAX} tags in one review"
             else:
-                asked[image] = loop.run_in_executor(self._threads, self._digest_of, reference)
+                asked[image] = loop.run_in_executor(self._threads, self._digest_of, reference, url)
         if asked:
             await asyncio.wait(asked.values(), timeout=wait_s)
         for image, answer in asked.items():
@@ -75,7 +78,6 @@ class Pins:
         """Ask nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _digest_of(self, reference: ImageReference) -> str:
-        url = self._urls[reference.registry]
+    def _digest_of(self, reference: ImageReference, url: str) -> str:
         with Registry(url, environment=os.environ, wait_s=self._wait_s) as registry:
             return registry.digest_of(reference.repository, reference.tag or _LATEST)

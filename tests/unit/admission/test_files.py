@@ -7,6 +7,7 @@ import pytest
 
 from tests.journeys.test_http_tls import certificate, write_pair
 from wherefrom.admission.files import Watched, load_certificate, load_settings
+from wherefrom.errors import NotFound
 from wherefrom.formats import policy as policies
 
 POLICY = 'name: prod\nversion: "1"\nrules: [{name: inside, needs: sbom}]\n'
@@ -38,6 +39,23 @@ def test_a_change_is_used_once_and_what_cannot_be_used_is_told_once_and_tried_ag
     file.write_text(POLICY.replace('"1"', '"3"'))
     assert watched.look() == "ok"
     assert [one.version for one in used] == ["2", "3"]
+
+
+def test_files_that_cannot_be_listed_are_a_change_and_not_the_end(tmp_path):
+    file, used = tmp_path / "policy.yaml", []
+    file.write_text(POLICY)
+
+    def files():
+        if not file.exists():
+            raise NotFound("no policy here")
+        return [file]
+
+    watched = Watched("policy", files, lambda: used.extend(files()))
+    file.unlink()
+    assert "no policy here" in watched.look()
+    assert watched.look() is None
+    file.write_text(POLICY)
+    assert watched.look() == "ok"
 
 
 def test_a_mounted_file_that_is_swapped_by_its_link_is_seen(tmp_path):
