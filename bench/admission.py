@@ -14,11 +14,10 @@ import os
 import signal
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 import msgspec
@@ -32,8 +31,8 @@ from bench.load import Job, loading
 from bench.place import BATCH, PRODUCER, Place
 from bench.report import Row
 from bench.server import COMMAND, Server, serving
-from bench.timing import each
-from wherefrom.app import DataFolder, open_recorder
+from bench.timing import each, usage_of
+from wherefrom.app import open_recorder
 from wherefrom.collect.principals import local
 
 _RATE: Final = 500
@@ -65,23 +64,36 @@ def measure(place: Place) -> Iterator[Row]:
             recorder.record([signed(n, _RUN) for n in numbers], principal=local(0))
     with serving(folder) as server:
         server.wait_for_graph()
-        with _guarding(place.folder, folder, server) as (port, certificate):
-            yield from _known(place, server, port, certificate, pool)
-            yield _new(place, port, certificate, range(pool, pool + new))
+        with _guarding(place.folder, server) as guard:
+            yield from _known(place, server, guard, pool)
+            yield _new(place, guard, range(pool, pool + new))
 
 
-def _known(place: Place, server: Server, port: int, certificate: Path, pool: int) -> Iterator[Row]:
+class _Guard(NamedTuple):
+    """A guard that serves; ``certificate`` is to be trusted."""
+
+    pid: int
+    port: int
+    certificate: Path
+
+    def seconds(self) -> float:
+        """Processor time so far."""
+        return usage_of(self.pid).writer
+
+
+def _known(place: Place, server: Server, guard: _Guard, pool: int) -> Iterator[Row]:
     reviews = max(1, int(_RATE * place.sizes.review_seconds))
     job = Job(
-        port=port, token="", run=_RUN, kind="review", records=reviews * _IMAGES, batch=_IMAGES,
-        connections=_CONNECTIONS, rate=_RATE * _IMAGES, pool=pool, ca=str(certificate),
+        port=guard.port, token="", run=_RUN, kind="review", records=reviews * _IMAGES,
+        batch=_IMAGES, connections=_CONNECTIONS, rate=_RATE * _IMAGES, pool=pool,
+        ca=str(guard.certificate),
     )  # fmt: skip
     warm = msgspec.structs.replace(job, records=max(pool, _IMAGES * 20))
     with loading(warm) as load:
         load.begin()
         load.result()
     place.say(f"{_RATE} reviews a second of images that are known")
-    yield _row("known images", job)
+    yield _row("known images", job, guard)
     place.say(f"the same, while {_BESIDE_RATE} records a second come in")
     beside = Job(
         port=server.port, token=server.token, run="beside", kind="mixed",
@@ -90,14 +102,16 @@ def _known(place: Place, server: Server, port: int, certificate: Path, pool: int
     )  # fmt: skip
     with loading(beside) as growing:
         growing.begin()
-        yield _row("known images, while the log grows", job)
+        yield _row("known images, while the log grows", job, guard)
         growing.result()
 
 
-def _row(what: str, job: Job) -> Row:
+def _row(what: str, job: Job, guard: _Guard) -> Row:
+    before = guard.seconds()
     with loading(job) as load:
         load.begin()
         sent = load.result()
+    used = guard.seconds() - before
     reviews = job.records // _IMAGES
     assert sent.statuses == {"200": job.records}, sent.statuses
     assert sent.allowed == reviews, sent.last
@@ -110,15 +124,17 @@ def _row(what: str, job: Job) -> Row:
         beside={
             "p50 ms": sent.p50_ms,
             "reviews/s": reviews / sent.seconds,
+            "guard CPU µs/review": used / reviews * 1e6,
             "client CPU %": sent.client_share,
         },
     )
 
 
-def _new(place: Place, port: int, certificate: Path, numbers: range) -> Row:
+def _new(place: Place, guard: _Guard, numbers: range) -> Row:
     place.say("reviews of images that are new")
-    context = ssl.create_default_context(cafile=str(certificate))
-    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=context, timeout=60) as client:
+    context = ssl.create_default_context(cafile=str(guard.certificate))
+    url = f"https://127.0.0.1:{guard.port}"
+    with httpx.Client(base_url=url, verify=context, timeout=60) as client:
 
         def ask(number: int) -> None:
             start = numbers.start + number * _IMAGES
@@ -137,8 +153,8 @@ def _new(place: Place, port: int, certificate: Path, numbers: range) -> Row:
 
 
 @contextmanager
-def _guarding(folder: Path, log: DataFolder, server: Server) -> Iterator[tuple[int, Path]]:
-    """A guard's port, and the certificate to trust."""
+def _guarding(folder: Path, server: Server) -> Iterator[_Guard]:
+    """A guard beside a log."""
     certificate, key = _pair(folder)
     policy = folder / "policy.yaml"
     policy.write_text(_POLICY)
@@ -156,7 +172,8 @@ def _guarding(folder: Path, log: DataFolder, server: Server) -> Iterator[tuple[i
         said = process.stdout.readline()
         if not said:
             raise RuntimeError(f"the guard ended with {process.wait()}")
-        yield int(msgspec.json.decode(said)["url"].rpartition(":")[2]), certificate
+        port = int(msgspec.json.decode(said)["url"].rpartition(":")[2])
+        yield _Guard(process.pid, port, certificate)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -167,7 +184,7 @@ def _pair(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
-    now = datetime.datetime.fromtimestamp(time.time(), datetime.UTC)
+    now = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -283,6 +283,22 @@ def test_what_it_cannot_start_with_is_said(folder, change, says):
     assert "Traceback" not in said.stderr
 
 
+def test_with_a_client_authority_only_its_certificates_are_answered(log, folder):
+    authority = certificate("api server", is_ca=True)
+    ca, _ = write_pair(folder, "authority", authority)
+    shown = write_pair(folder, "client", certificate("client", signer=authority))
+    options = ("--tls-client-ca", ca)
+    with GuardProcess(folder, log.url, *options, token=log.token) as guard:
+        with pytest.raises(httpx.TransportError):
+            guard.allows(GOOD)
+        context = ssl.create_default_context(cafile=str(guard.pair[0]))
+        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+        context.load_cert_chain(*shown)
+        with httpx.Client(base_url=guard.url, verify=context, timeout=60) as client:
+            answer = client.post("/validate", json=review(pod(GOOD)))
+            assert answer.json()["response"]["allowed"]
+
+
 def test_a_directory_decides_too(tmp_path, folder):
     with ServerProcess(tmp_path / "d", "--sample"):
         pass

@@ -4,17 +4,29 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reviews import GROUPS, POLICY, SaidLog, digest, image, pod, review, workload
+from tests.reviews import (
+    GROUPS,
+    POLICY,
+    SaidLog,
+    digest,
+    image,
+    pod,
+    review,
+    verdict,
+    workload,
+)
 from wherefrom.admission.asking import Asking
 from wherefrom.admission.guard import Guard
 from wherefrom.admission.records import Decided
 from wherefrom.errors import Unavailable
 from wherefrom.formats import admission_review
 from wherefrom.formats.admission_settings import parse
+from wherefrom.policy.verdict import Excused
 
 GOOD, BAD, NEW = image(1), image(2), image(3)
 SETTINGS = {
@@ -188,6 +200,27 @@ def test_a_log_that_is_away_does_not_open_a_tag():
     log = log_of()
     log.fails = AWAY
     assert not one(review(pod(GOOD, "nginx"), namespace="open-a"), log=log).answer.allowed
+
+
+class _Excusing(SaidLog):
+    """Lets all in, by an exception."""
+
+    def _one(self, policy, artifact, environment):
+        found = verdict(artifact, environment=environment, policy=policy)
+        excused = Excused(
+            entry=7, until="2026-12-01T00:00:00.000000Z", reason="the scanner is down",
+            by=("k:1",), break_glass=True,
+        )  # fmt: skip
+        reasons = [msgspec.structs.replace(found.reasons[0], ok=False, excused=excused)]
+        return msgspec.structs.replace(found, reasons=reasons)
+
+
+def test_what_is_let_in_by_an_exception_says_so():
+    found = one(review(pod(GOOD)), log=_Excusing(digest(1)))
+    assert found.answer.allowed
+    (warning,) = found.answer.warnings
+    assert 'rule "inside" is excused until 2026-12-01' in warning
+    assert "the scanner is down" in found.answer.audit["excused"]
 
 
 def test_decisions_are_recorded_once_each_and_again_when_they_turn():
