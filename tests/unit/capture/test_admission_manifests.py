@@ -8,6 +8,7 @@ import yaml
 
 from tests.unit.cli.running import run
 from wherefrom.capture.kubernetes.admission_manifests import Wish, manifests, to_yaml
+from wherefrom.cli.main import root as VERBS
 from wherefrom.formats.admission_settings import parse
 
 POLICY = 'name: prod\nversion: "1"\nrules: [{name: inside, needs: sbom}]\n'
@@ -57,6 +58,23 @@ def test_the_guard_may_do_nothing_and_writes_nowhere():
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
     for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
         assert container[probe]["httpGet"]["scheme"] == "HTTPS"
+
+
+def test_what_the_pod_runs_is_a_command_that_there_is():
+    pods = made()["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pods["containers"]
+    assert container["command"] == ["wherefrom"]
+    group, verb, *options = container["args"]
+    context = VERBS.get_command(None, group).get_command(None, verb).make_context(verb, options)
+    said = context.params
+    assert said["record"] is True
+    assert said["server"] == "https://log.example:8474"
+    assert said["own_namespace"] == "guard"
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert str(said["policy"]) == mounted["policy"]
+    assert str(said["settings"]).startswith(mounted["settings"])
+    assert str(said["tls_cert"]).startswith(mounted["tls"])
+    assert said["port"] == container["ports"][0]["containerPort"]
 
 
 @pytest.mark.parametrize("kind", ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"])
