@@ -61,6 +61,11 @@ class Review(NamedTuple):
         """What the object is to run. Raises Malformed, LimitPassed."""
         if self.object is None:
             raise Malformed("no object came", where="request.object", expected="the object")
+        if self.object.get("kind", self.kind) != self.kind:
+            raise Malformed(
+                "the object is of another kind than the review says", where="request.object.kind",
+                expected=self.kind, got=str(self.object["kind"]),
+            )  # fmt: skip
         return images_of(self.object, kind=self.kind, group=self.group)
 
     def images_before(self) -> frozenset[str]:

@@ -125,8 +125,8 @@ def _looked_for(item: Mapping[str, Any]) -> Iterator[tuple[tuple[_Step, ...], Ma
         elif isinstance(value, dict):
             if path and _is_spec(value):
                 yield path, value
-            else:
-                todo += [((*path, key), inner) for key, inner in value.items()]
+            # One may lie in another: a part that looks like a pod must not hide the rest.
+            todo += [((*path, key), inner) for key, inner in value.items()]
 
 
 def _is_spec(value: Mapping[str, Any]) -> bool:

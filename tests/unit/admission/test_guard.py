@@ -167,6 +167,15 @@ def test_its_own_namespace_and_those_that_the_settings_name_are_exempt_and_no_ot
     assert not one(review(pod(BAD), namespace="wherefrom"), own_namespace="guard").answer.allowed
 
 
+def test_an_object_of_another_kind_than_the_review_says_is_kept_out():
+    document = review(workload("Deployment", BAD))
+    document["request"]["kind"] = {"group": "", "version": "v1", "kind": "Pod"}
+    assert not one(document).answer.allowed
+    del document["request"]["object"]["kind"]
+    document["request"]["kind"] = {"group": "apps", "version": "v1", "kind": "Deployment"}
+    assert "nothing says what is inside it" in one(document).answer.message
+
+
 def test_what_the_object_says_of_itself_changes_nothing():
     item = pod(BAD)
     item["metadata"] = {

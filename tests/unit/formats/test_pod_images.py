@@ -36,6 +36,7 @@ def test_an_image_has_a_place_for_people_and_a_pointer_for_patches():
         {"spec": {"workers": [{"template": {"spec": pod_spec("a", init=("b",))}}]}},
         {"spec": {"replicaSpecs": {"Worker/1~2": {"template": {"spec": pod_spec("a", "b")}}}}},
         {"items": [pod("a"), pod("b")]},
+        {"spec": {**pod_spec("a"), "template": {"spec": pod_spec("b")}}},
     ],
 )
 def test_pods_are_found_in_kinds_that_nobody_knows(item):
