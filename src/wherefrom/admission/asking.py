@@ -10,7 +10,8 @@ too old (``standing``), and then nobody can tell.
 
 Runs in one event loop; a decider may block, and has threads of its own.
 
-Sizes:  BATCH artifacts a question · WORKERS at once · WAITING_MAX wait · a look LOOK_SECONDS
+Sizes:  BATCH artifacts a question · WORKERS at once · WAITING_MAX wait · a look each LOOK_SECONDS
+        asks for WORK_SECONDS
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from typing import Final, TypeVar
 
 from wherefrom.admission.deciding import CannotTell, Decider, No, Told, Yes, need_all, told
@@ -35,9 +35,10 @@ BATCH: Final = 20
 WORKERS: Final = 4
 WAITING_MAX: Final = 5_000
 LOOK_SECONDS: Final = 1.0
-# With many that stand, each is asked again a few times within the time that it may be unheard.
+# A log that grows all the time is not to be busy with us all the time: so long a look asks again,
+# and longer only if each that stands would not be asked thrice in the time that it may be unheard.
+WORK_SECONDS: Final = 0.25
 _ROUNDS: Final = 3
-_EACH_LOOK_MIN: Final = 200
 T = TypeVar("T")
 
 
@@ -197,14 +198,15 @@ class Asking:
         self.at, self.heard, self.trouble = at, asked, None
         self.standing.reached(at, asked=asked)
         due = self.standing.due(self.digest, now=self._now())
-        rounds = max(1.0, self._fresh_s / LOOK_SECONDS / _ROUNDS)
-        due = due[: max(_EACH_LOOK_MIN, int(len(self.standing) / rounds) + 1)]
-        by_environment = groupby(sorted(due, key=lambda k: k.environment), lambda k: k.environment)
-        for _, keys in by_environment:
-            for some in _batched(list(keys)):
-                await self._decided(some, self._keeper)
-                if self.trouble:
-                    return
+        least = len(self.standing) * LOOK_SECONDS * _ROUNDS / self._fresh_s
+        began, done = self._now(), 0
+        for some in _alike(due):
+            if done >= least and self._now() - began > WORK_SECONDS:
+                return
+            await self._decided(some, self._keeper)
+            if self.trouble:
+                return
+            done += len(some)
 
     def _troubled(self, error: Error) -> None:
         self.trouble = str(error)
@@ -217,5 +219,14 @@ class Asking:
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _batched(keys: Sequence[Key]) -> list[Sequence[Key]]:
-    return [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
+def _alike(due: Sequence[Key]) -> list[list[Key]]:
+    """Batches of one environment each; the one with the longest unheard first."""
+    batches: list[list[Key]] = []
+    filling: dict[str, list[Key]] = {}
+    for key in due:
+        batch = filling.get(key.environment)
+        if batch is None or len(batch) == BATCH:
+            batch = filling[key.environment] = []
+            batches.append(batch)
+        batch.append(key)
+    return batches

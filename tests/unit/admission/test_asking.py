@@ -185,6 +185,42 @@ def test_a_look_keeps_what_is_still_true_and_drops_at_once_what_is_not():
     asyncio.run(run())
 
 
+class _Slow(SaidLog):
+    """Moves the clock by so much for each question."""
+
+    seconds, time = 0.1, None
+
+    def decide(self, policy, artifacts, environment):
+        found = super().decide(policy, artifacts, environment)
+        if self.time is not None:
+            self.time.now += self.seconds
+        return found
+
+
+def test_a_log_that_grows_all_the_time_is_asked_in_turns_and_nobody_waits_for_ever():
+    async def run():
+        many = [digest(n) for n in range(400)]
+        log = _Slow(*many)
+        async with asking_of(log) as (asking, time):
+            for environment in ("dev", "prod"):
+                await asking.ask(many[:200], environment, wait_s=30)
+            log.time, log.asked = time, []
+            heard = dict.fromkeys(asking.standing._kept, 0)
+            assert len(heard) == 400
+            for _ in range(12):
+                log.size += 1
+                log.asked.clear()
+                await asking.look()
+                assert 40 <= sum(map(len, log.asked)) <= 80  # a tenth, or a quarter of a second
+                time.now += 0.6
+                for key, kept in asking.standing._kept.items():
+                    heard[key] = max(heard[key], kept.asked)
+            assert min(heard.values()) > 1_000, "somebody was never asked again"
+            assert len(asking.standing) == 400
+
+    asyncio.run(run())
+
+
 def test_without_new_records_what_stands_is_asked_again_each_minute():
     async def run():
         log = SaidLog(A)
