@@ -144,6 +144,8 @@ class Guard:
             firsts.setdefault(use.image, use)
         for image, first in firsts.items():
             found = looked.of(image)
+            if isinstance(found, Yes):
+                continue
             said = f"{image} ({first.place})"
             if found is None:
                 against.append(f"{said}: {looked.unpinned[image]}. {_PIN}")

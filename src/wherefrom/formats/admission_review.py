@@ -179,5 +179,7 @@ def warnings(said: Sequence[str]) -> list[str]:
 
 def _line(text: str, chars_max: int) -> str:
     """One line, printable, of at most so many characters."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    shown = text
+    if not text.isprintable():
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return shown if len(shown) <= chars_max else shown[: chars_max - 1] + "…"
