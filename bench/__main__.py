@@ -21,6 +21,7 @@ from typing import Final
 
 from bench import (
     adds,
+    admission,
     audits,
     batches,
     bursts,
@@ -63,6 +64,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "evidence": evidence.measure,
     "sigstore": sigstore.measure,
     "witness": witnesses.measure,
+    "admission": admission.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

@@ -3,6 +3,7 @@
     event     an OpenLineage run event, about 450 bytes
     signed    SLSA provenance of one artifact in a DSSE envelope, about 1.2 KB
     batched   the same provenance, all of it under one signature, about 2.1 KB
+    review    an admission review of a deployment, about 700 bytes and 800 an image
     verified  a judged record of any size, for the log below the door
     Layered   provenance of services on top of services, for a graph with depth
 
@@ -99,6 +100,49 @@ def _statement(
         },
     }
     return msgspec.json.encode(statement)
+
+
+def review(artifacts: Sequence[str], number: int) -> bytes:
+    """A review of a deployment that runs these (hex), as an API server writes it."""
+    containers = [
+        {
+            "name": f"c{place}",
+            "image": f"registry.bench.example/app@sha256:{digits}",
+            "env": [{"name": f"SETTING_{n}", "value": f"value {n}"} for n in range(8)],
+            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+            "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 10},
+            "securityContext": {"runAsNonRoot": True, "readOnlyRootFilesystem": True},
+        }
+        for place, digits in enumerate(artifacts)
+    ]
+    kind = {"group": "apps", "version": "v1", "kind": "Deployment"}
+    labels = {"app": f"app-{number}"}
+    made = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"app-{number}", "namespace": "shop", "labels": labels},
+        "spec": {
+            "replicas": 3,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+        },
+    }
+    request = {
+        "uid": str(uuid.UUID(sha256(f"review {number}")[:32], version=4)),
+        "kind": kind,
+        "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
+        "requestKind": kind,
+        "name": f"app-{number}",
+        "namespace": "shop",
+        "operation": "CREATE",
+        "userInfo": {"username": "system:serviceaccount:cd:deployer", "groups": ["system:nodes"]},
+        "object": made,
+        "oldObject": None,
+        "dryRun": False,
+    }
+    return msgspec.json.encode(
+        {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+    )
 
 
 def verified(number: int, run: str, size: int) -> Verified:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
+import ssl
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from bench.inputs import batched, event, signed
+from bench.inputs import artifact, batched, event, review, signed
 from bench.server import content_length, request
 from bench.timing import spread
 
@@ -34,10 +35,12 @@ _STEADY_BATCHES: Final = (10, 50)
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What to send.
 
-    kind    ``event``, ``signed``, ``mixed``: both, in turn; ``batched``: all under one signature
+    kind    ``event``, ``signed``, ``mixed``: both, in turn; ``batched``: all under one signature;
+            ``review``: admission reviews, whose images are of ``pool`` and count as records
     batch   records a request; 0 for 10 to 50, at random
     rate    records a second for a steady load; 0 for a burst
     prove   wait for the proof
+    ca      a certificate to trust: then it is asked over TLS
     """
 
     port: int
@@ -49,16 +52,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     rate: int = 0
     prove: bool = False
+    pool: int = 0
+    ca: str = ""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. ``statuses`` counts records; ``cpu_seconds`` are the client's own.
 
     put_off  503 answers that said when to try again
+    allowed  reviews that were answered with a yes
     """
 
     recorded: int
     put_off: int
+    allowed: int
     statuses: dict[str, int]
     seconds: float
     cpu_seconds: float
@@ -92,7 +99,7 @@ class _Sender:
         self.took: list[float] = []
         self.statuses: Counter[str] = Counter()
         self.left = 0
-        self.put_off = 0
+        self.put_off = self.allowed = 0
         self.done = asyncio.get_running_loop().create_future()
         self.last = b""
 
@@ -106,6 +113,8 @@ class _Sender:
         self.statuses[status.decode()] += sent.records
         if status == b"503" and b"\r\nretry-after: " in body.lower():
             self.put_off += 1
+        if b'"allowed":true' in body:
+            self.allowed += 1
         self.last = body
         self.left -= 1
         if not self.left and not self.done.done():
@@ -159,14 +168,20 @@ def prepare(job: Job) -> list[_Request]:
     """Every request, and when it is due in seconds from the start (0 in a burst)."""
     chance = random.Random(job.run)
     path = "/v1/records?wait=proof" if job.prove else "/v1/records"
+    is_review = job.kind == "review"
+    if is_review:
+        path = "/validate?timeout=10s"
     together = batched(range(job.records), job.run) if job.kind == "batched" else None
     prepared = []
     number = 0
     while number < job.records:
         size = min(job.batch or chance.randint(*_STEADY_BATCHES), job.records - number)
         numbers = range(number, number + size)
-        items = [together[n] if together else _record(job, n) for n in numbers]
-        body = items[0] if job.batch == 1 else b"[" + b",".join(items) + b"]"
+        if is_review:
+            body = review([artifact(n % job.pool, job.run) for n in numbers], number)
+        else:
+            items = [together[n] if together else _record(job, n) for n in numbers]
+            body = items[0] if job.batch == 1 else b"[" + b",".join(items) + b"]"
         due = number / job.rate if job.rate else 0.0
         prepared.append(_Request(request(b"POST", path, job.token.encode(), body), size, due))
         number += size
@@ -182,8 +197,9 @@ async def _send(job: Job, prepared: list[_Request]) -> Sent:
     loop = asyncio.get_running_loop()
     sender = _Sender()
     sender.left = len(prepared)
+    tls = ssl.create_default_context(cafile=job.ca) if job.ca else None
     for _ in range(job.connections):
-        await loop.create_connection(lambda: _Connection(sender), "127.0.0.1", job.port)
+        await loop.create_connection(lambda: _Connection(sender), "127.0.0.1", job.port, ssl=tls)
     start, cpu = time.perf_counter(), _processor_seconds()
     if job.rate:
         for wanted in prepared:
@@ -200,6 +216,7 @@ async def _send(job: Job, prepared: list[_Request]) -> Sent:
     return Sent(
         recorded=sender.statuses["201"],
         put_off=sender.put_off,
+        allowed=sender.allowed,
         statuses=dict(sender.statuses),
         seconds=time.perf_counter() - start,
         cpu_seconds=_processor_seconds() - cpu,

@@ -18,6 +18,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     audited    contents of 4 KB that the audit of contents reads
     edges      about how many edge statements the graph holds
     changes    how many statements about what is where the estate holds
+    reviewed   images that reviews name, for ``review_seconds``
     overhead   (batch size, entries) of each log whose bytes are counted
     peer_entries, peer_edges  how many the logs and graphs of others get; ``prov_edges`` of those
                that build an object for each
@@ -46,6 +47,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     changes: int
     questions: int
     commands: int
+    reviewed: int = 500
+    review_seconds: float = 30.0
     capacity_records: int = 300_000
     soak_seconds: float = 600.0
     flood_seconds: float = 30.0
@@ -97,6 +100,8 @@ QUICK: Final = Sizes(
     changes=50_000,
     questions=500,
     commands=7,
+    reviewed=200,
+    review_seconds=5.0,
     capacity_records=20_000,
     soak_seconds=30.0,
     flood_seconds=10.0,
@@ -130,6 +135,8 @@ TINY: Final = Sizes(
     changes=200,
     questions=8,
     commands=1,
+    reviewed=10,
+    review_seconds=0.5,
     capacity_records=100,
     soak_seconds=0.6,
     flood_seconds=0.3,

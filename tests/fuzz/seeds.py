@@ -23,6 +23,7 @@ from tests.folders import BUILDER, STRANGER, envelope, public, statement
 from tests.journeys.test_every_input import input_paths
 from tests.logs import LOG_KEY, ORIGIN, VKEY, MemoryPlace, genesis, numbered, reader, writer
 from tests.paths import DATA, REPOSITORY
+from tests.reviews import GROUPS, image, pod, review, workload
 from tests.sigstore_world import Made, world
 from wherefrom.collect.principals import local
 from wherefrom.errors import Error, Refused
@@ -419,6 +420,34 @@ def _judge_frames() -> Iterator[bytes]:
         yield judging.framed(r) + judging.framed(part) + judging.framed(part)
 
 
+def _reviews() -> Iterator[bytes]:
+    one, two = image(1), image(2)
+    for kind in GROUPS:
+        item = workload(kind, one, init=(two,), ephemeral=("nginx:1",), volumes=(one,))
+        yield json.dumps(review(item)).encode()
+        yield json.dumps(review(item, old=workload(kind, two), operation="UPDATE")).encode()
+    yield json.dumps(review({"kind": "Rollout", "spec": {"template": pod(one)}})).encode()
+    yield json.dumps(review(None, old=pod(one), operation="DELETE", dryRun=True)).encode()
+
+
+def _provider_requests() -> Iterator[bytes]:
+    document = {
+        "apiVersion": "externaldata.gatekeeper.sh/v1beta1", "kind": "ProviderRequest",
+        "request": {"keys": [image(1), "nginx"]},
+    }  # fmt: skip
+    yield json.dumps(document).encode()
+
+
+def _images() -> Iterator[bytes]:
+    for text in (image(1), "nginx", "a/b:1", "[::1]:5000/x", "localhost/x@sha512:" + "a" * 128):
+        yield text.encode()
+
+
+def _guard_settings() -> Iterator[bytes]:
+    yield b"environment: prod\nmode: open\nnamespaces: {t-*: {environment: dev}, a: {mode: open}}"
+    yield b'{"registries": {"a.example": "https://a.example"}, "own_namespace": "guard"}'
+
+
 def _judge_answers() -> Iterator[bytes]:
     refusal = judging.Refusal("Malformed", "no", "here", None, None, None)
     trust = Trust("signed", ("k:" + "0" * 32,))
@@ -449,7 +478,8 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "tlog_policy": _policies, "watch_list": _watch_lists, "why_case": _why_cases, "entry": _entries,
     "oci_manifest": _manifests, "oci_reference": _references, "docker_config": _docker_configs,
     "evidence": _evidence, "own": _own,
-    "batched": _batched, "proof_token": _proof_tokens,
+    "batched": _batched, "proof_token": _proof_tokens, "review": _reviews,
+    "provider_request": _provider_requests, "image": _images, "guard_settings": _guard_settings,
     "cose": _cose,
     "upload": _uploads, "packed": _packed, "frame": _frames, "facts": _facts, "handed": _handed,
     "signed": _signed, "stamp": _stamps, "root": _roots,

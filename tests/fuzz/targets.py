@@ -29,7 +29,7 @@ from tests.fuzz.seeds import BETWEEN_FILES, seeds_of
 from tests.logs import VKEY
 from tests.sigstore_world import NOW, world
 from wherefrom.api.reader import reader_app
-from wherefrom.app import fold_views, open_desk, open_log, open_recorder
+from wherefrom.app import fold_views, open_desk, open_gate, open_log, open_recorder
 from wherefrom.collect.collected import collect
 from wherefrom.collect.decompress import open_plain, plain
 from wherefrom.collect.principals import Principal, local
@@ -37,6 +37,8 @@ from wherefrom.collect.split import split
 from wherefrom.errors import Error, SignatureError
 from wherefrom.formats import (
     add_checkpoint,
+    admission_review,
+    admission_settings,
     base64_strict,
     batch,
     cbor,
@@ -48,6 +50,8 @@ from wherefrom.formats import (
     dsse,
     entry,
     evidence_file,
+    external_data,
+    image_reference,
     note,
     oci_manifest,
     oci_reference,
@@ -175,6 +179,41 @@ def token_and_back(given: bytes) -> None:
     with suppress(SignatureError):
         assert check_token(parsed, VKEY) == parsed.token
         assert text in {seed.decode() for seed in seeds_of("proof_token")}
+
+
+def review_answered(given: bytes) -> None:
+    """A review: whatever it holds, its uid goes back, and what it runs is read or refused."""
+    review = admission_review.parse(given)
+    with suppress(Error):
+        for use in review.images():
+            assert use.image
+            assert use.pointer.startswith("/")
+    answer = admission_review.Answer(not review.images_before(), given.decode("utf-8", "replace"))
+    said = json.loads(admission_review.to_response(review.uid, answer))
+    assert said["response"]["uid"] == review.uid
+
+
+def keys_answered(given: bytes) -> None:
+    """A request of Gatekeeper."""
+    version, keys = external_data.parse(given)
+    items = [external_data.Item(key, error="no") for key in keys]
+    said = json.loads(external_data.to_response(items, version=version))
+    assert [item["key"] for item in said["response"]["items"]] == keys
+
+
+def image_named(given: bytes) -> None:
+    """An image reference: a digest is one only if it stands at the end, in full."""
+    text = given.decode("utf-8", "replace")
+    read = image_reference.parse(text)
+    assert (read.digest is not None) == ("@" in text)
+    assert read.digest is None or text.endswith(f"@{read.digest}")
+
+
+def guard_settings(given: bytes) -> None:
+    """Settings of a guard: no file exempts a namespace that it does not name."""
+    settings = admission_settings.read(given, where="settings")
+    if not any(one.exempt for one in settings.namespaces.values()):
+        assert not settings.of("kube-system").exempt or settings.own_namespace == "kube-system"
 
 
 def own_record(given: bytes) -> None:
@@ -524,7 +563,7 @@ def _served() -> Any:
     fold_views(folder, log)
     token = folder.tokens.add(Principal(name="reader", roles=("read",)))[0]
     desk = open_desk(folder, log)
-    app = reader_app(desk=desk, log=log, tokens=folder.tokens)
+    app = reader_app(desk=desk, gate=open_gate(folder, log), log=log, tokens=folder.tokens)
     atexit.register(shutil.rmtree, folder.path, ignore_errors=True)
     return app, token, desk
 
@@ -610,6 +649,10 @@ TARGETS: dict[str, Target] = {
     "dsse": Target(envelope_and_back, "dsse"),
     "batched": Target(batched_and_back, "batched"),
     "proof_token": Target(token_and_back, "proof_token"),
+    "admission_review": Target(review_answered, "review"),
+    "external_data": Target(keys_answered, "provider_request"),
+    "image_reference": Target(image_named, "image"),
+    "admission_settings": Target(guard_settings, "guard_settings"),
     "statement": Target(partial(format_facts, statements.facts), "statement"),
     "slsa": Target(record, "statement"),
     "sigstore_bundle": Target(partial(format_facts, sigstore_bundle.facts), "sigstore_bundle"),

@@ -17,6 +17,7 @@ from bench.timing import each, spread, usage_of
 from bench.walkers import OF_OBJECTS, OURS, WALKERS, Walker, by_level
 
 from wherefrom.errors import ProofError
+from wherefrom.formats import admission_review
 from wherefrom.formats.recognise import facts_of
 
 MACHINE = msgspec.structs.replace(look(fsync_ms=0.25), load=0.1)
@@ -197,6 +198,17 @@ def test_a_prepared_load_holds_every_record_once(batch):
     bodies = b"".join(request.written.partition(b"\r\n\r\n")[2] for request in prepared)
     assert bodies.count(KEY.id.encode()) == 47
     assert bodies.count(b'"runId"') == 48
+
+
+def test_a_load_of_reviews_asks_for_the_images_of_its_pool_and_for_no_other():
+    wanted = msgspec.structs.replace(job(batch=5), kind="review", pool=7, records=100)
+    prepared = prepare(wanted)
+    assert [request.records for request in prepared] == [5] * 20
+    bodies = [request.written.partition(b"\r\n\r\n")[2] for request in prepared]
+    reviews = [admission_review.parse(body) for body in bodies]
+    assert len({one.uid for one in reviews}) == 20
+    images = [use.image.rpartition(":")[2] for one in reviews for use in one.images()]
+    assert images == [artifact(n % 7, wanted.run) for n in range(100)]
 
 
 def test_a_steady_load_is_due_at_its_rate():

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.admin import read_wanted
 from wherefrom.api.answers import json_response
 from wherefrom.api.proxy import ReaderProxy
-from wherefrom.api.questions import read_whole
-from wherefrom.api.records import Intake
+from wherefrom.api.questions import read_wanted, read_whole
 from wherefrom.policy.gate import Gate, GateRequest, Prepared, Question
-from wherefrom.policy.signing import vouched_for
+
+if TYPE_CHECKING:
+    from wherefrom.api.records import Intake
 
 POLICY_BYTES_MAX = 4 * 1024 * 1024
 
@@ -43,6 +44,8 @@ async def post_prepare(request: Request) -> Response:
 
 def post_gate(proxy: ReaderProxy) -> Callable[[Request], Awaitable[Response]]:
     """``POST /v1/gate``: a verdict of now, as a summary that the log signs and holds."""
+
+    from wherefrom.policy.signing import vouched_for  # late: the reader has no recorder
 
     async def run(request: Request) -> Response:
         principal = principal_of(request, "record")

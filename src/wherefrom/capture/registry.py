@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import httpx
 
-from wherefrom.capture.registry_http import Connection
+from wherefrom.capture.registry_http import WAIT_SECONDS, Connection
 from wherefrom.errors import LimitPassed, NotFound
 from wherefrom.formats import inventory_oci
 from wherefrom.formats.inventory import LISTED_MAX, Inventory
@@ -32,11 +32,13 @@ _CATALOG: Final = "registry:catalog:*"
 
 
 class Registry:
-    """One registry. ``environment`` as of a ``Connection``."""
+    """One registry. ``environment`` as of a ``Connection``; a request waits ``wait_s``."""
 
-    def __init__(self, url: str, *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, *, environment: Mapping[str, str], wait_s: float = WAIT_SECONDS
+    ) -> None:
         """Raises SettingError for what is no address of a registry."""
-        self._connection = Connection(url, environment=environment)
+        self._connection = Connection(url, environment=environment, wait_s=wait_s)
         self.host = self._connection.host
         self.only = self._connection.path
 
@@ -67,6 +69,16 @@ class Registry:
         """Whether a manifest is there, under a tag or not. Raises Unavailable."""
         path = f"/v2/{quote(repository)}/manifests/{digest}"
         return self._connection.ask("HEAD", path, scope=pull_of(repository)).status_code == 200
+
+    def digest_of(self, repository: str, tag: str) -> str:
+        """The digest of the manifest that a tag leads to now, by its bytes.
+
+        Raises NotFound, Unavailable, Malformed, LimitPassed.
+        """
+        tagged = self._tagged(repository, tag)
+        if tagged is None:
+            raise NotFound("the registry has no such tag", where=f"{self.host}/{repository}:{tag}")
+        return tagged.digest
 
     def _repositories(self) -> Iterator[str]:
         yield from self._listed("/v2/_catalog", _CATALOG, REPOSITORIES_MAX, "names")

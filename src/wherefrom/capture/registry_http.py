@@ -54,6 +54,7 @@ class Connection:
 
     environment  may hold WHEREFROM_REGISTRY_USER and WHEREFROM_REGISTRY_PASSWORD; else where
                  docker's file is: DOCKER_CONFIG, its folder, or HOME
+    wait_s       how long a request waits
     transport    what carries requests; the network if not given
     """
 
@@ -62,6 +63,7 @@ class Connection:
         url: str,
         *,
         environment: Mapping[str, str],
+        wait_s: float = WAIT_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Raises SettingError for what is no address of a registry."""
@@ -76,9 +78,7 @@ class Connection:
         self.url = f"{parts.scheme}://{parts.netloc}"
         self._basic = _who(self.host, environment)
         self._tokens: dict[str, str] = {}
-        self._client = httpx.Client(
-            timeout=WAIT_SECONDS, follow_redirects=False, transport=transport
-        )
+        self._client = httpx.Client(timeout=wait_s, follow_redirects=False, transport=transport)
 
     def __enter__(self) -> Self:
         return self

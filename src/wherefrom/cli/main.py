@@ -67,6 +67,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "policy": "policy",
         "approve": "approve",
         "exception": "exception",
+        "admission": "admission",
     },
     "Prove it": {
         "verify": "evidence",

@@ -116,8 +116,10 @@ def decode(content: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
     if value is None:
         value = _read(content, depth_max=depth_max)
     # Both walks are paid only by the rare document that could break the rule.
-    if brackets > depth_max or b"\\u" in content or len(content) > STRING_CHARS_MAX:
+    if b"\\u" in content or len(content) > STRING_CHARS_MAX:
         _walk(value, depth_max=depth_max)
+    elif brackets > depth_max:
+        _need_shallow(value, depth_max=depth_max)
     return value
 
 
@@ -148,6 +150,22 @@ def _read(content: bytes, *, depth_max: int) -> Any:
             "more after the JSON value", where=f"character {end}", got=text[end : end + 40]
         )
     return value
+
+
+def _need_shallow(value: Any, *, depth_max: int) -> None:
+    """Raises LimitPassed; a tenth of the time of ``_walk``, which looks at strings too."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(depth_max):
+        if not level:
+            return
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if isinstance(item, dict) else item)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise LimitPassed("JSON nested too deeply", expected=f"depth_max {depth_max}")
 
 
 def _walk(value: Any, *, depth_max: int) -> None:

@@ -42,8 +42,9 @@ def serve(
     port: int,
     tls: Tls | None,
     started: Callable[[str], None],
+    secured: Callable[[ssl.SSLContext], None] = lambda context: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; ``started`` is told the address.
+    """Serve until SIGTERM or SIGINT; ``started`` is told the address, ``secured`` the TLS context.
 
     Raises SettingError for TLS files that cannot be used, Unavailable for a taken address.
     """
@@ -72,6 +73,8 @@ def serve(
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise SettingError("the TLS files cannot be used", got=error) from error
+    if config.ssl is not None:
+        secured(config.ssl)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     server = QuietServer(config)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

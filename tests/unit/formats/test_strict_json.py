@@ -117,6 +117,10 @@ def test_nesting_past_the_limit_is_refused_whatever_its_depth(open_close):
     assert decode(half * 128 + b"1" + open_close[-1:] * 128)
     with pytest.raises(LimitPassed, match="depth_max 3"):
         decode(b"[[[[]]]]", depth_max=3)
+    for inner in (b"", b'"\\u00e9"'):  # with an escape every string is looked at, too
+        assert decode(b'[[{"a":' + b"[" + inner + b"]}]]", depth_max=4)
+        with pytest.raises(LimitPassed, match="depth_max 3"):
+            decode(b'[[{"a":' + b"[" + inner + b"]}]]", depth_max=3)
 
 
 @pytest.mark.parametrize(
