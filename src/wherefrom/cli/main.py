@@ -32,6 +32,7 @@ the file WHEREFROM_CONFIG names, and then ./wherefrom-data."""
 _VERBS: Final[Mapping[str, str]] = {
     "up": "up",
     "record": "record",
+    "run": "run",
     "change": "change",
     "bundle": "bundle",
     "safe-mode": "safe_mode",
