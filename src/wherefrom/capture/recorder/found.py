@@ -100,7 +100,7 @@ class Finding:
     ) -> None:
         self._folder, self._tree, self._asked, self._plain = folder, before, asked, plain
         self._started_ns = started_ns
-        self._window = marks.Window(started_ns // 10**9, finished_ns // 10**9)
+        self._window = marks.Window(started_ns // 10**9, -(-finished_ns // 10**9))
         self._left_out: dict[str, int] = {}
         self._hashed = 0
 

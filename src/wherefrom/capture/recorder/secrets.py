@@ -34,10 +34,12 @@ ALLOWED: Final = (
 )  # fmt: skip
 LEFT_OUT: Final = "…"
 _VALUE_CHARS_MIN: Final = 6
+# A word of its own, or the end of one: ``dbPassword``, but not ``tokenizer``.
 _WORD: Final = re.compile(
-    r"(?i)(?<![a-z0-9])(pass(word|wd|phrase)?|secret|token|credentials?|api[-_]?key|auth(orization)?|"
-    r"private[-_]?key|signing[-_]?key|access[-_]?key|cookie|session)(?![a-z0-9])"
-)  # fmt: skip
+    r"(?i)(?<![a-z0-9])(pass(word|wd|phrase)?|secret|token|credentials?|api[-_]?key|"
+    r"auth(orization)?|(private|signing|access|secret)[-_]?key|cookie|session)(?![a-z0-9])"
+    r"|(password|passwd|passphrase|secret|token|credentials?|(api|access|private)key)s?$"
+)
 _LOOKS: Final = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{15,}|(?:AKIA|ASIA)[A-Z0-9]{16}"
     r"|xox[abprs]-[\w-]{10,}|sk-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{40,}"
@@ -55,7 +57,7 @@ _FILES: Final = re.compile(
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable or an option holds a secret, by its name."""
-    return is_secret(name, None) or _WORD.search(name) is not None
+    return _WORD.search(name) is not None
 
 
 def holds_secrets(path: str) -> bool:

@@ -51,10 +51,14 @@ class _Process:
 
 
 class Touched:
-    """The fold. Paths are absolute and normal; a dict is a set that keeps its order."""
+    """The fold. Paths are absolute and normal; a dict is a set that keeps its order.
 
-    def __init__(self, cwd: str) -> None:
+    launched  the first program only puts the streams in place for the second: it is left out
+    """
+
+    def __init__(self, cwd: str, *, launched: bool = False) -> None:
         self._first_cwd = cwd
+        self._launching = 2 if launched else 1
         self._processes: dict[int, _Process] = {}
         self._making: dict[int, None] = {}
         self._held: dict[int, list[Call]] = {}
@@ -106,6 +110,10 @@ class Touched:
             self._processes[call.pid] = _Process([self._first_cwd], "")
         if is_fork(call):
             self._forked(call)
+            return
+        if call.name == "execve" and self._launching:
+            self._launching -= 1
+        if self._launching:
             return
         known = _CALLS.get(call.name)
         if known is not None:

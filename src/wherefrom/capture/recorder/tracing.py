@@ -8,6 +8,11 @@ With -DD the tracer is a grandchild, so the command is waited for as if nobody w
 that the command left behind keeps its tracer: without one, its calls would fail under the filter.
 Then somebody must read what the tracer writes, or both would stand still: ``cat`` stays for that.
 
+A tracer that goes on must hold nothing that others wait for the end of, or a CI job that reads what
+we write would wait for a daemon. strace lets go of its standard input and output but not of its
+standard error, so the command's error stream travels as input, and a shell puts it back in place:
+the first program in the trace, which is left out of it.
+
 Whether a process may be traced here at all (containers often forbid it) is tried once before.
 
 Sizes:  a trial waits TRIAL_SECONDS · what was left behind is waited for LEFT_SECONDS
@@ -40,6 +45,7 @@ CHUNK_BYTES: Final = 1 << 16
 _PIPE_BYTES: Final = 1 << 20
 NOT_FOUND: Final = 127
 NOT_A_PROGRAM: Final = 126
+_SHELL_FD_MAX: Final = 9
 _PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
 
@@ -97,7 +103,9 @@ def run(command: Sequence[str], *, environ: Mapping[str, str], by: Tracer | None
     if by is None:
         status, trouble = _wait(list(command), environ)
         return Ran(status, None, 0, started, time.time_ns(), trouble)
-    touched = Touched(os.getcwd())
+    given = _input_aside()
+    launcher = _launcher(given)
+    touched = Touched(os.getcwd(), launched=bool(launcher))
     with tempfile.TemporaryDirectory(prefix="wherefrom-run-") as folder:
         pipe = str(Path(folder) / "trace")
         os.mkfifo(pipe, 0o600)
@@ -105,11 +113,22 @@ def run(command: Sequence[str], *, environ: Mapping[str, str], by: Tracer | None
         started = time.time_ns()
         traced = [
             by.program, *by.options, "-q", "-y", "-s", "4096", "-e", "signal=none",
-            "-e", "trace=" + ",".join(f"?{name}" for name in TRACED), "-o", pipe, "--", *command,
+            "-e", "trace=" + ",".join(f"?{name}" for name in TRACED), "-o", pipe, "--",
         ]  # fmt: skip
-        status, trouble = _wait(traced, environ)
+        try:
+            if launcher:
+                status, trouble = _wait(
+                    [*traced, *launcher, *command], environ,
+                    stdin=2, stderr=subprocess.DEVNULL, pass_fds=(given,),
+                )  # fmt: skip
+            else:
+                status, trouble = _wait([*traced, *command], environ)
+        finally:
+            os.close(given)
         finished = time.time_ns()
         left = reading.finish()
+    if touched.root is None and trouble is None:
+        return Ran(status, None, 0, started, finished, "strace ended before it saw anything")
     return Ran(status, touched, left, started, finished, trouble)
 
 
@@ -173,10 +192,36 @@ class _Reading:
                 return
 
 
-def _wait(command: list[str], environ: Mapping[str, str]) -> tuple[int, str | None]:
+def _input_aside() -> int:
+    """Our standard input under another number."""
+    try:
+        return fcntl.fcntl(0, fcntl.F_DUPFD, 3)
+    except OSError:  # it is closed
+        return os.open(os.devnull, os.O_RDONLY)
+
+
+def _launcher(given: int) -> list[str]:
+    """What puts the streams of a command in place, where its input is ``given`` and its standard
+    error lies at 0. A shell can name the first ten only; with more there is none, and a process
+    that goes on keeps our standard error open."""
+    if given > _SHELL_FD_MAX:
+        return []
+    return ["/bin/sh", "-c", f'exec "$@" 2>&0 0<&{given} {given}<&-', "wherefrom"]
+
+
+def _wait(
+    command: list[str],
+    environ: Mapping[str, str],
+    *,
+    stdin: int | None = None,
+    stderr: int | None = None,
+    pass_fds: Sequence[int] = (),
+) -> tuple[int, str | None]:
     """Run a command as our child, and pass on to it what we are told to end."""
     try:
-        child = subprocess.Popen(command, env=dict(environ))
+        child = subprocess.Popen(
+            command, env=dict(environ), stdin=stdin, stderr=stderr, pass_fds=pass_fds
+        )
     except OSError as error:
         return NOT_A_PROGRAM, f"{command[0]}: {error.strerror}"
     with _signals_to(child):
