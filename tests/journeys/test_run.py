@@ -77,6 +77,27 @@ class Build:
         assert done.returncode in (0, 1), done.stderr.decode()
         return done.stdout.decode()
 
+    def ask_all(self, *arguments):
+        """The exit, standard output and standard error of any verb."""
+        done = subprocess.run(
+            [WHEREFROM, *arguments], cwd=self.tree, env=self.environ, capture_output=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def ask_any(self, *arguments):
+        """Standard output, however it ended."""
+        code, out, err = self.ask_all(*arguments)
+        assert out, (code, err)
+        return out
+
+    def run_unsigned(self, *arguments):
+        """``wherefrom run`` without a key."""
+        return subprocess.run(
+            [WHEREFROM, "run", *arguments], cwd=self.tree, env=self.environ, capture_output=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+
     def run(self, *arguments, **environ):
         """``wherefrom run`` with our key, in the tree."""
         return subprocess.run(

@@ -33,6 +33,7 @@ _VERBS: Final[Mapping[str, str]] = {
     "up": "up",
     "record": "record",
     "run": "run",
+    "rebuild": "rebuild",
     "change": "change",
     "bundle": "bundle",
     "safe-mode": "safe_mode",

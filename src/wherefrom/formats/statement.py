@@ -2,8 +2,9 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``
-or, where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``,
+``rebuild``, ``vulns`` or, where it is a document of another format, in ``embedded``. The envelope
+around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -25,6 +26,7 @@ from wherefrom.formats import (
     embedded,
     in_toto_steps,
     inventory,
+    rebuild,
     release,
     slsa,
     strict_json,
@@ -221,6 +223,10 @@ def _predicate(
     if predicate_type == inventory.PREDICATE_TYPE:
         taken = inventory.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(taken, None)
+    if predicate_type == rebuild.PREDICATE_TYPE:
+        return slsa.Dated(
+            rebuild.add(builder, predicate, document_id=document_id, where=where), None
+        )
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

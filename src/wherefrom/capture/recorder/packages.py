@@ -158,6 +158,17 @@ def _source_of(path: str) -> str:
     return f"{above.removesuffix('/__pycache__')}/{compiled[1]}.py" if compiled else path
 
 
+def installed_versions() -> dict[str, str]:
+    """The packages of Debian here: a package URL without its version → its version, as in URLs."""
+    name = _os_release().get("ID", "debian")
+    found: dict[str, str] = {}
+    for key, (version, _) in _debian_versions().items():
+        if package := _package("deb", f"{name}/{key.partition(':')[0]}", version):
+            bare, _, spelled = package.purl.rpartition("@")
+            found[bare] = spelled
+    return found
+
+
 def _debian_versions() -> dict[str, tuple[str, str]]:
     """Each installed package, as ``dpkg-query -S`` spells its name: version, architecture."""
     form = "${binary:Package}\t${Version}\t${Architecture}\n"

@@ -1,0 +1,108 @@
+"""Why two things differ that should not: what can be told of their bytes and of the machine.
+
+    two files ──► timestamps, order, path, content        packages then and now ──► versions
+
+A cause is a likely one, in words. With diffoscope, where it is installed, comes its own summary.
+
+Sizes:  READ_BYTES of a file are looked at · DIFF_LINES of diffoscope are kept
+Source: diffoscope(1); reproducible-builds.org/docs
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from wherefrom.capture.recorder import marks
+from wherefrom.capture.recorder.packages import installed_versions
+
+READ_BYTES: Final = 64 * 1024 * 1024
+DIFF_LINES: Final = 40
+DIFF_SECONDS: Final = 60
+_MEMBERS_MAX: Final = 100_000
+
+
+def of_bytes(a: bytes, b: bytes, *, window: marks.Window, folder: str) -> list[str]:
+    """What tells two contents apart.
+
+    window  when ``b`` was made; ``folder`` where
+    """
+    found: list[str] = []
+    seen = set(marks.marks(b, window=window, folder=folder))
+    if "clock" in seen:
+        found.append("timestamps: the time of the build stands in it")
+    if "path" in seen and folder.encode() not in a:
+        found.append("paths: the folder of the build stands in it")
+    first, second = _members(a), _members(b)
+    if first is not None and second is not None:
+        names, others = [m[0] for m in first], [m[0] for m in second]
+        if names != others and sorted(names) == sorted(others):
+            found.append("order: its members come in another order")
+        elif sorted(names) != sorted(others):
+            found.append("members: it holds other files")
+        if "clock" not in seen and _dates(first) != _dates(second):
+            found.append("timestamps: its members have other dates")
+    return found
+
+
+def of_packages(recorded: Sequence[str]) -> list[str]:
+    """Packages of Debian that have another version here than when it was recorded."""
+    here = installed_versions()
+    found: list[str] = []
+    for purl in recorded:
+        rest, _, version = purl.partition("?")[0].rpartition("@")
+        now = here.get(rest)
+        if rest in here and now is not None and now != version:
+            found.append(f"versions: {rest.rpartition('/')[2]} was {version}, is {now}")
+        elif rest.startswith("pkg:deb/") and rest not in here:
+            found.append(f"versions: {rest.rpartition('/')[2]} was {version}, is not installed")
+    return found
+
+
+def diffoscope(a: Path, b: Path) -> list[str]:
+    """The first lines that diffoscope has to say; none without it."""
+    program = shutil.which("diffoscope")
+    if program is None:
+        return []
+    try:
+        done = subprocess.run(
+            [program, "--text", "-", "--no-progress", "--max-text-report-size", "20000", str(a),
+             str(b)], capture_output=True, check=False, timeout=DIFF_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.decode("utf-8", "replace").splitlines()[:DIFF_LINES]
+
+
+def _members(content: bytes) -> list[tuple[str, object]] | None:
+    """Names and dates in an archive, in its order; None if it is none that is read here."""
+    try:
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(content)) as file:
+                return [(m.filename, m.date_time) for m in file.infolist()[:_MEMBERS_MAX]]
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:*") as archive:
+            found: list[tuple[str, object]] = []
+            for member in archive:
+                found.append((member.name, member.mtime))
+                if len(found) == _MEMBERS_MAX:
+                    break
+            return found
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+    ):
+        return None
+
+
+def _dates(members: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    return sorted(members, key=lambda member: member[0])

@@ -1,0 +1,79 @@
+"""Whether a thing was made again, bit for bit: the predicate of ``wherefrom rebuild``.
+
+    {"result", "reason", "provenance": {digest}, "builds": […], "causes": […], "finished"}
+        attestation ──describes──► what was to be made again
+             └──used──► the provenance that it was made again from
+
+``reproduced``: every build gave the recorded bytes. ``differs``: one gave others. ``cannot``: there
+was no build to compare, and the reason says why; that is no word against the thing.
+
+Sizes:  CAUSES_MAX causes · BUILDS_MAX builds
+Source: docs/formats/rebuild.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wherefrom.errors import Malformed
+from wherefrom.formats import timestamps
+from wherefrom.formats.descriptors import resource
+from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.strict_json import (
+    as_object,
+    as_string,
+    get_array,
+    get_string,
+    need_object,
+    need_string,
+)
+
+PREDICATE_TYPE: Final = "urn:wherefrom:rebuild:v1"
+RESULTS: Final = ("reproduced", "differs", "cannot")
+CAUSES_MAX: Final = 64
+BUILDS_MAX: Final = 16
+
+
+def add(
+    builder: FactsBuilder, predicate: Mapping[str, Any], *, document_id: str, where: str
+) -> str | None:
+    """Add what the predicate says to the attestation; returns when it was found.
+
+    Raises Malformed for a result that is none, a missing field, or one of the wrong type.
+    """
+    result = need_string(predicate, "result", where=where)
+    if result not in RESULTS:
+        raise Malformed(
+            "not a result of a rebuild", where=f"{where}.result", expected=" ".join(RESULTS),
+            got=result,
+        )  # fmt: skip
+    builds = get_array(predicate, "builds", where=where)
+    causes = get_array(predicate, "causes", where=where)
+    for name, listed, most in (("builds", builds, BUILDS_MAX), ("causes", causes, CAUSES_MAX)):
+        if len(listed) > most:
+            raise Malformed(
+                "too many", where=f"{where}.{name}", expected=f"{most} at most", got=len(listed)
+            )
+    for at, build in enumerate(builds):
+        as_object(build, where=f"{where}.builds[{at}]")
+    finished = get_string(predicate, "finished", where=where)
+    builder.node(
+        document_id,
+        "attestation",
+        properties={
+            "rebuild": result,
+            "reason": get_string(predicate, "reason", where=where),
+            "builds": len(builds),
+            "causes": [as_string(c, where=f"{where}.causes[{at}]") for at, c in enumerate(causes)]
+            or None,
+        },
+    )
+    place = f"{where}.provenance"
+    node = resource(
+        builder, need_object(predicate, "provenance", where=where), where=place, kind="attestation"
+    )
+    if node is None:
+        raise Malformed("names no provenance", where=place, expected="a digest")
+    builder.edge(document_id, "used", node)
+    return timestamps.canonical(finished, where=f"{where}.finished") if finished else None
