@@ -98,7 +98,14 @@ def entry_of(world, artifact):
 
 
 def test_impact_names_the_new_artifact_and_the_records_behind_it(world):
-    asked = ("--alert", ALERT, "--since", world.at(shop.TROUBLE + 1), "--until", world.at(shop.BACK))
+    asked = (
+        "--alert",
+        ALERT,
+        "--since",
+        world.at(shop.TROUBLE + 1),
+        "--until",
+        world.at(shop.BACK),
+    )
     answer = world.json("impact", *asked)
     assert answer["incident"]["service"] == "cart"
     first = next(c for c in answer["concentrated"] if c["measure"] == "failing")

@@ -1,6 +1,7 @@
 """Releases of a real repository, from CI to the log: what they are made of, and how they differ."""
 
 import json
+import os
 import re
 import subprocess
 from itertools import pairwise
@@ -363,6 +364,42 @@ def test_a_clone_without_the_release_before_says_that_it_cannot_tell_the_commits
     (why,) = [one["why"] for one in told["missing"] if one["part"] == "changes"]
     assert "Invalid revision range" in why
     assert not asked(tmp_path, "diff", "cart:1.0", "cart:1.1")["commits"]["complete"]
+
+
+def test_commits_are_told_apart_whatever_their_messages_hold(tmp_path, clone, release):
+    git(clone, "tag", "before")
+    commit(clone, "One \x01 byte\n\nThat ends \x01 nothing, \x1e nor this (#7)")
+    commit(clone, "Größer (#8)")
+    git(clone, "config", "i18n.logOutputEncoding", "ISO-8859-1")
+    git(clone, "config", "log.showSignature", "true")
+    made = release("1.4.0", "--since", "before")["release"]
+    assert [one["subject"] for one in made["changes"]["commits"]] == [
+        "Größer (#8)", "One   byte",
+    ]  # fmt: skip
+
+
+def test_a_shallow_clone_does_not_claim_to_have_all_commits(tmp_path, clone, release):
+    git(clone, "tag", "before")
+    git(clone, "checkout", "-q", "-b", "side", "before")
+    for n in range(3):
+        commit(clone, f"Side {n}")
+    git(clone, "checkout", "-q", "-")
+    git(clone, "merge", "-q", "--no-ff", "-m", "Merge side", "side")
+    whole = release("1.4.0", "--since", "before")
+    assert "complete" not in whole["release"]["changes"]  # it is, if nothing else is said
+    git(tmp_path, "clone", "-q", "--depth", "2", clone.as_uri(), "cut")
+    git(tmp_path / "cut", "fetch", "-q", "--depth", "1", "origin", "tag", "before")
+    cut = release("1.4.1", "--since", "before", "--folder", tmp_path / "cut")
+    changes = cut["release"]["changes"]
+    assert [one["subject"] for one in changes["commits"]] == ["Merge side", "Side 2"]
+    assert changes["complete"] is False
+
+
+def test_what_git_says_in_no_utf8_is_told_all_the_same(tmp_path, clone, key):
+    done = run("release", "cart", "1", "--key", key, "--folder", clone, "--since",
+               os.fsdecode(b"\xff"), data=tmp_path / "data")  # fmt: skip
+    assert done.code == 1
+    assert "git cannot tell this" in done.err
 
 
 def test_what_is_written_to_a_file_is_recorded_later_and_what_is_wrong_is_refused(

@@ -1,8 +1,15 @@
 """A safe mode from its bundle to its end: what it means, until when, that it stayed too long."""
 
+import time
+
 import pytest
 
 from tests.unit.cli.running import run
+from wherefrom.app import DataFolder
+from wherefrom.formats.series import Labels, Series
+from wherefrom.formats.series_settings import SeriesSettings
+from wherefrom.formats.timestamps import of_posix
+from wherefrom.views.series.store import SeriesStore
 
 ENTERED = "2026-03-01T12:00:00Z"
 
@@ -177,3 +184,25 @@ def test_a_stay_long_ago_in_another_region_is_no_part_of_the_newest(tmp_path, mo
     told = run("safe-mode", "effect", "cart", "-e", "prod", "--series", series, "--json",
                data=data).json  # fmt: skip
     assert [(p["region"], p["in_mode"]) for p in told["places"]] == [("eu", True), ("us", False)]
+
+
+def test_without_a_file_its_effect_is_what_was_measured(tmp_path, mode):
+    data = tmp_path / "data"
+    now = int(time.time()) // 60 * 60
+    said = ("-e", "prod", "--source", "/cd")
+    for verb, minute in (("enter", -40), ("exit", -20)):
+        ran = run("safe-mode", verb, "cart", *((mode[0],) if verb == "enter" else ()), *said,
+                  "--at", of_posix(now + 60 * minute), data=data)  # fmt: skip
+        assert ran.code == 0, ran.err
+    store = SeriesStore(DataFolder(data).series_path, SeriesSettings)
+    times = [float(now + 60 * minute) for minute in range(-60, 0)]
+    rates = [0.5 if -40 <= (t - now) / 60 < -20 else 0.9 for t in times]
+    for labels in (Labels("prod", "cart", region="eu"), Labels("prod", "other", region="eu")):
+        store.add([Series(labels, "success_rate", times, rates)], now=now)
+    store.close()
+    ran = run("safe-mode", "effect", "cart", "-e", "prod", "--window", "20m", "--json", data=data)
+    assert ran.code == 0, ran.err
+    before, during, after = ran.json["metrics"]["success_rate"]
+    assert [round(part["mean"], 3) for part in (before, during, after)] == [0.9, 0.5, 0.9]
+    assert ran.json["places"][0]["region"] == "eu"
+    assert "× 0.556" in run("safe-mode", "effect", "cart", "-e", "prod", data=data).out

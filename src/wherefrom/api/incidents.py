@@ -10,9 +10,10 @@ from wherefrom.api.answers import json_response
 from wherefrom.api.reads import number
 from wherefrom.errors import Malformed
 from wherefrom.formats import why_case
+from wherefrom.formats.timestamps import duration_s
 from wherefrom.query.desk import Desk
 from wherefrom.query.hours import HourOptions
-from wherefrom.query.incidents import IncidentOptions, Incidents
+from wherefrom.query.incidents import EffectOptions, IncidentOptions, Incidents
 
 
 def get_impact(request: Request) -> Response:
@@ -30,6 +31,23 @@ def get_why(request: Request) -> Response:
         return json_response(incidents.why(options))
     files = why_case.to_files(incidents.case(options).case)
     return json_response({name: content.decode() for name, content in files.items()})
+
+
+def get_effect(request: Request) -> Response:
+    """``/v1/safe-mode/effect?service=&environment=&name=&at=&window=``"""
+    incidents, query = _incidents(request), request.query_params
+    service, environment = query.get("service"), query.get("environment")
+    if not service or not environment:
+        raise Malformed("a service is in a safe mode", expected="?service=…&environment=…")
+    window = query.get("window")
+    options = EffectOptions(
+        service=service,
+        environment=environment,
+        name=query.get("name"),
+        at=query.get("at"),
+        window=3_600 if window is None else duration_s(window, where="?window="),
+    )
+    return json_response(incidents.effect(options))
 
 
 def get_hours(request: Request) -> Response:

@@ -459,6 +459,15 @@ def _paths() -> dict[str, Schema]:
             _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
             problems="400 404 413",
         ),
+        "/v1/safe-mode/effect": _ask(
+            "effect", "What a service's safe mode changed, by what was measured then.",
+            _json("ModeEffect"), _query("service", "Whose safe mode.", _TEXT, required=True),
+            _query("environment", "Where.", _TEXT, required=True),
+            _query("name", "Which mode; the one entered last if not given.", _TEXT),
+            _query("at", "Entered last by then.", _DATE_TIME),
+            _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
+            problems="400 404 413",
+        ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",
             {"application/json": {"schema": {"anyOf": [ref("Why"), ref("WhyCaseFiles")]}}},

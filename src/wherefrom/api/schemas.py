@@ -44,6 +44,7 @@ from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
 from wherefrom.query.hours import Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
+from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
@@ -57,7 +58,7 @@ _STRUCTS: Final = (
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Reconciled, Impact, Why, Hours,
+    Reconciled, Impact, Why, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from wherefrom.capture.keyed_hashes import keyed_hash
 from wherefrom.errors import LimitPassed, Malformed, SettingError, Unsupported
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, yaml_text
 
 FILE_BYTES_MAX: Final = 1024 * 1024
 DEPTH_MAX: Final = 64
@@ -31,7 +31,8 @@ SECRET_NAMES: Final = (
     "credential",
 )  # fmt: skip
 _SECRET_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
+    # Of a URL's scheme only the end: a whole one is looked for from each letter of a long word.
+    r"-----BEGIN [A-Z ]{0,64}PRIVATE KEY-----|[A-Za-z0-9+.-]://[^/\s:@]*:[^/\s@]+@"
 )
 _PLAIN_PART: Final = re.compile(r"[\w@$:/-]+")
 _ENV_LINE: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*)")
@@ -206,6 +207,7 @@ def _yaml(text: str, name: str) -> Any:
                 raise Malformed("a mapping names one key twice", where=name)
             return super().construct_mapping(node, deep)
 
+    yaml_text.need_shallow(text, where=name)
     try:
         found = yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:

@@ -25,18 +25,26 @@ def ask(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
     except FileNotFoundError as error:
         raise NotFound("git is not installed", do="Install git, or send webhooks") from error
     if done.returncode:
-        raise NotFound(
-            "git cannot tell this", where=str(folder), got=done.stderr.decode().strip()[:300]
-        )
+        raise NotFound("git cannot tell this", where=str(folder), got=_line(done.stderr)[:300])
     return done.stdout
 
 
 def repository_of(folder: Path) -> str:
     """The address that a clone came from, or its folder. Raises NotFound if it is no repository."""
     try:
-        return ask(folder, "remote", "get-url", "origin").decode().strip()
+        return _line(ask(folder, "remote", "get-url", "origin"))
     except NotFound:
-        return ask(folder, "rev-parse", "--show-toplevel").decode().strip()
+        return _line(ask(folder, "rev-parse", "--show-toplevel"))
+
+
+def _line(said: bytes) -> str:
+    return said.decode("utf-8", "replace").strip()
+
+
+def cut_at(folder: Path) -> frozenset[str]:
+    """The commits of a shallow clone whose parents it has not; none of a whole one."""
+    path = folder / _line(ask(folder, "rev-parse", "--git-path", "shallow"))
+    return frozenset(path.read_text("ascii").split()) if path.is_file() else frozenset()
 
 
 def need_revision(*texts: str | None) -> None:

@@ -40,8 +40,8 @@ _PULL_REQUEST: Final = (
     re.compile(r"\(!(\d{1,9})\)\s*\Z"),
 )
 _MERGE_REQUEST: Final = re.compile(r"^See merge request \S*!(\d{1,9})\s*$", re.MULTILINE)
-# Lines of a log: a byte that is in no message begins a commit, another one divides its fields.
-_LOG: Final = "%x01%H%x00%s%x00%b%x00"
+# The one byte that is in no message divides them all.
+_LOG: Final = "%x00%H%x00%s%x00%b"
 
 
 class Missing(NamedTuple):
@@ -76,14 +76,16 @@ def changes(folder: Path, since: str, until: str) -> ChangeSet:
     git.need_revision(since, until)
     out = git.ask(
         folder, "log", "--topo-order", f"--max-count={COMMITS_MAX + 1}", f"--format={_LOG}",
-        f"{since}..{until}", "--",
+        "--encoding=UTF-8", "--no-show-signature", f"{since}..{until}", "--",
     )  # fmt: skip
-    found = [_commit(said) for said in out.decode("utf-8", "replace").split("\x01")[1:]]
-    return ChangeSet(commits=found[:COMMITS_MAX], complete=len(found) <= COMMITS_MAX)
+    fields = iter(out.decode("utf-8", "replace").split("\0")[1:])
+    found = [_commit(*said) for said in zip(fields, fields, fields, strict=True)]
+    cut = git.cut_at(folder)
+    whole = len(found) <= COMMITS_MAX and not any(one.commit in cut for one in found)
+    return ChangeSet(commits=found[:COMMITS_MAX], complete=whole)
 
 
-def _commit(said: str) -> release.Commit:
-    id, subject, body, *_ = said.split("\0")
+def _commit(id: str, subject: str, body: str) -> release.Commit:
     matches = [m for pattern in _PULL_REQUEST if (m := pattern.search(subject))]
     match = matches[0] if matches else _MERGE_REQUEST.search(body)
     line = public_name("".join(c if c.isprintable() else " " for c in subject)).strip()

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from wherefrom.capture.bundles import is_like, is_secret
 from wherefrom.capture.keyed_hashes import keyed_hash
-from wherefrom.errors import SettingError
-from wherefrom.formats import terraform_state
+from wherefrom.errors import Refused, SettingError
+from wherefrom.formats import strict_json, terraform_state
 from wherefrom.formats.keyed_hash import is_keyed
-from wherefrom.formats.terraform_secrets import Value, settings
+from wherefrom.formats.terraform_secrets import Settings, Value, settings
 
 _KEPT: Final = (
     "format_version", "terraform_version", "timestamp", "errored", "complete", "applyable",
@@ -35,9 +35,24 @@ _OF_CHANGE: Final = (
     "actions", "before", "after", "after_unknown", "before_sensitive", "after_sensitive",
 )  # fmt: skip
 # ``random_password.result``, ``aws_ssm_parameter.value``, ``kubernetes_secret_v1.data``
-_OF_SECRETS: Final = re.compile(r"secret|password|token|credential|private_key|parameter|_key$")
+_OF_SECRETS: Final = re.compile(
+    r"secret|sensitive|password|token|credential|private_key|parameter|_key$"
+)
 _HELD: Final = re.compile(
     r"(?:\w+_)?(?:value|result|data|content|json|string|binary|pem|hash|openssh|pkcs8)(?:_\w+)?"
+)
+_OF_MANIFEST: Final = ("data", "stringData", "metadata.annotations")
+# ``PASSWORD=x`` anywhere in a text; ``password: x`` on a line of its own. What stands for
+# something else (``$PASSWORD``, ``{{ password }}``) is none.
+_NAMED_SO: Final = (
+    r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|credential)[\w.-]{0,64}[\"']?"
+)
+_VALUE: Final = r"[\"']?[^\s\"'$<{=]"
+_ASSIGNED: Final = re.compile(rf"(?i){_NAMED_SO}={_VALUE}")
+_SET: Final = re.compile(
+    rf"(?im)^[ \t\"'-]{{0,256}}[\w.-]{{0,64}}{_NAMED_SO}[ \t]{{0,64}}"
+    rf"(?::[ \t]|=)[ \t]{{0,64}}{_VALUE}"
 )
 _CONNECTION: Final = "connection_string"
 _PART: Final = re.compile(r"[.\[]")
@@ -75,8 +90,15 @@ def without_secrets(
             value = one.parent[one.key]
             if value is None or is_keyed(value):
                 continue
-            holds_one = _holds_one(found.type, one.path) and not is_like(one.path, plain)
-            if holds_one or is_secret(one.path, value, patterns=patterns, plain=plain):
+            holds_one = (
+                _holds_one(found.type, one.path)
+                or _is_of_secret(found, one.path)
+                or _is_named_beside(one)
+                or (isinstance(value, str) and _says_one(value))
+            )
+            if (holds_one and not is_like(one.path, plain)) or is_secret(
+                one.path, value, patterns=patterns, plain=plain
+            ):
                 _hide(one, key)
     return kept
 
@@ -84,9 +106,50 @@ def without_secrets(
 def _holds_one(type: str, path: str) -> bool:
     """Whether it is by its type that a resource has a secret there."""
     name = _PART.split(path, maxsplit=1)[0]
+    if name.startswith("set_sensitive"):  # of a release of Helm
+        return path.endswith(".value")
     return _CONNECTION in path or (
         _OF_SECRETS.search(type) is not None and _HELD.fullmatch(name) is not None
     )
+
+
+def _is_of_secret(found: Settings, path: str) -> bool:
+    """Whether it is what a Secret of Kubernetes holds, which a resource has as an object."""
+    top, _, rest = path.partition(".")
+    whole = found.whole.parent[found.whole.key]
+    manifest = whole.get(top) if isinstance(whole, dict) else None
+    is_one = isinstance(manifest, dict) and manifest.get("kind") == "Secret"
+    return is_one and rest.startswith(_OF_MANIFEST)
+
+
+def _is_named_beside(one: Value) -> bool:
+    """``{"name": "DB_PASSWORD", "value": "…"}``, as environments of containers are written."""
+    if one.key != "value" or not isinstance(one.parent, dict):
+        return False
+    names = (one.parent.get(key) for key in ("name", "key"))
+    return any(isinstance(name, str) and is_secret(name, None) for name in names)
+
+
+def _says_one(text: str) -> bool:
+    """Whether a text holds a secret among others: a script, a file of settings, a JSON."""
+    if _ASSIGNED.search(text) or ("\n" in text and _SET.search(text)):
+        return True
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        value = strict_json.decode(text.encode("utf-8", "surrogatepass"))
+    except Refused:
+        return False
+    inside = Settings(Value({"": value}, "", where="", of="", path=""), None)
+    return any(
+        one.parent[one.key] and (_is_named_beside(one) or _has_secret_name(one.key))
+        for one in inside.leaves()
+    )
+
+
+def _has_secret_name(key: object) -> bool:
+    # ``token.actions.githubusercontent.com:aud`` is a condition of a policy, and no setting.
+    return isinstance(key, str) and ":" not in key and is_secret(key, None)
 
 
 def _hide(one: Value, key: bytes | None) -> None:

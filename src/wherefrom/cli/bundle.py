@@ -161,7 +161,7 @@ def diff(a: str, b: str, where: Where, as_json: bool) -> int:
 
     A and B as in `bundle show`. Of a secret it is told only that it changed.
     """
-    from wherefrom.cli.draw_reality import draw_keys
+    from wherefrom.cli.draw_keys import draw_keys
     from wherefrom.formats.config_bundle import difference
 
     sides = [found_bundle(side, where)[0] for side in (a, b)]

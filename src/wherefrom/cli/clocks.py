@@ -61,7 +61,12 @@ def _clock(one: Clock) -> list[str]:
         way = "ahead at least" if one.ahead > 0 else "behind at most"
         told, late = f"{way} {_seconds(abs(one.ahead))}", f"slowest {_seconds(one.slowest)}"
     future = f"{one.future:,} future, newest #{one.newest_future}" if one.future else ""
-    return [short_key(one.producer), count(one.records, "record"), told, late, future]
+    return [_name(one.producer), count(one.records, "record"), told, late, future]
+
+
+def _name(producer: str) -> str:
+    """A hash by its first digits; of ``local:65534`` these would be somebody else."""
+    return printable(producer) if producer.startswith("local:") else short_key(producer)
 
 
 def _numbering(one: Numbering) -> str:

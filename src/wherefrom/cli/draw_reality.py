@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from wherefrom.cli.draw_keys import draw_keys
 from wherefrom.cli.render import columns, count, foot
 from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
-    from wherefrom.formats.config_bundle import SettingChange
     from wherefrom.query.reality_answers import (
         Affected,
         Change,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     )
 
 _LISTED: Final = 8
-_KEYS_LISTED: Final = 40
 _MATERIALS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -73,8 +72,8 @@ def _head(environment: str, service: str, owner: str | None) -> str:
 def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
     """Of each value whether it drifts, or outlived its time, and its cells; where runs something
     else than was declared, that too."""
-    head = [" ".join(filter(None, (place.slot, place.name)))]
-    head.append("/".join(filter(None, (place.region, place.pool))))
+    head = [printable(" ".join(filter(None, (place.slot, place.name))))]
+    head.append(printable("/".join(filter(None, (place.region, place.pool)))))
     stated: Sequence[Stated] = place.observed or ([place.declared] if place.declared else [])
     for one in stated[:_LISTED]:
         drift = [place.drift] if place.drift not in (None, "differs") else []
@@ -137,21 +136,36 @@ def _value(one: Stated) -> str:
 
 
 def _aligned(rows: list[tuple[bool, list[str]]], indent: str = "") -> Iterator[str]:
-    """Rows with columns as wide as needed; the value gives way where the page ends."""
+    """Rows with columns as wide as needed; the value gives way where the page ends. A name that
+    would leave it less than half of the room stands on a line of its own."""
     if not rows:
         return
     widths = [max(len(cells[n]) for _, cells in rows) for n in range(5)]
-    fixed = 2 + len(indent) + sum(w + 2 for n, w in enumerate(widths) if n != 2 and w) + 2
-    room = max(20, columns() - fixed)
+    others = sum(w + 2 for n, w in enumerate(widths) if n not in (0, 2) and w)
+    room = max(20, columns() - len(indent) - others - 4)  # for the mark, and after the name
+    if widths[0] + widths[2] > room:
+        short = (len(cells[0]) for _, cells in rows if len(cells[0]) <= room // 2)
+        widths[0] = max(short, default=0)
+        widths[2] = min(widths[2], room - widths[0])
     for drifts, cells in rows:
-        line = ("! " if drifts else "  ") + indent
-        for n, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-            if n == 2:
-                width = min(width, room)
-                cell = cut(cell, width)
-            if width:
-                line += f"{cell:<{width}}  "
-        yield click.style(line.rstrip(), fg="red") if drifts else line.rstrip()
+        for line in _lines(cells, widths):
+            line = ("! " if drifts else "  ") + indent + line
+            yield click.style(line, fg="red") if drifts else line
+
+
+def _lines(cells: list[str], widths: list[int]) -> Iterator[str]:
+    name, *rest = cells
+    if len(name) > widths[0]:
+        yield cut(name, columns() - 2)
+        name = ""
+    # Below such a name a row is never at its left edge, as if it had none.
+    widths = [widths[0] or 2, *widths[1:]]
+    line = "  ".join(
+        f"{cut(cell, width) if n == 2 else cell:<{width}}"
+        for n, (cell, width) in enumerate(zip((name, *rest), widths, strict=True))
+        if width
+    )
+    yield line.rstrip()
 
 
 def draw_changes(answer: Changes) -> Iterator[str]:
@@ -311,28 +325,6 @@ def _differing(one: Differing) -> Iterator[str]:
                 listed = ", ".join(printable(short_id(id)) for id in ids[:_LISTED])
                 more = f" and {len(ids) - _LISTED:,} more" if len(ids) > _LISTED else ""
                 yield f"     {part} only in {side}: {cut(listed + more, columns() - 30)}"
-
-
-def draw_keys(keys: Sequence[SettingChange]) -> Iterator[str]:
-    """The settings that differ, a line each."""
-    for key in keys[:_KEYS_LISTED]:
-        if key.what == "unknown":
-            said = "secret, hashed under two keys: nobody can tell"
-        elif key.secret:
-            said = f"secret, {key.what}"
-        elif key.what == "changed":
-            said = f"{_setting(key.before)} → {_setting(key.after)}"
-        else:
-            said = f"{key.what}: {_setting(key.after if key.what == 'added' else key.before)}"
-        yield cut(f"     {printable(key.key)}  {said}", columns())
-    if len(keys) > _KEYS_LISTED:
-        yield f"     and {len(keys) - _KEYS_LISTED:,} more settings"
-
-
-def _setting(value: object) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _named(of: str) -> str:

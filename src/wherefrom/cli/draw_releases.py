@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from wherefrom.cli.draw_reality import draw_keys
+from wherefrom.cli.draw_keys import draw_keys
 from wherefrom.cli.render import count, foot
 from wherefrom.formats.names import split_release
 from wherefrom.formats.shown import printable, short_id, trust_said

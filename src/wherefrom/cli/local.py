@@ -56,8 +56,9 @@ from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
-from wherefrom.query.incidents import IncidentOptions
+from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
+from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -184,6 +185,9 @@ class LocalReading:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return self._desk.incidents.impact(options)
+
+    def mode_effect(self, options: EffectOptions) -> ModeEffect:
+        return self._desk.incidents.effect(options)
 
     def why(self, options: IncidentOptions) -> Why:
         return self._desk.incidents.why(options)

@@ -29,56 +29,69 @@ the file WHEREFROM_CONFIG names, and then ./wherefrom-data."""
 
 # Each verb in the order in which they are used, and the module of it; there it has its name, with
 # an underscore for each hyphen.
-_VERBS: Final[Mapping[str, str]] = {
-    "up": "up",
-    "record": "record",
-    "run": "run",
-    "rebuild": "rebuild",
-    "change": "change",
-    "bundle": "bundle",
-    "safe-mode": "safe_mode",
-    "release": "release",
-    "catalog": "catalog",
-    "trace": "trace",
-    "show": "show",
-    "find": "show",
-    "running": "reality",
-    "changes": "reality",
-    "diff": "reality",
-    "drift": "reality",
-    "affected": "reality",
-    "touched": "reality",
-    "clocks": "clocks",
-    "reconcile": "reconcile",
-    "check": "check",
-    "request": "request",
-    "replay": "replay",
-    "verify": "evidence",
-    "prove": "evidence",
-    "proof-token": "proof_tokens",
-    "log": "logs",
-    "intake": "intake",
-    "keys": "keys",
-    "roots": "roots",
-    "verdicts": "verdicts",
-    "federate": "federate",
-    "audit": "audit",
-    "sign": "sign",
-    "tokens": "tokens",
-    "webhooks": "webhooks",
-    "erase": "erase",
-    "views": "logs",
-    "witness": "witness",
-    "monitor": "monitor",
-    "agent": "agent",
-    "impact": "impact",
-    "hours": "hours",
-    "why": "why",
+_GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Record what happens": {
+        "record": "record",
+        "run": "run",
+        "change": "change",
+        "bundle": "bundle",
+        "safe-mode": "safe_mode",
+        "release": "release",
+        "catalog": "catalog",
+        "agent": "agent",
+        "sign": "sign",
+    },
+    "Ask where things come from": {
+        "trace": "trace",
+        "show": "show",
+        "find": "show",
+        "request": "request",
+        "replay": "replay",
+    },
+    "Ask what runs, what changed, and which change did it": {
+        "running": "reality",
+        "changes": "reality",
+        "diff": "reality",
+        "drift": "reality",
+        "affected": "reality",
+        "touched": "reality",
+        "impact": "impact",
+        "why": "why",
+        "hours": "hours",
+        "check": "check",
+        "reconcile": "reconcile",
+        "clocks": "clocks",
+    },
+    "Prove it": {
+        "verify": "evidence",
+        "prove": "evidence",
+        "proof-token": "proof_tokens",
+        "rebuild": "rebuild",
+        "audit": "audit",
+    },
+    "Say whom to believe": {
+        "keys": "keys",
+        "roots": "roots",
+        "intake": "intake",
+        "verdicts": "verdicts",
+        "tokens": "tokens",
+        "webhooks": "webhooks",
+    },
+    "Look after logs": {
+        "up": "up",
+        "log": "logs",
+        "views": "logs",
+        "erase": "erase",
+        "federate": "federate",
+        "witness": "witness",
+        "monitor": "monitor",
+    },
 }
+_VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}
 
 
 class _Verbs(click.Group):
-    """The verbs of ``_VERBS``; whoever asks for one pays for its module, and for no other."""
+    """The verbs of ``_GROUPS``; whoever asks for one pays for its module, and for no other."""
 
     @property
     def commands(self) -> MutableMapping[str, click.Command]:
@@ -91,6 +104,15 @@ class _Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Group by group, each verb with its line."""
+        width = max(map(len, _VERBS))
+        for group, verbs in _GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl(
+                    [(f"{name:<{width}}", _verb(name).get_short_help_str(84)) for name in verbs]
+                )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return _verb(cmd_name) if cmd_name in _VERBS else None

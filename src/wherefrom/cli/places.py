@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
-    from wherefrom.query.incidents import IncidentOptions
+    from wherefrom.query.incidents import EffectOptions, IncidentOptions
     from wherefrom.query.lost import Lost
+    from wherefrom.query.mode_effect import ModeEffect
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import (
         Affected,
@@ -95,6 +96,8 @@ class Reading(Protocol):
     def hours(self, options: HourOptions) -> Hours: ...
 
     def impact(self, options: IncidentOptions) -> Impact: ...
+
+    def mode_effect(self, options: EffectOptions) -> ModeEffect: ...
 
     def why(self, options: IncidentOptions) -> Why: ...
 

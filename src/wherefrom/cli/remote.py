@@ -43,8 +43,9 @@ from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
-from wherefrom.query.incidents import IncidentOptions
+from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
+from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -154,6 +155,14 @@ class Remote:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)
+
+    def mode_effect(self, options: EffectOptions) -> ModeEffect:
+        asked = {
+            "service": options.service, "environment": options.environment, "name": options.name,
+            "at": options.at, "window": f"{options.window}s",
+        }  # fmt: skip
+        said = {key: value for key, value in asked.items() if value is not None}
+        return _read(self._get("/v1/safe-mode/effect", said), ModeEffect)
 
     def why(self, options: IncidentOptions) -> Why:
         return _read(self._get("/v1/why", _asked_of_trouble(options)), Why)

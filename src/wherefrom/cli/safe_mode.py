@@ -117,8 +117,8 @@ def exit_(
 @safe_mode.command(name="effect")
 @click.argument("service")
 @click.option(
-    "--series", "file", required=True, metavar="FILE", type=click.Path(path_type=Path),
-    help="CSV with time and value, and perhaps metric, service, region, pool.",
+    "--series", "file", metavar="FILE", type=click.Path(path_type=Path),
+    help="CSV with time, value, and perhaps metric, region, pool; else what was measured.",
 )  # fmt: skip
 @click.option("--environment", "-e", required=True, help="Where, such as prod.")
 @click.option("--name", default=None, help="Which mode, if it was in several.")
@@ -130,7 +130,7 @@ def exit_(
 @placed
 def effect_(
     service: str,
-    file: Path,
+    file: Path | None,
     environment: str,
     name: str | None,
     window: str,
@@ -145,20 +145,27 @@ def effect_(
     """
     from wherefrom.cli.opening import reading
     from wherefrom.formats.timestamps import duration_s
+    from wherefrom.query.incidents import EffectOptions
     from wherefrom.query.mode_effect import mode_effect, spans
     from wherefrom.query.reality import CHANGES_MAX, RealityOptions
 
-    series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
-    moment = now()
-    options = RealityOptions(
-        since="1970-01-01T00:00:00.000000Z", until=moment, slots=("safe_mode",), mode="declared",
-        limit=CHANGES_MAX,
-    )  # fmt: skip
+    moment, lasting = now(), duration_s(window, where="--window")
     with reading(where) as place:
-        found = place.changes(f"environment={environment},service={service}", options).changes
-    lasting = duration_s(window, where="--window") * 1_000_000
-    called, stays = spans(found, name=name, at=at, margin=lasting)
-    told = mode_effect(called, stays, series, now=moment, window=lasting)
+        if file is None:
+            told = place.mode_effect(
+                EffectOptions(
+                    service=service, environment=environment, name=name, at=at, window=lasting
+                )
+            )
+        else:
+            series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
+            options = RealityOptions(
+                since="1970-01-01T00:00:00.000000Z", until=moment, slots=("safe_mode",),
+                mode="declared", limit=CHANGES_MAX,
+            )  # fmt: skip
+            found = place.changes(f"environment={environment},service={service}", options).changes
+            called, stays = spans(found, name=name, at=at, margin=lasting * 1_000_000)
+            told = mode_effect(called, stays, series, now=moment, window=lasting * 1_000_000)
     if as_json:
         write_json(told)
         return YES

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherefrom.errors import Unavailable
+from wherefrom.errors import Refused, Unavailable
 from wherefrom.formats import promql
 from wherefrom.formats.promql import Result
 from wherefrom.formats.series import Series
@@ -43,7 +43,8 @@ def series_of(
 
     folder  where ``bearer_file`` lies, unless its path is absolute
 
-    Raises Unavailable, for a token that cannot be read too: whoever asks cannot mend it.
+    Raises Unavailable, also for settings that will not do and an answer that is none: whoever asks
+    can mend neither.
     """
     step = step_of(settings, since, until)
     # Steps fall on the same moments whoever asks, so two windows agree where they overlap.
@@ -75,18 +76,36 @@ def _client(settings: Prometheus, folder: Path) -> Iterator[httpx.Client]:
 
     headers = {"Accept": "application/json"}
     if settings.bearer_file:
-        path = folder / settings.bearer_file
-        try:
-            headers["Authorization"] = f"Bearer {path.read_text('utf-8').strip()}"
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                "the token for Prometheus cannot be read", where=str(path), got=str(error),
-                do="prometheus.bearer_file in series.json names it",
-            ) from error  # fmt: skip
-    with httpx.Client(
-        base_url=settings.url.rstrip("/"), headers=headers, timeout=settings.timeout_s
-    ) as client:
+        headers["Authorization"] = f"Bearer {_token(folder / settings.bearer_file)}"
+    try:
+        client = httpx.Client(
+            base_url=settings.url.rstrip("/"), headers=headers, timeout=settings.timeout_s
+        )
+    except httpx.InvalidURL as error:
+        # Not shown: there may be a password in it.
+        raise Unavailable(
+            "not the address of a Prometheus", expected="http://HOST:PORT or https://…",
+            do="See prometheus.url in series.json",
+        ) from error  # fmt: skip
+    with client:
         yield client
+
+
+def _token(path: Path) -> str:
+    named = "prometheus.bearer_file in series.json names it"
+    try:
+        token = path.read_bytes().decode("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise Unavailable(
+            "the token for Prometheus cannot be read", where=str(path), got=str(error), do=named
+        ) from error
+    # Else what refuses the header would show it.
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise Unavailable(
+            "not a token for Prometheus", where=str(path), do=named,
+            expected="one line of ASCII without a blank",
+        )  # fmt: skip
+    return token
 
 
 def _ask(client: httpx.Client, query: str, first: int, last: int, step: int) -> Iterator[Result]:
@@ -95,13 +114,20 @@ def _ask(client: httpx.Client, query: str, first: int, last: int, step: int) -> 
     for begin in range(first, last + 1, reach + step):
         end = min(begin + reach, last)
         asked: dict[str, str | int] = {"query": query, "start": begin, "end": end, "step": step}
-        yield from promql.parse(_body(client, asked), where=query)
+        try:
+            yield from promql.parse(_body(client, asked), where=query)
+        except Refused as error:
+            raise Unavailable(
+                error.what, where=error.where, expected=error.expected, got=error.got,
+                do=error.do or "Is prometheus.url in series.json right?",
+            ) from error  # fmt: skip
 
 
 def _body(client: httpx.Client, asked: dict[str, str | int]) -> bytes:
     import httpx
 
-    where = f"{client.base_url}api/v1/query_range"
+    base = client.base_url.copy_with(username=None, password=None)
+    where = f"{str(base).rstrip('/')}/api/v1/query_range"
     shown = f"{asked['query']} from {of_posix(int(asked['start']))}"
     body = bytearray()
     try:

@@ -212,6 +212,10 @@ def check(catalog: Catalog, *, where: str) -> None:
         _check_service(service, f"{where}.services[{service.name}]")
     for team in catalog.teams:
         place = f"{where}.teams[{team.name}]"
+        if team.title is not None:
+            _need_no_address(team.title, f"{place}.title")
+        if team.parent is not None:
+            _need_name(team.parent, f"{place}.parent")
         _need_some(team.contacts, f"{place}.contacts")
         for kind, contact in team.contacts.items():
             _need_name(kind, f"{place}.contacts")
@@ -272,7 +276,12 @@ def _need_name(
             "not a name", where=where, got=text[:80],
             expected=f"1 to {bytes_max} bytes that can be printed, without blanks around",
         )  # fmt: skip
-    if not is_place and is_address(text):
+    if not is_place:
+        _need_no_address(text, where)
+
+
+def _need_no_address(text: str, where: str) -> None:
+    if is_address(text):
         raise Malformed(
             "somebody's address", where=where, expected="a team, a channel or a rota",
             do="A log forgets nothing: leave addresses where alerts are delivered",

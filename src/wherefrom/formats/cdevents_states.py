@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import config_bundle, invocation, names, reality_id
+from wherefrom.formats import config_bundle, invocation, names, reality_id, timestamps
 from wherefrom.formats.descriptors import resource
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
@@ -256,6 +256,8 @@ def _one_of_many(
     if mode == OBSERVED and scope.instance and get_string(told, "reality", where=where):
         _reality(builder, scope.instance, told["reality"], held, where)
     at = get_string(said, "at", where=where)
+    if at is not None:
+        at = timestamps.canonical(at, where=f"{where}.at")
     builder.state(
         State(
             mode, scope, slot, get_string(said, "name", where=where) or "", held,

@@ -167,6 +167,7 @@ def add(
     pipelines: Sequence[str] = (),
 ) -> None:
     """Add what a call says that changes things, or was to."""
+    call = _without_addresses(call)
     band = band_of(call.caller, pipelines)
     who = add_caller(builder, call.caller, cloud=cloud)
     names = ", ".join(thing.id for thing in call.things[:3])
@@ -192,6 +193,12 @@ def add(
     )  # fmt: skip
     if band.out:
         builder.state(*_observed(call, id, band, given, who))
+
+
+def _without_addresses(call: Call) -> Call:
+    """As it is told: a user of a cloud, whom a call may change, is often called by an address."""
+    things = (thing._replace(id=changes.public_name(thing.id)) for thing in call.things)
+    return call._replace(id=changes.public_name(call.id), things=tuple(things))
 
 
 def add_caller(builder: FactsBuilder, caller: Caller, *, cloud: str) -> str | None:

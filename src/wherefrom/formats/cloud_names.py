@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from wherefrom.formats.changes import public_name
 from wherefrom.formats.states import PART_BYTES_MAX
 
 _SELF_LINK: Final = re.compile(
@@ -48,7 +49,11 @@ def google(service: str, name: str) -> str:
 
 
 def of_settings(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Each that the settings of a resource of Terraform name it by."""
+    """Each that the settings of a resource of Terraform name it by, without anybody's address."""
+    yield from map(public_name, _said(settings))
+
+
+def _said(settings: Mapping[str, Any]) -> Iterator[str]:
     arn, id, link = (settings.get(key) for key in ("arn", "id", "self_link"))
     if isinstance(arn, str) and arn.startswith("arn:") and _fits(arn):
         yield arn

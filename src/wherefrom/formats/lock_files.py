@@ -57,7 +57,7 @@ def read(name: str, written: bytes) -> Lock:
         raise Malformed("not UTF-8 text", where=name) from error
     try:
         found = list(_READERS[format](text))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise Malformed(f"not a {format}", where=name, got=str(error)[:200]) from error
     except Malformed as error:
         raise Malformed(

@@ -25,6 +25,7 @@ from wherefrom.formats import otlp
 from wherefrom.formats.canonical_json import to_bytes
 from wherefrom.formats.series import Labels, Row, Series, gather
 from wherefrom.formats.strict_json import as_object, get_array, get_object, get_string
+from wherefrom.formats.why_series import VALUE_MAX
 
 POINTS_MAX: Final = 100_000
 BUCKETS_MAX: Final = 1_000
@@ -347,7 +348,9 @@ def _number(value: object, where: str) -> float:
     if isinstance(value, str):
         found = float(value) if value.isdecimal() and len(value) <= 20 else -1.0
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        found = float(min(value, 1e300))
-    if not 0 <= found < 1e300:
-        raise Malformed("not a count or a value", where=where, expected="0 or more", got=value)
+        found = float(min(value, 2 * VALUE_MAX))
+    if not 0 <= found <= VALUE_MAX:
+        raise Malformed(
+            "not a count or a value", where=where, expected=f"0 to {VALUE_MAX:g}", got=value
+        )
     return found

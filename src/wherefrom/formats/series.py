@@ -9,6 +9,7 @@ The first seven columns are those of a why-case, so its ``series.csv`` can be pu
 the digest of an artifact or a reality, whole or its first hex digits, or what people call it.
 
 Sizes:  ROWS_MAX rows · SERIES_MAX series · FLAGS_MAX flags a row · a text TEXT_BYTES_MAX bytes
+        a line of CSV LINE_CHARS_MAX characters: each comma makes an object
 Source: docs/formats/series.md
 """
 
@@ -36,6 +37,7 @@ ROWS_MAX: Final = 500_000
 SERIES_MAX: Final = 50_000
 FLAGS_MAX: Final = 16
 TEXT_BYTES_MAX: Final = 256
+LINE_CHARS_MAX: Final = 16 * 1024
 _FLAG: Final = "flag:"
 
 
@@ -73,7 +75,7 @@ def parse_csv(content: bytes, *, where: str = "") -> list[Series]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed("series are not UTF-8", where=where, got=str(error)) from error
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.reader(_lines(text), strict=True)
     try:
         return gather(_csv_rows(rows, where))
     except csv.Error as error:
@@ -127,7 +129,7 @@ def checked(metric: str, value: float, *, where: str) -> float | None:
         raise Malformed(
             "not a metric", where=f"{where}: metric", expected=" ".join(METRICS), got=metric
         )
-    if math.isnan(value) or value == math.inf:
+    if math.isnan(value) or value > why_series.VALUE_MAX:
         return None
     largest = why_series.RATE_MAX if metric in RATES else math.inf
     if not 0 <= value <= largest:
@@ -137,6 +139,16 @@ def checked(metric: str, value: float, *, where: str) -> float | None:
             got=f"{metric} {value}",
         )  # fmt: skip
     return min(value, 1.0) if metric in RATES else value
+
+
+def _lines(text: str) -> Iterator[str]:
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > LINE_CHARS_MAX:
+            raise LimitPassed(
+                "a line is too long", where=f"line {number}", got=f"{len(line)}",
+                expected=f"line_chars_max {LINE_CHARS_MAX}",
+            )  # fmt: skip
+        yield line
 
 
 def _csv_rows(rows: Iterator[list[str]], where: str) -> Iterator[Row]:
@@ -193,7 +205,7 @@ def _number(text: str, where: str) -> float:
 
 
 def _json_rows(content: bytes, where: str) -> Iterator[Row]:
-    for number, line in enumerate(content.split(b"\n"), start=1):
+    for number, line in enumerate(io.BytesIO(content), start=1):
         if not line.strip():
             continue
         place = f"{where}line {number}"
@@ -225,7 +237,8 @@ def _json_number(said: Mapping[str, Any], where: str) -> float:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed("not a number", where=f"{where}: value", got=value)
-    return float(value)
+    # A whole number may be larger than any double.
+    return float(max(min(value, 2 * why_series.VALUE_MAX), -1))
 
 
 def _text(value: object, where: str) -> str:

@@ -159,7 +159,7 @@ def parse(content: bytes, *, where: str) -> SeriesSettings:
     if not asked.url.startswith(("http://", "https://")):
         raise Malformed(
             "not the address of a Prometheus", where=f"{where}, prometheus.url",
-            expected="http://HOST:PORT or https://…", got=asked.url,
+            expected="http://HOST:PORT or https://…", got=asked.url.rpartition("@")[2],
         )  # fmt: skip
     _need(where, "prometheus.step_s", asked.step_s, *STEP_S)
     _need(where, "prometheus.range_s", asked.range_s or 1, *STEP_S)

@@ -118,9 +118,11 @@ def _of_tree(tree: object, where: str) -> Iterator[Settings]:
 
 
 def _of_change(change: object, where: str, of: str, type: str = "") -> Iterator[Settings]:
+    """What is marked on one side of a change is no less secret on the other."""
+    both = [_get(change, f"{side}_sensitive") for side in _SIDES]
     for side in _SIDES:
-        marks = _get(change, f"{side}_sensitive")
-        yield from _settings(change, side, marks, f"{where}.{side}", of, type)
+        for marks in both if both[0] != both[1] else both[:1]:
+            yield from _settings(change, side, marks, f"{where}.{side}", of, type)
 
 
 def _settings(

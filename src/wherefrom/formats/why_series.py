@@ -8,8 +8,9 @@
 
 ``caller`` is empty where a service measures itself; else this is the caller's view of ``service``.
 ``instance`` and ``identity`` are empty where nobody said. A row without a value, with ``NaN`` or
-with an infinite one (a quantile above the last bound of its histogram), was not measured. A ratio
-of rates may overshoot: a success rate up to RATE_MAX counts as 1.
+with an infinite one (a quantile above the last bound of its histogram), was not measured; nor was
+one above VALUE_MAX, so that sums and squares stay finite. A ratio of rates may overshoot: a success
+rate up to RATE_MAX counts as 1.
 
 Sizes:  256 MiB · 5,000,000 rows · 200,000 series
 Source: docs/formats/why-case.md
@@ -43,6 +44,7 @@ BYTES_MAX: Final = 256 * 1024 * 1024
 ROWS_MAX: Final = 5_000_000
 SERIES_MAX: Final = 200_000
 RATE_MAX: Final = 1.05
+VALUE_MAX: Final = 1e18
 
 _Key = tuple[str, str, str, str, str]
 
@@ -170,7 +172,7 @@ def _value(text: str, metric: str, where: str, number: int) -> float | None:
         value = float(text)
     except ValueError:
         value = -1.0
-    if math.isnan(value) or value == math.inf:
+    if math.isnan(value) or value > VALUE_MAX:
         return None
     largest = RATE_MAX if metric == "success_rate" else math.inf
     if "_" in text or not 0 <= value <= largest:

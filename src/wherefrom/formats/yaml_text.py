@@ -51,21 +51,34 @@ def decode_all(written: bytes, *, where: str) -> list[Any]:
 
 
 def need_shallow(text: str, *, where: str) -> None:
-    """Raises LimitPassed for a text that is nested too deep to be loaded, Malformed.
+    """Raises LimitPassed for a text that is nested too deep to be loaded, or that means too much;
+    Malformed.
 
-    The loaders recurse, libyaml's past the end of the stack, so depth is looked at before.
+    The loaders recurse, libyaml's past the end of the stack, so depth is looked at before. And they
+    open what is merged (``<<``) while they load, so what each anchor stands for is counted before.
     """
     import yaml
 
-    depth = 0
+    count = 0
+    named: dict[str, int] = {}  # anchor → how many nodes it stands for
+    opened: list[tuple[str | None, int]] = []  # each collection: its anchor, the count before it
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = opened.pop()
+                if anchor is not None:
+                    named[anchor] = count - before
+                continue
+            if not isinstance(event, yaml.NodeEvent):
+                continue
+            before = count
+            count += named.get(event.anchor or "", 1) if isinstance(event, yaml.AliasEvent) else 1
+            if count > NODES_MAX:
+                raise _too_much(where)
             if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > DEPTH_MAX:
+                opened.append((event.anchor, before))
+                if len(opened) > DEPTH_MAX:
                     raise _too_deep(where)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
     except yaml.YAMLError as error:
         raise _not_yaml(error, where) from error
 
@@ -87,9 +100,7 @@ def _count(document: Any, left: int, where: str) -> int:
         value, depth = todo.pop()
         left -= 1
         if left < 0:
-            raise LimitPassed(
-                "too much, with every alias opened", where=where, expected=f"nodes_max {NODES_MAX}"
-            )
+            raise _too_much(where)
         if depth > DEPTH_MAX:
             raise _too_deep(where)
         if isinstance(value, dict):
@@ -102,6 +113,12 @@ def _count(document: Any, left: int, where: str) -> int:
                 got=type(value).__name__,
             )  # fmt: skip
     return left
+
+
+def _too_much(where: str) -> LimitPassed:
+    return LimitPassed(
+        "too much, with every alias opened", where=where, expected=f"nodes_max {NODES_MAX}"
+    )
 
 
 def _too_deep(where: str) -> LimitPassed:

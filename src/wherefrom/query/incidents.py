@@ -2,11 +2,13 @@
 
     service, alert or window ──► Look: when, where ──► what was measured then ──► impact/live.py
                                  └ the estate then ──► what ran where, what changed   └► why/live.py
+    a service's safe mode ──► when it was in it, where ──► what was measured ──► mode_effect.py
 
 Answers speak of the log at one size, and of series, which are not of the log: asked again when
 those are no longer kept, an answer has less to go by.
 
-Sizes:  a window WINDOW_S_MAX seconds · CALL_SPANS_MAX spans are looked at for who calls whom
+Sizes:  a window WINDOW_S_MAX seconds, from 1970 to MOMENT_S_MAX · CALL_SPANS_MAX spans are looked
+        at for who calls whom
 """
 
 from __future__ import annotations
@@ -14,17 +16,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats.states import Scope
-from wherefrom.formats.timestamps import of_micros
+from wherefrom.formats import timestamps
+from wherefrom.formats.states import DECLARED, Scope
+from wherefrom.formats.timestamps import micros, of_micros, of_posix
 from wherefrom.formats.why_case import seconds
 from wherefrom.query.incident_answers import Impact, Incident, Why
+from wherefrom.query.look import Look
 from wherefrom.query.measured import Measured
-from wherefrom.query.reality import Reality
+from wherefrom.query.mode_effect import ModeEffect, Points, mode_effect, spans
+from wherefrom.query.mode_effect import Series as Place
+from wherefrom.query.reality import CHANGES_MAX, Reality, RealityOptions
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.requests.reader import RequestReader
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from wherefrom.query.why.live import WhyCase
 
 WINDOW_S_MAX: Final = 31 * 86_400.0
+MOMENT_S_MAX: Final = 253_370_764_800.0  # the year 9999
 INCIDENTS_MAX: Final = 10_000
 CALL_SPANS_MAX: Final = 100_000
 # An alert rises some minutes after what it tells of began.
@@ -62,15 +69,17 @@ class IncidentOptions(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
 
 
-class Look(NamedTuple):
-    """When and where to look, in seconds since 1970."""
+class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which safe mode: of a service in an environment, entered last by ``at``, or called ``name``.
 
-    incident: Incident | None
+    window  seconds before and after it that are compared
+    """
+
     service: str
     environment: str
-    since: float
-    until: float
-    detected: float
+    name: str | None = None
+    at: str | None = None
+    window: int = 3_600
 
 
 class Incidents:
@@ -123,6 +132,32 @@ class Incidents:
             calls = [*spoken, *self._measured.calls()]
             return gather(estate, graph, lens, look, found, calls)
 
+    def effect(self, options: EffectOptions) -> ModeEffect:
+        """What a safe mode changed, by what was measured then.
+
+        Raises NotFound if the service was in none, Malformed, Unavailable, LimitPassed.
+        """
+        now = timestamps.to_text(self._clock())
+        asked = RealityOptions(
+            since=of_micros(0), until=now, slots=("safe_mode",), mode=DECLARED, limit=CHANGES_MAX
+        )
+        where = f"environment={options.environment},service={options.service}"
+        changes = self._reality.changes(where, asked).changes
+        window = options.window * _MICROS
+        name, stays = spans(changes, name=options.name, at=options.at, margin=window)
+        since = min(micros(stay.entered) for stay in stays) - window
+        until = max(micros(stay.left or now) for stay in stays) + window
+        _check(since / _MICROS, until / _MICROS)
+        points: dict[Place, Points] = {}
+        for one in self._measured.window(since / _MICROS, until / _MICROS):
+            labels = one.labels
+            if labels.service != options.service or labels.caller:
+                continue
+            if labels.environment in ("", options.environment):
+                here = points.setdefault(Place(one.metric, labels.region, labels.pool), [])
+                here += [(int(t * _MICROS), v) for t, v in zip(one.times, one.values, strict=True)]
+        return mode_effect(name, stays, points, now=now, window=window)
+
     @contextmanager
     def _looking(
         self, options: IncidentOptions, *, back: float, before_alert: float
@@ -154,7 +189,8 @@ class Incidents:
         if options.alert:
             if options.at is not None:
                 raise Malformed("two times of detection", expected="an alert, or a time")
-            return find_incident(estate, options.alert, as_of=lens.as_of)
+            by = None if options.until is None else until
+            return find_incident(estate, options.alert, as_of=lens.as_of, by=by)
         if not options.service or options.at is not None or options.since is not None:
             return None
         scope = Scope(options.environment, options.service)
@@ -163,22 +199,28 @@ class Incidents:
         newest = max(open_, key=lambda held: (held.since, held.value), default=None)
         if newest is None:
             return None
-        return find_incident(estate, newest.value, as_of=lens.as_of)
+        return find_incident(estate, newest.value, as_of=lens.as_of, by=until)
 
 
 def _check(since: float, until: float) -> None:
-    if not since < until <= since + WINDOW_S_MAX:
+    if not 0 <= since < until <= min(since + WINDOW_S_MAX, MOMENT_S_MAX):
         raise Malformed(
             "not a window",
-            expected=f"from before until, {WINDOW_S_MAX / 86_400:.0f} days at most",
-            got=f"{of_micros(int(since * _MICROS))} to {of_micros(int(until * _MICROS))}",
+            expected=f"from before until, {WINDOW_S_MAX / 86_400:.0f} days at most, since 1970",
+            got=f"{of_posix(int(since))} to {of_posix(int(until))}",
         )
 
 
-def find_incident(estate: EstateSnapshot, text: str, *, as_of: int) -> Incident:
-    """The newest incident of this id, alert or fingerprint. Raises NotFound."""
+def find_incident(
+    estate: EstateSnapshot, text: str, *, as_of: int, by: float | None = None
+) -> Incident:
+    """The newest incident of this id, alert or fingerprint. Raises NotFound.
+
+    by  nothing later is known, seconds since 1970; None: everything is
+    """
+    until = 2**62 if by is None else int(by * _MICROS) + 1
     found = estate.changed(
-        Scope(), since=0, until=2**62, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
+        Scope(), since=0, until=until, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
     )
     ended: dict[tuple[Scope, str], int] = {}
     for one in found:

@@ -334,7 +334,8 @@ class Numbering(msgspec.Struct, frozen=True, kw_only=True):
     """The newest records of a source that numbers them, 1,000 at most.
 
     reordered  how many have a time, or came, in another order than their numbers say
-    missing    how many numbers between them never came; None if they are no numbers
+    missing    how many numbers between them never came; None if they are no numbers, or lie so far
+               apart that they count nothing
     entries    some of those that are reordered
     """
 

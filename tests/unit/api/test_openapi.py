@@ -4,6 +4,7 @@ import json
 import re
 import time
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 
 import jsonschema_rs
 import pytest
@@ -21,16 +22,19 @@ from tests.unit.formats.test_otlp import request as an_export
 from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
+from wherefrom.capture import changes
 from wherefrom.formats import cdevents, release
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.release import Code, Release
-from wherefrom.formats.timestamps import of_posix
+from wherefrom.formats.states import Scope
+from wherefrom.formats.timestamps import of_posix, to_text
 from wherefrom.keys.cose import thumbprint
 from wherefrom.keys.ed25519 import sign_note
 from wherefrom.query import exports
 
+A_MODE = "sha256:" + "5" * 64
 METHODS = ("get", "post", "put", "delete", "patch")
 PAGE = (REPOSITORY / "docs" / "http.md").read_text()
 
@@ -212,6 +216,9 @@ def requests_of_all_kinds():
                  b'{"end": "00000000"}', b'{"every_days": -1}', b'{"every_days": 90}'):  # fmt: skip
         yield "POST", "/v1/log/keys", "/v1/log/keys", body
     yield "POST", "/v1/records", "/v1/records", json.dumps(deployed()).encode()
+    entered = changes.place("safe_mode", "calm", A_MODE, Scope("prod", "cart"),
+                            at=to_text(datetime.now(UTC)), source="/ci", told={})  # fmt: skip
+    yield "POST", "/v1/records", "/v1/records", entered
     spans = json.dumps(an_export(span(1), span(2, traceId="x"), resource={"service.name": "a"}))
     for body in (spans.encode(), b"{}", b"[]", b"{"):
         yield "POST", "/v1/traces", "/v1/traces", body
@@ -222,6 +229,14 @@ def requests_of_all_kinds():
         yield "POST", "/v1/series", "/v1/series", rows.encode()
     for query in ("", "?service=cart&since=2020-01-01T00:00:00Z", "?until=x"):
         yield "GET", "/v1/hours", "/v1/hours" + query, None
+    for query in (
+        "?service=cart&environment=prod",
+        "?service=none&environment=prod",
+        "",
+        "?service=cart&environment=prod&window=x",
+        "?service=cart&environment=nowhere",
+    ):
+        yield "GET", "/v1/safe-mode/effect", "/v1/safe-mode/effect" + query, None
     for path in ("/v1/impact", "/v1/why"):
         for query in ("", "?service=cart", "?service=nobody&environment=prod", "?alert=nothing",
                       "?alert=a1b2&since=x", "?as_of=0", "?since=2020-01-01T00:00:00Z",

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from wherefrom.capture import changes
-from wherefrom.formats.states import OBSERVED, Scope
+from wherefrom.formats import why_case
+from wherefrom.formats.states import OBSERVED, VALUE_BYTES_MAX, Scope
 from wherefrom.formats.timestamps import of_posix
 
 CSV = {"content-type": "text/csv"}
@@ -189,6 +190,23 @@ def test_an_incident_that_is_over_gives_its_window_and_its_service(server, clien
     assert client.get("/v1/why", params={"service": "imp-k"}).json()["incident"] is None
 
 
+def test_of_an_alert_that_rose_twice_the_one_that_was_known_by_then_is_meant(server, client):
+    for n, (rose, ended, service) in enumerate([(-90, -80, "imp-t1"), (-40, -30, "imp-t2")]):
+        labels = {"alertname": "Twice", "service": service}
+        alert = {"status": "firing", "labels": labels, "startsAt": at(rose),
+                 "fingerprint": f"twice{n}"}  # fmt: skip
+        for more in ({}, {"status": "resolved", "endsAt": at(ended)}):
+            group = {"version": "4", "groupKey": "g", "receiver": "r", "alerts": [alert | more],
+                     **{key: (alert | more)[key] for key in ("status",)}}  # fmt: skip
+            posted = client.post("/v1/webhooks/alertmanager", json=group)
+            assert posted.status_code in (200, 201), posted.text
+    server.fold()
+    assert impact(client, alert="Twice")["service"] == "imp-t2"
+    known = impact(client, alert="Twice", until=at(-85))
+    assert (known["service"], known["incident"]["ended"]) == ("imp-t1", None)
+    assert client.get("/v1/why", params={"alert": "Twice", "until": at(-95)}).status_code == 404
+
+
 def test_by_chooses_the_dimensions(client):
     push(client, *(measured("imp-h", instance=n, identity=n, fails=f)
                    for n, f in (("a", 0.01), ("b", 0.2))))  # fmt: skip
@@ -256,6 +274,26 @@ def test_a_canary_is_compared_with_what_the_other_pools_have(server, client):
     assert "new dddddddd fails 50 % against 0.1 % in the same minutes" in says
 
 
+def test_a_case_that_is_written_can_be_read_however_long_its_values_and_rollouts(server, client):
+    long = "é" * (VALUE_BYTES_MAX // 2)
+    scope = Scope("long", "why-l")
+    said = [changes.place("flag", "f", long, scope, at=at(-30), source="/x", told={})]
+    said += [
+        changes.estate(
+            OBSERVED, scope._replace(instance=f"i{n}"),
+            [{"slot": "artifact", "name": "", "value": NEW}], all_of=(), source="/x",
+            at=f"{at(-20)[:19]}.{n:06}Z",
+        )
+        for n in range(1_100)
+    ]  # fmt: skip
+    record(server, client, b"[" + b",".join(said) + b"]")
+    asked = {"environment": "long", "until": at(0)}
+    files = client.get("/v1/why", params={**asked, "format": "case"}).json()
+    case = why_case.parse({name: text.encode() for name, text in files.items()})
+    assert {change.after for change in case.changes} == {long, NEW}
+    assert max(len(change.steps) for change in case.changes) == 1_100
+
+
 def test_nothing_measured_is_said_and_places_and_times_still_speak(server, client):
     record(server, client, changes.deploy(Scope("prod", "why-b"), NEW, at=at(-3), source="/x"))
     answer = client.get(
@@ -270,6 +308,9 @@ def test_nothing_measured_is_said_and_places_and_times_still_speak(server, clien
     [
         ({"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "not a window"),
         ({"since": "2020-01-01T00:00:00Z"}, "not a window"),
+        ({"until": "0001-01-01T00:00:00Z"}, "not a window"),
+        ({"at": "0001-01-01T00:00:00Z"}, "not a window"),
+        ({"until": "9999-12-31T23:59:59.999999Z"}, "not a window"),
         ({"alert": "x", "at": "2026-01-01T00:00:00Z"}, "two times of detection"),
         ({"format": "x"}, "not a format"),
     ],

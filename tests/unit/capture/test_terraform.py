@@ -111,6 +111,63 @@ def test_what_a_file_of_state_leaves_unmarked_is_known_by_its_resource(
     assert (inside["id"], inside["arn"]) == ("i-1", of_plans.ARN)
 
 
+POD = [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "LEVEL", "value": "info"}]
+
+
+@pytest.mark.parametrize(
+    ("type", "values"),
+    [
+        ("kubernetes_deployment", {"spec": [{"container": [{"env": POD}]}]}),
+        ("aws_ecs_task_definition", {"container_definitions": json.dumps([{"environment": POD}])}),
+        ("aws_iot_thing", {"settings": '{"db": {"password": "hunter2"}}'}),
+        ("kubernetes_manifest", {"manifest": {"kind": "Secret", "data": {"a": "hunter2"}}}),
+        ("kubernetes_manifest", {"object": {"kind": "Secret", "stringData": {"a": "hunter2"}}}),
+        ("helm_release", {"set": [{"name": "auth.password", "value": "hunter2"}]}),
+        ("helm_release", {"set_sensitive": [{"name": "x", "value": "hunter2"}]}),
+        ("helm_release", {"values": ["auth:\n  password: hunter2\n"]}),
+        ("aws_instance", {"user_data": "#!/bin/sh\nexport DB_PASSWORD=hunter2\n"}),
+        ("local_sensitive_file", {"content": "hunter2"}),
+    ],
+)
+def test_a_secret_among_others_is_known_by_the_name_beside_it(type: str, values: Any) -> None:
+    made = without_secrets(state_of(type, values), KEY)
+    assert "hunter2" not in json.dumps(made)
+    assert "hmac-sha256:" in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"env": [{"name": "LEVEL", "value": "info"}]},
+        {"policy": '{"StringEquals": {"token.actions.githubusercontent.com:aud": "sts"}}'},
+        {"policy": '{\n  "token.actions.githubusercontent.com:aud": "sts"\n}'},
+        {"values": ["auth:\n  password: {{ it }}\n"], "user_data": "A=1\nTOKEN=$TOKEN\nB=2"},
+        {"manifest": {"kind": "ConfigMap", "data": {"a": "b"}}},
+        {"long": "token" * 20_000, "word": "a" * 200_000, "lines": "\n" * 200_000},
+    ],
+)
+def test_what_only_speaks_of_secrets_is_none(values: Any) -> None:
+    assert "hmac" not in json.dumps(without_secrets(state_of("t", values), KEY))
+
+
+def test_what_is_marked_on_one_side_of_a_change_is_hashed_on_both() -> None:
+    change = {
+        "actions": ["update"], "before": {"it": "hunter1"}, "after": {"it": "hunter2"},
+        "before_sensitive": {}, "after_sensitive": {"it": True}, "after_unknown": {},
+    }  # fmt: skip
+    one = {"address": "t.x", "mode": "managed", "type": "t", "name": "x", "change": change}
+    made = without_secrets({"format_version": "1.2", "resource_changes": [one]}, KEY)
+    assert "hunter" not in json.dumps(made)
+
+
+def state_of(type: str, values: Any) -> dict[str, Any]:
+    one = {
+        "address": f"{type}.x", "mode": "managed", "type": type, "name": "x", "values": values,
+        "sensitive_values": {},
+    }  # fmt: skip
+    return {"format_version": "1.0", "values": {"root_module": {"resources": [one]}}}
+
+
 def test_what_is_marked_is_hashed_whatever_is_said_of_it() -> None:
     kept = without_secrets(shown_state(), KEY, plain=["*"])
     assert LEAK not in json.dumps(kept)

@@ -183,3 +183,57 @@ def test_a_token_is_read_from_its_file_and_sent(tmp_path):
         thread.join()
         server.server_close()
     assert seen[0] == ("/prom/api/v1/query_range", "Bearer secret")
+
+
+@pytest.mark.parametrize(
+    "token", [b"", b"secret\nsecond", "sécret".encode(), b"sec\x01ret", b"two secrets"]
+)
+def test_a_token_that_no_header_can_carry_is_refused_and_never_shown(tmp_path, token):
+    (tmp_path / "token").write_bytes(token)
+    with pytest.raises(Unavailable, match="not a token") as raised:
+        read(Prometheus(url="http://127.0.0.1:9", bearer_file="token"), tmp_path)
+    assert raised.value.where == str(tmp_path / "token")
+    assert raised.value.got is None
+    said = str(raised.value).replace(str(tmp_path), "")
+    assert not any(part in said for part in ("sec", "cret", "two"))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "https://p:hunter2", "http://ann:hun/ter2@p", "http://\0hunter2"]
+)
+def test_an_address_that_is_none_is_told_without_what_may_be_a_password(tmp_path, url):
+    with pytest.raises(Unavailable, match="not the address of a Prometheus") as raised:
+        read(Prometheus(url=url), tmp_path)
+    assert "hun" not in str(raised.value)
+
+
+def test_a_password_of_the_address_is_never_shown(tmp_path):
+    with pytest.raises(Unavailable) as raised:
+        read(Prometheus(url="http://ann:hunter2@127.0.0.1:9"), tmp_path)
+    assert raised.value.where == "http://127.0.0.1:9/api/v1/query_range"
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>", b'{"status": "error", "error": "no store"}', b"[" * 100_000,
+        b'{"data": {"resultType": "vector", "result": []}}',
+        b'{"data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "x"]]}]}}',
+    ],
+)  # fmt: skip
+def test_who_asks_is_not_told_to_mend_what_prometheus_answers(tmp_path, monkeypatch, body):
+    monkeypatch.setattr(module, "_body", lambda *_: body)
+    with pytest.raises(Unavailable, match="not an answer") as raised:
+        read(Prometheus(url="http://127.0.0.1:9"), tmp_path)
+    assert "http_server_request_duration_seconds_count" in raised.value.where
+
+
+def test_too_many_series_of_a_query_are_no_mistake_of_who_asks(tmp_path, monkeypatch):
+    one = b'{"metric": {}, "values": []}'
+    body = b'{"data": {"resultType": "matrix", "result": [' + one + b"," + one + b"]}}"
+    monkeypatch.setattr(module, "_body", lambda *_: body)
+    monkeypatch.setattr(promql, "SERIES_MAX", 1)
+    with pytest.raises(Unavailable, match="too many series") as raised:
+        read(Prometheus(url="http://127.0.0.1:9"), tmp_path)
+    assert "Narrow it down" in raised.value.do

@@ -115,6 +115,7 @@ def test_a_catalogue_under_another_digest_is_refused():
         (b"services: {' a': {}}", "not a name"),
         (b"services: {a: {owner: jane@acme.example}}", "somebody's address"),
         (b"teams: {t: {contacts: {mail: t@acme.example}}}", "somebody's address"),
+        (b"teams: {t: {title: Ask t@acme.example}}", r"somebody's address, at c.teams\[t\].title"),
         (b"teams: {t: {parent: u}}", "no team is called so"),
         (b"teams: {t: {}}\nservices: {a: {owner: u}}", "no team is called so.*expected t, got u"),
         (b"environments: {p: {}}\nservices: {a: {environments: [q]}}", "no environment is called"),

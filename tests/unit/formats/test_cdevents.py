@@ -201,6 +201,11 @@ def test_an_estate_states_many_places_each_in_a_narrower_scope():
                    states=[{"slot": "flag", "scope": {"service": "pay"}, "value": "on"}]),
             "outside the scope",
         ),
+        (custom("prov-estate.observed", "prod", states=[{"slot": "flag", "at": "yesterday"}]),
+         r"not an RFC 3339 time, at content.states\[0\].at"),
+        (custom("prov-estate.observed", "prod",
+                states=[{"slot": "flag", "at": "9999-12-31T23:59:59-10:00"}]),
+         r"not a time that exists, at content.states\[0\].at"),
     ],
 )  # fmt: skip
 def test_what_is_said_wrongly_is_refused_where_it_is(document, says):

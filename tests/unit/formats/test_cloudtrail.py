@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.formats.change_samples import CHANGES
 from tests.unit.formats.told import alone, format_of, links, node, of_kind, only, told
 from wherefrom.errors import Error, LimitPassed, Malformed, Unsupported
-from wherefrom.formats import cloudtrail
+from wherefrom.formats import cloud_names, cloudtrail
 from wherefrom.formats.states import OBSERVED, Scope
 
 AT = "2026-01-01T10:00:00.000000Z"
@@ -168,6 +168,17 @@ def test_people_stand_nowhere_by_their_addresses() -> None:
     written = json.dumps([list(map(str, found.nodes)), list(map(str, found.states))])
     assert "jane@example.org" not in written
     assert "person:" in written
+
+
+def test_a_user_called_by_an_address_is_changed_under_its_hash_as_terraform_has_it() -> None:
+    found = told(call("iam", "CreateAccessKey", request={"userName": "jane@example.org"}))
+    written = json.dumps([list(map(str, part)) for part in (found.nodes, found.edges)])
+    assert "jane@example.org" not in written
+    state = only(found)
+    arn = f"arn:aws:iam::{ACCOUNT}:user/jane@example.org"
+    assert list(cloud_names.of_settings({"arn": arn})) == [state.name]
+    assert state.name.startswith(f"arn:aws:iam::{ACCOUNT}:user/person:")
+    assert "jane@example.org" not in str(state)
 
 
 def test_a_session_acted_for_its_role() -> None:

@@ -117,7 +117,7 @@ def test_what_was_resolved_is_listed(
         ("uv.lock", '[[package]]\nversion = "1"\nsource = {}\n'),
         ("package-lock.json", "{"), ("package-lock.json", '{"packages": []}'),
         ("package-lock.json", '{"dependencies": {"a": {}}}'), ("go.sum", "github.com/a/b v1\n"),
-        ("poetry.lock", "\N{BOM}"),
+        ("poetry.lock", "\N{BOM}"), ("Cargo.lock", f"a = {'[' * 5_000}{']' * 5_000}"),
     ],
 )  # fmt: skip
 def test_a_broken_lock_file_is_refused_by_its_name(name: str, text: str) -> None:

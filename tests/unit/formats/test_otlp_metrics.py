@@ -167,11 +167,11 @@ def test_what_counts_as_a_failure(said: dict[str, Any], failed: bool) -> None:
 def test_what_cannot_be_read_costs_itself_alone_and_what_tells_nothing_is_counted() -> None:
     broken = [
         histogram(1) | {"count": "-1"}, histogram(1) | {"bucketCounts": ["1"]},
-        histogram(1) | {"timeUnixNano": "soon"}, 7,
+        histogram(1) | {"timeUnixNano": "soon"}, histogram(1) | {"sum": 1e19}, 7,
     ]  # fmt: skip
     found = read(export(histogram(1), *broken))  # type: ignore[arg-type]
-    assert (len(found.points), found.rejected, len(found.why)) == (1, 4, 4)
-    assert found.answer()["partialSuccess"]["rejectedDataPoints"] == "4"
+    assert (len(found.points), found.rejected, len(found.why)) == (1, 5, 5)
+    assert found.answer()["partialSuccess"]["rejectedDataPoints"] == "5"
     other = read(export(level(1), name="queue.length", shape="gauge"))
     assert (other.points, other.left_out, other.answer()) == ([], 1, {})
     assert read(export(histogram(1), resource={})).left_out == 1  # nobody's

@@ -91,11 +91,25 @@ def test_the_last_of_two_rows_of_one_moment_counts() -> None:
     assert list(found.values) == [2.0]
 
 
-@pytest.mark.parametrize("text", ["", "NaN", "inf"])
+@pytest.mark.parametrize("text", ["", "NaN", "inf", "1e19", "1e308"])
 def test_what_was_not_measured_is_no_sample(text: str) -> None:
     assert parse_csv(csv_of(HEAD, f"2026-01-01T12:00:00Z,cart,cpu,{text}")) == []
     row = {"time": "2026-01-01T12:00:00Z", "service": "cart", "metric": "cpu", "value": None}
     assert parse_ndjson(json.dumps(row).encode()) == []
+
+
+@pytest.mark.parametrize("line", ["," * 20_000, f"{HEAD}\n" + "," * 20_000])
+def test_a_line_takes_no_more_memory_than_a_row_may_need(line: str) -> None:
+    # Each comma would take eight bytes and more, and a kilobyte of gzip holds a million.
+    with pytest.raises(LimitPassed, match="a line is too long"):
+        parse_csv(line.encode())
+
+
+def test_a_whole_number_larger_than_any_double_is_no_measurement() -> None:
+    row = '{"time": "2026-01-01T12:00:00Z", "service": "cart", "metric": "cpu", "value": %s}'
+    assert parse_ndjson((row % ("9" * 350)).encode()) == []
+    with pytest.raises(Malformed, match="not a value of this metric"):
+        parse_ndjson((row % ("-" + "9" * 350)).encode())
 
 
 @pytest.mark.parametrize("metric", RATES)

@@ -40,6 +40,25 @@ def test_a_few_lines_of_aliases_do_not_become_a_billion_nodes():
         yaml_text.decode("\n".join(lines).encode(), where="x")
 
 
+def merges(depth):
+    """Mappings that each merge the one below ten times."""
+    if depth == 0:
+        return "&m0 {k: 1}"
+    return f"&m{depth} {{<<: [{merges(depth - 1)}{f', *m{depth - 1}' * 9}]}}"
+
+
+def test_what_is_merged_does_not_grow_while_it_is_loaded(monkeypatch):
+    monkeypatch.setattr(yaml, "load_all", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(LimitPassed, match="too much, with every alias opened"):
+        yaml_text.decode(merges(9).encode(), where="x")
+
+
+def test_an_anchor_of_another_document_stands_for_what_it_names_there():
+    many, aliases = ", ".join(["1"] * 1_000), ", ".join(["*x"] * 1_000)
+    written = f"a: &x [{many}]\n---\na: &x [1]\nb: [{aliases}]"
+    assert len(yaml_text.decode_all(written.encode(), where="x")[1]["b"]) == 1_000
+
+
 def test_an_alias_within_itself_ends():
     with pytest.raises(LimitPassed, match="nested too deep"):
         yaml_text.decode(b"&a [*a]", where="x")

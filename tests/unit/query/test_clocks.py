@@ -79,6 +79,16 @@ def test_a_clock_is_behind_by_no_more_than_its_fastest_record_took(folder):
     assert clock.future == 0
 
 
+def test_users_of_a_machine_are_told_apart_by_their_whole_number(folder):
+    for uid in (100_001, 100_002):
+        with open_recorder(folder) as recorder:
+            content = changes.deploy(CART, A, at=in_seconds(-60), source=f"/{uid}")
+            recorder.record([content], principal=local(uid))
+    out = run("clocks", data=folder.path).out
+    assert "local:100001 " in out
+    assert "local:100002 " in out
+
+
 def test_an_hour_in_which_nobody_sent_anything_has_no_clocks(folder):
     record(folder, changes.deploy(CART, A, at=in_seconds(-60), source="/ci"))
     told = reality(folder).clocks(since="2026-01-01T00:00:00Z", until="2026-01-01T05:00:00Z")
@@ -106,6 +116,17 @@ def test_numbers_that_never_came_are_missed(folder):
         record(folder, wrapped(n, changes.deploy(CART, A, at=in_seconds(-60 + n), source="/ci")))
     (numbering,) = reality(folder).clocks(since=None, until=None).numbered
     assert (numbering.reordered, numbering.missing) == (0, 2)
+
+
+@pytest.mark.parametrize("others", [("9" * 64,), ("٣٤",), ("a", "b")])
+def test_what_counts_no_records_misses_none(others, folder):
+    made = [changes.deploy(CART, A, at=in_seconds(-60 + n), source="/ci") for n in range(3)]
+    record(folder, wrapped("1", made[0]))
+    for said, content in zip(others, made[1:], strict=False):
+        record(folder, wrapped(said, content))
+    (numbering,) = reality(folder).clocks(since=None, until=None).numbered
+    assert numbering.missing == (None if others[0] == "9" * 64 else 0)
+    assert "never came" not in run("clocks", data=folder.path).out
 
 
 def test_an_effect_stands_after_its_cause_though_it_is_dated_before(folder):

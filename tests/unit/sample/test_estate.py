@@ -98,6 +98,11 @@ def test_the_evening_is_told_by_every_verb_of_reality(tmp_path, capsys, monkeypa
     _, reached = told("affected pkg:pypi/tally@2.3.1")
     assert "prod/shelf" in reached
     assert "prod/till" not in reached
+    _, asked = told("why --service till --at 2026-11-14T20:00Z --json")
+    ranked = json.loads(asked)["ranked"]
+    assert [(one["kind"], one["entry"]) for one in ranked if one["change"]] == [("config", 69)], (
+        "that the cluster was looked at for the first time changed nothing"
+    )
     assert main(["catalog", "gaps", "--json", "--data", str(folder.path)]) == 1
     gaps = json.loads(capsys.readouterr().out)["gaps"]
     lacking = {kind: {g["service"] for g in gaps if g["kind"] == kind} for kind in KINDS}

@@ -74,7 +74,8 @@ def recipe(statement: Mapping[str, Any]) -> Recipe:
     internal = strict_json.get_object(definition, "internalParameters")
     if internal.get("exitStatus") != 0:
         raise Cannot("the recorded command failed", got=internal.get("exitStatus"))
-    command = [strict_json.as_string(one, where="command") for one in external.get("command") or []]
+    given = strict_json.get_array(external, "command", where="externalParameters")
+    command = [strict_json.as_string(one, where="command") for one in given]
     if not command:
         raise Cannot("the record has no command")
     if any(LEFT_OUT in one or PREFIX in one for one in command):

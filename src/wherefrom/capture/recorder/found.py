@@ -8,7 +8,8 @@ An input that the command wrote over afterwards is told by the digest that the c
 where no commit has it, it is counted as ``changed``, for its first bytes are gone. Digests are
 taken after the command ended, so it never waits for one.
 
-Sizes:  FILES_MAX inputs and as many outputs · HASHED_BYTES_MAX are read; the rest is counted
+Sizes:  FILES_MAX inputs and as many outputs · HASHED_BYTES_MAX are read;
+        marks are looked for in MARKED_MAX outputs; the rest is counted
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from wherefrom.capture.recorder.touched import Touched
 from wherefrom.capture.recorder.worktree import Worktree
 
 FILES_MAX: Final = 20_000
+MARKED_MAX: Final = 1_000
 HASHED_BYTES_MAX: Final = 16 * 1024 * 1024 * 1024
 # The same on every machine of one distribution, and nobody's.
 _SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/etc/")
@@ -145,8 +147,10 @@ class Finding:
                 continue
             if path in declared or (name is not None and not declared and path not in read_again):
                 made.append(file)
-                for kind in self._marks(path):
-                    marked.append((kind, file.name))
+                if len(made) > MARKED_MAX:
+                    self._leave_out("outputs_not_searched_for_marks")
+                    continue
+                marked += [(kind, file.name) for kind in self._marks(path)]
             elif name is not None:
                 kept.append(file)
             else:

@@ -12,6 +12,8 @@ Source: APPNOTE.TXT 4.4.6 (ZIP), RFC 1952 (gzip), POSIX ustar
 
 from __future__ import annotations
 
+import calendar
+import re
 import struct
 import time
 from typing import Final, NamedTuple
@@ -22,6 +24,8 @@ _ZIP_MEMBERS: Final = ((b"PK\x03\x04", 10), (b"PK\x01\x02", 12))
 _ZIP_TICK_SECONDS: Final = 2
 _TAR_BLOCK: Final = 512
 _MINUTES_MAX: Final = 24 * 60
+_SECONDS: Final = re.compile(rb"(?<!\d)\d{10}(?!\d)")
+_MINUTE: Final = re.compile(rb"[0-2]\d:[0-5]\d")
 
 
 class Window(NamedTuple):
@@ -83,8 +87,6 @@ def _in_zip(content: bytes, window: Window) -> bool:
 
 
 def _moments(stamp: tuple[int, ...]) -> list[float]:
-    import calendar
-
     try:
         return [time.mktime(stamp), calendar.timegm(stamp)]  # type: ignore[arg-type]
     except (ValueError, OverflowError):
@@ -105,7 +107,7 @@ def _in_tar(content: bytes, window: Window) -> bool:
 
 def _in_text(content: bytes, window: Window) -> bool:
     """Seconds since 1970, or a minute of the run beside its day."""
-    if any(b"%d" % second in content for second in range(window.start, window.end + 1)[:3600]):
+    if any(window.holds(int(found[0])) for found in _SECONDS.finditer(content)):
         return True
     for zone in (time.gmtime, time.localtime):
         days = {time.strftime(form, zone(moment)) for moment in (window.start, window.end)
@@ -113,7 +115,8 @@ def _in_text(content: bytes, window: Window) -> bool:
         if not any(day.encode() in content for day in days):
             continue
         first = window.start - window.start % 60
-        minutes = range(first, window.end + 1, 60)[:_MINUTES_MAX]
-        if any(time.strftime("%H:%M", zone(minute)).encode() in content for minute in minutes):
+        minutes = {time.strftime("%H:%M", zone(minute)).encode()
+                   for minute in range(first, window.end + 1, 60)[:_MINUTES_MAX]}  # fmt: skip
+        if any(found[0] in minutes for found in _MINUTE.finditer(content)):
             return True
     return False

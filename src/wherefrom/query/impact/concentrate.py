@@ -103,20 +103,24 @@ def _most_telling(cells: Sequence[Cell], together: int, all_bad: float) -> Conce
             counts[where] = before[0] + cell.bad, before[1] + cell.total
     # A place that holds everything is set apart from nothing.
     places = sorted(where for where, (_, here) in counts.items() if here < total)
-    lifts = [lift(*counts[w], bad - counts[w][0], total - counts[w][1]) for w in places]
+    others = [_rest(*counts[where], bad, total) for where in places]
+    lifts = [lift(*counts[w], *rest) for w, rest in zip(places, others, strict=True)]
     false = falsely_found([one.p for one in lifts])
     best, most = None, 0.0
-    for where, one, q in zip(places, lifts, false, strict=True):
+    for where, rest, one, q in zip(places, others, lifts, false, strict=True):
         here_bad, here = counts[where]
-        told = _told(here_bad, here) + _told(bad - here_bad, total - here) - _told(bad, total)
+        told = _told(here_bad, here) + _told(*rest) - _told(bad, total)
         worth = told - len(where) * log(len(counts))
         if one.low > 1 and q <= FALSE_MAX and worth > most:
             most = worth
             covers = here_bad / all_bad if all_bad else 0.0
-            best = Concentration(
-                dict(where), here_bad, here, bad - here_bad, total - here, one, q, covers
-            )
+            best = Concentration(dict(where), here_bad, here, *rest, one, q, covers)
     return best
+
+
+def _rest(here_bad: float, here: float, bad: float, total: float) -> tuple[float, float]:
+    """What is bad elsewhere, and of how many: rounding may not make it more than all."""
+    return min(bad - here_bad, total - here), total - here
 
 
 def _places(cell: Cell, together: int) -> Iterator[_Where]:

@@ -25,7 +25,7 @@ from wherefrom.query.impact.concentrate import (
     concentrate,
 )
 from wherefrom.query.incident_answers import DIMENSIONS, Concentrated, Impact, Split, Told
-from wherefrom.query.incidents import Look
+from wherefrom.query.look import Look
 from wherefrom.query.placing import Estates, Piece
 from wherefrom.query.reality import log_of_estate
 from wherefrom.views.estate import EstateSnapshot
@@ -296,15 +296,10 @@ class _Cells:
 
 
 def _same_as(where: Mapping[str, str], cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    here = [where.items() <= cell.labels.items() for cell in cells]
-    pairs = {pair for cell in cells for pair in cell.labels.items()} - set(where.items())
-    return sorted(
-        (
-            pair for pair in pairs
-            if [cell.labels.get(pair[0]) == pair[1] for cell in cells] == here
-        ),
-        key=_by_label,
-    )  # fmt: skip
+    """What all requests of a place have beside it, and no others."""
+    here = [set(c.labels.items()) for c in cells if where.items() <= c.labels.items()]
+    others = [c.labels.items() for c in cells if not where.items() <= c.labels.items()]
+    return sorted(set.intersection(*here).difference(where.items(), *others), key=_by_label)
 
 
 def _together(some: Iterable[_Sum]) -> _Sum:

@@ -13,7 +13,7 @@ import numpy as np
 
 from wherefrom.formats.why_case import Case, Change
 from wherefrom.query.why.grid import BURNS, FAILS, HOLDS, KIND_OF, WAITS, Floats, Grid, mean_of_rows
-from wherefrom.query.why.reach import nearness
+from wherefrom.query.why.reach import Reach
 from wherefrom.query.why.shifts import NO_SHIFT, Shift, counted_noise, find_shift
 
 KINDS: Final = (FAILS, WAITS, BURNS, HOLDS)
@@ -61,7 +61,7 @@ class Estate(NamedTuple):
     at: dict[str, int]
     groups: list[Group]
     groups_of: dict[str, list[Group]]
-    near: Floats
+    reach: Reach
     hurt: Floats
     strained: Floats
     worst: dict[tuple[str, str], Group]
@@ -80,7 +80,7 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
     services = sorted(set(named))
     at = {name: i for i, name in enumerate(services)}
     groups = _groups(case, grid) if grid else []
-    near = nearness(services, case.calls)
+    reach = Reach(services, case.calls)
     hurt, strained = np.zeros(len(services)), np.zeros(len(services))
     worst: dict[tuple[str, str], Group] = {}
     for group in groups:
@@ -92,7 +92,7 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
         where[i] = max(where[i], group.shift.strength)
     symptom = at.get(case.symptom) if case.symptom else None
     onset = _onset(case, grid, groups) if grid else None
-    beneath = _beneath(at, near, worst)
+    beneath = _beneath(at, reach, worst)
     outward = _outward(at, groups)
     groups_of: dict[str, list[Group]] = {}
     for group in groups:
@@ -102,7 +102,7 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
         at,
         groups,
         groups_of,
-        near,
+        reach,
         hurt,
         strained,
         worst,
@@ -113,14 +113,13 @@ def survey(case: Case, changes: Iterable[Change], grid: Grid | None) -> Estate:
     )
 
 
-def _beneath(at: dict[str, int], near: Floats, worst: dict[tuple[str, str], Group]) -> Floats:
+def _beneath(at: dict[str, int], reach: Reach, worst: dict[tuple[str, str], Group]) -> Floats:
     """Whether a service suffers for what it calls: that fails, or waits, at least as much more.
 
     In failing shares and in milliseconds, not in ratios: a callee that grows from 2 to 60 ms
     explains why its caller grows from 100 to 160 ms.
     """
     n = len(at)
-    below = (near > 0) & ~np.eye(n, dtype=bool)
     more = np.zeros((2, n))
     strong = np.zeros((2, n))
     for (service, kind), group in worst.items():
@@ -129,12 +128,14 @@ def _beneath(at: dict[str, int], near: Floats, worst: dict[tuple[str, str], Grou
             strong[k, at[service]] = shift.strength
             if shift.strength > SEEN_MIN:
                 more[k, at[service]] = _more(kind, shift)
-    share = np.zeros((2, n))
-    for k in range(2):
-        deepest = np.where(below, more[k][None, :], 0).max(1, initial=0)
-        np.divide(deepest, more[k], out=share[k], where=more[k] > 0)
+    share, waits = np.zeros((2, n)), np.zeros(n)
+    for i in np.flatnonzero(strong.any(0)):  # of all others nobody asks
+        below = reach.below(int(i)) > 0
+        below[i] = False
+        waits[i] = strong[1][below].max(initial=0)
+        for k in np.flatnonzero(more[:, i]):
+            share[k, i] = more[k][below].max(initial=0) / more[k, i]
     # Who waits for a callee too long gives up, and fails.
-    waits = np.where(below, strong[1][None, :], 0).max(1, initial=0)
     share[0] = np.maximum(share[0], 0.5 * np.minimum(waits / np.maximum(strong[0], 0.3), 1))
     found: Floats = np.minimum(np.where(strong[0] >= strong[1], share[0], share[1]), 1.0)
     return found

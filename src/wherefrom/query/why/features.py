@@ -240,9 +240,10 @@ def _compare_lifts(findings: list[Findings]) -> None:
         + 0.5 * (f.values["new_burns"] + f.values["new_holds"])
         for f in findings
     ]  # fmt: skip
-    for i, f in enumerate(findings):
-        others = max((t for k, t in enumerate(total) if k != i), default=0.0)
-        f.values["new_stands_out"] = float(np.clip(total[i] - others, -2, 2)) if f.lifts else 0.0
+    first, second = sorted([*total, 0.0, 0.0], reverse=True)[:2]
+    for f, mine in zip(findings, total, strict=True):
+        others = second if mine == first else first
+        f.values["new_stands_out"] = float(np.clip(mine - others, -2, 2)) if f.lifts else 0.0
 
 
 # -- where
@@ -254,20 +255,20 @@ def _place(
     i = estate.at.get(change.service) if change.service else None
     if i is None:
         return None, None
-    near = estate.near
     hops = None
+    above = estate.reach.above(i)
     largest = max(float(estate.hurt.max()), 0.3)
     if estate.symptom is not None:
-        v["near"] = float(near[estate.symptom, i])
+        v["near"] = float(above[estate.symptom])
         if v["near"]:
             hops = round(np.log(v["near"]) / np.log(0.6))
         elif i != estate.symptom:
-            v["above"] = float(near[i, estate.symptom])
+            v["above"] = float(estate.reach.above(estate.symptom)[i])
     else:
-        v["near"] = float((near[:, i] * estate.hurt).max() / largest)
+        v["near"] = float((above * estate.hurt).max() / largest)
     total = float(estate.hurt.sum())
     if total > 0.3:
-        v["explains"] = float((near[:, i] * estate.hurt).sum() / total)
+        v["explains"] = float((above * estate.hurt).sum() / total)
     v["hurt"] = float(estate.hurt[i]) / largest * min(1.0, largest)
     v["strained"] = float(estate.strained[i]) / (1 + float(estate.strained[i]))
     v["beneath"] = v["hurt"] * float(estate.beneath[i])
@@ -286,6 +287,7 @@ def _pushes(change: Change, grid: Grid, estate: Estate) -> float:
     i = estate.at.get(change.service or "")
     if i is None:
         return 0.0
+    beneath = estate.reach.below(i)
     before = grid.times < change.started
     rows: dict[tuple[str, str], list[int]] = {}
     for k, key in enumerate(grid.request_keys):
@@ -302,7 +304,7 @@ def _pushes(change: Change, grid: Grid, estate: Estate) -> float:
         elif (
             not caller
             and mine is not None
-            and estate.near[i, below] >= DIRECT
+            and beneath[below] >= DIRECT
             and (estate.services[below], estate.services[i]) not in rows
         ):
             grown = _grown(grid, places, before)
@@ -404,7 +406,7 @@ def _elsewhere(
     root = estate.hurt * (1 - 0.8 * estate.beneath)
     if estate.symptom is not None:
         # What the symptom does not depend on may break without hurting it.
-        root = root * np.sqrt(estate.near[estate.symptom])
+        root = root * np.sqrt(estate.reach.below(estate.symptom))
     free = [i for i in range(len(estate.services)) if i not in changed]
     held = max((float(root[i]) for i in changed), default=0.0)
     first = max(free, key=lambda i: float(root[i]), default=None)

@@ -22,13 +22,14 @@ from typing import Final, NamedTuple
 
 from wherefrom.formats import why_case, why_series
 from wherefrom.formats.series import Series
-from wherefrom.formats.states import Scope
+from wherefrom.formats.states import DECLARED, Scope
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.formats.why_case import CALLS_MAX, NAME_BYTES_MAX, Case
 from wherefrom.formats.why_series import Samples
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.incident_answers import RankedChange, Response, Why
-from wherefrom.query.incidents import Look
+from wherefrom.query.look import Look
+from wherefrom.query.one_thing import OneThing
 from wherefrom.query.placing import Estates, Piece, Slot
 from wherefrom.query.reality import CHANGES_MAX, change_of, log_of_estate
 from wherefrom.query.why.asof import known_by
@@ -75,7 +76,12 @@ def gather(
     judged = graph.judgements({c.entry for c in found}, lens)
     listed = [change_of(one, judged.get(one.entry)) for one in found[:CHANGES_MAX]]
     estates = Estates(estate, since=look.since, until=look.until, as_of=lens.as_of)
-    candidates = [_beside(one, estates) for one in candidates_of(listed)]
+    same = OneThing(graph, lens)
+    candidates = [
+        _beside(one, estates)
+        for one in candidates_of(listed)
+        if not _only_seen(one, estate, same, as_of=lens.as_of)
+    ]
     changes = tuple(c.change for c in candidates)
     slots = _slots(candidates, estates)
     here = [
@@ -154,6 +160,21 @@ def _response(of: Candidate) -> Response:
         after_says=of.first.after_says,
         started=why_case.time_text(change.started),
     )
+
+
+def _only_seen(candidate: Candidate, estate: EstateSnapshot, same: OneThing, *, as_of: int) -> bool:
+    """Whether nothing changed but that somebody looked: an instance tells of what was declared
+    before, or an agent lists for the first time what there is."""
+    change, first = candidate.change, candidate.first
+    if first.mode == DECLARED or change.before is not None or change.after is None:
+        return False
+    if estate.began_with(first.by) == first.entry:
+        return True
+    scope = Scope(first.environment, first.service)
+    held = estate.held(
+        scope, at=int(change.started * _MICROS), as_of=as_of, slots=(first.slot,), modes=(DECLARED,)
+    )
+    return any(same(one.value, change.after) for one in held)
 
 
 def _beside(candidate: Candidate, estates: Estates) -> Candidate:

@@ -5,8 +5,8 @@
 
 1. Only what is dated up to ``until`` is read.
 2. What began after the detection is a response, and never a candidate.
-3. Candidates and "none of these" share one probability; equals stand in the order of their ids, so
-   that the order in which changes are listed changes nothing.
+3. Candidates and "none of these" share one probability; series, and changes that are equals, stand
+   in the order of their names, so that the order in which they are listed changes nothing.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def rank(case: Case, *, until: float | None = None, model: Model | None = None) 
     model  other weights than the shipped ones
     """
     known = known_by(case, until)
+    known = known._replace(series=tuple(sorted(known.series, key=lambda s: s[:5])))
     could, responses = candidates(known)
     could = sorted(could, key=lambda change: change.id)
     measured = measure(known, could)

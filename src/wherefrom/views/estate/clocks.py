@@ -26,6 +26,8 @@ HOUR_MICROS: Final = 3_600 * 1_000_000
 NUMBERED_MAX: Final = 1_000
 NEIGHBOURS_MAX: Final = 100
 SOURCES_MAX: Final = 1_000
+# What lies further apart was not counted up to, and some readers of JSON know no larger numbers.
+MISSING_MAX: Final = 2**53
 
 
 class Clocks:
@@ -83,7 +85,7 @@ class Tally(NamedTuple):
 
 class Numbers(NamedTuple):
     """The newest records of a source that numbers them: which are out of order, how many are
-    missing between them; None if the numbers are no numbers."""
+    missing between them; None if the numbers are no numbers, or do not count records."""
 
     source: str
     records: int
@@ -125,14 +127,22 @@ def numberings(db: apsw.Connection) -> Iterator[Numbers]:
             if entry > first:
                 wrong.add(entry)
             first = min(first, entry)
-        numbers = sorted({int(row[0]) for row in rows if row[0].isdecimal()})
-        missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else None
-        yield Numbers(str(text), len(rows), rows[-1][0], sorted(wrong), missing)
+        numbers = sorted({int(row[0]) for row in rows if _is_number(row[0])})
+        missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+        counted = bool(numbers) and missing <= MISSING_MAX
+        yield Numbers(
+            str(text), len(rows), rows[-1][0], sorted(wrong), missing if counted else None
+        )
+
+
+def _is_number(sequence: str) -> bool:
+    return sequence.isascii() and sequence.isdecimal()
 
 
 def out_of_order(db: apsw.Connection, entries: Iterable[int], *, size: int) -> set[int]:
     """Those of ``entries`` that are dated before, or came after, what their source's numbers put
-    on the other side; as known at ``size``, NEIGHBOURS_MAX on each side are looked at."""
+    on the other side; as known at ``size``. Looked at are the NEIGHBOURS_MAX numbers below each,
+    and as many records of its source that came before it."""
     if not db.execute("SELECT 1 FROM sequences LIMIT 1").get:
         return set()
     found = set()
@@ -146,11 +156,12 @@ def out_of_order(db: apsw.Connection, entries: Iterable[int], *, size: int) -> s
             " AND entry < ? ORDER BY sequence DESC LIMIT ?)",
             (source, sequence, size, NEIGHBOURS_MAX),
         ).get
-        first = db.execute(
-            "SELECT min(entry) FROM (SELECT entry FROM sequences WHERE source = ? AND sequence > ?"
-            " AND entry < ? ORDER BY sequence LIMIT ?)",
-            (source, sequence, size, NEIGHBOURS_MAX),
+        # Nothing below an entry changes: unlike those of higher numbers, these are few at any size.
+        highest = db.execute(
+            "SELECT max(sequence) FROM (SELECT sequence FROM sequences WHERE source = ?"
+            " AND entry < ? ORDER BY entry DESC LIMIT ?)",
+            (source, entry, NEIGHBOURS_MAX),
         ).get
-        if (latest is not None and latest > at) or (first is not None and first < entry):
+        if (latest is not None and latest > at) or (highest is not None and highest > sequence):
             found.add(entry)
     return found

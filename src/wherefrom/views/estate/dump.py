@@ -29,6 +29,7 @@ _QUERIES: Final = {
         ORDER BY {_STREAM}, at, entry""",
     "sequence": """SELECT text, sequence, entry, at
         FROM sequences JOIN sources USING (source) ORDER BY text, sequence, entry""",
+    "source": "SELECT text FROM sources ORDER BY text",
     "clock": "SELECT * FROM clocks ORDER BY producer, hour",
     "interval": f"""SELECT {_KEY}, began, ended, known, denied, value, entry, ended_by
         FROM intervals JOIN keys USING (key) ORDER BY {_KEY}, began, ended, known""",

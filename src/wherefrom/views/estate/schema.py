@@ -30,7 +30,7 @@ from wherefrom.views import view_file
 from wherefrom.views.estate import heard
 from wherefrom.views.view_file import Shape
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 WRITER_CACHE_KIB: Final = 32 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 WAL_PAGES: Final = 8_192
@@ -65,6 +65,7 @@ CREATE TABLE sequences(
     source INTEGER, sequence TEXT, entry INTEGER, at INTEGER,
     PRIMARY KEY (source, sequence, entry)) WITHOUT ROWID;
 CREATE UNIQUE INDEX sequences_by_entry ON sequences(entry);
+CREATE INDEX sequences_by_source ON sequences(source, entry);
 CREATE TABLE clocks(
     producer TEXT, hour INTEGER, records INTEGER, timed INTEGER, fastest INTEGER, slowest INTEGER,
     future INTEGER, newest_future INTEGER, PRIMARY KEY (producer, hour)) WITHOUT ROWID;

@@ -20,6 +20,7 @@ from wherefrom.views.estate.timeline import FOR_EVER
 
 _COLUMNS: Final = "environment, service, mode, slot, region, pool, instance, name"
 _PROPERTIES: Final = msgspec.json.Decoder(dict[str, Any])
+_NUMBERS: Final = msgspec.msgpack.Decoder(list[int])
 # Denied rows stand between those that count, so the first that counts is looked for, in each key.
 # CROSS JOIN keeps the order of the loops: a key, its interval, its newest statement.
 _HELD: Final = f"""
@@ -114,6 +115,16 @@ class EstateSnapshot:
             "SELECT DISTINCT service FROM keys WHERE service != '' ORDER BY service"
         )
         return [row[0] for row in rows]
+
+    def began_with(self, source: str) -> int | None:
+        """The first record of a source, if it lists all that there is: what the source saw when
+        it began to look, and nothing that happened. Else None."""
+        row = self.db.execute(
+            "SELECT entry, streams FROM written WHERE source ="
+            " (SELECT source FROM sources WHERE text = ?) ORDER BY entry LIMIT 1",
+            (source,),
+        ).get
+        return None if row is None or not _NUMBERS.decode(row[1]) else int(row[0])
 
     # -- state
 

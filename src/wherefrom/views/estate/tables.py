@@ -51,6 +51,7 @@ class Tables:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
+        self._left: set[int] = set()  # sources that erased records named
         self.forget()
 
     def forget(self) -> None:
@@ -60,6 +61,20 @@ class Tables:
         self._streams: list[_Stream] | None = None
         self._latest: dict[int, int] = {}  # by stream
         self._numbered: bool | None = None  # whether any source numbers its records
+
+    def flush(self) -> None:
+        """Drop the sources that only erased records named; the transaction ends next."""
+        if not self._left:
+            return
+        # ``written`` is read through, but once for all of them.
+        self._db.execute(
+            "DELETE FROM sources WHERE source IN (SELECT value FROM json_each(?))"
+            " AND NOT EXISTS (SELECT 1 FROM sequences WHERE sequences.source = sources.source)"
+            " AND source NOT IN (SELECT source FROM written)",
+            (_JSON.encode(sorted(self._left)).decode(),),
+        )
+        self._sources.clear()
+        self._left.clear()
 
     # -- a record
 
@@ -184,7 +199,10 @@ class Tables:
         ).fetchall()
         said = [Told(*row) for row in rows]
         yield from said
-        streams = self._covering(self._spelled(key))
+        # A whole ends what its own source said, and nothing else.
+        sources = {told.source for told in said}
+        covering = self._covering(self._spelled(key))
+        streams = [stream for stream in covering if stream.source in sources]
         # The first whole after a statement that does not repeat it is the one that ends it.
         for index, told in enumerate(said):
             until = said[index + 1][:2] if index + 1 < len(said) else (FOR_EVER, 0)
@@ -226,16 +244,23 @@ class Tables:
             ).get
         )
 
+    def _was_said_by(self, key: int, source: int) -> bool:
+        query = "SELECT 1 FROM said WHERE key = ? AND source = ? LIMIT 1"
+        return bool(self._db.execute(query, (key, source)).get)
+
     # -- a tombstone
 
     def erase(self, entry: int) -> None:
         """Take back what ``entry`` said, at every size of the log."""
-        self._db.execute("DELETE FROM sequences WHERE entry = ?", (entry,))
-        row = self._db.execute("SELECT keys, streams FROM written WHERE entry = ?", (entry,)).get
+        left = "DELETE FROM sequences WHERE entry = ? RETURNING source"
+        self._left.update(row[0] for row in self._db.execute(left, (entry,)))
+        row = self._db.execute(
+            "SELECT source, keys, streams FROM written WHERE entry = ?", (entry,)
+        ).get
         if row is None:
             return
-        keys = set(_NUMBERS.decode(row[0]))
-        numbers = _NUMBERS.decode(row[1])
+        self._left.add(row[0])
+        keys, numbers = set(_NUMBERS.decode(row[1])), _NUMBERS.decode(row[2])
         for stream in self._all_streams():
             if stream.number in numbers:
                 keys.update(self._in_scope(stream))
@@ -379,7 +404,8 @@ class Tables:
         return [
             number
             for number in self._in_scope(stream)
-            if self._held_by(number, at) == stream.source or self._is_numbered(number)
+            if self._held_by(number, at) == stream.source
+            or (self._is_numbered(number) and self._was_said_by(number, stream.source))
         ]
 
     def _held_by(self, key: int, at: int) -> int | None:

@@ -82,6 +82,7 @@ class EstateView(FoldedView):
             self._unswept = True
 
     def _flush(self) -> None:
+        self._tables.flush()
         self._clocks.write()
         self._heard.flush()
 

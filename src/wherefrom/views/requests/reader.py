@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apsw
 import msgspec
 
-from wherefrom.errors import Corrupt
 from wherefrom.formats.otlp import Source
-from wherefrom.views.requests.store import SCHEMA_VERSION
+from wherefrom.views.requests.store import FILE
 
-_BUSY_MS = 5_000
 _NEWEST = " UNION ALL ".join(
     f"SELECT * FROM (SELECT trace, parent, source FROM spans WHERE whole = {whole}"
     " AND start >= ?1 AND start < ?2 AND parent IS NOT NULL ORDER BY start DESC LIMIT ?3)"
@@ -112,26 +107,5 @@ class RequestReader:
         return [Hour(*row) for row in self._ask("SELECT * FROM hours ORDER BY hour", ())]
 
     def _ask(self, question: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        try:
-            with self._open() as db:
-                return db.execute(question, values).fetchall() if db else []
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise Corrupt(
-                "the file of spans is damaged", where=str(self._path), got=str(error),
-                do="Stop the server and delete it: it holds nothing that the log does not prove",
-            ) from error  # fmt: skip
-
-    @contextmanager
-    def _open(self) -> Iterator[apsw.Connection | None]:
-        # A file a question: they are rare, and the file may be deleted at any time.
-        if not self._path.exists():
-            yield None
-            return
-        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            db.set_busy_timeout(_BUSY_MS)
-            db.execute("PRAGMA query_only = ON")
-            made = db.execute("PRAGMA user_version").get == SCHEMA_VERSION
-            yield db if made else None
-        finally:
-            db.close()
+        with FILE.reading(self._path) as db:
+            return db.execute(question, values).fetchall() if db else []

@@ -22,11 +22,10 @@ import msgspec
 from wherefrom.errors import StorageError
 from wherefrom.formats.otlp import Source, Span
 from wherefrom.formats.span_rules import SpanRules
+from wherefrom.views.beside_file import BesideFile
 
-SCHEMA_VERSION: Final = 1
 EXPIRED_AT_ONCE: Final = 20_000
 HOUR: Final = 3_600 * 1_000_000
-_BUSY_MS: Final = 5_000
 
 _TABLES: Final = """
 CREATE TABLE sources(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE);
@@ -48,6 +47,7 @@ CREATE TABLE hours(
 _BILLABLE_BY_START: Final = (
     "CREATE INDEX IF NOT EXISTS billable_by_start ON spans(start) WHERE whole = 1"
 )
+FILE: Final = BesideFile("spans", 1, _TABLES)
 _ADD_HOUR: Final = """
 INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 spans = spans + excluded.spans, errors = errors + excluded.errors, micros = micros + excluded.micros
@@ -72,28 +72,11 @@ class RequestStore:
     def __init__(self, path: Path, rules: Callable[[], SpanRules]) -> None:
         self._rules, self._lock = rules, threading.Lock()
         self._sources: dict[Source, int] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = FILE.open_writer(path)
         try:
-            self._db = apsw.Connection(str(path))
-            self._db.set_busy_timeout(_BUSY_MS)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA secure_delete = ON")
-            if self._db.execute("PRAGMA user_version").get != SCHEMA_VERSION:
-                with self._db:
-                    found = self._db.execute(
-                        "SELECT name FROM sqlite_schema WHERE type = 'table'"
-                    ).fetchall()
-                    for (name,) in found:
-                        self._db.execute(f'DROP TABLE "{name}"')
-                    self._db.execute(_TABLES)
-                    self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute(_BILLABLE_BY_START)
         except apsw.Error as error:
-            raise StorageError(
-                "the file of spans cannot be opened", where=str(path), got=str(error),
-                do="Delete it: it holds nothing that the log does not prove",
-            ) from error  # fmt: skip
+            raise StorageError("the file of spans cannot be used", got=str(error)) from error
 
     def add(self, spans: Sequence[Span]) -> Kept:
         """Hold the spans that the rules keep. Raises StorageError, and holds none of them then."""

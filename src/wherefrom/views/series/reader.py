@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import apsw
 import msgspec
 
-from wherefrom.errors import Corrupt, LimitPassed
+from wherefrom.errors import LimitPassed
 from wherefrom.formats.series import Labels, Series
-from wherefrom.views.series.store import SCHEMA_VERSION
+from wherefrom.views.series.store import FILE
 
 SAMPLES_READ_MAX: Final = 5_000_000
-_BUSY_MS: Final = 5_000
 _Packed = tuple[Labels, str]
 
 
@@ -75,29 +72,8 @@ class SeriesReader:
 
     def _each(self, question: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
         """Row by row, so that a large answer is never held twice."""
-        try:
-            with self._open() as db:
-                yield from db.execute(question, values) if db else ()
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise Corrupt(
-                "the file of series is damaged", where=str(self._path), got=str(error),
-                do="Stop the server and delete it: it holds nothing that the log does not prove",
-            ) from error  # fmt: skip
-
-    @contextmanager
-    def _open(self) -> Iterator[apsw.Connection | None]:
-        # A file a question, as with spans: it may be deleted at any time.
-        if not self._path.exists():
-            yield None
-            return
-        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            db.set_busy_timeout(_BUSY_MS)
-            db.execute("PRAGMA query_only = ON")
-            made = db.execute("PRAGMA user_version").get == SCHEMA_VERSION
-            yield db if made else None
-        finally:
-            db.close()
+        with FILE.reading(self._path) as db:
+            yield from db.execute(question, values) if db else ()
 
 
 def _unpacked(packed: str) -> _Packed:

@@ -25,18 +25,18 @@ from wherefrom.errors import LimitPassed, StorageError
 from wherefrom.formats.otlp_metrics import Past, Point, Told, since, to_series
 from wherefrom.formats.series import Labels, Series
 from wherefrom.formats.series_settings import SeriesSettings
+from wherefrom.views.beside_file import BesideFile
 
-SCHEMA_VERSION: Final = 1
 SAMPLES_MAX: Final = 50_000_000
 PLACES_MAX: Final = 200_000
 COUNTERS_MAX: Final = 500_000
 AHEAD_S: Final = 600.0
 EXPIRED_AT_ONCE: Final = 20_000
 HOUR_S: Final = 3_600
-_BUSY_MS: Final = 5_000
 
 _TABLES: Final = """
-CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE);
+CREATE TABLE places(number INTEGER PRIMARY KEY, packed TEXT NOT NULL UNIQUE, last REAL NOT NULL);
+CREATE INDEX places_last ON places(last);
 CREATE TABLE samples(
   at REAL NOT NULL, place INTEGER NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (at, place)) WITHOUT ROWID;
@@ -47,6 +47,7 @@ CREATE TABLE counters(key BLOB PRIMARY KEY, at REAL NOT NULL, packed BLOB NOT NU
 CREATE TABLE held(samples INTEGER NOT NULL);
 INSERT INTO held VALUES (0);
 """
+FILE: Final = BesideFile("series", 2, _TABLES)
 _ADD_HOUR: Final = """
 INSERT INTO hours VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 samples = samples + excluded.samples, total = total + excluded.total
@@ -71,19 +72,7 @@ class SeriesStore:
     def __init__(self, path: Path, settings: Callable[[], SeriesSettings]) -> None:
         self.settings, self._lock = settings, threading.Lock()
         self._places: dict[tuple[Labels, str], int] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = apsw.Connection(str(path))
-            self._db.set_busy_timeout(_BUSY_MS)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if self._db.execute("PRAGMA user_version").get != SCHEMA_VERSION:
-                self._begin_anew()
-        except apsw.Error as error:
-            raise StorageError(
-                "the file of series cannot be opened", where=str(path), got=str(error),
-                do="Delete it: it holds nothing that the log does not prove",
-            ) from error  # fmt: skip
+        self._db = FILE.open_writer(path)
 
     def add(self, found: Sequence[Series], *, now: float) -> Kept:
         """Hold what is not too old. ``now`` in seconds. Raises StorageError, LimitPassed: none of
@@ -122,7 +111,13 @@ class SeriesStore:
                 for at, value in zip(one.times, one.values, strict=True)
                 if since <= at <= now + AHEAD_S
             ]
-            self._insert(rows)
+            if rows:
+                self._insert(rows)
+                # In the order of time, as they are: when its last sample is over, so is the place.
+                self._db.execute(
+                    "UPDATE places SET last = ? WHERE number = ? AND last < ?",
+                    (rows[-1][0], number, rows[-1][0]),
+                )
             kept += len(rows)
             left_out += len(one.times) - len(rows)
         return Kept(kept, left_out)
@@ -161,14 +156,6 @@ class SeriesStore:
         with self._lock:
             self._db.close()
 
-    def _begin_anew(self) -> None:
-        with self._db:
-            found = self._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            for (name,) in found.fetchall():
-                self._db.execute(f'DROP TABLE "{name}"')
-            self._db.execute(_TABLES)
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
     def _insert(self, rows: Sequence[tuple[float, int, float]]) -> None:
         before = self._db.total_changes()
         self._db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?)", rows)
@@ -188,7 +175,7 @@ class SeriesStore:
         if number is not None:
             return number
         packed = msgspec.json.encode((labels, metric)).decode()
-        self._db.execute("INSERT OR IGNORE INTO places(packed) VALUES (?)", (packed,))
+        self._db.execute("INSERT OR IGNORE INTO places(packed, last) VALUES (?, 0)", (packed,))
         if self._db.changes() and (self._db.execute("SELECT count(*) FROM places").get or 0) > (
             PLACES_MAX
         ):
@@ -223,8 +210,6 @@ class SeriesStore:
 
     def _drop_unused(self, until: float) -> None:
         self._db.execute("DELETE FROM counters WHERE at < ?", (until,))
-        self._db.execute(
-            "DELETE FROM places WHERE number NOT IN (SELECT DISTINCT place FROM samples)"
-        )
+        self._db.execute("DELETE FROM places WHERE last < ?", (until,))
         if self._db.changes():
             self._places.clear()

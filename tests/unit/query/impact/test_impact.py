@@ -134,6 +134,23 @@ def test_the_order_of_the_cells_changes_nothing() -> None:
     assert concentrate(cells) == concentrate(cells[::-1])
 
 
+parts = st.floats(0.1, 500)
+
+
+@given(st.lists(st.tuples(parts, st.booleans(), st.sampled_from("abc")), min_size=2, max_size=8))
+def test_counts_that_are_no_whole_numbers_may_all_be_bad(
+    said: list[tuple[float, bool, str]],
+) -> None:
+    # A Prometheus extrapolates; what is left of two sums may be bad by a billionth more than all.
+    cells = [
+        Cell({"artifact": name, "pool": str(i)}, requests if fails else 0.0, requests)
+        for i, (requests, fails, name) in enumerate(said)
+    ]
+    for one in concentrate(cells):
+        assert one.bad <= one.total
+        assert 0 <= one.other_bad <= one.other_total
+
+
 def test_limits_are_told() -> None:
     with pytest.raises(LimitPassed, match="too many cells"):
         concentrate([Cell({}, 0, 1)] * (CELLS_MAX + 1))

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.unit.query.why.cases import at, beside, case, deploy, look, samples
-from wherefrom.formats.why_case import Step
+from wherefrom.formats.why_case import CALLS_MAX, Step
 from wherefrom.query.why.explain import says_none
 from wherefrom.query.why.features import NAMES
 from wherefrom.query.why.model import shipped
 from wherefrom.query.why.presence import presence
-from wherefrom.query.why.reach import nearness
+from wherefrom.query.why.reach import Reach
 from wherefrom.query.why.shifts import MATTERS, find_shift, strength
 
 BAD = {"usual": 0.999, "since": -5, "then": 0.6}
@@ -130,14 +130,23 @@ def test_an_instance_that_stops_is_gone_unless_it_was_taken_away() -> None:
 
 def test_nearness_is_sixty_percent_a_hop_down_the_calls_and_nothing_up() -> None:
     names = ["a", "b", "c", "d"]
-    near = nearness(names, [("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"), ("x", "a")])
-    assert near[0].tolist() == pytest.approx([1, 0.6, 0.6, 0.36])
-    assert near[3].tolist() == [0, 0, 0, 1]
+    near = Reach(names, [("a", "b"), ("b", "c"), ("a", "c"), ("c", "d"), ("x", "a")])
+    assert near.below(0).tolist() == pytest.approx([1, 0.6, 0.6, 0.36])
+    assert near.below(3).tolist() == [0, 0, 0, 1]
+    assert near.above(3).tolist() == pytest.approx([0.36, 0.36, 0.6, 1])
 
 
 def test_calls_in_a_ring_end() -> None:
-    near = nearness(["a", "b"], [("a", "b"), ("b", "a")])
-    assert near.tolist() == [[1, 0.6], [0.6, 1]]
+    near = Reach(["a", "b"], [("a", "b"), ("b", "a")])
+    assert [near.below(i).tolist() for i in range(2)] == [[1, 0.6], [0.6, 1]]
+
+
+def test_as_many_services_may_call_each_other_as_a_case_may_name() -> None:
+    calls = [(f"s{i}", f"s{i + 1}") for i in range(CALLS_MAX)]
+    found, _ = look(
+        case([deploy("c", "s3")], [samples("s0", **BAD)], calls=calls, symptom="s0")
+    )  # fmt: skip
+    assert found["c"].hops == 3
 
 
 def test_below_the_symptom_is_near_and_above_it_is_not() -> None:

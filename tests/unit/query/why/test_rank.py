@@ -83,6 +83,14 @@ def test_the_order_in_which_things_are_listed_changes_nothing() -> None:
     assert as_bytes(rank(one)) == as_bytes(rank(other))
 
 
+def test_the_order_of_rows_decides_no_distance_of_samples() -> None:
+    # Two are the longest: of one a sample a minute, of the other one in six.
+    often = samples("cart", usual=0.99, instance="a", minutes=range(-10, 0))
+    seldom = samples("cart", usual=0.99, instance="b", minutes=range(-60, 0, 6))
+    known = case([deploy("c", "cart", minute=-5, added=["new"])], [often, seldom], detected=-1)
+    assert rank(known) == rank(known._replace(series=(seldom, often)))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(-19, 0), st.integers(0, 2**32 - 1))
 def test_what_is_dated_later_changes_no_byte_of_the_answer(minute: int, seed: int) -> None:

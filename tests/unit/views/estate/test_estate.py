@@ -15,6 +15,7 @@ from wherefrom.formats.facts import Facts
 from wherefrom.formats.states import Scope, State, Whole
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.views.estate import FOR_EVER, EstateReader, EstateView, dump
+from wherefrom.views.estate.clocks import out_of_order
 
 START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 PROD = Scope("prod", "cart")
@@ -210,6 +211,26 @@ def test_what_only_an_erased_record_named_is_nowhere_in_the_file(log, open_view)
         assert list(dump(found)) == list(dump(again))
 
 
+def test_who_only_erased_records_name_as_their_source_is_nowhere_in_the_file(log, open_view):
+    log.state(runs("sha256:a"), at=10)
+    log.state(runs("sha256:b"), at=20, source="told-by-mistake")
+    log.state(at=20, source="numbered-by-mistake", sequence="1")
+    log.state(at=21, source="numbered-by-mistake", sequence="2")
+    log.state(runs("sha256:c"), at=22, source="named-twice")
+    log.state(runs("sha256:d"), at=23, source="named-twice")
+    view, rebuilt = open_view(), open_view("again.db")
+    view.fold(log)
+    for entry in (1, 2, 3, 4):
+        log.tombstone(entry)
+    view.fold(log)
+    rebuilt.fold(log)
+    left = view.path.read_bytes() + wal_of(view)
+    assert b"by-mistake" not in left
+    assert b"named-twice" in left
+    with snapshot_of(view) as found, snapshot_of(rebuilt) as again:
+        assert list(dump(found)) == list(dump(again))
+
+
 def wal_of(view):
     return view.path.with_name(view.path.name + "-wal").read_bytes()
 
@@ -224,6 +245,56 @@ def test_a_size_that_is_not_reached_is_no_answer(log, open_view):
 def test_there_is_no_estate_before_it_is_folded(tmp_path):
     with pytest.raises(Unavailable, match="not made yet"):
         EstateReader(tmp_path / "none.db").snapshot().__enter__()
+
+
+# -- what it costs
+
+
+def steps_of(db, ask):
+    """About how many thousand steps SQLite takes to answer."""
+    taken = []
+
+    def step():
+        taken.append(1)
+        return False
+
+    db.set_progress_handler(step, 1_000)
+    ask()
+    db.set_progress_handler(None)
+    return len(taken)
+
+
+def test_the_order_of_old_entries_is_looked_up_among_their_neighbours_only(log, open_view):
+    for n in range(5_000):
+        log.state(at=n, heard=10_000, source="numbered", sequence=f"{n:05}")
+    view = open_view()
+    view.fold(log)
+    with snapshot_of(view) as found:
+        asked = lambda: out_of_order(found.db, range(150, 160), size=200)  # noqa: E731
+        assert steps_of(found.db, asked) < 50
+        assert asked() == set()
+
+
+def test_what_came_late_is_known_as_late_whatever_came_afterwards(log, open_view):
+    for n in (1, 999, 5, *range(6, 200)):
+        log.state(at=n, heard=10_000, source="numbered", sequence=f"{n:05}")
+    view = open_view()
+    view.fold(log)
+    with snapshot_of(view) as found:
+        for size in (3, log.size):
+            assert out_of_order(found.db, [0, 1, 2], size=size) == {2}
+
+
+def test_a_snapshot_does_not_tell_anew_what_another_source_numbers(log, open_view):
+    for n in range(300):
+        log.state(runs(f"sha256:{n}"), at=n, source="numbered", sequence=f"{n:05}")
+    view = open_view()
+    view.fold(log)
+    for n in range(300, 310):
+        log.state(wholes=[Whole("declared", Scope("prod"), ("artifact",))], at=n, source="other")
+    assert steps_of(view._db, lambda: view.fold(log)) < 50
+    with snapshot_of(view) as found:
+        assert list(values(found, 400).values()) == ["sha256:299"]
 
 
 # -- against the model

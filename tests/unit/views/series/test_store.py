@@ -85,6 +85,15 @@ def test_what_is_over_is_summed_up_by_the_hour_and_gone(opened, path):
     assert held(path) == [(CART, "requests", [(NOW + 3_600, 5.0)])]
 
 
+def test_a_minute_in_which_nothing_is_over_looks_at_no_sample(opened):
+    store = opened()
+    store.add([some(*((NOW + n - 20_000, 1.0) for n in range(20_000)))], now=NOW)
+    looked = []
+    store._db.set_progress_handler(lambda: looked.append(1) or False, 100)
+    assert store.expire(NOW) == 0
+    assert len(looked) * 100 < 2_000  # steps of SQLite: so that no push waits
+
+
 def test_a_push_over_a_limit_is_taken_in_no_part(opened, path, monkeypatch):
     store = opened()
     monkeypatch.setattr(module, "SAMPLES_MAX", 2)

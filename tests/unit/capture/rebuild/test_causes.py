@@ -1,0 +1,68 @@
+"""Why two things differ, of their bytes."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+
+from wherefrom.capture.rebuild import causes
+from wherefrom.capture.recorder.marks import Window
+
+WINDOW = Window(1_790_000_000, 1_790_000_060)
+
+
+def tar(*members, moment=0):
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as file:
+        for name in members:
+            member = tarfile.TarInfo(name)
+            member.mtime = moment
+            file.addfile(member)
+    return written.getvalue()
+
+
+def zipped(*members, year=1980):
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as file:
+        for name in members:
+            file.writestr(zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0)), b"")
+    return written.getvalue()
+
+
+def told(a, b):
+    found = causes.of_bytes(a, b, window=WINDOW, folder="/tmp/build")
+    return [cause.partition(":")[0] for cause in found]
+
+
+def test_members_in_another_order_are_told():
+    assert told(tar("a", "b"), tar("b", "a")) == ["order"]
+    assert told(zipped("a", "b"), zipped("b", "a")) == ["order"]
+
+
+def test_other_dates_are_told_and_those_of_the_build_too():
+    assert told(tar("a"), tar("a", moment=5)) == ["timestamps"]
+    assert told(zipped("a"), zipped("a", year=1999)) == ["timestamps"]
+    assert told(tar("a"), tar("a", moment=WINDOW.start + 1)) == ["timestamps"]
+
+
+def test_other_members_and_the_folder_are_told():
+    assert told(tar("a"), tar("a", "b"))[0] == "members"
+    assert told(b"x", b"x /tmp/build/a.c") == ["paths"]
+    assert told(b"/tmp/build", b"x /tmp/build/a.c") == []
+
+
+def test_broken_archives_tell_nothing():
+    for whole in (tar("a"), zipped("a")):
+        for at in range(0, len(whole), 7):
+            told(whole, whole[:at])
+
+
+def test_a_package_of_another_version_is_told(monkeypatch):
+    here = {"pkg:deb/debian/gcc": "13", "pkg:deb/debian/make": "4"}
+    monkeypatch.setattr(causes, "installed_versions", lambda: here)
+    recorded = ["pkg:deb/debian/gcc@12?arch=amd64", "pkg:deb/debian/make@4?arch=amd64",
+                "pkg:deb/debian/gone@1", "pkg:pypi/click@8"]  # fmt: skip
+    assert causes.of_packages(recorded) == [
+        "versions: gcc was 12, is 13", "versions: gone was 1, is not installed",
+    ]  # fmt: skip
