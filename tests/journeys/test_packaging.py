@@ -220,6 +220,7 @@ def masked(line):
     columns."""
     line = re.sub(r"(?<=[:/ ])[0-9a-f]{8,64}\b", "•", line)
     line = re.sub(r"\b\d+ (d|h|min|s) ago", "• ago", line)
+    line = re.sub(r"\S*…\S*", "…", line)  # where it is cut hangs on how long an age is
     return re.sub(r" {2,}", "  ", line).strip()
 
 

@@ -129,11 +129,11 @@ def _beneath(at: dict[str, int], reach: Reach, worst: dict[tuple[str, str], Grou
             if shift.strength > SEEN_MIN:
                 more[k, at[service]] = _more(kind, shift)
     share, waits = np.zeros((2, n)), np.zeros(n)
-    for i in np.flatnonzero(strong.any(0)):  # of all others nobody asks
-        below = reach.below(int(i)) > 0
+    for i in map(int, np.flatnonzero(strong.any(0))):  # of all others nobody asks
+        below = reach.below(i) > 0
         below[i] = False
         waits[i] = strong[1][below].max(initial=0)
-        for k in np.flatnonzero(more[:, i]):
+        for k in map(int, np.flatnonzero(more[:, i])):
             share[k, i] = more[k][below].max(initial=0) / more[k, i]
     # Who waits for a callee too long gives up, and fails.
     share[0] = np.maximum(share[0], 0.5 * np.minimum(waits / np.maximum(strong[0], 0.3), 1))
