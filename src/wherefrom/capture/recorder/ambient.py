@@ -147,7 +147,10 @@ def _home(seen: Seen) -> Debt | None:
     if not seen.home or seen.home == "/":
         return None
     found: list[str] = []
-    for path in _outside(seen, [*seen.reads, *seen.owned]):
+    # A toolchain of one's own has a version and is named; what pip put beside it for one user is
+    # found by every Python that he starts.
+    own = [path for path in seen.owned if "/.local/lib/" in path]
+    for path in _outside(seen, [*seen.reads, *own]):
         if path.startswith(seen.home + "/") and not any(re.search(c[0], path) for c in _CACHES):
             known = _CONFIGS.match(path[len(seen.home) :])
             found.append(f"~/.{known[1]}" if known else "~/…")

@@ -1,6 +1,6 @@
 """What the calls of a command add up to: which files it read and wrote, and whom it asked.
 
-    Call, Call, … ──► Touched: read, written, rewritten, programs, connected
+    Call, Call, … ──► Touched: read, written, reread, programs, connected
 
 A path is read if it was there before: what the command wrote itself and read then is no input but
 an intermediate. A path that was read and written afterwards is both, and its first bytes may be
@@ -68,7 +68,6 @@ class Touched:
         self.ended = False
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
-        self.rewritten: dict[str, None] = {}  # read first, and written afterwards
         self.reread: dict[str, None] = {}  # written last, and read by a program after that
         self.programs: dict[str, None] = {}
         self.connected: dict[tuple[str, str], None] = {}
@@ -242,8 +241,6 @@ class Touched:
         if path is None:
             return
         self.reread.pop(path, None)
-        if path in self.read and path not in self.written:
-            self.rewritten[path] = None
         if self._takes(path, self.written):
             self.written[path] = None
 

@@ -53,6 +53,11 @@ def test_what_lies_in_the_tree_is_not_home_though_the_tree_does():
     assert kinds(reads=[f"{TREE}/.gitconfig", f"{TREE}/.cache/pip/x"]) == []
 
 
+def test_a_toolchain_in_the_home_is_a_package_and_no_debt_but_what_pip_put_there_for_one_is():
+    assert kinds(owned=[f"{HOME}/.pyenv/versions/3.11.7/lib/python3.11/os.py"]) == []
+    assert kinds(owned=[f"{HOME}/.local/lib/python3.11/site-packages/x.py"]) == ["home"]
+
+
 def test_what_is_told_of_home_does_not_say_whose_it_is():
     [debt] = debts(seen(reads=[f"{HOME}/.gitconfig", f"{HOME}/letters/to-bob.txt"]))
     assert debt.seen == ("~/.gitconfig", "~/…")

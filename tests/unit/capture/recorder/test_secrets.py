@@ -51,7 +51,18 @@ def test_what_looks_like_a_key_is_left_out_whatever_it_is_called(secret):
 
 
 def test_plain_arguments_stay_as_they_are():
-    plain = ["gcc", "-O2", "-DAUTHOR=x", "--tokenizer", "fast", "-o", "a b", "--keyword=1"]
+    plain = [
+        "gcc",
+        "-O2",
+        "-DAUTHOR=x",
+        "--tokenizer",
+        "fast",
+        "-o",
+        "a b",
+        "--keyword=1",
+        "--bypass=on",
+        "-Dcompass=n",
+    ]
     assert Redaction({}).arguments(plain) == plain
     assert Redaction({}).arguments(["make", "-j2", "PREFIX=/usr"]) == ["make", "-j2", "PREFIX=/usr"]
 
