@@ -66,3 +66,17 @@ def test_a_package_of_another_version_is_told(monkeypatch):
     assert causes.of_packages(recorded) == [
         "versions: gcc was 12, is 13", "versions: gone was 1, is not installed",
     ]  # fmt: skip
+
+
+def test_what_diffoscope_says_is_cut_and_without_it_nothing_is_said(tmp_path, monkeypatch):
+    program = tmp_path / "diffoscope"
+    program.write_text('#!/bin/sh\necho "$# $5"\nseq 100\nexit 1\n')
+    program.chmod(0o755)
+    a, b = tmp_path / "a", tmp_path / "b"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    said = causes.diffoscope(a, b)
+    assert len(said) == causes.DIFF_LINES
+    assert said[1] == "1"
+    program.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert causes.diffoscope(a, b) == []
