@@ -316,7 +316,7 @@ def test_records_wait_while_the_server_is_away_and_go_when_it_is_back(build, tmp
     served = tmp_path / "served"
     first = build.run("--no-sbom", *shell("sed s/^/1/ src/text > one"), **away)
     assert first.returncode == 0
-    assert b"1 records wait on disk, nothing is lost" in first.stderr
+    assert b"1 record not taken, kept for the next run" in first.stderr
     assert len(list(build.spool.rglob("*.json"))) == 1
     strict = build.run("--no-sbom", "--strict", *shell("sed s/^/2/ src/text > two"), **away)
     assert strict.returncode == 3
@@ -334,7 +334,16 @@ def test_a_server_that_never_answers_holds_the_build_no_longer_than_it_may(build
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
         done = build.run("--wait", "0.3", "--", "true", WHEREFROM_URL=url)
     assert done.returncode == 0
-    assert b"wait on disk" in done.stderr
+    assert b"kept for the next run" in done.stderr
+
+
+def test_where_nothing_can_wait_it_is_given_all_the_same(build, tmp_path):
+    (tmp_path / "file").write_text("")
+    options = ("--spool", tmp_path / "file", "--strict", "--no-sbom")
+    done = build.run(*options, *shell("sed s/^/x/ src/text > app"))
+    assert done.returncode == 0, done.stderr
+    assert b"nothing can wait on disk" in done.stderr
+    assert "src/text" in build.ask("trace", "./app")
 
 
 def test_what_goes_on_in_the_background_neither_holds_the_build_nor_breaks(build):
@@ -440,3 +449,11 @@ def test_the_snippet_for_make_records_a_real_build(build):
     traced = json.loads(build.ask("trace", "./dist/text", "--json"))
     assert {edge["trust"] for edge in traced["edges"]} == {"signed"}
     assert {"src/text", "Makefile"} <= {node["name"] for node in traced["nodes"]}
+
+
+def test_nothing_is_lost_of_a_command_that_writes_faster_than_we_read(build):
+    build.write("many.py", "for n in range(3000):\n    open(f'out-{n}', 'w').close()\n")
+    statement = build.provenance("--", sys.executable, "many.py")
+    assert len(names(statement)) == 3000
+    internal = statement["predicate"]["buildDefinition"]["internalParameters"]
+    assert "leftRunning" not in internal

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,6 +22,7 @@ from wherefrom.cli.exits import CANNOT_TELL
 from wherefrom.cli.failures import warn
 from wherefrom.cli.hash_key import hash_key_option
 from wherefrom.cli.hash_key import read as read_hash_key
+from wherefrom.cli.render import count
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def run(
     from wherefrom.capture.recorder import sbom
     from wherefrom.capture.recorder.found import Asked
     from wherefrom.capture.recorder.step import Recording
+    from wherefrom.errors import Error
 
     signer = _signer(key)
     recording = Recording(
@@ -115,7 +118,8 @@ def run(
         if as_json or not (said["quiet"] and is_kept):
             _summarise(step, told, signed=signer is not None, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - nothing of ours may end what a build depends on
-        warn(f"the command ended with {ran.status}, and is not recorded: {error!r}")
+        why = str(error) if isinstance(error, Error | OSError) else repr(error)
+        warn(f"the command ended with {ran.status}, and is not recorded: {why}")
     return CANNOT_TELL if strict and ran.status == 0 and not is_kept else ran.status
 
 
@@ -156,25 +160,29 @@ def _keep(
     records: Sequence[bytes], where: Where, file: Path | None, folder: Path | None, wait_s: float
 ) -> _Told:
     """Put the records where they go: a file, or the spool and from there to the place."""
-    from wherefrom.capture.recorder.spool import Spool, folder_of
+    from wherefrom.capture.recorder.spool import Spool, folder_of, give_each
+    from wherefrom.errors import StorageError
 
     if file is not None:
         file.write_bytes(b"".join(record + b"\n" for record in records))
         return _Told([], 0, [], None)
     spool = Spool(folder_of(where.server or str(where.data.absolute()), folder))
-    for record in records:
-        spool.put(record)
-    sent = _send(spool.send, where, wait_s)
+    try:
+        for record in records:
+            spool.put(record)
+        sent = _send(spool.send, where, wait_s)
+    except StorageError as error:  # a home that nobody can write: what is not kept can be given
+        warn(f"nothing can wait on disk: {error}")
+        sent = _send(partial(give_each, records), where, wait_s)
     return _Told(
-        [item["index"] for item in sent.taken if item.get("index") is not None],
+        [item["index"] for item in sent.items if item.get("index") is not None],
         sent.waiting,
-        [str(item.get("reason")) for item in sent.refused],
+        [str(item.get("reason")) for item in sent.items if item["status"] == "refused"],
         None if sent.trouble is None else str(sent.trouble),
     )
 
 
 def _send(send: Callable[..., Sent], where: Where, wait_s: float) -> Sent:
-    from wherefrom.capture.recorder.spool import Sent as Outcome
     from wherefrom.cli.local import open_local_writing, server_of
     from wherefrom.errors import Error
 
@@ -192,7 +200,12 @@ def _send(send: Callable[..., Sent], where: Where, wait_s: float) -> Sent:
 
             return send(give)
     except Error as error:
-        return Outcome([], [], 1, error)
+        trouble = error
+
+        def nobody(records: Sequence[bytes]) -> Any:
+            raise trouble
+
+        return send(nobody)
 
 
 def _to_server(where: Where, wait_s: float) -> Callable[[Sequence[bytes]], Any]:
@@ -231,7 +244,8 @@ def _summarise(step: Step, told: _Told, *, signed: bool, as_json: bool) -> None:
     more = len(shown["outputs"]) - _SHOWN_MAX
     made += f" and {more} more" if more > 0 else ""
     warn(
-        f"{shown['inputs']} inputs, {shown['packages']} packages ──► {made or 'nothing'}"
+        f"{count(shown['inputs'], 'input')}, {count(shown['packages'], 'package')}"
+        f" ──► {made or 'nothing'}"
         f" (exit {shown['exit']}, {shown['seconds']} s)"
     )
     for debt in step.debts:
@@ -242,6 +256,6 @@ def _summarise(step: Step, told: _Told, *, signed: bool, as_json: bool) -> None:
     for reason in told.refused:
         warn(f"refused: {reason}")
     if told.trouble is not None:
-        warn(f"{told.waiting} records wait on disk, nothing is lost: {told.trouble}")
+        warn(f"{count(told.waiting, 'record')} not taken, kept for the next run: {told.trouble}")
     elif told.entries:
         warn(f"recorded as entry {', '.join(str(index) for index in told.entries)}")

@@ -29,12 +29,34 @@ Give = Callable[[Sequence[bytes]], Sequence[Mapping[str, Any]]]
 
 
 class Sent(NamedTuple):
-    """What became of what waited; ``trouble`` is why the rest still does."""
+    """What became of records.
 
-    taken: list[Mapping[str, Any]]
-    refused: list[Mapping[str, Any]]
+    items    what was answered, in order; fewer than were given where ``trouble`` ended it
+    waiting  how many still do
+    trouble  why
+    """
+
+    items: list[Mapping[str, Any]]
     waiting: int
     trouble: Error | None
+
+
+def give_each(records: Sequence[bytes], give: Give) -> Sent:
+    """Give records away one by one, up to the first that nobody answers for."""
+    items: list[Mapping[str, Any]] = []
+    trouble: Error | None = None
+    for record in records:
+        try:
+            items.append(give([record])[0])
+        except NotAllowed as error:  # another token would do: it waits
+            trouble = error
+            break
+        except Refused as error:
+            items.append({"status": "refused", "code": error.code, "reason": str(error)})
+        except Error as error:
+            trouble = error
+            break
+    return Sent(items, len(records) - len(items), trouble)
 
 
 def folder_of(place: str, folder: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -91,27 +113,13 @@ class Spool:
         """
         paths = self.waiting()[:number_max]
         held = [(path, read) for path in paths if (read := _read(path)) is not None]
-        taken: list[Mapping[str, Any]] = []
-        refused: list[Mapping[str, Any]] = []
-        trouble: Error | None = None
-        for path, record in held:
-            try:
-                item = give([record])[0]
-            except NotAllowed as error:  # another token would do: it waits
-                trouble = error
-                break
-            except Refused as error:
-                item = {"status": "refused", "code": error.code, "reason": str(error)}
-            except Error as error:
-                trouble = error
-                break
-            if item["status"] != "refused":
-                path.unlink(missing_ok=True)
-                taken.append(item)
-            else:
+        sent = give_each([record for _, record in held], give)
+        for (path, _), item in zip(held, sent.items, strict=False):
+            if item["status"] == "refused":
                 self._set_aside(path)
-                refused.append(item)
-        return Sent(taken, refused, len(self.waiting()), trouble)
+            else:
+                path.unlink(missing_ok=True)
+        return sent._replace(waiting=len(self.waiting()))
 
     def _set_aside(self, path: Path) -> None:
         aside = self.folder / "refused"

@@ -15,7 +15,8 @@ the first program in the trace, which is left out of it.
 
 Whether a process may be traced here at all (containers often forbid it) is tried once before.
 
-Sizes:  a trial waits TRIAL_SECONDS · what was left behind is waited for LEFT_SECONDS
+Sizes:  a trial waits TRIAL_SECONDS · what was left behind is waited for LEFT_SECONDS,
+        and a tracer that falls silent STUCK_SECONDS
 Source: strace(1), --seccomp-bpf; fifo(7)
 """
 
@@ -41,6 +42,8 @@ from wherefrom.capture.recorder.touched import TRACED, Touched
 
 TRIAL_SECONDS: Final = 5.0
 LEFT_SECONDS: Final = 0.5
+STUCK_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 0.05
 CHUNK_BYTES: Final = 1 << 16
 _PIPE_BYTES: Final = 1 << 20
 NOT_FOUND: Final = 127
@@ -147,11 +150,25 @@ class _Reading:
 
     def finish(self) -> int:
         """Wait for the end of what is written; how many processes go on."""
-        self._thread.join(LEFT_SECONDS)
-        goes_on = self._thread.is_alive()
+        goes_on = self._wait_for_end()
         self.stop()
         self._touched.close()
         return max(1, self._touched.alive) if goes_on else 0
+
+    def _wait_for_end(self) -> bool:
+        """Read until the command's own end stands in the trace, which may come late if there was
+        much before it, and what it left behind for a moment more; whether somebody goes on."""
+        stuck = time.monotonic() + STUCK_SECONDS
+        left: float | None = None
+        while True:
+            self._thread.join(_LOOK_SECONDS)
+            if not self._thread.is_alive():
+                return False
+            now = time.monotonic()
+            if left is None and self._touched.ended:
+                left = now + LEFT_SECONDS
+            if now > (stuck if left is None else left):
+                return True
 
     def stop(self) -> None:
         """Read no further; whoever still writes is read by somebody else."""

@@ -70,7 +70,9 @@ def worktree(folder: Path) -> Worktree:
         return Worktree(here)
     try:
         commit = git.commit_of(Path(root))
-        changed = _changed(git.ask(Path(root), "status", "--porcelain=v1", "-z", "-uno"))
+        changed = _changed(
+            git.ask(Path(root), "--no-optional-locks", "status", "--porcelain=v1", "-z", "-uno")
+        )
         tracked = git.ask(Path(root), "ls-files", "-z").decode("utf-8", "surrogateescape")
     except (NotFound, Malformed):
         return Worktree(root)
