@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.journeys.test_run import Build, shell
 from tests.paths import REPOSITORY
+from tests.served import ServerProcess
 from wherefrom.capture.rebuild.trial import AS_RECORDED
 
 PROJECT = """
@@ -65,6 +67,9 @@ CASES = {
 }  # fmt: skip
 FAILING = {
     "wheel": ([PYTHON, "stamped.py"], "small.whl", "timestamps"),
+    "sdist": (
+        [PYTHON, "-m", "tarfile", "-c", "small.tar.gz", "small.py"], "small.tar.gz", "timestamps",
+    ),
     "c": (["gcc", "-DWHEN=__TIME__", "-o", "app", "src/when.c"], "app", "recorded debt: clock"),
     "tar": (["tar", "-cf", "out.tar", "src/text"], "out.tar", "timestamps"),
     "oci": ([PYTHON, "oci.py", "bad"], "image/index.json", None),
@@ -154,8 +159,6 @@ def test_a_build_has_no_network_and_cannot_write_outside_its_tree(build):
     verdict = rebuilt(build, "./nets", "--no-record")
     assert verdict["result"] in ("differs", "reproduced")
     made = verdict["builds"][0]["outputs"]["nets"]
-    import hashlib
-
     assert made == hashlib.sha256(b"1\n").hexdigest()  # the loopback, and nothing else
 
 
@@ -181,3 +184,20 @@ def test_a_thing_that_no_step_made_is_not_found(build):
     code, _, err = build.ask_all("rebuild", str(REPOSITORY / "LICENSE"), "--json")
     assert code == 1
     assert json.loads(err)["code"] == "not_found"
+
+
+def test_a_server_is_asked_and_told_as_a_directory_is(build, tmp_path):
+    with ServerProcess(tmp_path / "served") as server:
+        away = {"WHEREFROM_URL": server.url, "WHEREFROM_TOKEN": server.token}
+        made = ("--strict", "--no-sbom", *shell("sed s/hello/served/ src/text > served"))
+        assert build.run(*made, **away).returncode == 0
+        where = ("--server", server.url, "--unsigned", "--json")
+        for _ in range(100):
+            code, out, err = build.ask_all("rebuild", "./served", *where, **away)
+            if "not_found" not in err:  # the views follow the log within a second
+                break
+        assert code == 0, err
+        verdict = json.loads(out)
+        assert verdict["result"] == "reproduced"
+        told = build.ask("trace", "./served", "--json", **away)
+        assert verdict["entry"] in {edge["entry"] for edge in json.loads(told)["edges"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -77,11 +78,11 @@ class Build:
         assert done.returncode in (0, 1), done.stderr.decode()
         return done.stdout.decode()
 
-    def ask_all(self, *arguments):
+    def ask_all(self, *arguments, **environ):
         """The exit, standard output and standard error of any verb."""
         done = subprocess.run(
-            [WHEREFROM, *arguments], cwd=self.tree, env=self.environ, capture_output=True,
-            check=False, timeout=120,
+            [WHEREFROM, *arguments], cwd=self.tree, env={**self.environ, **environ},
+            capture_output=True, check=False, timeout=120,
         )  # fmt: skip
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -224,8 +225,6 @@ def test_what_it_made_and_read_again_is_an_intermediate(build):
 def test_an_input_that_is_written_over_has_the_digest_of_the_commit(build):
     before = (build.tree / "src/text").read_bytes()
     statement = build.provenance(*shell("sed -i s/hello/bye/ src/text"))
-    import hashlib
-
     said = dependencies(statement)["src/text"]
     assert said["digest"]["sha256"] == hashlib.sha256(before).hexdigest()
     assert said["annotations"] == {"digestOf": "commit"}

@@ -170,8 +170,9 @@ class Touched:
         new = self._named(call, process, 3 if is_at else 1)
         if old is None or new is None:
             return
+        # A file is one path; only a folder must be looked for in all of them.
         below = old + "/"
-        moved = [p for p in self.written if p == old or p.startswith(below)]
+        moved = [old] if old in self.written else [p for p in self.written if p.startswith(below)]
         for path in moved:
             del self.written[path]
             self._writes(new + path[len(old) :])
