@@ -366,6 +366,19 @@ def test_a_clone_without_the_release_before_says_that_it_cannot_tell_the_commits
     assert not asked(tmp_path, "diff", "cart:1.0", "cart:1.1")["commits"]["complete"]
 
 
+def test_latest_is_the_newest_even_if_somebody_calls_a_version_so(tmp_path, release, key):
+    for version in ("latest", "none"):
+        release(version, code=2)
+    said = Release(name="cart", version="latest", released="2026-01-01T00:00:00.000000Z",
+                   code=Code(commit="c" * 40))  # fmt: skip
+    (tmp_path / "said.json").write_bytes(envelope(to_statement(said), BUILDER))
+    assert run("record", tmp_path / "said.json", data=tmp_path / "data").code == 0
+    release("1.0", "--at", "2026-02-01")
+    for version in ((), ("latest",)):
+        shown = asked(tmp_path, "show", "cart", *version)["claims"][0]["release"]
+        assert shown["version"] == "1.0"
+
+
 def test_commits_are_told_apart_whatever_their_messages_hold(tmp_path, clone, release):
     git(clone, "tag", "before")
     commit(clone, "One \x01 byte\n\nThat ends \x01 nothing, \x1e nor this (#7)")

@@ -115,8 +115,10 @@ def test_its_effect_is_measured_between_the_records_of_entering_and_leaving(tmp_
     assert during["low"] > 2.8
     assert after["low"] < 1 < after["high"]
     assert "× 2.905" in run("safe-mode", "effect", *base, "--series", series, data=data).out
-    series.write_text("time,value\n2026-03-01T12:00:00Z,nan\n")
-    assert run("safe-mode", "effect", *base, "--series", series, data=data).code == 1
+    for value in ("nan", "1e308", "1" * 200_000):
+        series.write_text(f"time,value\n2026-03-01T12:00:00Z,{value}\n")
+        refused = run("safe-mode", "effect", *base, "--series", series, data=data)
+        assert (refused.code, "line 2" in refused.err) == (1, True), refused.err
 
 
 def measured(*places, minutes=180):

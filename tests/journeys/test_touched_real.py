@@ -274,6 +274,18 @@ def test_names_with_blanks_and_quotes_renames_and_removals_have_their_own_lines(
     assert fourth.tables == []
 
 
+def test_commits_are_told_apart_whatever_their_messages_and_paths_hold(models):
+    fake = "\x01" + "a" * 40
+    commit(models, f"a \x01 b {fake}", {"models/a.sql": "select 2 as two\n"})
+    commit(models, fake, {f"models/{fake}.sql": "select 3 as three\n"})
+    commit(models, "last", {"models/a.sql": "select 4 as four\n"})
+    _, odd, other, last = commits(models)
+    assert (odd.subject, other.subject) == (f"a \x01 b {fake}", fake)
+    assert [[t["status"] for t in one.tables] for one in (odd, other, last)] == [
+        ["M"], ["A"], ["M"],
+    ]  # fmt: skip
+
+
 def test_git_runs_as_often_for_a_hundred_commits_as_for_one(models, monkeypatch):
     started = []
     real = subprocess.Popen

@@ -4,48 +4,36 @@
 
 Spans that cannot be read cost nobody else: the answer says how many, as OTLP's partial success.
 
-Sizes:  a body is at most BODY_BYTES_MAX unpacked
+Sizes:  a body is as large as ``beside`` lets it be
 Source: OTLP 1.9, "OTLP/HTTP"; docs/formats/otlp.md
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 import time
-from typing import IO, Final
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherefrom.api import beside
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.bodies import read_body
-from wherefrom.collect.decompress import plain
-from wherefrom.errors import Error, LimitPassed, Malformed, Unsupported
+from wherefrom.api.beside import JSON, PROTOBUF
+from wherefrom.errors import Malformed
 from wherefrom.formats import otlp, strict_json
 from wherefrom.formats.otlp import Batch
 from wherefrom.views.requests.store import EXPIRED_AT_ONCE, RequestStore
-
-BODY_BYTES_MAX: Final = 64 * 1024 * 1024
-EXPIRE_EVERY_SECONDS: Final = 60.0
-JSON: Final = "application/json"
-PROTOBUF: Final = "application/x-protobuf"
 
 
 async def post_traces(request: Request) -> Response:
     """``POST /v1/traces``: an ExportTraceServiceRequest."""
     principal_of(request, "record")
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if kind not in (JSON, PROTOBUF):
-        raise Unsupported(
-            "not a kind of spans", where="Content-Type", expected=f"{JSON} or {PROTOBUF}", got=kind
-        )
-    is_packed = request.headers.get("content-encoding", "identity").lower() not in ("identity", "")
-    body = await read_body(request)
+    kind = beside.kind_of(request, beside.OTLP, otherwise=JSON, what="spans")
+    body = await beside.read(request, too_much="too many spans at once")
     store: RequestStore = request.app.state.requests
-    batch = await asyncio.to_thread(_take, store, body, kind, is_packed)
+    batch = await asyncio.to_thread(_take, store, body, kind)
     if kind == JSON:
         return json_response(batch.answer())
     from wherefrom.formats.otlp_protobuf import answer_of
@@ -53,13 +41,8 @@ async def post_traces(request: Request) -> Response:
     return Response(answer_of(batch), media_type=PROTOBUF)
 
 
-def _take(store: RequestStore, body: bytes | IO[bytes], kind: str, is_packed: bool) -> Batch:
-    with contextlib.nullcontext() if isinstance(body, bytes) else body:
-        held = body if isinstance(body, bytes) else body.read(BODY_BYTES_MAX + 1)
-    if is_packed:
-        held = plain(held, bytes_max=BODY_BYTES_MAX)
-    if len(held) > BODY_BYTES_MAX:
-        raise LimitPassed("too many spans at once", expected=f"body_bytes_max {BODY_BYTES_MAX}")
+def _take(store: RequestStore, body: Callable[[], bytes], kind: str) -> Batch:
+    held = body()
     if kind == JSON:
         document = strict_json.decode(held)
     else:
@@ -75,10 +58,6 @@ def _take(store: RequestStore, body: bytes | IO[bytes], kind: str, is_packed: bo
 
 async def keep_expiring(store: RequestStore) -> None:
     """Sum up spans whose time is over, for ever."""
-    while True:
-        await asyncio.sleep(EXPIRE_EVERY_SECONDS)
-        try:
-            while await asyncio.to_thread(store.expire, time.time_ns() // 1000) == EXPIRED_AT_ONCE:
-                pass
-        except Error as error:
-            print(f"wherefrom: {error}", file=sys.stderr, flush=True)  # noqa: T201
+    await beside.keep_expiring(
+        lambda: store.expire(time.time_ns() // 1000), at_once=EXPIRED_AT_ONCE
+    )

@@ -35,6 +35,8 @@ _TYPE: Final = "prov-commit.made"
 # The commits begin with a byte that is in no name; their fields end with one.
 _NO_PATCH: Final[tuple[str, list[FilePatch]]] = ("", [])
 _FORMAT: Final = "%x01%H%x00%P%x00%an%x00%cI%x00%s%x00"
+# A message and a path may hold that byte too, but none is followed by such fields.
+_BEGINS: Final = re.compile(r"\x01(?=[0-9a-f]{40,64}\0[0-9a-f ]*\0[^\0]*\0\d{4}-)")
 
 
 class Commit(NamedTuple):
@@ -81,7 +83,7 @@ def commits(folder: Path, *, since: str | None = None, until: str = "HEAD") -> I
     with _Files(folder) as files:
         if since:
             projects |= files.projects_at(since)
-        said = out.decode("utf-8", "replace").split("\x01")[1:]
+        said = _BEGINS.split(out.decode("utf-8", "replace"))[1:]
         told = [_told(one, files, projects) for one in said]
         patches = _patches(folder, [one for one in told if one.files])
         id, patched = next(patches, _NO_PATCH)

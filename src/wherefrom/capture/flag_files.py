@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from wherefrom.errors import LimitPassed, Malformed, StorageError
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, yaml_text
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 SETTLED_SECONDS: Final = 2
@@ -91,7 +91,8 @@ def _from_yaml(content: bytes, path: Path) -> bytes:
     import yaml  # late: most files are JSON
 
     try:
+        yaml_text.need_shallow(content.decode("utf-8-sig"), where=str(path))
         document = yaml.safe_load(content)
         return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, Malformed, TypeError, ValueError, RecursionError) as error:
         raise Malformed("not YAML that JSON can say", where=str(path), got=str(error)) from error

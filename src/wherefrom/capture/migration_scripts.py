@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Refused, StorageError
-from wherefrom.formats import xml_strict
+from wherefrom.formats import xml_strict, yaml_text
 
 FILES_MAX: Final = 20_000
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -271,8 +271,11 @@ def _document(path: Path, text: str) -> Any:
     import yaml  # late: few have changelogs in it
 
     try:
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError):
+        if path.suffix == ".json":
+            return json.loads(text)
+        yaml_text.need_shallow(text, where=str(path))
+        return yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError, Refused):
         return None
 
 

@@ -49,6 +49,9 @@ def deploy(
     """
     from wherefrom.capture import changes
 
+    if artifact == "":  # as a variable of a script that is not set: it would state nothing
+        raise click.BadParameter("is empty; to say that nothing runs, leave it out.",
+                                 param_hint="ARTIFACT")  # fmt: skip
     content = changes.deploy(said.scope(service), artifact, **said.when)
     return record([content], where, as_json)
 

@@ -9,7 +9,7 @@ import click
 
 from wherefrom.cli.exits import YES
 from wherefrom.cli.options import moment_of
-from wherefrom.cli.render import count, foot, table, write_json
+from wherefrom.cli.render import count, foot, table, write_answer
 from wherefrom.cli.settings import Where, placed
 from wherefrom.formats.shown import printable, short_key
 
@@ -32,11 +32,7 @@ def clocks(since: str | None, until: str | None, where: Where, as_json: bool) ->
 
     with reading(where) as place:
         answer = place.clocks(since=since, until=until)
-    if as_json:
-        write_json(answer)
-        return YES
-    for line in _drawn(answer):
-        click.echo(line)
+    write_answer(answer, as_json, lambda: _drawn(answer))
     return YES
 
 

@@ -10,6 +10,7 @@ A ``!`` before a line, red in a terminal, says that declared and observed differ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
         Touched,
     )
 
+# What tells two values apart that people call alike, as migrations often are.
+_VERSION: Final = re.compile(r"[0-9][\w.,-]{0,40}")
 _LISTED: Final = 8
 _MATERIALS_LISTED: Final = 40
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -193,15 +196,24 @@ def _change(change: Change) -> Iterator[str]:
     what = " ".join(filter(None, (change.slot, change.name)))
     mode = "" if change.mode == "declared" else " observed"
     head = f"  {change.at[11:19]}Z  {printable(where)}  {printable(what)}{mode}"
-    moved = f"{_said(change.before, change.before_says)} → {_said(change.after, change.after_says)}"
+    before, after = _said(change.before, change.before_says), _said(change.after, change.after_says)
     marks = (mark.replace("_", " ") for mark in change.marks)
     tail = " ".join([*marks, f"#{change.entry}", change.trust])
-    line = f"{head}  {moved}  {tail}"
+    line = f"{head}  {before} → {after}  {tail}"
     if len(line) <= columns():
         yield line
         return
     yield cut(head, columns())
-    yield f"      {cut(moved, columns() - 10 - len(tail))}  {tail}"
+    room = columns() - 11 - len(tail)
+    before, after = _both(before, after, room)
+    yield f"      {before} → {after}  {tail}"
+
+
+def _both(before: str, after: str, room: int) -> tuple[str, str]:
+    """Each cut by itself, so that both ends of either are seen; the shorter leaves its room."""
+    half = room // 2
+    before = cut(before, max(half, room - len(after)))
+    return before, cut(after, max(half, room - len(before)))
 
 
 def _said(value: str | None, says: str | None) -> str:
@@ -210,6 +222,8 @@ def _said(value: str | None, says: str | None) -> str:
     short = short_id(value)
     if not says or says == value:
         return printable(short)
+    if short == value and _VERSION.fullmatch(value) and value not in says:
+        return printable(f"{value} {says}")  # two migrations may be called alike
     if short == value:
         return printable(value if says.startswith("pkg:") else says)
     return printable(f"{_short_name(says)} {short}")
@@ -218,7 +232,8 @@ def _said(value: str | None, says: str | None) -> str:
 def _short_name(says: str) -> str:
     """Of a reference or package URL what people say: ``cart:1.4``; the whole stands in the JSON."""
     if not says.startswith("pkg:"):
-        return says.rpartition("/")[2] or says
+        # A digest that it is pinned to stands beside it, in short.
+        return says.rpartition("/")[2].partition("@")[0] or says
     path, _, qualifiers = says.partition("?")
     name, _, version = path.rpartition("/")[2].partition("@")
     tags = [part[4:] for part in qualifiers.split("&") if part.startswith("tag=")]

@@ -17,7 +17,7 @@ from wherefrom.cli.options import (
     service_option,
     until_option,
 )
-from wherefrom.cli.render import foot, table, write_json
+from wherefrom.cli.render import foot, table, write_answer
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -71,11 +71,7 @@ def impact(
     )  # fmt: skip
     with reading(where) as place:
         answer = place.impact(options)
-    if as_json:
-        write_json(answer)
-        return YES
-    for line in _drawn(answer):
-        click.echo(line)
+    write_answer(answer, as_json, lambda: _drawn(answer))
     return YES
 
 

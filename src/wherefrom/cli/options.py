@@ -59,7 +59,7 @@ own_option = click.option(
     "--own", is_flag=True, help="As our own log knows it, without those it follows."
 )
 service_option = click.option("--service", default="", help="Where it hurts.")
-environment_option = click.option("--environment", default="", help="Only there.")
+environment_option = click.option("--environment", "-e", default="", help="Only there.")
 alert_option = click.option(
     "--alert", default="", metavar="ID",
     help="An incident: its id, its alert's name or fingerprint.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.options import as_of_option, moment_of
-from wherefrom.cli.render import write_json
+from wherefrom.cli.render import write_answer
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _running(
 
     with reading(where) as place:
         answer = place.running(scope, options, drifting=drifting)
-    _write(answer, as_json, lambda: draw_running(answer, drifting=drifting))
+    write_answer(answer, as_json, lambda: draw_running(answer, drifting=drifting))
     return NO if drifting and answer.drifting else YES
 
 
@@ -135,7 +134,7 @@ def changes(
     )
     with reading(where) as place:
         answer = place.changes(scope, options)
-    _write(answer, as_json, lambda: draw_changes(answer))
+    write_answer(answer, as_json, lambda: draw_changes(answer))
     return YES
 
 
@@ -165,7 +164,7 @@ def diff(
 
     with reading(where) as place:
         answer = place.diff(a, b, _options(None, as_of, slots, mode))
-    _write(answer, as_json, lambda: draw_difference(answer))
+    write_answer(answer, as_json, lambda: draw_difference(answer))
     return YES
 
 
@@ -189,7 +188,7 @@ def affected(
 
     with reading(where) as place:
         answer = place.affected(what, _options(at, as_of, (), mode))
-    _write(answer, as_json, lambda: draw_affected(answer))
+    write_answer(answer, as_json, lambda: draw_affected(answer))
     return YES
 
 
@@ -221,7 +220,7 @@ def touched(
     options = RealityOptions(since=since, until=until, as_of=as_of, limit=limit)
     with reading(where) as place:
         answer = place.touched(table, options)
-    _write(answer, as_json, lambda: draw_touched(answer))
+    write_answer(answer, as_json, lambda: draw_touched(answer))
     return YES
 
 
@@ -231,11 +230,3 @@ def _options(
     from wherefrom.query.reality import RealityOptions
 
     return RealityOptions(at=at, as_of=as_of, slots=slots, mode=mode or "", **rest)
-
-
-def _write(answer: Any, as_json: bool, drawn: Callable[[], Iterable[str]]) -> None:
-    if as_json:
-        write_json(answer)
-        return
-    for line in drawn():
-        click.echo(line)

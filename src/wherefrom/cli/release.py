@@ -15,7 +15,7 @@ import click
 from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import as_of_option, moment_of
-from wherefrom.cli.render import count, write_json
+from wherefrom.cli.render import count, write_answer, write_json
 from wherefrom.cli.saying import now, record
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import unreadable
@@ -158,11 +158,7 @@ def show(name: str, version: str, as_of: int | None, where: Where, as_json: bool
 
     with reading(where) as place:
         answer = place.release(name, version, as_of=as_of)
-    if as_json:
-        write_json(answer)
-        return YES
-    for line in draw_shown(answer):
-        click.echo(line)
+    write_answer(answer, as_json, lambda: draw_shown(answer))
     return YES
 
 
@@ -207,9 +203,5 @@ def diff(a: str, b: str, as_of: int | None, where: Where, as_json: bool) -> int:
 
     with reading(where) as place:
         answer = place.release_diff(a, b, as_of=as_of)
-    if as_json:
-        write_json(answer)
-        return YES
-    for line in draw_difference(answer):
-        click.echo(line)
+    write_answer(answer, as_json, lambda: draw_difference(answer))
     return YES

@@ -73,6 +73,11 @@ class Finding:
 
     def release(self, at: str) -> Release:
         """All of it, released ``at``. Raises what a wrong option is."""
+        if self.version in (LATEST, _NONE):
+            raise SettingError(
+                "no version can be called so", where="VERSION", got=self.version,
+                do=f"{LATEST} is whichever is the newest, {_NONE} is none before the first",
+            )  # fmt: skip
         code, artifacts, dependencies = self._code(), self._artifacts(), self._dependencies()
         rollout = self._rollout()
         places = self._declared(rollout)

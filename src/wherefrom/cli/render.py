@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -33,6 +33,15 @@ def write_json(answer: Any) -> None:
     if sys.stdout.isatty():
         written = msgspec.json.format(written, indent=2)
     click.echo(written)
+
+
+def write_answer(answer: Any, as_json: bool, drawn: Callable[[], Iterable[str]]) -> None:
+    """An answer as JSON, or as the lines that people read."""
+    if as_json:
+        write_json(answer)
+        return
+    for line in drawn():
+        click.echo(line)
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: int = 0) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wherefrom.cli.exits import YES
-from wherefrom.cli.render import columns, count, foot, write_json
+from wherefrom.cli.render import columns, count, foot, write_answer
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ def request(id: str, where: Where, as_json: bool) -> int:
 
     with reading(where) as place:
         answer = place.request(id)
-    if as_json:
-        write_json(answer)
-        return YES
-    for line in _drawn(answer):
-        click.echo(line)
+    write_answer(answer, as_json, lambda: _drawn(answer))
     return YES
 
 

@@ -11,7 +11,7 @@ import click
 from wherefrom.cli.bundle import found_bundle
 from wherefrom.cli.exits import YES
 from wherefrom.cli.options import moment_of
-from wherefrom.cli.render import write_json
+from wherefrom.cli.render import write_answer
 from wherefrom.cli.saying import Said, now, record, scoped
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import read_file
@@ -19,6 +19,8 @@ from wherefrom.errors import Malformed, NotFound, SettingError
 from wherefrom.formats.shown import printable
 
 if TYPE_CHECKING:
+    import csv
+
     from wherefrom.query.effect import Part
     from wherefrom.query.mode_effect import ModeEffect, Points, Series
 
@@ -145,32 +147,23 @@ def effect_(
     """
     from wherefrom.cli.opening import reading
     from wherefrom.formats.timestamps import duration_s
-    from wherefrom.query.incidents import EffectOptions
-    from wherefrom.query.mode_effect import mode_effect, spans
-    from wherefrom.query.reality import CHANGES_MAX, RealityOptions
+    from wherefrom.query.incidents import EffectOptions, stays_of
+    from wherefrom.query.mode_effect import mode_effect
 
-    moment, lasting = now(), duration_s(window, where="--window")
+    moment = now()
+    options = EffectOptions(
+        service=service, environment=environment, name=name, at=at,
+        window=duration_s(window, where="--window"),
+    )  # fmt: skip
     with reading(where) as place:
         if file is None:
-            told = place.mode_effect(
-                EffectOptions(
-                    service=service, environment=environment, name=name, at=at, window=lasting
-                )
-            )
+            told = place.mode_effect(options)
         else:
             series = _series(read_file(file, bytes_max=_SERIES_BYTES_MAX), service, file)
-            options = RealityOptions(
-                since="1970-01-01T00:00:00.000000Z", until=moment, slots=("safe_mode",),
-                mode="declared", limit=CHANGES_MAX,
-            )  # fmt: skip
-            found = place.changes(f"environment={environment},service={service}", options).changes
-            called, stays = spans(found, name=name, at=at, margin=lasting * 1_000_000)
-            told = mode_effect(called, stays, series, now=moment, window=lasting * 1_000_000)
-    if as_json:
-        write_json(told)
-        return YES
-    for line in _drawn(told, moment):
-        click.echo(line)
+            called, stays = stays_of(place.changes, options, now=moment)
+            margin = options.window * 1_000_000
+            told = mode_effect(called, stays, series, now=moment, window=margin)
+    write_answer(told, as_json, lambda: _drawn(told, moment))
     return YES
 
 
@@ -216,12 +209,25 @@ def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
     """
     import csv
     import io
+
+    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
+    try:
+        found = _points(rows, service, where)
+    except csv.Error as error:
+        place = f"{where}, line {rows.reader.line_num}"
+        raise Malformed("not comma-separated values", where=place, got=str(error)) from error
+    if not found:
+        raise NotFound("no point of this service", where=str(where), got=service)
+    return found
+
+
+def _points(rows: csv.DictReader[str], service: str, where: Path) -> dict[Series, Points]:
     import math
 
     from wherefrom.formats.timestamps import canonical, micros
+    from wherefrom.formats.why_series import VALUE_MAX
     from wherefrom.query.mode_effect import Series
 
-    rows = csv.DictReader(io.StringIO(written.decode("utf-8", "replace"), newline=""))
     if not {"time", "value"} <= set(rows.fieldnames or ()):
         raise Malformed("not a series", where=str(where), expected="a CSV with time and value")
     found: dict[Series, Points] = {}
@@ -234,10 +240,8 @@ def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
             value = float(row["value"] or "")
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) <= VALUE_MAX:
             raise Malformed("not a value", where=place, got=row["value"], expected="a number")
         named = Series(*(row.get(part) or "" for part in Series._fields))
         found.setdefault(named, []).append((at, value))
-    if not found:
-        raise NotFound("no point of this service", where=str(where), got=service)
     return found

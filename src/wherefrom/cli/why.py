@@ -30,7 +30,7 @@ from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
     from wherefrom.formats.why_case import Case
-    from wherefrom.query.incident_answers import Evidence, RankedChange, Why
+    from wherefrom.query.incident_answers import Evidence, RankedChange, Response, Why
     from wherefrom.query.why import Ranked, Ranking
 
 R = TypeVar("R", "Ranked", "RankedChange")
@@ -185,18 +185,26 @@ def _lines_of(answer: Why) -> Iterator[str]:
             cut(short_id(says or value or "nothing"), 30)
             for says, value in ((row.before_says, row.before), (row.after_says, row.after))
         ]
-        what = f"{row.kind} of {cut(row.service or '?', 40)}  {' → '.join(sides)}"
-        return f"{what}  {_clock(row.started or '')}  #{row.entry}"
+        return f"{_what(row)}  {' → '.join(sides)}  {_clock(row.started or '')}  #{row.entry}"
 
     yield from _ranked_lines(answer.ranked, named)
     for one in answer.responded[:RESPONSES_MAX]:
         after = cut(short_id(one.after_says or one.after or "nothing"), 30)
         yield (
-            f"response  {one.kind} of {cut(one.service or '?', 40)} to {after}  "
+            f"response  {_what(one)} to {after}  "
             f"{_clock(one.started)}  #{one.entry}: it began after the detection"
         )
     yield from map(printable, answer.says)
     yield foot(answer.log, as_of=answer.as_of)
+
+
+def _what(change: RankedChange | Response) -> str:
+    """``flag checkout-v2 of cart``; the name only where it tells more than the service does."""
+    from wherefrom.formats.shown import cut
+
+    name = f" {cut(change.name, 30)}" if change.name not in ("", change.service) else ""
+    of = f" of {cut(change.service, 40)}" if change.service else ""
+    return f"{change.kind}{name}{of}"
 
 
 def _object(answer: Ranking, took: float) -> dict[str, Any]:

@@ -5,12 +5,14 @@
 A Prometheus that is down, slow or refuses a query is told with the query that it was asked; the
 question fails rather than being answered from half of the metrics.
 
-Sizes:  an answer RESPONSE_BYTES_MAX · a window POINTS_OF_A_WINDOW steps, longer steps beyond
+Sizes:  an answer RESPONSE_BYTES_MAX, whole within ANSWER_TIMEOUTS_MAX × timeout_s
+        a window POINTS_OF_A_WINDOW steps, longer steps beyond
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 RESPONSE_BYTES_MAX: Final = 64 * 1024 * 1024
+ANSWER_TIMEOUTS_MAX: Final = 10
 POINTS_OF_A_WINDOW: Final = 1_440
 
 
@@ -130,11 +133,17 @@ def _body(client: httpx.Client, asked: dict[str, str | int]) -> bytes:
     where = f"{str(base).rstrip('/')}/api/v1/query_range"
     shown = f"{asked['query']} from {of_posix(int(asked['start']))}"
     body = bytearray()
+    ends = time.monotonic() + ANSWER_TIMEOUTS_MAX * (client.timeout.read or 0)
     try:
         # In the body: a query with many labels is longer than some take in an address.
         with client.stream("POST", "api/v1/query_range", data=asked) as answer:
             for piece in answer.iter_bytes():
                 body += piece
+                if time.monotonic() > ends:
+                    raise Unavailable(
+                        "Prometheus does not come to an end", where=where, got=shown,
+                        expected=f"an answer within {ANSWER_TIMEOUTS_MAX} × prometheus.timeout_s",
+                    )  # fmt: skip
                 if len(body) > RESPONSE_BYTES_MAX:
                     raise Unavailable(
                         "Prometheus answers with too much", where=where, got=shown,

@@ -91,20 +91,21 @@ def facts(
     """
     builder = FactsBuilder(document=document_id)
     builder.node(document_id, "event", "audit", {"format": "Azure activity"})
-    times: list[str] = []
-    changed = False
+    return cloud_calls.facts_of(
+        builder,
+        _calls(document),
+        cloud="azure",
+        type="azure.activity",
+        given=given,
+        pipelines=pipelines,
+    )
+
+
+def _calls(document: Mapping[str, Any]) -> Iterator[tuple[str | None, Call | None]]:
+    """When each event was, and the call that it tells of."""
     for where, event in _events(document):
         at = _time(event, where)
-        if at is not None:
-            times.append(at)
-        call = _call(event, where, at)
-        if call is not None:
-            cloud_calls.add(builder, call, cloud="azure", given=given, pipelines=pipelines)
-            changed = changed or call.failed is None
-    return builder.build(
-        kind="change" if changed else "event", type="azure.activity",
-        occurred=max(times, default=None),
-    )  # fmt: skip
+        yield at, _call(event, where, at)
 
 
 def _events(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

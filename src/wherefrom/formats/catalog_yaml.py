@@ -82,7 +82,7 @@ def read(document: object, *, where: str) -> Catalog:
     if said.get("version", 1) != 1:
         raise Unsupported(
             "not a version of catalog.yaml that is read here", where=f"{where}.version",
-            expected="1", got=str(said["version"])[:40],
+            expected="the number 1", got=repr(said["version"])[:40],
         )  # fmt: skip
     defaults = convert(said.get("defaults") or {}, _Defaults, where=f"{where}.defaults")
     environments = tuple(

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed
 from wherefrom.formats import changes
 from wherefrom.formats.changes import ANYWHERE
-from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.facts import Facts, FactsBuilder
 from wherefrom.formats.states import OBSERVED, Scope, State
 
 CALLS_MAX: Final = 10_000
@@ -156,6 +156,32 @@ def _is_like(text: str, pattern: str) -> bool:
 
 def _named(agent: str, table: Sequence[tuple[re.Pattern[str], str]]) -> str | None:
     return next((name for pattern, name in table if pattern.search(agent)), None)
+
+
+def facts_of(
+    builder: FactsBuilder,
+    calls: Iterable[tuple[str | None, Call | None]],
+    *,
+    cloud: str,
+    type: str,
+    given: Scope = ANYWHERE,
+    pipelines: Sequence[str] = (),
+) -> Facts:
+    """What all calls of a record changed; it occurred when the last of them did.
+
+    calls  when each was, and the call if it is one that changes things, or was to
+    """
+    times: list[str] = []
+    changed = False
+    for at, call in calls:
+        if at is not None:
+            times.append(at)
+        if call is not None:
+            add(builder, call, cloud=cloud, given=given, pipelines=pipelines)
+            changed = changed or call.failed is None
+    return builder.build(
+        kind="change" if changed else "event", type=type, occurred=max(times, default=None)
+    )
 
 
 def add(

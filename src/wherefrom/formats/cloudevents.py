@@ -118,7 +118,7 @@ def _sequence(document: Mapping[str, Any]) -> str | None:
     Source: CloudEvents, extensions/sequence.md
     """
     said = document.get("sequence")
-    text = str(said) if type(said) is int else said
+    text = str(said) if type(said) is int and said >= 0 else said
     if not isinstance(text, str) or not 0 < len(text) <= _SEQUENCE_CHARS_MAX:
         return None
     return text.zfill(_SEQUENCE_CHARS_MAX) if text.isascii() and text.isdecimal() else text

@@ -101,22 +101,23 @@ def facts(
     if document.keys() >= _SNS and document["Type"] in _CONFIRMATIONS:
         _confirmation(builder, document)
         return builder.build(kind="event", type=f"aws.sns.{document['Type']}")
-    times: list[str] = []
-    changed = False
+    return cloud_calls.facts_of(
+        builder,
+        _calls(document),
+        cloud="aws",
+        type="aws.cloudtrail",
+        given=given,
+        pipelines=pipelines,
+    )
+
+
+def _calls(document: Mapping[str, Any]) -> Iterator[tuple[str | None, Call | None]]:
+    """When each event was, and the call that it tells of."""
     for where, event in _events(document):
         at = timestamps.canonical(
             need_string(event, "eventTime", where=where), where=f"{where}.eventTime".lstrip(".")
         )
-        times.append(at)
-        call = _call(event, where, at)
-        if call is not None:
-            cloud_calls.add(builder, call, cloud="aws", given=given, pipelines=pipelines)
-            changed = changed or call.failed is None
-    return builder.build(
-        kind="change" if changed else "event",
-        type="aws.cloudtrail",
-        occurred=max(times, default=None),
-    )
+        yield at, _call(event, where, at)
 
 
 def event_id(document: Mapping[str, Any]) -> str | None:

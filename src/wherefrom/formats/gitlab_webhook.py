@@ -37,7 +37,8 @@ _COMMIT_PAGE = re.compile(r".*/commits?/([0-9a-f]{40}(?:[0-9a-f]{24})?)")
 
 def recognises(document: Mapping[str, Any]) -> bool:
     """Whether this means to be a webhook of GitLab that is read."""
-    return document.get("object_kind") in _READ and "project" in document
+    kind = document.get("object_kind")
+    return isinstance(kind, str) and kind in _READ and "project" in document
 
 
 def facts(document: Mapping[str, Any], *, document_id: str, given: Scope = ANYWHERE) -> Facts:

@@ -93,21 +93,23 @@ def facts(
     """
     builder = FactsBuilder(document=document_id)
     builder.node(document_id, "event", "audit", {"format": "Google Cloud audit"})
-    times: list[str] = []
-    changed = False
+    return cloud_calls.facts_of(
+        builder,
+        _calls(document),
+        cloud="google",
+        type="google.cloud.audit",
+        given=given,
+        pipelines=pipelines,
+    )
+
+
+def _calls(document: Mapping[str, Any]) -> Iterator[tuple[str | None, Call | None]]:
+    """When each event was, and the call that it tells of."""
     for where, entry in _entries(document):
         at = timestamps.canonical(
             need_string(entry, "timestamp", where=where), where=f"{where}timestamp"
         )
-        times.append(at)
-        call = _call(entry, where, at)
-        if call is not None:
-            cloud_calls.add(builder, call, cloud="google", given=given, pipelines=pipelines)
-            changed = changed or call.failed is None
-    return builder.build(
-        kind="change" if changed else "event", type="google.cloud.audit",
-        occurred=max(times, default=None),
-    )  # fmt: skip
+        yield at, _call(entry, where, at)
 
 
 def entry_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

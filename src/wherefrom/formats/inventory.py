@@ -98,11 +98,14 @@ def check(found: Inventory, *, where: str) -> Inventory:
         )  # fmt: skip
     for number, one in enumerate(found.listed):
         for text in (one.id, one.where, *one.names, *one.parts):
-            if "\0" in text or len(text.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
+            place = f"{where}.listed[{number}]"
+            if "\0" in text:
+                raise Malformed("a name with a NUL in it", where=place, got=text[:80])
+            if len(text.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
                 raise LimitPassed(
-                    "a name is too long", where=f"{where}.listed[{number}]", got=text[:80],
-                    expected=f"name_bytes_max {NAME_BYTES_MAX}",
-                )  # fmt: skip
+                        "a name is too long", where=place, got=text[:80],
+                        expected=f"name_bytes_max {NAME_BYTES_MAX}",
+                    )  # fmt: skip
     return found
 
 

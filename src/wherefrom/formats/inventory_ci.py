@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from wherefrom.errors import Malformed
 from wherefrom.formats.catalog_yaml import repository_of
-from wherefrom.formats.inventory import Inventory, Listed, documents, objects, text_of
+from wherefrom.formats.inventory import Inventory, Listed, check, documents, objects, text_of
 
 _GITHUB: Final = re.compile(r"(https://[^/]+/[^/]+/[^/]+)/actions/runs/([0-9]+)(?:/attempts/\d+)?")
 _GITLAB: Final = re.compile(r"(https://[^/]+/.+?)/-/(?:pipelines|jobs)/([0-9]+)")
@@ -63,11 +63,11 @@ def read(
             raise Malformed(
                 "not a list of runs", where=source, expected="workflow_runs, pipelines or jobs"
             )
-    return Inventory(
+    return check(Inventory(
         kind="ci", source=source, taken=taken, listed=tuple(listed.values()),
         covers=tuple(covers) if not branches and not workflows else (),
         left_out=dict(sorted(left_out.items())),
-    )  # fmt: skip
+    ), where=source)  # fmt: skip
 
 
 def _run(run: Mapping[str, Any], where: str) -> tuple[Listed, str]:

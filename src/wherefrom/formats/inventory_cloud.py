@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats.inventory import Inventory, Listed, documents, objects, text_of
+from wherefrom.formats.inventory import Inventory, Listed, check, documents, objects, text_of
 
 # Tags and labels that say which service a resource is of, the best first, in lower case.
 _TAGS: Final = ("wherefrom-service", "service", "app", "application", "component", "name")
@@ -32,10 +32,10 @@ def read(written: bytes, *, source: str, taken: str) -> Inventory:
             one, account = _resource(item, source)
             listed.setdefault(one.id, one)
             covers[account] = None
-    return Inventory(
+    return check(Inventory(
         kind="cloud", source=source, taken=taken, listed=tuple(listed.values()),
         covers=tuple(covers),
-    )  # fmt: skip
+    ), where=source)  # fmt: skip
 
 
 def _resource(item: Mapping[str, Any], source: str) -> tuple[Listed, str]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wherefrom.errors import Malformed
-from wherefrom.formats.inventory import Inventory, Listed, documents, objects, text_of
+from wherefrom.formats.inventory import Inventory, Listed, check, documents, objects, text_of
 
 _DIGEST: Final = re.compile(r"(?:^|[@/:])(sha256:[0-9a-f]{64})$")
 # Labels that say which service a pod is of, the best first.
@@ -47,11 +47,11 @@ def read(written: bytes, *, source: str, taken: str, environment: str = "") -> I
                     left_out[why] += 1
                 else:
                     listed.setdefault((one.where, one.id, one.says), one)
-    return Inventory(
+    return check(Inventory(
         kind="cluster", source=source, taken=taken, listed=tuple(listed.values()),
         covers=(environment or source,), environment=environment,
         left_out=dict(sorted(left_out.items())),
-    )  # fmt: skip
+    ), where=source)  # fmt: skip
 
 
 def _containers(pod: Mapping[str, Any]) -> list[tuple[Listed | None, str]]:

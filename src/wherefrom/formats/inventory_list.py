@@ -14,7 +14,7 @@ from wherefrom.errors import Malformed, Refused
 from wherefrom.formats import purl
 from wherefrom.formats.descriptors import image_name
 from wherefrom.formats.digests import strong_id
-from wherefrom.formats.inventory import Inventory, Listed
+from wherefrom.formats.inventory import Inventory, Listed, check
 
 
 def read(written: bytes, *, source: str, taken: str, kind: str = "list") -> Inventory:
@@ -35,7 +35,10 @@ def read(written: bytes, *, source: str, taken: str, kind: str = "list") -> Inve
                 expected="HOST/NAME@sha256:…",
             )  # fmt: skip
         listed.setdefault(one.id, one)
-    return Inventory(kind=kind, source=source, taken=taken, listed=tuple(listed.values()))
+    return check(
+        Inventory(kind=kind, source=source, taken=taken, listed=tuple(listed.values())),
+        where=source,
+    )
 
 
 def _listed(said: str) -> Listed:

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from wherefrom.errors import Malformed
 from wherefrom.formats import strict_json
 from wherefrom.formats.digests import sha256_id, strong_id
-from wherefrom.formats.inventory import Inventory, Listed
+from wherefrom.formats.inventory import Inventory, Listed, check
 from wherefrom.formats.strict_json import get_array, get_object, get_string, need_array
 
 PAGE_BYTES_MAX: Final = 1024 * 1024
@@ -111,11 +111,11 @@ def inventory(
         )
         for (repository, digest), some in sorted(tags_of.items())
     )
-    return Inventory(
+    return check(Inventory(
         kind="registry", source=host, taken=taken, listed=listed,
         covers=tuple(sorted(f"{host}/{name}" for name in covers)),
         left_out={"hangs on an image": left_out} if left_out else {},
-    )  # fmt: skip
+    ), where=host)  # fmt: skip
 
 
 def _names(written: bytes, key: str, pattern: re.Pattern[str], where: str) -> list[str]:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed, Refused
@@ -128,7 +127,7 @@ def seconds(text: str, *, where: str) -> float:
 
 def time_text(moment: float) -> str:
     """Seconds since 1970 as entries write times."""
-    return timestamps.to_text(datetime.fromtimestamp(moment, UTC))
+    return why_series.time_text(moment)
 
 
 def _parse_case(content: bytes, where: str) -> tuple[float, str | None]:

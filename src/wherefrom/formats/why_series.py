@@ -45,6 +45,7 @@ ROWS_MAX: Final = 5_000_000
 SERIES_MAX: Final = 200_000
 RATE_MAX: Final = 1.05
 VALUE_MAX: Final = 1e18
+_LAST_S: Final = 253_402_300_799.9999  # a double of the last microsecond of all is the next year
 
 _Key = tuple[str, str, str, str, str]
 
@@ -99,10 +100,14 @@ def to_csv(series: Iterable[Samples]) -> bytes:
         for moment, value in zip(one.times, one.values, strict=True):
             text = texts.get(moment)
             if text is None:
-                text = timestamps.to_text(datetime.fromtimestamp(moment, UTC))
-                texts[moment] = text
+                text = texts[moment] = time_text(moment)
             rows.writerow([text, *one[:5], repr(float(value))])
     return written.getvalue().encode()
+
+
+def time_text(moment: float) -> str:
+    """Seconds since 1970 as entries write times."""
+    return timestamps.to_text(datetime.fromtimestamp(min(moment, _LAST_S), UTC))
 
 
 def _order_of(header: list[str], where: str) -> list[int]:

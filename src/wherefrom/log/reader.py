@@ -160,6 +160,14 @@ class LogReader:
             raise NotFound(f"no entry {index}", expected=f"an index below {tail.size}")
         return next(self._journal.records(tail=tail, first=index, limit=index + 1))
 
+    def content_of(self, index: int) -> bytes | None:
+        """What a record holds, also of one that came just now; None once it is erased.
+
+        Raises NotFound past the end.
+        """
+        self.refresh()
+        return self.record(index).content
+
     def records(self, first: int, limit: int) -> Iterator[Record]:
         """Entries in order, with nonces and contents; those erased are None."""
         return self._journal.records(tail=self._tail(), first=first, limit=limit)

@@ -185,7 +185,7 @@ class Desk:
         self._log = log
         self._graph = graph
         self._estate = estate
-        catalogs = Catalogs(self._content_of)
+        catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
         self.releases = ReleaseDesk(log, graph)
@@ -328,10 +328,6 @@ class Desk:
             erased=stored.content is None,
             log=self._position(),
         )
-
-    def _content_of(self, index: int) -> bytes | None:
-        self._log.refresh()
-        return self._log.record(index).content
 
     def content(self, index: int) -> bytes:
         """The exact bytes of a record. Raises NotFound, also once they are erased."""

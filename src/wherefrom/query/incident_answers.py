@@ -115,6 +115,7 @@ class RankedChange(msgspec.Struct, frozen=True, kw_only=True):
     """A change and how likely it did it; ``change`` None is "none of these".
 
     entry    the record that said it first, of ``entries``: all that say a part of it
+    name     which of its kind at the service, such as a flag's key; empty if there is but one
     """
 
     change: str | None
@@ -123,6 +124,7 @@ class RankedChange(msgspec.Struct, frozen=True, kw_only=True):
     entry: int | None = None
     entries: list[int] = []
     kind: str | None = None
+    name: str = ""
     service: str | None = None
     environment: str = ""
     before: str | None = None
@@ -138,6 +140,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     change: str
     entry: int
     kind: str
+    name: str
     service: str | None
     before: str | None
     after: str | None

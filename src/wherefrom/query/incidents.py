@@ -28,9 +28,10 @@ from wherefrom.formats.why_case import seconds
 from wherefrom.query.incident_answers import Impact, Incident, Why
 from wherefrom.query.look import Look
 from wherefrom.query.measured import Measured
-from wherefrom.query.mode_effect import ModeEffect, Points, mode_effect, spans
+from wherefrom.query.mode_effect import ModeEffect, Points, Span, mode_effect, spans
 from wherefrom.query.mode_effect import Series as Place
 from wherefrom.query.reality import CHANGES_MAX, Reality, RealityOptions
+from wherefrom.query.reality_answers import Changes
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.requests.reader import RequestReader
@@ -137,14 +138,8 @@ class Incidents:
 
         Raises NotFound if the service was in none, Malformed, Unavailable, LimitPassed.
         """
-        now = timestamps.to_text(self._clock())
-        asked = RealityOptions(
-            since=of_micros(0), until=now, slots=("safe_mode",), mode=DECLARED, limit=CHANGES_MAX
-        )
-        where = f"environment={options.environment},service={options.service}"
-        changes = self._reality.changes(where, asked).changes
-        window = options.window * _MICROS
-        name, stays = spans(changes, name=options.name, at=options.at, margin=window)
+        now, window = timestamps.to_text(self._clock()), options.window * _MICROS
+        name, stays = stays_of(self._reality.changes, options, now=now)
         since = min(micros(stay.entered) for stay in stays) - window
         until = max(micros(stay.left or now) for stay in stays) + window
         _check(since / _MICROS, until / _MICROS)
@@ -200,6 +195,23 @@ class Incidents:
         if newest is None:
             return None
         return find_incident(estate, newest.value, as_of=lens.as_of, by=until)
+
+
+def stays_of(
+    changes: Callable[[str, RealityOptions], Changes], options: EffectOptions, *, now: str
+) -> tuple[str, list[Span]]:
+    """The mode that is asked about, and every place that was in it, as ``spans`` gives them.
+
+    changes  what changed in a scope, from wherever that is asked
+
+    Raises NotFound if the service was in none.
+    """
+    asked = RealityOptions(
+        since=of_micros(0), until=now, slots=("safe_mode",), mode=DECLARED, limit=CHANGES_MAX
+    )
+    found = changes(f"environment={options.environment},service={options.service}", asked)
+    margin = options.window * _MICROS
+    return spans(found.changes, name=options.name, at=options.at, margin=margin)
 
 
 def _check(since: float, until: float) -> None:

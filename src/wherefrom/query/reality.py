@@ -115,7 +115,7 @@ class Reality:
         self._log = log
         self._estate = estate
         self._graph = graph
-        self._catalogs = Catalogs(self._content) if catalogs is None else catalogs
+        self._catalogs = Catalogs(self._log.content_of) if catalogs is None else catalogs
         self._clock = clock
 
     def running(self, text: str, options: RealityOptions, *, drifting: bool = False) -> Running:
@@ -213,7 +213,7 @@ class Reality:
             meant = self._meant(estate, text, options, lens)
             found = self._places(estate, graph, lens, meant, options, OneThing(graph, lens))
             digests = sorted({s.value for p in found for s in stated(p) if p.slot == "policy"})
-            bundles = {d: recorded(graph, lens, d, self._content) for d in digests}
+            bundles = {d: recorded(graph, lens, d, self._log.content_of) for d in digests}
             held = {digest: one for digest, one in bundles.items() if one is not None}
             return Containment(
                 of=text,
@@ -288,7 +288,7 @@ class Reality:
         bundles with the settings that differ."""
         if one.slot in BUNDLE_SLOTS:
             bundles = (
-                [recorded(graph, lens, value, self._content) for value in side]
+                [recorded(graph, lens, value, self._log.content_of) for value in side]
                 for side in (one.a, one.b)
             )
             return msgspec.structs.replace(one, keys=keys_apart(*bundles))
@@ -299,12 +299,8 @@ class Reality:
         for part in ("commits", "bases", "packages"):
             a, b = ({id for made in side for id in getattr(made, part)} for side in sides)
             told |= {f"{part}_a": sorted(a - b), f"{part}_b": sorted(b - a)}
-        released = ReleaseBook(graph, lens, self._content).apart(one.a, one.b)
+        released = ReleaseBook(graph, lens, self._log.content_of).apart(one.a, one.b)
         return msgspec.structs.replace(one, **told, releases=released)
-
-    def _content(self, entry: int) -> bytes | None:
-        self._log.refresh()
-        return self._log.record(entry).content
 
     @contextlib.contextmanager
     def snapshots(self, as_of: int | None) -> Iterator[tuple[EstateSnapshot, Snapshot, Lens]]:
@@ -337,7 +333,7 @@ class Reality:
             ]
         judged = graph.judgements({one.seen_entry for one in held}, lens)
         modes = {one.value for one in held if one.slot == "safe_mode"}
-        packed = (recorded(graph, lens, value, self._content) for value in sorted(modes))
+        packed = (recorded(graph, lens, value, self._log.content_of) for value in sorted(modes))
         seconds_max = {
             held.bundle.digest: held.bundle.max_seconds
             for held in packed

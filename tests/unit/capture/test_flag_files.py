@@ -122,6 +122,15 @@ def test_yaml_is_read_by_its_name_and_what_JSON_cannot_say_is_refused(tmp_path: 
             watched(path).read()
 
 
+def test_a_few_lines_of_aliases_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "flags.yaml"
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(LimitPassed, match="too much, with every alias opened"):
+        watched(path).read()
+
+
 def test_a_file_past_the_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "flags.json"
     with path.open("wb") as file:

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,6 +145,21 @@ def test_a_changeset_of_liquibase_can_be_undone_by_a_rollback_or_by_itself(
     row = f"classpath:app/db/{name}::2::jane"
     assert row in read("liquibase", tmp_path, (row,))
     assert row in read("liquibase", tmp_path / "db", (row,))
+
+
+def test_a_changelog_of_aliases_is_not_opened_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = yaml.safe_load
+    monkeypatch.setattr(yaml, "safe_load", lambda text: loaded.append(text) or load(text))
+    nested = "&a0 {k: 1}"
+    for n in range(1, 9):
+        nested = f"&a{n} {{<<: [{nested}{f', *a{n - 1}' * 9}]}}"
+    put(tmp_path, "db/a.yaml", f"databaseChangeLog: {nested}")
+    put(tmp_path, "db/b.yaml", YAML)
+    assert len(read("liquibase", tmp_path)) == 3
+    assert loaded == [YAML]
 
 
 @pytest.mark.parametrize("tool", ["alembic", "flyway", "liquibase"])

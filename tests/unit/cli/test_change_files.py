@@ -202,3 +202,9 @@ def test_what_cannot_be_sent_is_tried_again_until_it_is(tmp_path, data):
         watching.until("recorded as entry")
         assert states(data, "flag") == {"dark": "true"}
         assert watching.stop() == 0
+
+
+def test_a_deployment_of_an_empty_text_is_misuse_and_no_record_that_states_nothing(data):
+    ran = run("change", "deploy", "cart", "", "-e", "prod", data=data)
+    assert ran.code == 2
+    assert "leave it out" in ran.err

@@ -62,3 +62,48 @@ def test_a_long_name_has_a_line_of_its_own_and_hides_nothing_of_what_is_there(
     ]
     assert out[1].index("what-is") == out[3].index("what-is")
     assert all(len(line) <= width for line in out[:4])
+
+
+PATH = "registry.acme.example/a-long-way/to-where-images-are"
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_of_a_change_that_is_too_long_both_sides_are_seen(width, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/long")
+    pinned = f"{PATH}/cart:1.2@sha256:{'ab' * 32}"
+    contents = [
+        changes.deploy(Scope("prod", "cart"), artifact, at=f"2026-01-0{n}T00:00:00Z", source="/1")
+        for n, artifact in enumerate((f"{PATH}/cart:1.0", f"{PATH}/cart:1.1", pinned), 1)
+    ]
+    with open_recorder(folder) as recorder:
+        outcomes = recorder.record(contents, principal=local(0))
+        assert [one.status for one in outcomes] == ["recorded"] * 3
+    out = run("changes", "--since", "2026-01-01T12:00Z", data=folder.path).out.splitlines()
+    pinned_now, moved = (line for line in out if "→" in line)
+    before, after = moved.split(" → ")
+    assert before.startswith("      registry.")
+    assert before.endswith("cart:1.0")
+    assert after.startswith("registry.")
+    assert after.split()[0].endswith("cart:1.1")
+    assert pinned_now.split(" → ")[1].split()[:2] == ["cart:1.2", "sha256:abababababab"]
+    assert all(len(line) <= width for line in out[:4])
+
+
+def test_two_migrations_that_are_called_alike_are_told_apart(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/alike")
+    contents = [
+        changes.place(
+            "migration", "orders", version, Scope("prod"),
+            at=f"2026-01-0{n}T00:00:00Z", source="/1", told={"says": "hotfix"},
+        )
+        for n, version in enumerate(("1.1", "1.2"), 1)
+    ]  # fmt: skip
+    with open_recorder(folder) as recorder:
+        outcomes = recorder.record(contents, principal=local(0))
+        assert [one.status for one in outcomes] == ["recorded"] * 2
+    assert "migration orders  1.2 hotfix  declared" in run("running", data=folder.path).out
+    out = run("changes", "--since", "2026-01-01T12:00Z", data=folder.path).out
+    assert "1.1 hotfix → 1.2 hotfix" in out

@@ -74,6 +74,24 @@ def test_why_draws_changes_with_their_records_and_reasons(folder):
     assert "nobody says who calls whom" in said
 
 
+def test_of_two_flags_of_one_service_each_is_called_by_its_name(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/flags")
+    with open_recorder(folder) as recorder:
+        for name, minute in (("fast", -11), ("blue", -11), ("late", -1)):
+            content = changes.place("flag", name, "on", Scope("prod", "cart"), at=at(minute),
+                                    source="/x", told={})  # fmt: skip
+            recorder.record([content], principal=local(0))
+    asked = ("why", "--service", "cart", "--at", at(-2))
+    said = run(*asked, data=folder.path).out
+    for line in ("%  flag fast of cart  nothing → on", "%  flag blue of cart  nothing → on",
+                 "response  flag late of cart to on"):  # fmt: skip
+        assert line in said, said
+    answer = run(*asked, "--json", data=folder.path).json
+    assert {row["name"] for row in answer["ranked"]} == {"fast", "blue", ""}
+    assert answer["responded"][0]["name"] == "late"
+
+
 def test_a_case_is_written_once_and_never_over_another(folder, tmp_path):
     asked = ("why", "--service", "cart", "--at", at(-2), "--until", at(0))
     live = run(*asked, "--json", "--write-case", tmp_path / "case", data=folder).json

@@ -1,5 +1,6 @@
 """Series of a real Prometheus: scraped, backfilled, in pieces, and when it cannot be had."""
 
+import contextlib
 import http.server
 import threading
 import time
@@ -237,3 +238,30 @@ def test_too_many_series_of_a_query_are_no_mistake_of_who_asks(tmp_path, monkeyp
     with pytest.raises(Unavailable, match="too many series") as raised:
         read(Prometheus(url="http://127.0.0.1:9"), tmp_path)
     assert "Narrow it down" in raised.value.do
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    class Dripping(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(2_000):  # no test waits longer than this
+                    self.wfile.write(b" ")
+                    time.sleep(0.01)
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setattr(module, "ANSWER_TIMEOUTS_MAX", 2)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(Unavailable, match="does not come to an end"):
+            read(Prometheus(url=url, timeout_s=0.2), tmp_path)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.formats.told import alone, links, node, of_kind, only, told
 from wherefrom.errors import Malformed
+from wherefrom.formats import gitlab_webhook
 from wherefrom.formats.states import DECLARED, Scope, State
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -101,3 +102,8 @@ def test_a_pipeline_is_a_run_that_used_a_commit() -> None:
     id = "https://gitlab.example.com/shop/web/cart/-/pipelines/31"
     assert (id, "used", f"gitCommit:{NEW}") in links(found)
     assert node(found, id).kind == "run"
+
+
+@pytest.mark.parametrize("kind", [[], {}, 7, None])
+def test_a_kind_that_is_no_text_is_none_of_gitlabs(kind: object) -> None:
+    assert not gitlab_webhook.recognises({"object_kind": kind, "project": {}})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherefrom.errors import Error, LimitPassed, Malformed
+from wherefrom.errors import Error, Malformed
 from wherefrom.formats import (
     inventory,
     inventory_ci,
@@ -193,7 +193,7 @@ def test_a_statement_says_that_an_inventory_was_taken_and_names_nothing_that_it_
     document["predicate"]["listed"] = []
     with pytest.raises(Malformed, match="an inventory under another digest"):
         facts_of(json.dumps(document).encode())
-    with pytest.raises(LimitPassed, match="a name is too long"):
+    with pytest.raises(Malformed, match="a name with a NUL"):
         inventory.parse({**TAKEN, "kind": "list", "listed": [{"what": "thing", "id": "x\0"}]},
                         where="i")  # fmt: skip
 
@@ -222,3 +222,9 @@ def test_no_answer_is_more_than_refused(read, value):
     except Error:
         return
     assert inventory.parse(msgspec.to_builtins(found), where="i") == found
+
+
+@pytest.mark.parametrize("name", ["\0", "x" * 2049])
+def test_a_name_that_no_record_may_hold_is_refused_where_it_is_read(name):
+    with pytest.raises(Error, match=r"x\.listed\[0\]"):
+        inventory_list.read(name.encode(), **TAKEN)

@@ -43,7 +43,7 @@ CARGO = """
 [[package]]
 name = "serde"
 version = "1.0.210"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://index.example/index"
 [[package]]
 name = "cart"
 version = "0.1.0"

@@ -133,6 +133,15 @@ def test_the_example_of_the_interface_is_read() -> None:
     assert case.calls == (("frontend", "cart"),)
 
 
+def test_the_last_moment_of_all_is_a_time() -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+    files = folder(rows=ROW.replace("2026-01-01T12:00:00Z", last))
+    case = parse({**files, "case.json": json.dumps({"detected": last}).encode()})
+    written = to_files(case)
+    assert b"9999-12-31T23:59:59.999" in written["case.json"]
+    assert b"9999-12-31T23:59:59.999" in written["series.csv"]
+
+
 @pytest.mark.parametrize("value", ["", "NaN", "nan", "inf", "+Inf", "1e19", "1e308"])
 def test_what_was_not_measured_is_left_out(value: str) -> None:
     row = f"2026-01-01T12:00:00Z,cart,,a,v1,latency_ms_p95,{value}\n"

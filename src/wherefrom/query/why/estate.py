@@ -133,8 +133,9 @@ def _beneath(at: dict[str, int], reach: Reach, worst: dict[tuple[str, str], Grou
         below = reach.below(i) > 0
         below[i] = False
         waits[i] = strong[1][below].max(initial=0)
-        for k in map(int, np.flatnonzero(more[:, i])):
-            share[k, i] = more[k][below].max(initial=0) / more[k, i]
+        for k in range(2):
+            if more[k, i]:
+                share[k, i] = more[k][below].max(initial=0) / more[k, i]
     # Who waits for a callee too long gives up, and fails.
     share[0] = np.maximum(share[0], 0.5 * np.minimum(waits / np.maximum(strong[0], 0.3), 1))
     found: Floats = np.minimum(np.where(strong[0] >= strong[1], share[0], share[1]), 1.0)

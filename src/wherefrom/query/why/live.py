@@ -132,7 +132,7 @@ def _ranked(ranking: Ranking, candidates: Mapping[str, Candidate]) -> list[Ranke
             change, first = of.change, of.first
             more = {
                 "entry": first.entry, "entries": list(of.entries), "kind": change.kind,
-                "service": change.service, "environment": first.environment,
+                "name": first.name, "service": change.service, "environment": first.environment,
                 "before": change.before, "after": change.after,
                 "before_says": first.before_says, "after_says": first.after_says,
                 "started": why_case.time_text(change.started),
@@ -154,6 +154,7 @@ def _response(of: Candidate) -> Response:
         change=change.id,
         entry=of.first.entry,
         kind=change.kind,
+        name=of.first.name,
         service=change.service,
         before=change.before,
         after=change.after,
