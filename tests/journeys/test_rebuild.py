@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.journeys.test_run import Build, shell
 from tests.paths import REPOSITORY
 from tests.served import ServerProcess
-from wherefrom.capture.rebuild.trial import AS_RECORDED
+from wherefrom.capture.rebuild.trial import AS_RECORDED, PINS_MATTER
 
 PROJECT = """
 [build-system]
@@ -55,6 +57,7 @@ import zipfile, time
 with zipfile.ZipFile("small.whl", "w") as out:
     out.writestr(zipfile.ZipInfo("small.py", time.gmtime()[:6]), open("small.py").read())
 """
+NOW = "import time; print(int(time.time()))"
 PYTHON = sys.executable
 CASES = {
     "wheel": ([PYTHON, "-m", "hatchling", "build", "-t", "wheel"], "dist/small-1-py3-none-any.whl"),
@@ -65,15 +68,18 @@ CASES = {
     "oci": ([PYTHON, "oci.py", "good"], "image/index.json"),
     "model": ([PYTHON, "model.py", "good"], "model.npy"),
 }  # fmt: skip
+# The cause that is told, and what diffoscope shows of it; no cause where chance is one.
 FAILING = {
-    "wheel": ([PYTHON, "stamped.py"], "small.whl", "timestamps"),
+    "wheel": ([PYTHON, "stamped.py"], "small.whl", "timestamps", "small.py"),
     "sdist": (
         [PYTHON, "-m", "tarfile", "-c", "small.tar.gz", "small.py"], "small.tar.gz", "timestamps",
+        "small.py",
     ),
-    "c": (["gcc", "-DWHEN=__TIME__", "-o", "app", "src/when.c"], "app", "recorded debt: clock"),
-    "tar": (["tar", "-cf", "out.tar", "src/text"], "out.tar", "timestamps"),
-    "oci": ([PYTHON, "oci.py", "bad"], "image/index.json", None),
-    "model": ([PYTHON, "model.py", "bad"], "model.npy", None),
+    "c": (["gcc", "-DWHEN=__TIME__", "-o", "app", "src/when.c"], "app", "timestamps",
+          "Jan  2 2024"),
+    "tar": (["tar", "-cf", "out.tar", "src/text"], "out.tar", "timestamps", "src/text"),
+    "oci": ([PYTHON, "oci.py", "bad"], "image/index.json", PINS_MATTER, "sha256:"),
+    "model": ([PYTHON, "model.py", "bad"], "model.npy", None, "00000080"),
 }  # fmt: skip
 
 
@@ -112,14 +118,118 @@ def test_what_is_made_as_it_should_be_is_reproduced(build, case):
 
 @pytest.mark.parametrize("case", FAILING)
 def test_what_is_not_differs_and_says_why(build, case):
-    command, output, cause = FAILING[case]
+    command, output, cause, shown = FAILING[case]
     record(build, command, output)
     verdict = rebuilt(build, f"./{output}")
     assert verdict["result"] == "differs"
     if cause:
         assert any(cause in said for said in verdict["causes"]), verdict
+        assert verdict["reason"] == "both builds are alike, and differ from what was recorded"
     else:
         assert verdict["reason"] == "two builds in the same place differ from each other"
+    assert verdict["diff"][:2] == [f"--- recorded/{Path(output).name}",
+                                   f"+++ made-again/{Path(output).name}"]  # fmt: skip
+    changed = [line.lstrip(" │") for line in verdict["diff"][2:]]
+    assert any(shown in line for line in changed if line.startswith(("+", "-")))
+
+
+COMMITTED = "1704164645"
+
+
+def test_the_clock_stands_at_the_time_of_the_commit_for_every_program(build):
+    script = f"date +%s > now; sleep 1; date +%s >> now; {PYTHON} -c '{NOW}' >> now"
+    record(build, ["sh", "-c", script], "now")
+    verdict = rebuilt(build, "./now", "--no-record")
+    assert verdict["result"] == "differs"
+    assert {"clock", "dates of the source", "SOURCE_DATE_EPOCH"} <= set(verdict["pinned"])
+    assert "clock" not in verdict["free"]
+    stood = hashlib.sha256(f"{COMMITTED}\n".encode() * 3).hexdigest()
+    assert [made["outputs"]["now"] for made in verdict["builds"]] == [stood, stood]
+
+
+def test_a_command_that_cannot_stand_such_a_clock_is_run_with_the_machines(build):
+    script = 'test -z "$LD_PRELOAD" && echo x > app'
+    record(build, ["sh", "-c", script], "app")
+    verdict = rebuilt(build, "./app", "--no-record")
+    assert verdict["result"] == "reproduced"
+    assert "clock" in verdict["free"]
+    assert "SOURCE_DATE_EPOCH" in verdict["pinned"]
+
+
+def test_without_faketime_what_has_the_time_in_it_differs_all_the_same(build, tmp_path):
+    (tmp_path / "faketime").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "faketime").chmod(0o755)
+    path = f"{tmp_path}:{build.environ['PATH']}"
+    done = build.run("--no-sbom", "--output", "now",
+                     *shell("echo $(($(date +%s) / 2)) > now"))  # fmt: skip
+    assert done.returncode == 0
+    code, out, err = build.ask_all("rebuild", "./now", "--no-record", "--json", PATH=path)
+    assert code == 1, err
+    verdict = json.loads(out)
+    assert verdict["result"] == "differs"
+    assert "clock" in verdict["free"]
+
+
+def test_what_the_bytes_depend_on_is_found_by_building_each_with_another(build):
+    for script, depends in {
+        "date > app": ["clock and dates of files", "time zone"],
+        f"{PYTHON} -c 'print(hash(str()+chr(97)))' > app; pwd >> app; "
+        "cat /proc/sys/kernel/hostname >> app; touch new; stat -c %a new >> app": [
+            "order of hashes in Python",
+            "folder",
+            "host name",
+            "umask",
+        ],
+    }.items():
+        record(build, ["sh", "-c", script], "app")
+        verdict = rebuilt(build, "./app", "--vary", "--no-record")
+        assert verdict["depends_on"] == depends, script
+        assert len(verdict["varied"]) == 6  # the locale is recorded
+
+
+def test_a_build_shares_nothing_with_the_clone_and_sees_an_origin_that_is_nobodys(build):
+    script = "find .git -type f -links +1 > app; git remote get-url origin >> app"
+    record(build, ["sh", "-c", script], "app")
+    verdict = rebuilt(build, "./app", "--no-record")
+    told = hashlib.sha256(b"https://example.com/acme/app\n").hexdigest()
+    assert [made["outputs"]["app"] for made in verdict["builds"]] == [told, told]
+
+
+def test_the_hooks_and_modes_of_whoever_rebuilds_have_no_part(build, tmp_path):
+    hook = tmp_path / "template" / "hooks" / "post-checkout"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    record(build, ["sh", "-c", "stat -c '%a %Y' src src/text > app"], "app")
+    before = os.umask(0o077)
+    try:
+        code, out, err = build.ask_all("rebuild", "./app", "--no-record", "--json",
+                                       GIT_TEMPLATE_DIR=str(tmp_path / "template"))  # fmt: skip
+    finally:
+        os.umask(before)
+    assert code == 1, err
+    told = hashlib.sha256(f"755 {COMMITTED}\n644 {COMMITTED}\n".encode()).hexdigest()
+    assert json.loads(out)["builds"][0]["outputs"]["app"] == told
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_program_that_no_commit_holds_is_laid_in_as_a_program(build):
+    build.write("tool", "#!/bin/sh\ncat src/text > app\n")
+    (build.tree / "tool").chmod(0o755)
+    record(build, ["./tool"], "app")
+    assert rebuilt(build, "./app", "--no-record")["result"] == "reproduced"
+
+
+def test_of_a_build_that_fails_the_last_words_are_told_and_no_command_to_a_terminal(build):
+    script = 'test -d src/.. && if test -n "$SOURCE_DATE_EPOCH"; then'
+    script += (
+        " yes | head -c 30000000; printf 'first\\nred\\033[31m\\nlast\\n'; exit 3; fi; echo > app"
+    )
+    record(build, ["sh", "-c", script], "app")
+    verdict = rebuilt(build, "./app", "--no-record")
+    assert verdict["result"] == "cannot"
+    assert "ended with 3" in verdict["reason"]
+    assert verdict["reason"].endswith("first | red�[31m | last")
 
 
 def test_the_verdict_is_signed_and_hangs_on_what_it_is_about(build):

@@ -26,6 +26,8 @@ SECRET = "hunter2-hunter2-hunter2"
 GIT = {
     "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "a",
     "GIT_COMMITTER_EMAIL": "a@example.com", "GIT_CONFIG_GLOBAL": os.devnull,
+    # Not now: what has the time of its build in it must differ from one that has the commit's.
+    "GIT_AUTHOR_DATE": "2024-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2024-01-02T03:04:05Z",
 }  # fmt: skip
 ZIP = """
 import zipfile
@@ -123,6 +125,14 @@ class Build:
 @pytest.fixture
 def build(tmp_path):
     return Build(tmp_path)
+
+
+def programs(folder, *names):
+    """A PATH with these programs and no others."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name))
+    return str(folder)
 
 
 def compiler():
@@ -300,6 +310,22 @@ pathlib.Path("app").write_text(f"{time.time():.0f} {os.getcwd()}")
     assert "debt: the time of this run" in said
 
 
+def test_the_dates_of_files_are_a_debt_until_they_are_pinned(build):
+    def packed(*options, **environ):
+        command = ("tar", *options, "-cf", "app.tar", "src/text", "src/main.c")
+        return debts(build.provenance("--", *command, **environ))
+
+    for name in ("src/text", "src/main.c"):
+        os.utime(build.tree / name, (1_600_000_000, 1_600_000_000))
+    assert packed()["dates"]["seen"] == ["app.tar"]
+    assert "dates" not in packed("--mtime=@1700000000")
+    for name in ("src/text", "src/main.c"):
+        os.utime(build.tree / name, (1_700_000_000, 1_700_000_000))
+    assert "dates" not in packed(SOURCE_DATE_EPOCH="1700000000")
+    assert "names" in packed()
+    assert "names" not in packed("--owner=0", "--group=0", "--numeric-owner")
+
+
 def test_a_build_that_is_pinned_has_none_of_these_debts(build):
     statement = build.provenance(
         *shell("cat src/text > app"), TZ="UTC0", SOURCE_DATE_EPOCH="1", HOME=str(build.home)
@@ -372,13 +398,10 @@ def test_what_tells_us_to_end_tells_the_command(build):
 
 
 def test_without_a_tracer_what_is_declared_is_recorded_and_says_so(build, tmp_path):
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("sh", "git", "cat"):
-        (programs / name).symlink_to(shutil.which(name))
     statement = build.provenance(
-        "--input", "src/*", "--output", "app", *shell("cat src/text > app"), PATH=str(programs)
-    )
+        "--input", "src/*", "--output", "app", *shell("cat src/text > app"),
+        PATH=programs(tmp_path / "bin", "sh", "git", "cat"),
+    )  # fmt: skip
     assert b"strace is not installed" in build.last.stderr
     internal = statement["predicate"]["buildDefinition"]["internalParameters"]
     assert (internal["traced"], internal["notTraced"]) == (False, "strace is not installed")

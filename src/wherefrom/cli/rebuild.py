@@ -7,6 +7,7 @@ ID ──trace──► the provenance of its step, and of the steps before ─�
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from wherefrom.cli.places import Reading
 
 STEPS_MAX: Final = 50
+_WIDTH: Final = 100
+_LINE_CHARS: Final = 300
 _EXITS: Final = {"reproduced": YES, "differs": NO, "cannot": CANNOT_TELL}
 _VOUCHED: Final = frozenset({"signed", "keyless", "batch", "self"})
 
@@ -59,6 +62,10 @@ class _Step(NamedTuple):
     "--seconds", type=click.FloatRange(1), default=3600, show_default=True, metavar="N",
     help="How long one build may take.",
 )  # fmt: skip
+@click.option(
+    "--vary", is_flag=True,
+    help="Build once more for each pin, with that one another: which of them change the bytes.",
+)  # fmt: skip
 @click.option("--no-record", is_flag=True, help="Say the verdict, and record nothing.")
 @placed
 def rebuild(
@@ -67,6 +74,7 @@ def rebuild(
     key: str | None,
     unsigned: bool,
     seconds: float,
+    vary: bool,
     no_record: bool,
     where: Where,
     as_json: bool,
@@ -75,7 +83,7 @@ def rebuild(
 
     ID is what a step of `wherefrom run` made: a digest, or a file, with which it can be compared.
     The recorded commit is checked out and the recorded steps run in bubblewrap, without network,
-    with clock, zone, locale and order pinned; twice. If that differs, once more without the pins.
+    with clock, zone, locale and order pinned; twice. If that differs, twice without the pins.
     The verdict is recorded.
     """
     from wherefrom.capture.rebuild.recipe import Cannot
@@ -91,11 +99,11 @@ def rebuild(
             if name is None:
                 raise Cannot("its step made it in passing, and not as what it is for", got=digest)
         except Cannot as error:
-            verdict = Verdict("cannot", str(error), [], [], [])
+            verdict = Verdict("cannot", str(error))
         else:
             wanted = Wanted(
                 [step.need() for step in steps], name, sha256, path_of(id),
-                _source(first.need(), source), _folder(source),
+                _source(first.need(), source), _folder(source), vary,
             )  # fmt: skip
             verdict = trial(wanted, environ=os.environ, seconds=seconds)
     told = _keep(verdict, first, name=id, sha256=sha256, key=key, where=where, dry=no_record)
@@ -249,8 +257,24 @@ def _say(verdict: Verdict, digest: str, entry: int | None, *, as_json: bool) -> 
     }
     click.echo(words[verdict.result])
     for cause in verdict.causes:
-        click.echo(f"  {cause}")
+        click.echo(f"  {_plain(cause)}")
     for line in verdict.diff:
-        click.echo(f"  {line}")
+        click.echo(f"  {_plain(line)[:_LINE_CHARS]}")
+    if verdict.varied:
+        _say_list("depends on", verdict.depends_on or ["none of what was varied"])
+        _say_list("varied", verdict.varied)
+    _say_list("pinned", verdict.pinned)
+    _say_list("not pinned", verdict.free)
     if entry is not None:
         click.echo(f"recorded as entry {entry}")
+
+
+def _plain(text: str) -> str:
+    """What somebody's bytes say, and no command to a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text)
+
+
+def _say_list(what: str, names: list[str]) -> None:
+    if names:
+        said = f"  {what}: {', '.join(names)}"
+        click.echo(textwrap.fill(said, _WIDTH, subsequent_indent="    ", break_long_words=False))

@@ -1,13 +1,14 @@
 """Whether a thing was made again, bit for bit: the predicate of ``wherefrom rebuild``.
 
-    {"result", "reason", "provenance": {digest}, "builds": […], "causes": […], "finished"}
+    {"result", "reason", "provenance": {digest}, "builds": […], "causes": […],
+     "pinned": […], "free": […], "varied": […], "dependsOn": […], "finished"}
         attestation ──describes──► what was to be made again
              └──used──► the provenance that it was made again from
 
 ``reproduced``: every build gave the recorded bytes. ``differs``: one gave others. ``cannot``: there
 was no build to compare, and the reason says why; that is no word against the thing.
 
-Sizes:  CAUSES_MAX causes · BUILDS_MAX builds
+Sizes:  CAUSES_MAX causes, and as many words in each list · BUILDS_MAX builds
 Source: docs/formats/rebuild.md
 """
 
@@ -49,12 +50,7 @@ def add(
             got=result,
         )  # fmt: skip
     builds = get_array(predicate, "builds", where=where)
-    causes = get_array(predicate, "causes", where=where)
-    for name, listed, most in (("builds", builds, BUILDS_MAX), ("causes", causes, CAUSES_MAX)):
-        if len(listed) > most:
-            raise Malformed(
-                "too many", where=f"{where}.{name}", expected=f"{most} at most", got=len(listed)
-            )
+    _need_few(builds, BUILDS_MAX, where=f"{where}.builds")
     for at, build in enumerate(builds):
         as_object(build, where=f"{where}.builds[{at}]")
     finished = get_string(predicate, "finished", where=where)
@@ -62,11 +58,14 @@ def add(
         document_id,
         "attestation",
         properties={
-            "rebuild": result,
+            "result": result,
             "reason": get_string(predicate, "reason", where=where),
             "builds": len(builds),
-            "causes": [as_string(c, where=f"{where}.causes[{at}]") for at, c in enumerate(causes)]
-            or None,
+            "causes": _texts(predicate, "causes", where),
+            "pinned": _texts(predicate, "pinned", where),
+            "free": _texts(predicate, "free", where),
+            "varied": _texts(predicate, "varied", where),
+            "depends_on": _texts(predicate, "dependsOn", where),
         },
     )
     place = f"{where}.provenance"
@@ -77,3 +76,15 @@ def add(
         raise Malformed("names no provenance", where=place, expected="a digest")
     builder.edge(document_id, "used", node)
     return timestamps.canonical(finished, where=f"{where}.finished") if finished else None
+
+
+def _texts(predicate: Mapping[str, Any], name: str, where: str) -> list[str] | None:
+    """A list of texts, None for none."""
+    listed = get_array(predicate, name, where=where)
+    _need_few(listed, CAUSES_MAX, where=f"{where}.{name}")
+    return [as_string(one, where=f"{where}.{name}[{at}]") for at, one in enumerate(listed)] or None
+
+
+def _need_few(listed: list[Any], most: int, *, where: str) -> None:
+    if len(listed) > most:
+        raise Malformed("too many", where=where, expected=f"{most} at most", got=len(listed))

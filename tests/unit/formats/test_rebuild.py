@@ -33,9 +33,19 @@ def read(**changes):
 
 
 def test_a_verdict_stands_on_the_attestation_and_leads_to_the_provenance():
-    facts = read(reason="x")
-    said = next(n.properties for n in facts.nodes if n.id == DOCUMENT)
-    assert dict(said).items() >= {"rebuild": "differs", "reason": "x", "builds": 1}.items()
+    facts = read(reason="x", pinned=["clock"], free=["kernel"], varied=["a"], dependsOn=["a"])
+    said = dict(next(n.properties for n in facts.nodes if n.id == DOCUMENT))
+    wanted = {
+        "result": "differs",
+        "reason": "x",
+        "builds": 1,
+        "causes": ["order: x"],
+        "pinned": ["clock"],
+        "free": ["kernel"],
+        "varied": ["a"],
+        "depends_on": ["a"],
+    }
+    assert wanted == {name: said[name] for name in wanted}
     assert {(e.relation, e.target) for e in facts.edges} == {
         ("describes", "sha256:" + "a" * 64),
         ("used", "sha256:" + "b" * 64),
@@ -52,6 +62,10 @@ def test_a_verdict_stands_on_the_attestation_and_leads_to_the_provenance():
         ({"provenance": {}}, "names no provenance"),
         ({"causes": ["x"] * 65}, "too many"),
         ({"causes": [1]}, "causes"),
+        ({"pinned": ["x"] * 65}, "too many"),
+        ({"dependsOn": [1]}, "dependsOn"),
+        ({"varied": "clock"}, "varied"),
+        ({"free": [None]}, "free"),
         ({"builds": [1]}, "builds"),
         ({"builds": [{}] * 17}, "too many"),
         ({"finished": "yesterday"}, "finished"),

@@ -4,7 +4,8 @@
 
 A cause is a likely one, in words. With diffoscope, where it is installed, comes its own summary.
 
-Sizes:  READ_BYTES of a file are looked at · DIFF_LINES of diffoscope are kept
+Sizes:  READ_BYTES of a file are looked at · DIFF_LINES of diffoscope are kept, and it may take
+        DIFF_SECONDS
 Source: diffoscope(1); reproducible-builds.org/docs
 """
 
@@ -19,22 +20,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from wherefrom.capture.rebuild.sandbox import Sandbox
 from wherefrom.capture.recorder import marks
 from wherefrom.capture.recorder.packages import installed_versions
 
 READ_BYTES: Final = 64 * 1024 * 1024
 DIFF_LINES: Final = 40
+DIFF_BYTES: Final = 20_000
 DIFF_SECONDS: Final = 60
+_ROOM: Final = "/run"
 _MEMBERS_MAX: Final = 100_000
 
 
-def of_bytes(a: bytes, b: bytes, *, window: marks.Window, folder: str) -> list[str]:
+def of_bytes(
+    a: bytes, b: bytes, *, windows: tuple[marks.Window, marks.Window], folder: str
+) -> list[str]:
     """What tells two contents apart.
 
-    window  when ``b`` was made; ``folder`` where
+    windows  when each was made, as its program saw it
+    folder   where ``b`` was
     """
     found: list[str] = []
-    seen = set(marks.marks(b, window=window, folder=folder))
+    before, now = windows
+    seen = set(marks.marks(b, window=now, folder=folder))
+    if "clock" in marks.marks(a, window=before, folder=folder):
+        seen.add("clock")
     if "clock" in seen:
         found.append("timestamps: the time of the build stands in it")
     if "path" in seen and folder.encode() not in a:
@@ -65,19 +75,35 @@ def of_packages(recorded: Sequence[str]) -> list[str]:
     return found
 
 
-def diffoscope(a: Path, b: Path) -> list[str]:
-    """The first lines that diffoscope has to say; none without it."""
+def diffoscope(a: Path, b: Path, *, sandbox: Sandbox) -> list[str]:
+    """The first lines that diffoscope has to say; none without it.
+
+    It runs many programs over bytes that are somebody's, so it may neither write nor ask anybody.
+    """
     program = shutil.which("diffoscope")
     if program is None:
         return []
+    first, second = f"recorded/{a.name}", f"made-again/{b.name}"
+    command = [
+        sandbox.bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/",
+        "--dev", "/dev", "--proc", "/proc", "--tmpfs", _ROOM, "--ro-bind", str(a.resolve()),
+        f"{_ROOM}/{first}", "--ro-bind", str(b), f"{_ROOM}/{second}", "--chdir", _ROOM,
+        "--setenv", "TMPDIR", _ROOM, "--setenv", "HOME", _ROOM, "--setenv", "LC_ALL", "C.UTF-8",
+        "--", program, "--text", "-", "--no-progress", "--text-color", "never",
+        "--max-text-report-size", str(DIFF_BYTES), "--exclude-directory-metadata", "yes",
+        first, second,
+    ]  # fmt: skip
     try:
         done = subprocess.run(
-            [program, "--text", "-", "--no-progress", "--max-text-report-size", "20000", str(a),
-             str(b)], capture_output=True, check=False, timeout=DIFF_SECONDS,
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            timeout=DIFF_SECONDS,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return []
-    return done.stdout.decode("utf-8", "replace").splitlines()[:DIFF_LINES]
+    except subprocess.TimeoutExpired:
+        return [f"diffoscope did not end within {DIFF_SECONDS} seconds"]
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return lines if len(lines) <= DIFF_LINES else [*lines[:DIFF_LINES], "…"]
 
 
 def _members(content: bytes) -> list[tuple[str, object]] | None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from wherefrom.capture.recorder.provenance import BUILD_TYPE, PREDICATE_TYPE
 from wherefrom.capture.recorder.secrets import LEFT_OUT
 from wherefrom.errors import Refused, Unsupported
-from wherefrom.formats import strict_json
+from wherefrom.formats import strict_json, timestamps
 from wherefrom.formats.keyed_hash import PREFIX
 
 
@@ -39,6 +39,7 @@ class Recipe(NamedTuple):
     outside   how many inputs were neither in the tree nor a package's
     packages  package URLs with their versions
     debts     kinds of what it leant on
+    ran       when, in seconds since 1970: the first second and the last; (0, 0) if nobody says so
     """
 
     command: list[str]
@@ -51,6 +52,7 @@ class Recipe(NamedTuple):
     outside: int
     packages: list[str]
     debts: list[str]
+    ran: tuple[int, int] = (0, 0)
 
 
 def is_step(statement: Mapping[str, Any]) -> bool:
@@ -114,7 +116,15 @@ def recipe(statement: Mapping[str, Any]) -> Recipe:
             for debt in strict_json.get_array(internal, "determinismDebts", where="")
             if isinstance(debt, dict)
         ],
+        ran=_ran(strict_json.get_object(predicate, "runDetails")),
     )
+
+
+def _ran(details: Mapping[str, Any]) -> tuple[int, int]:
+    metadata = strict_json.get_object(details, "metadata", where="runDetails")
+    texts = [strict_json.get_string(metadata, f"{which}On") for which in ("started", "finished")]
+    first, last = (timestamps.micros(text) if text else 0 for text in texts)
+    return first // 10**6, -(-last // 10**6)
 
 
 def _repository(dependencies: list[dict[str, Any]]) -> str | None:

@@ -1,14 +1,15 @@
-"""Run a recipe where it finds no network, no home and no clock of its own: bubblewrap.
+"""Run a recipe where it finds no network, no home and no time of its own: bubblewrap.
 
-    commit ──git──► a fresh tree ──► bwrap: the system read-only, the tree at /tmp/build
-                                           SOURCE_DATE_EPOCH, TZ, LC_ALL, PYTHONHASHSEED pinned
+    tree ──► bwrap: the system read-only, the tree at /tmp/build, an empty home, another host name
+               └──► faketime, where it is: a clock that stands still ──► the command
 
-What was recorded of the environment is set; what is not recorded is pinned. The time itself is the
-machine's, for bubblewrap cannot change it: a tool that ignores SOURCE_DATE_EPOCH is found by that.
-The command is somebody's word, and the system is read-only to it, but readable: run what you trust.
+What was recorded of the environment is set; what is not recorded is pinned (``surroundings.py``).
+faketime reaches programs that ask the C library for the time; one that asks the kernel, as those of
+Go do, sees the machine's. The command is somebody's word, and the system is read-only to it, but
+readable: run what you trust.
 
-Sizes:  a build ends after its seconds · OUTPUT_CHARS of what it said are kept
-Source: bwrap(1); reproducible-builds.org/specs/source-date-epoch
+Sizes:  a build ends after its seconds · the last OUTPUT_BYTES of what it said are kept
+Source: bwrap(1); faketime(1)
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
-from wherefrom.capture import git
-from wherefrom.capture.rebuild.recipe import Cannot, Named, Recipe
-from wherefrom.errors import NotFound, Unavailable
+from wherefrom.capture.rebuild.recipe import Cannot, Recipe
+from wherefrom.capture.rebuild.surroundings import HOME, Surroundings
+from wherefrom.errors import Unavailable
 
-OUTPUT_CHARS: Final = 2_000
-TREE: Final = "/tmp/build"
-_HOME: Final = "/tmp/home"
-# Taken over from whoever rebuilds: what says where programs are.
-_TAKEN: Final = ("PATH",)
+OUTPUT_BYTES: Final = 2_000
+_CHUNK_BYTES: Final = 1 << 16
+_WORDS_LINES: Final = 3
+_WORDS_CHARS: Final = 200
+_TRIAL_SECONDS: Final = 10
+_TRIED_AT: Final = 1_000_000_000
+# Monotonic time goes on: a program that waits for something would wait for ever.
+_FAKETIME: Final = {"FAKETIME_FMT": "%s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 class Built(NamedTuple):
@@ -40,45 +45,50 @@ class Built(NamedTuple):
     said: str
 
 
-def need_sandbox() -> str:
-    """Where bubblewrap is. Raises Unavailable if it is not there or may not work here."""
-    program = shutil.which("bwrap")
-    if program is None:
+class Failed(Cannot):
+    """The command failed in its sandbox, or did not end in time."""
+
+
+class Sandbox(NamedTuple):
+    """Where the programs are that a build runs under; ``faketime`` is None where it is not."""
+
+    bwrap: str
+    faketime: str | None
+
+
+def need_sandbox() -> Sandbox:
+    """The programs. Raises Unavailable if bubblewrap is not there or may not work here."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
         raise Unavailable(
             "bubblewrap is not installed", do="Install it: apt-get install bubblewrap"
         )
-    tried = subprocess.run(
-        [program, "--ro-bind", "/", "/", "--unshare-net", "--", "true"],
-        capture_output=True, check=False, timeout=10,
-    )  # fmt: skip
+    plain = [bwrap, "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    tried = _tried([*plain, "--", "true"])
     if tried.returncode != 0:
         raise Unavailable(
             "bubblewrap does not work here", got=tried.stderr.decode("utf-8", "replace")[:200]
         )
-    return program
+    faketime = shutil.which("faketime")
+    if faketime is not None:
+        told = _tried([*plain, "--", *_stopped(faketime, _TRIED_AT), "date", "+%s"])
+        if told.stdout.strip() != str(_TRIED_AT).encode():
+            faketime = None
+    return Sandbox(bwrap, faketime)
 
 
-def checkout(recipe: Recipe, source: str, tree: Path) -> None:
-    """The recorded commit in a new folder. Raises Cannot if the source has it not."""
+def _tried(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     try:
-        git.need_revision(recipe.commit, source)
-        git.ask(tree.parent, "clone", "-q", "--no-checkout", "--", source, str(tree))
-        git.ask(tree, "-c", "advice.detachedHead=false", "checkout", "-q", recipe.commit)
-    except NotFound as error:
-        raise Cannot(
-            "the source does not have the commit", got=f"{recipe.commit[:12]}: {error.got}",
-            do="Give a clone that has it: --source FOLDER",
-        ) from error  # fmt: skip
+        return subprocess.run(
+            command, env={**os.environ, **_FAKETIME}, capture_output=True, check=False,
+            stdin=subprocess.DEVNULL, timeout=_TRIAL_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, b"", b"it does not end")
 
 
-def commit_time(tree: Path) -> str:
-    """When the commit was made, in seconds since 1970."""
-    return git.ask(tree, "log", "-1", "--format=%ct").decode().strip()
-
-
-def missing(inputs: Sequence[Named], tree: Path) -> list[Named]:
-    """The inputs that are not in the tree with the recorded bytes."""
-    return [one for one in inputs if digest_of(tree / one.name) != one.sha256]
+def _stopped(faketime: str, clock: int) -> list[str]:
+    return [faketime, "-m", "-f", str(clock)]
 
 
 def digest_of(path: Path) -> str | None:
@@ -92,40 +102,69 @@ def digest_of(path: Path) -> str | None:
         return None
 
 
-def environment_of(
-    recipe: Recipe, environ: Mapping[str, str], *, epoch: str | None
-) -> dict[str, str]:
-    """The environment of a build: as recorded; with an ``epoch``, what it lacks is pinned."""
-    taken = {name: environ[name] for name in _TAKEN if name in environ}
-    pins = {"TZ": "UTC0", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
-    if epoch is None:
-        return {**taken, **recipe.environment, "HOME": _HOME}
-    return {**taken, **pins, "SOURCE_DATE_EPOCH": epoch, **recipe.environment, "HOME": _HOME}
-
-
 def build(
-    program: str, recipe: Recipe, tree: Path, *, environment: Mapping[str, str], seconds: float
+    sandbox: Sandbox,
+    recipe: Recipe,
+    tree: Path,
+    *,
+    around: Surroundings,
+    environ: Mapping[str, str],
+    seconds: float,
 ) -> Built:
     """Run a recipe in its tree.
 
-    program  from ``need_sandbox``
+    sandbox  from ``need_sandbox``; without its faketime the clock is the machine's
+    environ  of whoever rebuilds: where programs are
 
-    Raises Cannot if it does not end in time.
+    Raises Failed if it fails or does not end in time.
     """
-    variables = [part for name, value in environment.items() for part in ("--setenv", name, value)]
+    environment = around.variables(recipe, environ)
+    stopped: list[str] = []
+    if around.clock is not None and sandbox.faketime is not None:
+        stopped = _stopped(sandbox.faketime, around.clock)
+        environment |= _FAKETIME
+    settings = [part for name, value in environment.items() for part in ("--setenv", name, value)]
     command = [
-        program, "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "build",
-        "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
-        "--tmpfs", "/run", "--bind", str(tree), TREE, "--dir", _HOME,
-        "--chdir", os.path.normpath(f"{TREE}/{recipe.directory}"),
-        "--clearenv", *variables, "--", *recipe.command,
+        sandbox.bwrap, "--unshare-all", "--die-with-parent", "--new-session",
+        "--hostname", around.host, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+        "--tmpfs", "/tmp", "--tmpfs", "/run", "--bind", str(tree), around.folder, "--dir", HOME,
+        "--chdir", os.path.normpath(f"{around.folder}/{recipe.directory}"),
+        "--clearenv", *settings, "--", *stopped, *recipe.command,
     ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False, timeout=seconds,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise Cannot("it did not end in time", expected=f"{seconds:g} seconds") from error
+    status, said = _run(command, umask=around.umask, seconds=seconds)
+    if status != 0:
+        raise Failed(f"the command ended with {status} here", got=_last_words(said))
     made = {one.name: digest_of(tree / one.name) for one in recipe.outputs}
-    return Built(done.returncode, made, done.stdout.decode("utf-8", "replace")[-OUTPUT_CHARS:])
+    return Built(status, made, said)
+
+
+def _last_words(said: str) -> str | None:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    words = " | ".join(lines[-_WORDS_LINES:])[-_WORDS_CHARS:]
+    return "".join(c if c.isprintable() else "�" for c in words) or None
+
+
+def _run(command: Sequence[str], *, umask: int, seconds: float) -> tuple[int, str]:
+    """Run to the end; how it ended, and the last that it said. Raises Failed."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        umask=umask,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        said = bytearray()
+        reading = threading.Thread(target=_keep_last, args=(child.stdout, said), daemon=True)
+        reading.start()
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise Failed("it did not end in time", expected=f"{seconds:g} seconds") from error
+        finally:
+            child.kill()  # its children go with it: they die with their parent
+            reading.join()
+    return status, said.decode("utf-8", "replace")
+
+
+def _keep_last(stream: IO[bytes], said: bytearray) -> None:
+    while chunk := os.read(stream.fileno(), _CHUNK_BYTES):
+        said += chunk
+        del said[:-OUTPUT_BYTES]

@@ -23,6 +23,11 @@ _ZONE: Final = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo/")
 _CERTIFICATES: Final = re.compile(
     r"/etc/ssl/(certs/|cert\.pem)|/etc/(pki|ca-certificates)/|/usr/(local/)?share/ca-certificates/|/certifi/cacert\.pem$"
 )
+# Whose numbers are whose, and where to ask for more.
+_NAMES: Final = (
+    "/etc/group", "/etc/host.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/passwd",
+    "/etc/resolv.conf",
+)  # fmt: skip
 _CACHES: Final[tuple[tuple[str, str, str], ...]] = (
     (r"/\.cache/pip/", "pip", "pip install --no-cache-dir"),
     (r"/\.cache/(ccache)/|/\.ccache/", "ccache", "CCACHE_DISABLE=1"),
@@ -52,8 +57,8 @@ _CONFIGS: Final = re.compile(
 class Debt(NamedTuple):
     """One kind of ambient input.
 
-    kind    network, socket, clock, path, home, cache, certificates, time_zone, locale, random,
-            unlisted
+    kind    network, socket, clock, dates, path, home, cache, certificates, time_zone, names,
+            locale, random, unlisted
     says    what was found, for a person
     seen    where, the first SEEN_MAX; names are neutral, and say nothing of whose machine it was
     number  how many there were
@@ -74,7 +79,7 @@ class Seen(NamedTuple):
     owned       paths that it read and a package owns
     unlisted    names of files it read that neither the commit nor a package nor --input holds
     connected   (program, address:port); sockets are paths
-    marks       (kind, name of the output): its run's time, its folder stands in it
+    marks       (kind, name of the output): its run's time, its folder, dates of files are in it
     """
 
     reads: Sequence[str]
@@ -93,8 +98,9 @@ class Seen(NamedTuple):
 def debts(seen: Seen) -> list[Debt]:
     """Every debt, the worst first."""
     found: list[Debt | None] = [
-        _network(seen), _sockets(seen), _clock(seen), _path(seen), _cache(seen), _home(seen),
-        _certificates(seen), _time_zone(seen), _locale(seen), _random(seen), _unlisted(seen),
+        _network(seen), _sockets(seen), _clock(seen), _dates(seen), _path(seen), _cache(seen),
+        _home(seen), _certificates(seen), _time_zone(seen), _names(seen), _locale(seen),
+        _random(seen), _unlisted(seen),
     ]  # fmt: skip
     return [debt for debt in found if debt is not None]
 
@@ -125,6 +131,17 @@ def _clock(seen: Seen) -> Debt | None:
     if "SOURCE_DATE_EPOCH" in seen.environ:
         remedy = "the tool ignores SOURCE_DATE_EPOCH: give it its own flag (-Wdate-time finds it)"
     return _debt("clock", "the time of this run stands in what it made", found, remedy)
+
+
+def _dates(seen: Seen) -> Debt | None:
+    found = [name for kind, name in seen.marks if kind == "dates"]
+    remedy = (
+        'tar --mtime="@$SOURCE_DATE_EPOCH"; or before it: git ls-files -z | xargs -0 '
+        'touch -hd "@$SOURCE_DATE_EPOCH"'
+    )
+    return _debt(
+        "dates", "the dates of files, which each checkout sets, stand in it", found, remedy
+    )
 
 
 def _path(seen: Seen) -> Debt | None:
@@ -169,6 +186,12 @@ def _time_zone(seen: Seen) -> Debt | None:
     return _debt("time_zone", "it read the time zone of the machine", found, "TZ=UTC0")
 
 
+def _names(seen: Seen) -> Debt | None:
+    found = [path for path in seen.reads if path in _NAMES]
+    remedy = "numbers instead of names: tar --owner=0 --group=0 --numeric-owner"
+    return _debt("names", "it read the names of users or hosts of the machine", found, remedy)
+
+
 def _locale(seen: Seen) -> Debt | None:
     named = seen.environ.get("LC_ALL") or seen.environ.get("LANG") or "C"
     if named.upper().replace("-", "") in ("C", "POSIX", "C.UTF8"):
@@ -190,7 +213,9 @@ def _random(seen: Seen) -> Debt | None:
 def _unlisted(seen: Seen) -> Debt | None:
     remedy = "commit it, or name it with --input"
     # What another debt tells of already is no second one.
-    rest = [n for n in seen.unlisted if not n.startswith(_ZONE) and not _CERTIFICATES.search(n)]
+    rest = [n for n in seen.unlisted
+            if n not in _NAMES and not n.startswith(_ZONE)
+            and not _CERTIFICATES.search(n)]  # fmt: skip
     return _debt("unlisted", "it read files that nothing declares", rest, remedy)
 
 

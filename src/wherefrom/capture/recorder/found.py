@@ -36,7 +36,7 @@ _SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/etc/")
 _GENERATED: Final = (
     "/etc/ld.so.cache", "/usr/lib/locale/locale-archive", "/usr/share/mime/mime.cache",
 )  # fmt: skip
-_INDEX: Final = "/gconv-modules.cache"
+_INDEXES: Final = ("/gconv-modules.cache", "/pyvenv.cfg")
 
 
 class File(NamedTuple):
@@ -88,6 +88,7 @@ class Finding:
     folder  where the command ran
     before  what the tree was before it
     plain   takes secrets out of a name
+    clamped the date that files may have without a debt: SOURCE_DATE_EPOCH
     """
 
     def __init__(
@@ -99,12 +100,14 @@ class Finding:
         plain: Callable[[str], str],
         started_ns: int,
         finished_ns: int,
+        clamped: int | None = None,
     ) -> None:
         self._folder, self._tree, self._asked, self._plain = folder, before, asked, plain
-        self._started_ns = started_ns
+        self._started_ns, self._clamped = started_ns, clamped
         self._window = marks.Window(started_ns // 10**9, -(-finished_ns // 10**9))
         self._left_out: dict[str, int] = {}
         self._hashed = 0
+        self._dates: set[int] = set()  # of the files that it read, in the tree
 
     def found(self, touched: Touched | None) -> Found:
         """What there is to tell; without ``touched``, what was declared."""
@@ -119,8 +122,8 @@ class Finding:
             written = dict.fromkeys([*touched.written, *outputs])
             reread = touched.reread
             self._leave_out("beyond_paths_max", touched.paths_beyond)
-        made, kept, elsewhere, marked = self._outputs(list(written), reread, outputs)
         told, unlisted = self._inputs([p for p in reads if p not in owners], written, inputs)
+        made, kept, elsewhere, marked = self._outputs(list(written), reread, outputs)
         packages = self._packages(owners)
         return Found(
             told, packages, made, kept, elsewhere, unlisted, [p for p in reads if p not in owners],
@@ -175,7 +178,7 @@ class Finding:
             if file is None:
                 continue
             told.append(file)
-            is_known = path in named or path.startswith(_GENERATED) or path.endswith(_INDEX)
+            is_known = path in named or path.startswith(_GENERATED) or path.endswith(_INDEXES)
             if not (is_known or (name is not None and self._tree.holds(name))):
                 unlisted.append(file.name)
         return told, unlisted
@@ -227,6 +230,8 @@ class Finding:
             self._leave_out("unreadable" if os.path.lexists(path) else "")
             return None
         self._hashed += told.st_size
+        if is_input and name is not None:
+            self._dates.add(int(told.st_mtime))
         return File(self._plain(name or _neutral(path, digest)), digest, told.st_size)
 
     def _marks(self, path: str) -> list[str]:
@@ -239,7 +244,8 @@ class Finding:
                     content += opened.read(marks.READ_BYTES)
         except OSError:
             return []
-        return marks.marks(content, window=self._window, folder=self._tree.root)
+        dates = frozenset(self._dates - {self._clamped})
+        return marks.marks(content, window=self._window, folder=self._tree.root, dates=dates)
 
     def _leave_out(self, why: str, count: int = 1) -> None:
         if why:

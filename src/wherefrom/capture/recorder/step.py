@@ -110,6 +110,7 @@ class Recording:
         finding = Finding(
             folder=self._folder, before=self._before, asked=self._asked, plain=plain,
             started_ns=ran.started_ns, finished_ns=ran.finished_ns,
+            clamped=_seconds(self._environ.get("SOURCE_DATE_EPOCH", "")),
         )  # fmt: skip
         found = finding.found(ran.touched)
         return Step(
@@ -147,6 +148,10 @@ class Recording:
             home=os.path.realpath(self._environ.get("HOME") or "/"),
         )
         return debts(seen)
+
+
+def _seconds(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _filled(forms: Sequence[tuple[str, str]], environ: Mapping[str, str]) -> str | None:

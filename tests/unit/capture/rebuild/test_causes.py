@@ -7,9 +7,10 @@ import tarfile
 import zipfile
 
 from wherefrom.capture.rebuild import causes
+from wherefrom.capture.rebuild.sandbox import need_sandbox
 from wherefrom.capture.recorder.marks import Window
 
-WINDOW = Window(1_790_000_000, 1_790_000_060)
+BEFORE, WINDOW = Window(1_780_000_000, 1_780_000_060), Window(1_790_000_000, 1_790_000_060)
 
 
 def tar(*members, moment=0):
@@ -31,7 +32,7 @@ def zipped(*members, year=1980):
 
 
 def told(a, b):
-    found = causes.of_bytes(a, b, window=WINDOW, folder="/tmp/build")
+    found = causes.of_bytes(a, b, windows=(BEFORE, WINDOW), folder="/tmp/build")
     return [cause.partition(":")[0] for cause in found]
 
 
@@ -44,6 +45,8 @@ def test_other_dates_are_told_and_those_of_the_build_too():
     assert told(tar("a"), tar("a", moment=5)) == ["timestamps"]
     assert told(zipped("a"), zipped("a", year=1999)) == ["timestamps"]
     assert told(tar("a"), tar("a", moment=WINDOW.start + 1)) == ["timestamps"]
+    assert told(b"at 1780000001", b"at 1700000000") == ["timestamps"]
+    assert told(b"at 1700000000", b"at 1780000001") == []
 
 
 def test_other_members_and_the_folder_are_told():
@@ -70,13 +73,25 @@ def test_a_package_of_another_version_is_told(monkeypatch):
 
 def test_what_diffoscope_says_is_cut_and_without_it_nothing_is_said(tmp_path, monkeypatch):
     program = tmp_path / "diffoscope"
-    program.write_text('#!/bin/sh\necho "$# $5"\nseq 100\nexit 1\n')
+    program.write_text('#!/bin/sh\necho "$#"\ncat recorded/* made-again/*\nseq 100\nexit 1\n')
     program.chmod(0o755)
     a, b = tmp_path / "a", tmp_path / "b"
+    a.write_text("first\n")
+    b.write_text("second\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    said = causes.diffoscope(a, b)
-    assert len(said) == causes.DIFF_LINES
-    assert said[1] == "1"
+    programs = need_sandbox()
+    said = causes.diffoscope(a, b, sandbox=programs)
+    assert len(said) == causes.DIFF_LINES + 1
+    assert {"first", "second", "1"} <= set(said)
+    assert said[-1] == "…"
+    program.write_text('#!/bin/sh\ntouch x "$HOME"/y; echo z >> recorded/a; ls\n')
+    monkeypatch.setattr(causes, "DIFF_LINES", 10)
+    assert causes.diffoscope(a, b, sandbox=programs) == ["made-again", "recorded", "x", "y"]
+    assert a.read_text() == "first\n"
+    assert not (tmp_path / "x").exists()
+    program.write_text("#!/bin/sh\nsleep 60\n")
+    monkeypatch.setattr(causes, "DIFF_SECONDS", 0.1)
+    assert "did not end" in causes.diffoscope(a, b, sandbox=programs)[0]
     program.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert causes.diffoscope(a, b) == []
+    assert causes.diffoscope(a, b, sandbox=programs) == []
