@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.test_run import Build, shell
 from tests.paths import REPOSITORY
-from tests.served import ServerProcess
+from tests.served import WHEREFROM, ServerProcess
 from wherefrom.capture.rebuild.trial import AS_RECORDED, PINS_MATTER
 
 PROJECT = """
@@ -248,6 +252,54 @@ def test_a_chain_of_steps_is_run_in_its_order(build):
     record(build, ["sh", "-c", "sed s/one/two/ middle > end"], "end")
     (build.tree / "middle").unlink()
     assert rebuilt(build, "./end")["result"] == "reproduced"
+
+
+def test_what_lies_beside_the_source_is_found_from_any_folder_of_the_clone(build):
+    build.write("beside", "not in the commit\n")
+    record(build, ["sh", "-c", "sed s/not/never/ beside > app"], "app")
+    done = subprocess.run(
+        [WHEREFROM, "rebuild", "../app", "--no-record", "--json"], cwd=build.tree / "src",
+        env=build.environ, capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+def test_an_environment_beside_the_source_is_the_toolchain_and_cannot_be_written(build):
+    bin = build.tree / "env" / "bin"
+    bin.mkdir(parents=True)
+    (build.tree / "env" / "pyvenv.cfg").write_text("")
+    (bin / "tool").symlink_to(shutil.which("sed"))
+    script = "env/bin/tool s/h/H/ src/text > app; if touch env/x; then echo y >> app; rm env/x; fi"
+    record(build, ["sh", "-c", script], "app")
+    verdict = rebuilt(build, "./app", "--no-record")
+    told = hashlib.sha256(b"Hello\n").hexdigest()
+    assert [made["outputs"]["app"] for made in verdict["builds"]] == [told, told]
+
+
+def test_a_program_below_tmp_is_there_and_what_else_is_there_is_not(build, tmp_path):
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "tool").symlink_to(shutil.which("sh"))
+    (tmp_path / "other").write_text("")
+    script = f"ls {tmp_path} > app"
+    record(build, [str(tmp_path / "venv" / "bin" / "tool"), "-c", script], "app")
+    verdict = rebuilt(build, "./app", "--no-record")
+    assert verdict["builds"][0]["outputs"]["app"] == hashlib.sha256(b"venv\n").hexdigest()
+
+
+def test_what_ends_a_rebuild_leaves_nothing_behind(build, tmp_path):
+    record(build, ["sh", "-c", "test -d ../tree || sleep 60; echo x > app"], "app")
+    child = subprocess.Popen(
+        [WHEREFROM, "rebuild", "./app", "--no-record"], cwd=build.tree,
+        env={**build.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with child:
+        for _ in range(600):
+            if list(tmp_path.glob("wherefrom-rebuild-*/2/src/src")):
+                break
+            time.sleep(0.05)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_input_that_is_not_to_be_had_is_said_and_is_no_word_against_it(build):

@@ -43,8 +43,12 @@ def tell(error: BaseException, *, as_json: bool) -> int:
 
 
 def warn(text: str) -> None:
-    """A line on standard error that ends nothing."""
-    lines = textwrap.wrap(f"wherefrom: {text}", columns(), subsequent_indent="  ")
+    """A line on standard error that ends nothing; a name in it is no command to a terminal."""
+    text = "".join(c if c.isprintable() or c.isspace() else "�" for c in text)
+    # An option that is broken at its hyphen is none that can be copied.
+    lines = textwrap.wrap(
+        f"wherefrom: {text}", columns(), subsequent_indent="  ", break_on_hyphens=False
+    )
     click.echo("\n".join(lines), err=True)
 
 

@@ -7,6 +7,8 @@ ID ──trace──► the provenance of its step, and of the steps before ─�
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from wherefrom.cli.places import Reading
 
 STEPS_MAX: Final = 50
-_WIDTH: Final = 100
 _LINE_CHARS: Final = 300
 _EXITS: Final = {"reproduced": YES, "differs": NO, "cannot": CANNOT_TELL}
 _VOUCHED: Final = frozenset({"signed", "keyless", "batch", "self"})
@@ -90,11 +91,12 @@ def rebuild(
     from wherefrom.capture.rebuild.trial import Verdict, Wanted, trial
     from wherefrom.cli.opening import reading
 
+    loose = _folder(source)
     with reading(where) as place:
         digest, first = ask(id, lambda text: _step_of(place, text, unsigned=unsigned))
         sha256 = digest.removeprefix("sha256:")
         try:
-            steps = _steps(place, first, source, unsigned=unsigned)
+            steps = _steps(place, first, loose, unsigned=unsigned)
             name = next((o.name for o in first.need().outputs if o.sha256 == sha256), None)
             if name is None:
                 raise Cannot("its step made it in passing, and not as what it is for", got=digest)
@@ -103,9 +105,14 @@ def rebuild(
         else:
             wanted = Wanted(
                 [step.need() for step in steps], name, sha256, path_of(id),
-                _source(first.need(), source), _folder(source), vary,
+                _source(first.need(), source), loose, vary,
             )  # fmt: skip
-            verdict = trial(wanted, environ=os.environ, seconds=seconds)
+            # A signal that ends us must not leave the trees of builds behind.
+            before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+            try:
+                verdict = trial(wanted, environ=os.environ, seconds=seconds)
+            finally:
+                signal.signal(signal.SIGTERM, before)
     told = _keep(verdict, first, name=id, sha256=sha256, key=key, where=where, dry=no_record)
     _say(verdict, digest, told, as_json=as_json)
     return _EXITS[verdict.result]
@@ -149,7 +156,7 @@ def _step_of(place: Reading, text: str, *, unsigned: bool) -> tuple[str, _Step]:
     )
 
 
-def _steps(place: Reading, last: _Step, source: str | None, *, unsigned: bool) -> list[_Step]:
+def _steps(place: Reading, last: _Step, loose: Path, *, unsigned: bool) -> list[_Step]:
     """The steps that must run, in their order: those first whose outputs are inputs of others."""
     from wherefrom.capture import git
     from wherefrom.capture.rebuild.recipe import Cannot
@@ -167,7 +174,7 @@ def _steps(place: Reading, last: _Step, source: str | None, *, unsigned: bool) -
             raise Cannot("too many steps led to it", expected=f"{STEPS_MAX} at most")
         recipe = step.need()
         for one in recipe.inputs:
-            if digest_of(_folder(source) / one.name) == one.sha256 or _has(recipe, one.name):
+            if digest_of(loose / one.name) == one.sha256 or _has(recipe, one.name):
                 continue
             try:
                 _, before = _step_of(place, f"sha256:{one.sha256}", unsigned=unsigned)
@@ -180,7 +187,7 @@ def _steps(place: Reading, last: _Step, source: str | None, *, unsigned: bool) -
 
     def _has(recipe: Recipe, name: str) -> bool:
         try:
-            git.ask(_folder(source), "cat-file", "-e", f"{recipe.commit}:{name}")
+            git.ask(loose, "cat-file", "-e", f"{recipe.commit}:{name}")
         except Error:
             return False
         return True
@@ -190,7 +197,16 @@ def _steps(place: Reading, last: _Step, source: str | None, *, unsigned: bool) -
 
 
 def _folder(source: str | None) -> Path:
-    return Path(source) if source and Path(source).is_dir() else Path(".")
+    """Where inputs may lie that no commit holds, by their names from the root of the clone."""
+    from wherefrom.capture import git
+    from wherefrom.errors import NotFound
+
+    if source and Path(source).is_dir():
+        return Path(source)
+    try:
+        return Path(os.fsdecode(git.ask(Path("."), "rev-parse", "--show-toplevel").rstrip(b"\n")))
+    except NotFound:
+        return Path(".")
 
 
 def _source(recipe: Recipe, source: str | None) -> str:
@@ -275,6 +291,8 @@ def _plain(text: str) -> str:
 
 
 def _say_list(what: str, names: list[str]) -> None:
+    from wherefrom.cli.render import columns
+
     if names:
         said = f"  {what}: {', '.join(names)}"
-        click.echo(textwrap.fill(said, _WIDTH, subsequent_indent="    ", break_long_words=False))
+        click.echo(textwrap.fill(said, columns(), subsequent_indent="    "))

@@ -4,8 +4,8 @@
 
 A cause is a likely one, in words. With diffoscope, where it is installed, comes its own summary.
 
-Sizes:  READ_BYTES of a file are looked at · DIFF_LINES of diffoscope are kept, and it may take
-        DIFF_SECONDS
+Sizes:  READ_BYTES of a file are looked at · DIFF_LINES of diffoscope are kept, _CHANGED_MAX each
+        way of each part, and it may take DIFF_SECONDS
 Source: diffoscope(1); reproducible-builds.org/docs
 """
 
@@ -26,7 +26,8 @@ from wherefrom.capture.recorder.packages import installed_versions
 
 READ_BYTES: Final = 64 * 1024 * 1024
 DIFF_LINES: Final = 40
-DIFF_BYTES: Final = 20_000
+DIFF_BYTES: Final = 200_000
+_CHANGED_MAX: Final = 4
 DIFF_SECONDS: Final = 60
 _ROOM: Final = "/run"
 _MEMBERS_MAX: Final = 100_000
@@ -102,8 +103,28 @@ def diffoscope(a: Path, b: Path, *, sandbox: Sandbox) -> list[str]:
         return []
     except subprocess.TimeoutExpired:
         return [f"diffoscope did not end within {DIFF_SECONDS} seconds"]
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    lines = _shortened(done.stdout.decode("utf-8", "replace").splitlines())
     return lines if len(lines) <= DIFF_LINES else [*lines[:DIFF_LINES], "…"]
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    """A report without what is alike, and with a few lines of each part only."""
+    short: list[str] = []
+    changed = {"+": 0, "-": 0}
+    for line in lines:
+        kind = line.lstrip(" │")[:1]
+        if kind in ("+", "-") and not line.startswith(("+++ ", "--- ")):
+            changed[kind] += 1
+            if changed[kind] > _CHANGED_MAX:
+                if changed[kind] == _CHANGED_MAX + 1:
+                    short.append(f"{line[: line.index(kind)]}{kind}…")
+                continue
+        elif kind in ("├", "╵", "┄", "+", "-"):
+            changed = dict.fromkeys(changed, 0)
+        else:
+            continue
+        short.append(line)
+    return short
 
 
 def _members(content: bytes) -> list[tuple[str, object]] | None:

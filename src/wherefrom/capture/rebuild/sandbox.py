@@ -29,6 +29,7 @@ from wherefrom.errors import Unavailable
 
 OUTPUT_BYTES: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 16
+_OWN: Final = ("/tmp", "/run")
 _WORDS_LINES: Final = 3
 _WORDS_CHARS: Final = 200
 _TRIAL_SECONDS: Final = 10
@@ -110,11 +111,13 @@ def build(
     around: Surroundings,
     environ: Mapping[str, str],
     seconds: float,
+    toolchains: Sequence[Path] = (),
 ) -> Built:
     """Run a recipe in its tree.
 
-    sandbox  from ``need_sandbox``; without its faketime the clock is the machine's
-    environ  of whoever rebuilds: where programs are
+    sandbox     from ``need_sandbox``; without its faketime the clock is the machine's
+    environ     of whoever rebuilds: where programs are
+    toolchains  folders that are to be seen, and not written, at the top of the tree
 
     Raises Failed if it fails or does not end in time.
     """
@@ -127,7 +130,10 @@ def build(
     command = [
         sandbox.bwrap, "--unshare-all", "--die-with-parent", "--new-session",
         "--hostname", around.host, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
-        "--tmpfs", "/tmp", "--tmpfs", "/run", "--bind", str(tree), around.folder, "--dir", HOME,
+        "--tmpfs", "/tmp", "--tmpfs", "/run", *_shown(recipe, environment),
+        "--bind", str(tree), around.folder, "--dir", HOME,
+        *(part for one in toolchains
+          for part in ("--ro-bind", str(one.resolve()), f"{around.folder}/{one.name}")),
         "--chdir", os.path.normpath(f"{around.folder}/{recipe.directory}"),
         "--clearenv", *settings, "--", *stopped, *recipe.command,
     ]  # fmt: skip
@@ -136,6 +142,18 @@ def build(
         raise Failed(f"the command ended with {status} here", got=_last_words(said))
     made = {one.name: digest_of(tree / one.name) for one in recipe.outputs}
     return Built(status, made, said)
+
+
+def _shown(recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
+    """Programs that lie in a folder that a build has its own of, such as /tmp/venv/bin."""
+    folders = [*environment.get("PATH", "").split(":"), os.path.dirname(recipe.command[0])]
+    shown: dict[str, None] = {}
+    for folder in folders:
+        above = os.path.dirname(folder)
+        is_venv = os.path.basename(folder) == "bin" and above not in _OWN
+        if folder.startswith(tuple(f"{own}/" for own in _OWN)) and os.path.isdir(folder):
+            shown[above if is_venv else folder] = None
+    return [part for folder in shown for part in ("--ro-bind", folder, folder)]
 
 
 def _last_words(said: str) -> str | None:

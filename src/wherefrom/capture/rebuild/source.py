@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,20 @@ def lay_in(step: Recipe, tree: Path, loose: Path, *, moment: int | None) -> None
             got=names + (" …" if len(gone) > _NAMES_MAX else ""),
             do="Put it where it was, below --source",
         )
+
+
+def toolchains(tree: Path, loose: Path) -> list[Path]:
+    """Folders of packages that lie beside the source and in no commit, as they do for many builds.
+
+    What was read of them is recorded by package, so it is the toolchain and no input.
+    """
+    with suppress(OSError):
+        return [
+            folder for folder in sorted(loose.iterdir())
+            if (folder.name == "node_modules" or (folder / "pyvenv.cfg").is_file())
+            and folder.is_dir() and not os.path.lexists(tree / folder.name)
+        ]  # fmt: skip
+    return []
 
 
 def _missing(inputs: Sequence[Named], tree: Path) -> list[Named]:

@@ -13,11 +13,12 @@ Source: docs/run.md
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,6 +36,8 @@ AS_RECORDED: Final = (
 )
 PINS_MATTER: Final = "environment: alike with all pinned, another each time without"
 _REPORT_CHARS: Final = 300
+_REMOVALS_MAX: Final = 20
+_REMOVAL_SECONDS: Final = 0.1
 
 
 class Verdict(NamedTuple):
@@ -84,14 +87,26 @@ def trial(wanted: Wanted, *, environ: Mapping[str, str], seconds: float) -> Verd
     the machine's. 3. Some tools do another thing where SOURCE_DATE_EPOCH is set, so what differs
     is built again as it was recorded. If that differs too, it is told what differed before.
     """
-    with tempfile.TemporaryDirectory(
-        prefix="wherefrom-rebuild-", ignore_cleanup_errors=True
-    ) as folder:
+    with _room() as folder:
         try:
             programs = sandbox.need_sandbox()
-            return _Trying(wanted, Path(folder), programs, environ, seconds).verdict()
+            return _Trying(wanted, folder, programs, environ, seconds).verdict()
         except Error as error:
             return Verdict("cannot", str(error)[:_REPORT_CHARS])
+
+
+@contextmanager
+def _room() -> Iterator[Path]:
+    """A folder for trees. One that a program which is ending still writes in is removed again."""
+    folder = tempfile.mkdtemp(prefix="wherefrom-rebuild-")
+    try:
+        yield Path(folder)
+    finally:
+        for _ in range(_REMOVALS_MAX):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.lexists(folder):
+                break
+            time.sleep(_REMOVAL_SECONDS)
 
 
 class _Trying:
@@ -200,6 +215,7 @@ class _Trying:
             _wait_past(self._last.ran[1] + surroundings.TICK_SECONDS)
         tree, wanted = self._tree(), self._wanted
         source.checkout(wanted.steps[0], self._source, tree)
+        toolchains = source.toolchains(tree, wanted.loose)
         built: Built | None = None
         for step in wanted.steps:
             source.lay_in(step, tree, wanted.loose, moment=around.dates)
@@ -207,7 +223,7 @@ class _Trying:
                 source.level(tree, around.dates)
             built = sandbox.build(
                 self._programs, step, tree, around=around, environ=self._environ,
-                seconds=self._seconds,
+                seconds=self._seconds, toolchains=toolchains,
             )  # fmt: skip
         assert built is not None, "a thing is made by a step"
         return built, tree
