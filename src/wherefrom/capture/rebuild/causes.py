@@ -113,7 +113,8 @@ def _shortened(lines: Sequence[str]) -> list[str]:
     changed = {"+": 0, "-": 0}
     for line in lines:
         kind = line.lstrip(" │")[:1]
-        if kind in ("+", "-") and not line.startswith(("+++ ", "--- ")):
+        is_head = line.lstrip(" │").startswith(("+++ ", "--- "))
+        if kind in ("+", "-") and not is_head:
             changed[kind] += 1
             if changed[kind] > _CHANGED_MAX:
                 if changed[kind] == _CHANGED_MAX + 1:

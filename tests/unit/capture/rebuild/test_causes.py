@@ -71,23 +71,36 @@ def test_a_package_of_another_version_is_told(monkeypatch):
     ]  # fmt: skip
 
 
+def test_of_each_part_of_a_report_some_lines_of_either_side_are_kept():
+    report = ["--- a", "+++ b", "├── part", "│ @@ -1 +1 @@", "│  same"]
+    report += [f"│ -{n}" for n in range(9)] + [f"│ +{n}" for n in range(9)]
+    report += ["│   --- a/inner", "│   +++ b/inner", "│   ├── more", "│ │ -x", "│ │ +y"]
+    short = causes._shortened(report)
+    assert short == [
+        "--- a", "+++ b", "├── part", "│ -0", "│ -1", "│ -2", "│ -3", "│ -…",
+        "│ +0", "│ +1", "│ +2", "│ +3", "│ +…", "│   --- a/inner", "│   +++ b/inner", "│   ├── more", "│ │ -x", "│ │ +y",
+    ]  # fmt: skip
+
+
 def test_what_diffoscope_says_is_cut_and_without_it_nothing_is_said(tmp_path, monkeypatch):
     program = tmp_path / "diffoscope"
-    program.write_text('#!/bin/sh\necho "$#"\ncat recorded/* made-again/*\nseq 100\nexit 1\n')
+    program.write_text(
+        '#!/bin/sh\necho "$#"\ncat recorded/* made-again/*\nseq 100 | sed "s/^/├── /"\nexit 1\n'
+    )
     program.chmod(0o755)
     a, b = tmp_path / "a", tmp_path / "b"
-    a.write_text("first\n")
-    b.write_text("second\n")
+    a.write_text("-first\n")
+    b.write_text("+second\n same\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     programs = need_sandbox()
     said = causes.diffoscope(a, b, sandbox=programs)
     assert len(said) == causes.DIFF_LINES + 1
-    assert {"first", "second", "1"} <= set(said)
+    assert said[:3] == ["-first", "+second", "├── 1"]
     assert said[-1] == "…"
-    program.write_text('#!/bin/sh\ntouch x "$HOME"/y; echo z >> recorded/a; ls\n')
+    program.write_text('#!/bin/sh\ntouch x "$HOME"/y; echo z >> recorded/a; ls | sed s/^/+/\n')
     monkeypatch.setattr(causes, "DIFF_LINES", 10)
-    assert causes.diffoscope(a, b, sandbox=programs) == ["made-again", "recorded", "x", "y"]
-    assert a.read_text() == "first\n"
+    assert causes.diffoscope(a, b, sandbox=programs) == ["+made-again", "+recorded", "+x", "+y"]
+    assert a.read_text() == "-first\n"
     assert not (tmp_path / "x").exists()
     program.write_text("#!/bin/sh\nsleep 60\n")
     monkeypatch.setattr(causes, "DIFF_SECONDS", 0.1)
