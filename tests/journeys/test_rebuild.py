@@ -240,10 +240,12 @@ def test_the_verdict_is_signed_and_hangs_on_what_it_is_about(build):
     record(build, [PYTHON, "model.py", "good"], "model.npy")
     verdict = rebuilt(build, "./model.npy")
     shown = json.loads(build.ask("show", f"entry:{verdict['entry']}", "--json"))
-    assert "reproduced" in json.dumps(shown)
+    [document] = shown["matches"]
+    assert (document["kind"], document["properties"]["result"]) == ("attestation", "reproduced")
     traced = json.loads(build.ask("trace", "./model.npy", "--json"))
     about = [e for e in traced["edges"] if e["entry"] == verdict["entry"]]
-    assert {e["relation"] for e in about} >= {"describes"}
+    told = {(e["relation"], e["from"], e["to"]) for e in about}
+    assert ("describes", document["id"], traced["of"]) in told
     assert {e["trust"] for e in about} == {"signed"}
 
 
