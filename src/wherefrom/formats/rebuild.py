@@ -57,6 +57,7 @@ def add(
     builder.node(
         document_id,
         "attestation",
+        f"rebuild: {result}",
         properties={
             "result": result,
             "reason": get_string(predicate, "reason", where=where),

@@ -34,7 +34,9 @@ def read(**changes):
 
 def test_a_verdict_stands_on_the_attestation_and_leads_to_the_provenance():
     facts = read(reason="x", pinned=["clock"], free=["kernel"], varied=["a"], dependsOn=["a"])
-    said = dict(next(n.properties for n in facts.nodes if n.id == DOCUMENT))
+    document = next(n for n in facts.nodes if n.id == DOCUMENT)
+    assert (document.kind, document.name) == ("attestation", "rebuild: differs")
+    said = dict(document.properties)
     wanted = {
         "result": "differs",
         "reason": "x",

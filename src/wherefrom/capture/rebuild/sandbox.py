@@ -148,7 +148,7 @@ def _shown(recipe: Recipe, environment: Mapping[str, str]) -> list[str]:
     """Programs that lie in a folder that a build has its own of, such as /tmp/venv/bin."""
     folders = [*environment.get("PATH", "").split(":"), os.path.dirname(recipe.command[0])]
     shown: dict[str, None] = {}
-    for folder in folders:
+    for folder in map(os.path.normpath, folders):
         above = os.path.dirname(folder)
         is_venv = os.path.basename(folder) == "bin" and above not in _OWN
         if folder.startswith(tuple(f"{own}/" for own in _OWN)) and os.path.isdir(folder):
