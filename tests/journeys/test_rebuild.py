@@ -61,7 +61,7 @@ import zipfile, time
 with zipfile.ZipFile("small.whl", "w") as out:
     out.writestr(zipfile.ZipInfo("small.py", time.gmtime()[:6]), open("small.py").read())
 """
-NOW = "import time; print(int(time.time()))"
+NOW = "import time; print(time.time_ns())"
 PYTHON = sys.executable
 CASES = {
     "wheel": ([PYTHON, "-m", "hatchling", "build", "-t", "wheel"], "dist/small-1-py3-none-any.whl"),
@@ -141,13 +141,13 @@ COMMITTED = "1704164645"
 
 
 def test_the_clock_stands_at_the_time_of_the_commit_for_every_program(build):
-    script = f"date +%s > now; sleep 1; date +%s >> now; {PYTHON} -c '{NOW}' >> now"
+    script = f"date +%s%N > now; date +%s%N >> now; {PYTHON} -c '{NOW}' >> now"
     record(build, ["sh", "-c", script], "now")
     verdict = rebuilt(build, "./now", "--no-record")
     assert verdict["result"] == "differs"
     assert {"clock", "dates of the source", "SOURCE_DATE_EPOCH"} <= set(verdict["pinned"])
     assert "clock" not in verdict["free"]
-    stood = hashlib.sha256(f"{COMMITTED}\n".encode() * 3).hexdigest()
+    stood = hashlib.sha256(f"{COMMITTED}{0:09}\n".encode() * 3).hexdigest()
     assert [made["outputs"]["now"] for made in verdict["builds"]] == [stood, stood]
 
 
@@ -217,6 +217,11 @@ def test_the_hooks_and_modes_of_whoever_rebuilds_have_no_part(build, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_goes_on_when_the_command_has_ended_ends_with_it(build):
+    record(build, ["sh", "-c", "test -d ../tree || sleep 600 & echo x > app"], "app")
+    assert rebuilt(build, "./app", "--no-record", "--seconds", "60")["result"] == "reproduced"
+
+
 def test_a_program_that_no_commit_holds_is_laid_in_as_a_program(build):
     build.write("tool", "#!/bin/sh\ncat src/text > app\n")
     (build.tree / "tool").chmod(0o755)
@@ -264,6 +269,18 @@ def test_what_lies_beside_the_source_is_found_from_any_folder_of_the_clone(build
         env=build.environ, capture_output=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+def test_a_linked_tree_of_a_clone_is_a_source_too(build, tmp_path):
+    linked = tmp_path / "linked"
+    build.git("worktree", "add", "-q", "--detach", str(linked))
+    for arguments in (
+        ["run", "--key", build.key, "--no-sbom", *shell("git describe --always > app")],
+        ["rebuild", "./app", "--no-record"],
+    ):
+        done = subprocess.run([WHEREFROM, *arguments], cwd=linked, env=build.environ,
+                              capture_output=True, check=False, timeout=120)  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 def test_an_environment_beside_the_source_is_the_toolchain_and_cannot_be_written(build):

@@ -35,7 +35,9 @@ _WORDS_CHARS: Final = 200
 _TRIAL_SECONDS: Final = 10
 _TRIED_AT: Final = 1_000_000_000
 # Monotonic time goes on: a program that waits for something would wait for ever.
-_FAKETIME: Final = {"FAKETIME_FMT": "%s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+_FAKETIME: Final = {
+    "FAKETIME_FMT": "%s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DISABLE_SHM": "1",
+}  # fmt: skip
 
 
 class Built(NamedTuple):
@@ -51,7 +53,12 @@ class Failed(Cannot):
 
 
 class Sandbox(NamedTuple):
-    """Where the programs are that a build runs under; ``faketime`` is None where it is not."""
+    """What a build runs under.
+
+    bwrap     the program
+    faketime  the library that it preloads; None where there is none. The program itself is not
+              used for a build: it would wait for whatever goes on when the command has ended
+    """
 
     bwrap: str
     faketime: str | None
@@ -70,12 +77,18 @@ def need_sandbox() -> Sandbox:
         raise Unavailable(
             "bubblewrap does not work here", got=tried.stderr.decode("utf-8", "replace")[:200]
         )
-    faketime = shutil.which("faketime")
-    if faketime is not None:
-        told = _tried([*plain, "--", *_stopped(faketime, _TRIED_AT), "date", "+%s"])
-        if told.stdout.strip() != str(_TRIED_AT).encode():
-            faketime = None
-    return Sandbox(bwrap, faketime)
+    return Sandbox(bwrap, _preloaded(plain))
+
+
+def _preloaded(plain: list[str]) -> str | None:
+    """The library of faketime, as it names it to the linker, if it works here."""
+    program = shutil.which("faketime")
+    if program is None:
+        return None
+    script = 'date +%s; printf %s "$LD_PRELOAD"'
+    tried = _tried([*plain, "--", program, "-m", "-f", str(_TRIED_AT), "sh", "-c", script])
+    said, _, library = tried.stdout.decode("utf-8", "replace").partition("\n")
+    return library if said == str(_TRIED_AT) and library.startswith("/") else None
 
 
 def _tried(command: list[str]) -> subprocess.CompletedProcess[bytes]:
@@ -86,10 +99,6 @@ def _tried(command: list[str]) -> subprocess.CompletedProcess[bytes]:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, b"", b"it does not end")
-
-
-def _stopped(faketime: str, clock: int) -> list[str]:
-    return [faketime, "-m", "-f", str(clock)]
 
 
 def digest_of(path: Path) -> str | None:
@@ -122,10 +131,9 @@ def build(
     Raises Failed if it fails or does not end in time.
     """
     environment = around.variables(recipe, environ)
-    stopped: list[str] = []
     if around.clock is not None and sandbox.faketime is not None:
-        stopped = _stopped(sandbox.faketime, around.clock)
-        environment |= _FAKETIME
+        stopped = {"LD_PRELOAD": sandbox.faketime, "FAKETIME": str(around.clock)}
+        environment |= {**_FAKETIME, **stopped}
     settings = [part for name, value in environment.items() for part in ("--setenv", name, value)]
     command = [
         sandbox.bwrap, "--unshare-all", "--die-with-parent", "--new-session",
@@ -135,7 +143,7 @@ def build(
         *(part for one in toolchains
           for part in ("--ro-bind", str(one.resolve()), f"{around.folder}/{one.name}")),
         "--chdir", os.path.normpath(f"{around.folder}/{recipe.directory}"),
-        "--clearenv", *settings, "--", *stopped, *recipe.command,
+        "--clearenv", *settings, "--", *recipe.command,
     ]  # fmt: skip
     status, said = _run(command, umask=around.umask, seconds=seconds)
     if status != 0:

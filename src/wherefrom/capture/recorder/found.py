@@ -25,7 +25,7 @@ from wherefrom.capture.recorder import marks
 from wherefrom.capture.recorder.packages import Package, packages_of
 from wherefrom.capture.recorder.secrets import holds_secrets
 from wherefrom.capture.recorder.touched import Touched
-from wherefrom.capture.recorder.worktree import Worktree
+from wherefrom.capture.recorder.worktree import Worktree, is_gits
 
 FILES_MAX: Final = 20_000
 MARKED_MAX: Final = 1_000
@@ -140,7 +140,7 @@ class Finding:
         read_again = set(reread)
         for path in written:
             name = self._tree.name_of(path)
-            if name is None and "/.git/" in path:
+            if name is None and is_gits(path):
                 continue
             file = self._file(path, name)
             if file is None or file.sha256 is None:
@@ -169,7 +169,7 @@ class Finding:
         named = set(declared)
         for path in reads:
             name = self._tree.name_of(path)
-            if name is None and "/.git/" in path:
+            if name is None and is_gits(path):
                 continue
             if len(told) >= FILES_MAX:
                 self._leave_out("inputs_beyond_files_max")

@@ -46,7 +46,7 @@ class Worktree(NamedTuple):
         if not path.startswith(self.root.rstrip("/") + "/"):
             return None
         name = path[len(self.root.rstrip("/")) + 1 :]
-        return None if name.startswith(".git/") else name
+        return None if is_gits(f"/{name}") else name
 
     def holds(self, name: str) -> bool:
         """Whether the commit says what is in a file."""
@@ -59,6 +59,11 @@ class Worktree(NamedTuple):
         except NotFound:
             return None
         return hashlib.sha256(content).hexdigest()
+
+
+def is_gits(path: str) -> bool:
+    """Whether a file is git's own: in its folder, or the file that a linked tree has instead."""
+    return "/.git/" in path or path.endswith("/.git")
 
 
 def worktree(folder: Path) -> Worktree:

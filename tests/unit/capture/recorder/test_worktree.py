@@ -75,6 +75,10 @@ def test_a_folder_below_the_root_has_the_same_root(clone):
     assert found.root == os.path.realpath(clone)
     assert found.name_of(f"{found.root}/below/x") == "below/x"
     assert found.name_of(f"{found.root}-other/x") is None
+    # The last two of a linked tree, and of a submodule.
+    for own in (".git/config", ".git", "below/.git"):
+        assert found.name_of(f"{found.root}/{own}") is None
+    assert found.name_of(f"{found.root}/.gitignore") == ".gitignore"
 
 
 def test_a_tag_that_is_checked_out_is_the_ref(clone):
