@@ -250,7 +250,7 @@ def _summarise(step: Step, told: _Told, *, signed: bool, as_json: bool) -> None:
     )
     for debt in step.debts:
         seen = ", ".join(debt.seen[:_SHOWN_MAX]) + (" …" if debt.number > _SHOWN_MAX else "")
-        warn(f"debt: {debt.says} ({seen}); what helps: {debt.remedy}")
+        warn(f"debt: {debt.says} ({seen}); what helps: {debt.remedy}", hyphens=False)
     for why, number in step.found.left_out.items():
         warn(f"left out: {number} {why.replace('_', ' ')}")
     for reason in told.refused:
