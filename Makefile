@@ -52,6 +52,11 @@ tools: ## install what the tests run from Debian (softhsm2, postgresql, …), wh
 	@command -v softhsm2-util >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q softhsm2
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get install -y -q postgresql
 	@command -v docker-registry >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q docker-registry
+	@command -v strace >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q strace
+	@command -v bwrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q bubblewrap
+	@command -v faketime >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q faketime
+	@command -v diffoscope >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends diffoscope-minimal
 	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends prometheus
 

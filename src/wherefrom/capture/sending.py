@@ -30,6 +30,7 @@ class Sender:
 
     url, token  of the server; else WHEREFROM_URL and WHEREFROM_TOKEN
     ca          a PEM file with the authority of its certificate; else the system's
+    own         PEM files of our certificate and its key, where the server asks for one
 
     Raises SettingError for an address that is none.
     """
@@ -40,12 +41,13 @@ class Sender:
         token: str | None = None,
         *,
         ca: str | None = None,
+        own: tuple[str, str | None] | None = None,
         environ: Mapping[str, str] = os.environ,
         timeout_s: float = TIMEOUT_SECONDS,
     ) -> None:
         self.url = (url or environ.get("WHEREFROM_URL", "")).rstrip("/")
         self._token = token or environ.get("WHEREFROM_TOKEN", "")
-        self._timeout_s, self._ca = timeout_s, ca
+        self._timeout_s, self._ca, self._own = timeout_s, ca, own
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingError(
@@ -95,6 +97,8 @@ class Sender:
         import ssl
 
         context = ssl.create_default_context(cafile=self._ca)
+        if self._own is not None:
+            context.load_cert_chain(*self._own)
         return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=context)
 
 

@@ -42,9 +42,15 @@ def tell(error: BaseException, *, as_json: bool) -> int:
     return exit_of(known.code)
 
 
-def warn(text: str) -> None:
-    """A line on standard error that ends nothing."""
-    lines = textwrap.wrap(f"wherefrom: {text}", columns(), subsequent_indent="  ")
+def warn(text: str, *, hyphens: bool = True) -> None:
+    """A line on standard error that ends nothing; a name in it is no command to a terminal.
+
+    hyphens  whether a line may end at one: an option that is cut there cannot be copied
+    """
+    text = "".join(c if c.isprintable() or c.isspace() else "�" for c in text)
+    lines = textwrap.wrap(
+        f"wherefrom: {text}", columns(), subsequent_indent="  ", break_on_hyphens=hyphens
+    )
     click.echo("\n".join(lines), err=True)
 
 

@@ -32,6 +32,7 @@ the file WHEREFROM_CONFIG names, and then ./wherefrom-data."""
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Record what happens": {
         "record": "record",
+        "run": "run",
         "change": "change",
         "bundle": "bundle",
         "safe-mode": "safe_mode",
@@ -73,6 +74,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "verify": "evidence",
         "prove": "evidence",
         "proof-token": "proof_tokens",
+        "rebuild": "rebuild",
         "audit": "audit",
     },
     "Say whom to believe": {

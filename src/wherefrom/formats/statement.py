@@ -3,8 +3,8 @@
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``,
-``approval``, ``exception``, ``policy`` or, where it is a document of another format, in
-``embedded``. The envelope around it is ``dsse``.
+``approval``, ``exception``, ``policy``, ``rebuild`` or, where it is a document of another format,
+in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -29,6 +29,7 @@ from wherefrom.formats import (
     in_toto_steps,
     inventory,
     policy,
+    rebuild,
     release,
     slsa,
     strict_json,
@@ -238,6 +239,10 @@ def _predicate(
     if predicate_type == policy.PREDICATE_TYPE:
         policy.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(None, None)
+    if predicate_type == rebuild.PREDICATE_TYPE:
+        return slsa.Dated(
+            rebuild.add(builder, predicate, document_id=document_id, where=where), None
+        )
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

@@ -21,6 +21,7 @@ def segments(place):
 
 
 def replace(path, old, new):
-    written = path.read_bytes()
-    assert written.count(old) == 1
-    path.write_bytes(written.replace(old, new))
+    """Change the last ``old``: behind ``content 7`` may stand a nonce that begins with a 7."""
+    before, found, after = path.read_bytes().rpartition(old)
+    assert found
+    path.write_bytes(before + new + after)

@@ -1,0 +1,1 @@
+"""Make a recorded thing again and compare. Start at ``recipe.py``."""

@@ -1,0 +1,1 @@
+"""What a command read, wrote and leant on: ``wherefrom run``. Start at ``step.py``."""
