@@ -57,6 +57,10 @@ class _Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cases: tuple[Case, ...]
 
 
+class _Names(msgspec.Struct, frozen=True):
+    names: tuple[str, ...]
+
+
 def read(written: bytes, *, where: str) -> list[Case]:
     """The cases of a file in YAML or JSON. Raises Malformed, LimitPassed."""
     if len(written) > BYTES_MAX:
@@ -103,10 +107,12 @@ def dossier_of(case: Case, *, where: str) -> Dossier:
         _converted({**_UPSTREAM, **one}, Upstream, f"{where}.input.upstream[{number}]")
         for number, one in enumerate(_list(said, "upstream", where))
     ]
+    names = _converted({"names": said.get("names") or [artifact]}, _Names, f"{where}.input").names
     return Dossier(
         artifact=artifact,
         name=None,
-        names=tuple(said.get("names") or [artifact]),
+        names=names,
+        digests=(artifact,),
         log=LogPosition(origin="cases", size=0, root=None),
         as_of=0,
         evidence=evidence,
@@ -125,7 +131,7 @@ _FOUND: Final[Mapping[str, Any]] = {
     "kind": "scan", "trust": "signed", "signers": [], "identity": None, "issuer": None,
 }  # fmt: skip
 _UPSTREAM: Final[Mapping[str, Any]] = {
-    "kind": "artifact", "name": None, "properties": {}, "entries": [],
+    "kind": "artifact", "name": None, "properties": {}, "entries": [], "trusted": True,
 }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.builds import build_of, is_source
 from wherefrom.policy.counting import counting, is_by, told, who, why_not
 from wherefrom.policy.verdict import Reason
-from wherefrom.query.dossier import TRUSTED, Dossier, Evidence, Found
+from wherefrom.query.dossier import Dossier, Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _LEVEL: Final = re.compile(r"SLSA_([A-Z_]+)_LEVEL_([0-9]+)")
 _OPEN: Final = frozenset({"affected", "under_investigation", None})
@@ -375,6 +376,13 @@ def lineage(rule: rules.Lineage, case: Case) -> Said:
             False, "nothing says what it came from",
             remedy="Record its lineage: OpenLineage events, or provenance with its materials",
         )  # fmt: skip
+    known = [one for one in upstream if one.trusted or rule.trust == "channel"]
+    if not known:
+        return Said(
+            False, "nobody known says what it came from",
+            [entry for one in upstream for entry in one.entries],
+            "Let whoever makes it sign its provenance, or its events",
+        )  # fmt: skip
     for one in upstream:
         for forbidden in rule.forbid:
             if forbidden.kind and one.kind != forbidden.kind:
@@ -386,7 +394,7 @@ def lineage(rule: rules.Lineage, case: Case) -> Said:
                     False, f"{one.name or one.id} is {forbidden.property} {forbidden.equals}",
                     one.entries, "Make it again without that",
                 )  # fmt: skip
-    entries = {entry for one in upstream for entry in one.entries}
+    entries = {entry for one in known for entry in one.entries}
     return Said(True, f"nothing forbidden in {len(upstream)} things upstream", entries)
 
 

@@ -25,7 +25,8 @@ from wherefrom.formats.policy import Rego as RegoRule
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.policy.checks import Case, Said
 from wherefrom.policy.rego import Rego
-from wherefrom.query.dossier import TRUSTED, Evidence, Found
+from wherefrom.query.dossier import Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _LISTS = {
     "provenance": "provenance", "sboms": "sbom", "scans": "scan", "tests": "test", "vsas": "vsa",

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from wherefrom.formats import patterns
 from wherefrom.formats.policy import Rule, Signer
 from wherefrom.formats.timestamps import micros
-from wherefrom.query.dossier import TRUSTED, Evidence, Found
+from wherefrom.query.dossier import Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _SECOND: Final = 1_000_000
 Signed = Evidence | Found

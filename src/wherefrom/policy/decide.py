@@ -23,6 +23,7 @@ from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.dossier import Dossier
 
 _SECOND = 1_000_000
+_LISTED = 5
 
 
 def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Verdict:
@@ -40,16 +41,28 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
         if isinstance(rule, Provenance) and one.ok and one.excused is None
     ]
     if not rules:
-        reasons.append(_no(f"the policy has no rule for {environment or 'no environment'}"))
+        nowhere = f"the policy has no rule for {environment or 'no environment'}"
+        reasons.append(_no(nowhere, "Say what holds there in the policy"))
     if dossier.truncated:
-        reasons.append(_no("there is more recorded of it than can be looked at"))
+        reasons.append(
+            _no(
+                "there is more recorded of it than can be looked at",
+                "Let the log take less about it: wherefrom intake has rules for that",
+            )
+        )
+    subject = subject_of(dossier.artifact, dossier.digests)
+    if subject is None and dossier.digests:
+        several = ", ".join(sorted(dossier.digests)[:_LISTED])
+        reasons.append(
+            _no(f"its name is of several things: {several}", "Ask about one of them by its digest")
+        )
     ends = [of_micros(case.at + policy.valid_s * _SECOND)]
     ends += [one.until for one in reasons if one.until is not None]
     return Verdict(
         allowed=all(one.ok for one in reasons),
         artifact=dossier.artifact,
         name=dossier.name,
-        subject=subject_of(dossier.artifact, dossier.names),
+        subject=subject,
         names=dossier.names,
         environment=environment,
         policy=policy.name,
@@ -92,19 +105,27 @@ def _excused(found: Reason, policy: Policy, case: Case, words: list[Word]) -> Re
     )
 
 
-def subject_of(artifact: str, names: Iterable[str]) -> str | None:
-    """The digest that names an artifact; None where none of its names is one, or several are."""
-    if _is_digest(artifact):
+def subject_of(artifact: str, called: Iterable[str]) -> str | None:
+    """The digest that names an artifact; None where none does, or its name is of several things.
+
+    called  what else it is called
+    """
+    if _algorithm_of(artifact):
         return artifact
-    found = [id for id in names if _is_digest(id)]
-    return found[0] if len(found) == 1 else None
+    by_algorithm: dict[str, set[str]] = {}
+    for id in called:
+        if algorithm := _algorithm_of(id):
+            by_algorithm.setdefault(algorithm, set()).add(id)
+    if not by_algorithm or any(len(found) > 1 for found in by_algorithm.values()):
+        return None
+    (found,) = by_algorithm.get("sha256") or by_algorithm[min(by_algorithm)]
+    return found
 
 
-def _is_digest(id: str) -> bool:
+def _algorithm_of(id: str) -> str | None:
     algorithm, _, digits = id.partition(":")
-    return digests.strong_id(algorithm, digits) == id
+    return algorithm if digests.strong_id(algorithm, digits) == id else None
 
 
-def _no(says: str) -> Reason:
-    remedy = "Say what holds there in the policy"
+def _no(says: str, remedy: str) -> Reason:
     return Reason(rule="complete", needs="complete", ok=False, says=says, entries=[], remedy=remedy)

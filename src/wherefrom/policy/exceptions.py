@@ -22,7 +22,8 @@ from wherefrom.formats.timestamps import duration_s, micros
 from wherefrom.policy.checks import Case
 from wherefrom.policy.counting import is_by, who
 from wherefrom.policy.verdict import Excused
-from wherefrom.query.dossier import TRUSTED, Evidence
+from wherefrom.query.dossier import Evidence
+from wherefrom.query.same import TRUSTED
 
 _SECOND = 1_000_000
 

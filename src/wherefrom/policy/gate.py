@@ -35,6 +35,7 @@ from wherefrom.policy.decide import decide, subject_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.dossier import Dossier, Survey, dossier, survey, touched
+from wherefrom.query.same import TRUSTED
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.statements import statement_in
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
@@ -181,7 +182,7 @@ class Gate:
             policy = self._policy(asked.policy, graph, lens)
             looked = survey(graph, lens, asked.artifact, also=[policy.digest])
             statement = policies.to_statement(policy).decode()
-            for known in self._known(looked, policy, asked.environment, at):
+            for known in self._known(graph, looked, policy, asked.environment, at):
                 verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)
                 if not touched(
                     graph, looked, since=verdict.as_of, used=verdict.inputs, own=self._own
@@ -210,14 +211,18 @@ class Gate:
             do="Give its file or folder, or record it first: wherefrom policy record",
         )  # fmt: skip
 
-    def _known(self, looked: Survey, policy: Policy, environment: str, at: str) -> Iterator[_Known]:
+    def _known(
+        self, graph: Snapshot, looked: Survey, policy: Policy, environment: str, at: str
+    ) -> Iterator[_Known]:
         """Summaries by this log of just that which still count, the newest first."""
+        about = graph.numbers([subject_of(looked.artifact, looked.digests) or ""]).values()
         newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
         for number in newest:
-            signed, (entry, _) = looked.signed[number], looked.documents[number]
-            if not slsa.is_vsa(signed.judgement.type) or self._own not in (
-                signed.judgement.signers
-            ):
+            judged, (entry, of) = looked.signed[number].judgement, looked.documents[number]
+            # What was decided of its index was decided of something else.
+            if of not in about or not slsa.is_vsa(judged.type):
+                continue
+            if self._own not in judged.signers or judged.level not in TRUSTED:
                 continue
             found = statement_in(self._content(entry) or b"")
             predicate = None if found is None else found[1]
@@ -298,7 +303,7 @@ def _verdict_of(
         allowed=predicate["verificationResult"] == "PASSED",
         artifact=looked.artifact,
         name=None if looked.start is None else looked.said[looked.start].name,
-        subject=subject_of(looked.artifact, names),
+        subject=subject_of(looked.artifact, looked.digests),
         names=tuple(names),
         environment=environment,
         policy=policy.name,

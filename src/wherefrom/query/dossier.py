@@ -11,13 +11,13 @@ What a record says is read out of its content, not out of the graph: a policy ge
 it was signed. What is erased says nothing. Before any content is read, ``survey`` tells everything
 that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
-Sizes:  NAMES_MAX names · EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
+Sizes:  EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
         passed is told (``truncated``), and whoever decides must take it for a no
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,19 +29,18 @@ from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
+from wherefrom.query.same import REPEATS_MAX, believed, names_of
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
 from wherefrom.query.walk import Bounds, Walk
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
 
-NAMES_MAX: Final = 200
 EVIDENCE_MAX: Final = 2_000
 UPSTREAM_MAX: Final = 5_000
 CLAIMS_MAX: Final = 20_000
 DEPTH_MAX: Final = 30
 SECONDS_MAX: Final = 5.0
-TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
@@ -104,25 +103,31 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the artifact came from, with what is said of it."""
+    """One thing that the artifact came from, with what is said of it.
+
+    trusted  somebody known says so, and so on back to the artifact
+    """
 
     id: str
     kind: str
     name: str | None
     properties: dict[str, Any]
     entries: tuple[int, ...]
+    trusted: bool
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """Of one artifact, as of one log size. ``truncated`` if something was left out.
 
-    name   what it is called, if anything calls it
-    names  all ids that are it, with the wholes that it is a part of
+    name     what it is called, if anything calls it
+    names    all ids that are it, with the image indexes that it is a platform of
+    digests  those of ``names`` that are digests of the artifact itself
     """
 
     artifact: str
     name: str | None
     names: tuple[str, ...]
+    digests: tuple[str, ...]
     log: LogPosition
     as_of: int
     evidence: list[Evidence]
@@ -147,6 +152,7 @@ class Survey(NamedTuple):
     """What a dossier hangs on, by number: found without reading a record.
 
     start      the artifact's node, None for a digest that nothing was ever said of
+    digests    what names the artifact itself
     links      its names, each with the entries that say so
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
@@ -154,6 +160,7 @@ class Survey(NamedTuple):
 
     artifact: str
     start: int | None
+    digests: tuple[str, ...]
     links: dict[int, tuple[int, ...]]
     documents: dict[int, tuple[int, int]]
     signed: dict[int, _Signed]
@@ -179,12 +186,22 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         id = digests.strong_id(algorithm, digits)
         if id is None:
             raise
-        return Survey(id, None, {}, {}, {}, {}, [], [], frozenset(), frozenset(), False)
+        return Survey(
+            id, None, (id,), {}, {}, {}, {}, [], [], frozenset(), frozenset(), truncated=False
+        )
     start = graph.numbers([match.id])[match.id]
-    links, too_many = _names(graph, lens, start)
-    beside = dict.fromkeys(graph.numbers(also).values(), ())
-    documents = _documents(graph, lens, {**beside, **links})
+    same = names_of(graph, lens, start)
+    links = same.links
+    documents, too_many = _documents(graph, lens, links)
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
+    # Who approved the policy has not approved what it judges: of that only exceptions count.
+    beside = dict.fromkeys(graph.numbers(also).values(), ())
+    others, too_many_others = _documents(graph, lens, beside)
+    about = graph.judgements({entry for entry, _ in others.values()}, lens)
+    for number, (entry, of) in others.items():
+        if entry in about and about[entry].type == exception.PREDICATE_TYPE:
+            documents.setdefault(number, (entry, of))
+            judged[entry] = about[entry]
     said = summaries(graph, sorted({*documents, start}), lens)
     signed = {
         number: _signed(judged[entry], said.get(number))
@@ -196,6 +213,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
     return Survey(
         artifact=match.id,
         start=start,
+        digests=same.digests,
         links={**beside, **links},
         documents=documents,
         signed=signed,
@@ -208,11 +226,17 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
                 *judged,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
+                *claims.entries,
                 *upstream.entries,
             }
         ),
         truncated=(
-            too_many or len(signed) > EVIDENCE_MAX or claims.truncated or upstream.truncated
+            same.truncated
+            or too_many
+            or too_many_others
+            or len(signed) > EVIDENCE_MAX
+            or claims.truncated
+            or upstream.truncated
         ),
     )
 
@@ -226,6 +250,7 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
         artifact=looked.artifact,
         name=None if own is None else own.name,
         names=tuple(sorted(ids[n] for n in looked.links)) or (looked.artifact,),
+        digests=looked.digests,
         log=log_of(graph),
         as_of=lens.as_of,
         evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
@@ -258,38 +283,33 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int],
     )
 
 
-def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int, ...]], bool]:
-    """Names of the artifact and wholes it is a part of, each with the entries that say so."""
-    names: dict[int, tuple[int, ...]] = {start: ()}
-    fresh = [start]
-    while fresh and len(names) < NAMES_MAX:
-        ways: list[tuple[int, int, int]] = []  # from, to, by which entry
-        for up in (True, False):
-            for step in graph.steps(fresh, lens, up=up, only=ALTERNATE, rows_max=NAMES_MAX):
-                here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
-                ways.append((here, there, step.first))
-        kinds = summaries(graph, fresh, lens)
-        images = [n for n in fresh if n in kinds and kinds[n].kind in ("image", "artifact")]
-        for step in graph.steps(images, lens, up=False, only=CONTAINS, rows_max=NAMES_MAX):
-            ways.append((step.cause, step.effect, step.first))
-        believed = graph.judgements({entry for *_, entry in ways}, lens)
-        wholes = summaries(graph, sorted({there for _, there, _ in ways}), lens)
-        fresh = []
-        for here, there, entry in ways:
-            if there in names or entry not in believed or believed[entry].level not in TRUSTED:
-                continue
-            if there in wholes and wholes[there].kind in ("image", "artifact", "package", "model"):
-                names[there] = (*names[here], entry)
-                fresh.append(there)
-    return names, len(names) >= NAMES_MAX
+def _documents(
+    graph: Snapshot, lens: Lens, names: Collection[int]
+) -> tuple[dict[int, tuple[int, int]], bool]:
+    """Records that describe one of ``names``: by which entry, and which of them; whether there are
+    more.
 
-
-def _documents(graph: Snapshot, lens: Lens, names: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Documents that describe one of ``names``: by which entry, and which of them."""
+    What a record says that *another* describes is no record about it; of the claims in one, those
+    of VEX stand for it, because such a document describes nothing else.
+    """
     found: dict[int, tuple[int, int]] = {}
-    for step in graph.steps(sorted(names), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX):
-        found.setdefault(step.effect, (step.first, step.cause))
-    return found
+    steps = graph.steps(sorted(names), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX)
+    kinds = summaries(graph, sorted({step.effect for step in steps}), lens)
+    for step in steps:
+        entry = _own_entry(graph, lens, step)
+        if entry is not None:
+            found.setdefault(step.effect, (entry, step.cause))
+        elif step.effect in kinds and kinds[step.effect].kind == "claim":
+            found.setdefault(step.effect, (step.first, step.cause))
+    return found, len(steps) >= CLAIMS_MAX
+
+
+def _own_entry(graph: Snapshot, lens: Lens, step: Step) -> int | None:
+    """The entry by which a record itself says what it describes."""
+    if graph.document(step.first) == step.effect:
+        return step.first
+    again = graph.statements(step, lens, REPEATS_MAX)
+    return next((entry for entry in again if graph.document(entry) == step.effect), None)
 
 
 def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
@@ -342,10 +362,12 @@ def _kind(type: str, kind_of_entry: str) -> str:
 
 
 class _Claims(NamedTuple):
-    """What is claimed, the nodes that it was looked for at, and whether that was cut short."""
+    """What is claimed, the nodes that it was looked for at, the entries that say which names are
+    of one vulnerability, and whether that was cut short."""
 
     found: list[Found]
     nodes: set[int]
+    entries: set[int]
     truncated: bool
 
 
@@ -357,7 +379,7 @@ def _claims(
     documents: dict[int, tuple[int, int]],
 ) -> _Claims:
     """What documents claim of vulnerabilities in the artifact, and in its parts within it."""
-    parts = _parts(graph, lens, names)
+    parts, too_many_parts = _parts(graph, lens, names)
     about = graph.steps(
         sorted({*names, *parts}), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX
     )
@@ -366,9 +388,12 @@ def _claims(
     ids = graph.ids(sorted({*names, *parts, *claims}))
     own = frozenset(ids[n] for n in names)
     ties = {n: [s for s in about if s.effect == n] for n in claims}
-    vulnerabilities = _vulnerabilities(graph, lens, claims)
+    vulnerabilities, entries, too_many_names = _vulnerabilities(graph, lens, claims)
     judged = graph.judgements({step.first for step in about if step.effect in claims}, lens)
-    by_entry = {documents[n][0]: one for n, one in signed.items()}
+    by_entry: dict[int, _Signed] = {}
+    for n, known in signed.items():  # a claim is of whoever signed its document
+        if known.identity is not None or documents[n][0] not in by_entry:
+            by_entry[documents[n][0]] = known
     found = []
     for number, claim in sorted(claims.items()):
         on = [step for step in ties[number] if step.cause in names]
@@ -399,7 +424,8 @@ def _claims(
                 )
             )
     weak = graph.numbers({name for one in found for name in one.names}).values()
-    return _Claims(found, {*parts, *claims, *weak}, len(about) >= CLAIMS_MAX)
+    truncated = len(about) >= CLAIMS_MAX or too_many_parts or too_many_names
+    return _Claims(found, {*parts, *claims, *weak}, entries, truncated)
 
 
 def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
@@ -410,8 +436,10 @@ def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
     return not products or not own.isdisjoint(products)
 
 
-def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:
+def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> tuple[set[int], bool]:
+    """What it is made of, and whether there is more."""
     parts, fresh = set(names), set(names)
+    cut = False
     for _ in range(DEPTH_MAX):
         if not fresh or len(parts) > CLAIMS_MAX:
             break
@@ -419,29 +447,40 @@ def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:
         for relation in _PARTS:
             steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=CLAIMS_MAX)
             found |= {step.cause for step in steps}
+            cut = cut or len(steps) >= CLAIMS_MAX
         fresh = found - parts
         parts |= fresh
-    return parts - set(names)
+    return parts - set(names), cut or bool(fresh)
 
 
 def _vulnerabilities(
     graph: Snapshot, lens: Lens, claims: Collection[int]
-) -> dict[int, list[tuple[str, tuple[str, ...]]]]:
-    """Of each claim the vulnerabilities it is about, each with all its names."""
+) -> tuple[dict[int, list[tuple[str, tuple[str, ...]]]], set[int], bool]:
+    """Of each claim the vulnerabilities it is about, each with its names by the word of somebody
+    known; the entries that say so; whether there are more.
+
+    A stranger who calls one vulnerability by the name of another must not have it excused by what
+    is said of that.
+    """
     steps = graph.steps(sorted(claims), lens, up=True, only=DESCRIBES, rows_max=CLAIMS_MAX)
     kinds = summaries(graph, sorted({step.cause for step in steps}), lens)
     about = [s for s in steps if s.cause in kinds and kinds[s.cause].kind == "vulnerability"]
     same: dict[int, set[int]] = {step.cause: {step.cause} for step in about}
+    entries: set[int] = set()
+    cut = len(steps) >= CLAIMS_MAX
     for up in (True, False):
-        for step in graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX):
+        names = graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX)
+        cut = cut or len(names) >= CLAIMS_MAX
+        for step, entry in believed(graph, lens, names).items():
             here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
             same[here].add(there)
+            entries.add(entry)
     ids = graph.ids(sorted({n for group in same.values() for n in group}))
     found: dict[int, list[tuple[str, tuple[str, ...]]]] = {}
     for step in about:
-        names = tuple(sorted(ids[n] for n in same[step.cause]))
-        found.setdefault(step.effect, []).append((ids[step.cause], names))
-    return found
+        called = tuple(sorted(ids[n] for n in same[step.cause]))
+        found.setdefault(step.effect, []).append((ids[step.cause], called))
+    return found, entries, cut
 
 
 class _Walked(NamedTuple):
@@ -462,9 +501,29 @@ def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> _Walked:
     numbers = [n for n in walk.depths if n not in walk.starts]
     said = summaries(graph, sorted(numbers), lens)
     ids = graph.ids(sorted(numbers))
-    by = {step.cause: step.first for step, _ in walk.edges.values()}
-    things = list(_things(numbers, said, ids, by))
+    steps = [step for step, _ in walk.edges.values()]
+    known = believed(graph, lens, steps)
+    reached = _reached(walk.starts, known)
+    by = {step.cause: step.first for step in steps} | reached
+    things = list(_things(numbers, said, ids, by, reached.keys()))
     return _Walked(things, set(walk.depths), set(by.values()), walk.reason is not None)
+
+
+def _reached(starts: Iterable[int], known: Mapping[Step, int]) -> dict[int, int]:
+    """What trusted edges lead to from ``starts``, each with the entry by which."""
+    ways: dict[int, list[tuple[int, int]]] = {}
+    for step, entry in known.items():
+        ways.setdefault(step.effect, []).append((step.cause, entry))
+        if step.relation in (ALTERNATE, CONTAINS):  # as a walk goes, both ways
+            ways.setdefault(step.cause, []).append((step.effect, entry))
+    reached: dict[int, int] = {}
+    fresh = list(starts)
+    while fresh:
+        for there, entry in ways.get(fresh.pop(), ()):
+            if there not in reached:
+                reached[there] = entry
+                fresh.append(there)
+    return reached
 
 
 def _things(
@@ -472,14 +531,16 @@ def _things(
     said: dict[int, Summary],
     ids: dict[int, str],
     by: dict[int, int],
+    trusted: Collection[int],
 ) -> Iterator[Upstream]:
     for number in sorted(numbers):
         if number in said:
             kind, name, properties = said[number]
             entries = (by[number],) if number in by else ()
             yield Upstream(
-                id=ids[number], kind=kind, name=name, properties=properties, entries=entries
-            )
+                id=ids[number], kind=kind, name=name, properties=properties, entries=entries,
+                trusted=number in trusted,
+            )  # fmt: skip
 
 
 def _word(value: object) -> str | None:
