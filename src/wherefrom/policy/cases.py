@@ -19,7 +19,8 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import strict_json, timestamps, yaml_text
 from wherefrom.policy.verdict import Verdict
 from wherefrom.query.answers import LogPosition
-from wherefrom.query.dossier import Dossier, Evidence, Found, Upstream
+from wherefrom.query.dossier import Dossier, Evidence, Found
+from wherefrom.query.upstream import Upstream
 
 CASES_MAX: Final = 1_000
 BYTES_MAX: Final = 4 * 1024 * 1024

@@ -15,14 +15,13 @@ import msgspec
 
 from wherefrom.formats import digests
 from wherefrom.formats.policy import AnyRule, Cel, Policy, Provenance, Rego
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import micros
 from wherefrom.policy import conditions
-from wherefrom.policy.checks import CHECKS, Case, reason
+from wherefrom.policy.checks import CHECKS, Case, later, reason
 from wherefrom.policy.exceptions import Word, granted, words_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.dossier import Dossier
 
-_SECOND = 1_000_000
 _LISTED = 5
 
 
@@ -56,7 +55,7 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
         reasons.append(
             _no(f"its name is of several things: {several}", "Ask about one of them by its digest")
         )
-    ends = [of_micros(case.at + policy.valid_s * _SECOND)]
+    ends = [later(case.at, policy.valid_s)]
     ends += [one.until for one in reasons if one.until is not None]
     return Verdict(
         allowed=all(one.ok for one in reasons),

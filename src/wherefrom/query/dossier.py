@@ -11,13 +11,13 @@ What a record says is read out of its content, not out of the graph: a policy ge
 it was signed. What is erased says nothing. Before any content is read, ``survey`` tells everything
 that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
-Sizes:  EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
-        passed is told (``truncated``), and whoever decides must take it for a no
+Sizes:  EVIDENCE_MAX records, the newest · CLAIMS_MAX claims and parts; what is passed is told
+        (``truncated``), and whoever decides must take it for a no
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,18 +29,17 @@ from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
-from wherefrom.query.same import REPEATS_MAX, believed, names_of
+from wherefrom.query.same import REPEATS_MAX, TRUSTED, believed, names_of
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
-from wherefrom.query.walk import Bounds, Walk
+from wherefrom.query.upstream import Upstream, upstream_of
+from wherefrom.query.words import said_first, word_of
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
 
 EVIDENCE_MAX: Final = 2_000
-UPSTREAM_MAX: Final = 5_000
 CLAIMS_MAX: Final = 20_000
 DEPTH_MAX: Final = 30
-SECONDS_MAX: Final = 5.0
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
@@ -60,7 +59,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     of         the name of the artifact that it describes; ``links`` the entries by which that is
                a name of the artifact, none for itself
     identity   of a keyless signature that a trusted root proves, with its ``issuer``
-    said       when, not after it was received
+    said       when, not after it was received; of what was sent again, when it was said first
     predicate  as it was signed; None of what is no statement, or erased
     properties what the graph knows of the document
     """
@@ -100,20 +99,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     identity: str | None
     issuer: str | None
     said: str
-
-
-class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the artifact came from, with what is said of it.
-
-    trusted  somebody known says so, and so on back to the artifact
-    """
-
-    id: str
-    kind: str
-    name: str | None
-    properties: dict[str, Any]
-    entries: tuple[int, ...]
-    trusted: bool
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +194,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         if entry in judged
     }
     claims = _claims(graph, lens, links, signed, documents)
-    upstream = _upstream(graph, lens, links)
+    upstream = upstream_of(graph, lens, links)
     return Survey(
         artifact=match.id,
         start=start,
@@ -246,6 +231,8 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
     newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
     ids = graph.ids(sorted({*looked.links, *looked.documents}))
     own = looked.said.get(looked.start) if looked.start is not None else None
+    evidence = _dated([_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]])
+    said = {one.entry: one.said for one in evidence}
     return Dossier(
         artifact=looked.artifact,
         name=None if own is None else own.name,
@@ -253,11 +240,28 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
         digests=looked.digests,
         log=log_of(graph),
         as_of=lens.as_of,
-        evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
-        found=looked.found,
+        evidence=evidence,
+        found=[
+            msgspec.structs.replace(one, said=said.get(one.entry, one.said)) for one in looked.found
+        ],
         upstream=looked.upstream,
         truncated=looked.truncated,
     )
+
+
+def _dated(read: list[tuple[Evidence, bytes]]) -> list[Evidence]:
+    """Each record with the time at which whoever signed it said it first; see ``words``."""
+    names = [
+        [one.identity] if one.identity is not None else one.signers if one.trust in TRUSTED else []
+        for one, _ in read
+    ]
+    first = said_first((word, who, one.said) for (one, word), who in zip(read, names, strict=True))
+    return [
+        msgspec.structs.replace(
+            one, said=min((first[word, name] for name in who), default=one.said)
+        )
+        for (one, word), who in zip(read, names, strict=True)
+    ]
 
 
 def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int], own: str) -> bool:
@@ -324,14 +328,17 @@ def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
     )
 
 
-def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content) -> Evidence:
+def _evidence(
+    number: int, looked: Survey, ids: dict[int, str], content: Content
+) -> tuple[Evidence, bytes]:
+    """What a record says, and which word it is."""
     entry, of = looked.documents[number]
     signed = looked.signed[number]
     judgement = signed.judgement
     written = content(entry)
     statement = None if written is None else statement_in(written)
     type = judgement.type if statement is None else statement[0]
-    return Evidence(
+    one = Evidence(
         entry=entry,
         document=ids[number],
         kind=_kind(type, judgement.kind),
@@ -346,6 +353,7 @@ def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content
         predicate=None if statement is None else statement[1],
         properties=looked.said[number].properties,
     )
+    return one, b"" if written is None else word_of(written)
 
 
 def _kind(type: str, kind_of_entry: str) -> str:
@@ -481,66 +489,6 @@ def _vulnerabilities(
         called = tuple(sorted(ids[n] for n in same[step.cause]))
         found.setdefault(step.effect, []).append((ids[step.cause], called))
     return found, entries, cut
-
-
-class _Walked(NamedTuple):
-    """What is upstream, the nodes and entries that say so, and whether the walk was cut short."""
-
-    things: list[Upstream]
-    nodes: set[int]
-    entries: set[int]
-    truncated: bool
-
-
-def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> _Walked:
-    walk = Walk(
-        graph, lens, sorted(names), up=True,
-        bounds=Bounds(depth_max=DEPTH_MAX, nodes_max=UPSTREAM_MAX, seconds_max=SECONDS_MAX),
-    )  # fmt: skip
-    walk.run()
-    numbers = [n for n in walk.depths if n not in walk.starts]
-    said = summaries(graph, sorted(numbers), lens)
-    ids = graph.ids(sorted(numbers))
-    steps = [step for step, _ in walk.edges.values()]
-    known = believed(graph, lens, steps)
-    reached = _reached(walk.starts, known)
-    by = {step.cause: step.first for step in steps} | reached
-    things = list(_things(numbers, said, ids, by, reached.keys()))
-    return _Walked(things, set(walk.depths), set(by.values()), walk.reason is not None)
-
-
-def _reached(starts: Iterable[int], known: Mapping[Step, int]) -> dict[int, int]:
-    """What trusted edges lead to from ``starts``, each with the entry by which."""
-    ways: dict[int, list[tuple[int, int]]] = {}
-    for step, entry in known.items():
-        ways.setdefault(step.effect, []).append((step.cause, entry))
-        if step.relation in (ALTERNATE, CONTAINS):  # as a walk goes, both ways
-            ways.setdefault(step.cause, []).append((step.effect, entry))
-    reached: dict[int, int] = {}
-    fresh = list(starts)
-    while fresh:
-        for there, entry in ways.get(fresh.pop(), ()):
-            if there not in reached:
-                reached[there] = entry
-                fresh.append(there)
-    return reached
-
-
-def _things(
-    numbers: Iterable[int],
-    said: dict[int, Summary],
-    ids: dict[int, str],
-    by: dict[int, int],
-    trusted: Collection[int],
-) -> Iterator[Upstream]:
-    for number in sorted(numbers):
-        if number in said:
-            kind, name, properties = said[number]
-            entries = (by[number],) if number in by else ()
-            yield Upstream(
-                id=ids[number], kind=kind, name=name, properties=properties, entries=entries,
-                trusted=number in trusted,
-            )  # fmt: skip
 
 
 def _word(value: object) -> str | None:

@@ -1,6 +1,6 @@
 """A log for one test: keys that are trusted, what they and strangers say, and what a policy says.
 
-made = Made(tmp_path); key = made.key(); made.record(signed(key, A, SBOM, {…})); made.judged(A, RULE)
+made = Made(tmp_path); key = made.key(); made.record(signed(key, A, SBOM, {…})); made.judged(A, R)
 """
 
 import hashlib
