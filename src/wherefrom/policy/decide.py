@@ -33,7 +33,8 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     case = Case(dossier, environment, micros(at))
     rules = policy.in_environment(environment)
     words = words_of(dossier.evidence) if policy.exceptions is not None else []
-    reasons = [_excused(_reason(rule, policy, case), policy, case, words) for rule in rules]
+    asking = conditions.Asking(case)
+    reasons = [_excused(_reason(rule, policy, case, asking), policy, case, words) for rule in rules]
     levels = [
         rule.level
         for rule, one in zip(rules, reasons, strict=True)
@@ -77,11 +78,11 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     )
 
 
-def _reason(rule: AnyRule, policy: Policy, case: Case) -> Reason:
+def _reason(rule: AnyRule, policy: Policy, case: Case, asking: conditions.Asking) -> Reason:
     if isinstance(rule, Cel):
-        said = conditions.cel(rule, case)
+        said = conditions.cel(rule, case, asking)
     elif isinstance(rule, Rego):
-        said = conditions.rego(rule, case, policy.modules)
+        said = conditions.rego(rule, case, asking, policy.modules)
     else:
         said = CHECKS[type(rule)](rule, case)
     return reason(rule, said, str(rule.__struct_config__.tag), case)
