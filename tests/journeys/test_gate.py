@@ -224,3 +224,8 @@ def test_a_server_answers_as_the_directory_does(shop, monkeypatch):
         with server.client() as client:
             wrong = client.post("/v1/gate", json={"artifact": TILL, "policy": {"name": "x"}})
             assert (wrong.status_code, wrong.json()["code"]) == (400, "malformed")
+            deep, infinite = '{"policy": ' + "[" * 5_000, '{"policy": {"a": 1e999}}'
+            for body in (deep, infinite):
+                for path in ("/v1/gate", "/v1/decide"):
+                    wrong = client.post(path, content=body)
+                    assert (wrong.status_code, wrong.json()["code"]) == (400, "malformed")

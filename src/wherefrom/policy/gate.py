@@ -7,12 +7,14 @@ A verdict is of one log size, so it can be asked again of the same size, and is 
 that the log signed stands for the verdict as long as it counts and nothing was said since of all
 that it hangs on.
 
-Sizes:  ARTIFACTS_MAX artifacts in one question
+Sizes:  ARTIFACTS_MAX artifacts in one question, SECONDS_MAX for all · an environment
+        ENVIRONMENT_CHARS_MAX
 Source: docs/formats/policy.md; slsa.dev/spec/v1.2/verification_summary
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -41,6 +43,8 @@ from wherefrom.query.statements import statement_in
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 
 ARTIFACTS_MAX: Final = 1_000
+SECONDS_MAX: Final = 60.0
+ENVIRONMENT_CHARS_MAX: Final = 256
 _SPOKEN_OF_MAX: Final = 100
 _LEVEL: Final = "SLSA_BUILD_LEVEL_"
 
@@ -131,6 +135,14 @@ def gated(prepared: Prepared, envelope: bytes, entry: int) -> Gated:
     )
 
 
+def _need_short(environment: str) -> None:
+    if len(environment) > ENVIRONMENT_CHARS_MAX:
+        raise LimitPassed(
+            "the name of an environment is too long", where="environment",
+            expected=f"{ENVIRONMENT_CHARS_MAX} characters", got=str(len(environment)),
+        )  # fmt: skip
+
+
 class _Known(NamedTuple):
     """A summary that the log signed, and that counts."""
 
@@ -147,8 +159,9 @@ class Gate:
         graph: GraphReader,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log, self._graph, self._clock = log, graph, clock
+        self._log, self._graph, self._clock, self._elapsed = log, graph, clock, elapsed
 
     def decide(self, asked: Question) -> Decided:
         """A verdict each. Raises NotFound, Ambiguous, Malformed, LimitPassed, SettingError."""
@@ -157,16 +170,24 @@ class Gate:
                 "a question about nothing, or too much", expected=f"1 to {ARTIFACTS_MAX} artifacts"
             )
         at = self._now() if asked.at is None else timestamps.canonical(asked.at, where="at")
+        _need_short(asked.environment)
+        if asked.as_of is not None and asked.as_of < 0:
+            raise Malformed("a log size is not negative", where="as_of", got=str(asked.as_of))
+        until = self._elapsed() + SECONDS_MAX
         wait_for_graph(self._graph, self._log)
         with self._graph.snapshot() as graph:
             need_size(asked.as_of, reached=graph.size, log=self._log)
             lens = graph.lens(as_of=asked.as_of)
             policy = self._policy(asked.policy, graph, lens)
-            told = [
-                self._dossier(graph, lens, survey(graph, lens, one, also=[policy.digest]))
-                for one in asked.artifacts
-            ]
-        verdicts = [decide(policy, one, environment=asked.environment, at=at) for one in told]
+            told = []
+            for one in asked.artifacts:
+                self._need_before(until)
+                looked = survey(graph, lens, one, also=[policy.digest])
+                told.append(self._dossier(graph, lens, looked))
+        verdicts = []
+        for papers in told:
+            self._need_before(until)
+            verdicts.append(decide(policy, papers, environment=asked.environment, at=at))
         inputs = []
         if asked.explain:
             moment = timestamps.micros(at)
@@ -176,6 +197,7 @@ class Gate:
     def prepare(self, asked: GateRequest) -> Prepared:
         """The verdict of now, looked up if it can be, and what is to be signed. As ``decide``."""
         at = self._now()
+        _need_short(asked.environment)
         wait_for_graph(self._graph, self._log)
         with self._graph.snapshot() as graph:
             lens = graph.lens()
@@ -283,6 +305,13 @@ class Gate:
     def _own(self) -> str:
         """The id of the key that signs what this log itself says."""
         return service_key_id(self._log)
+
+    def _need_before(self, until: float) -> None:
+        if self._elapsed() > until:
+            raise LimitPassed(
+                "a question takes too long", expected=f"{SECONDS_MAX:g} s for all artifacts",
+                do="Ask about fewer of them at once",
+            )  # fmt: skip
 
     def _now(self) -> str:
         return timestamps.to_text(self._clock())
