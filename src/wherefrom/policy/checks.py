@@ -268,18 +268,21 @@ def approvals(rule: rules.Approvals, case: Case) -> Said:
         said = one.predicate or {}
         if said.get("environment") in (None, "", case.environment):
             # Who signed beside somebody that may has no word of their own.
-            last |= dict.fromkeys(who(one, rule.by or None), one)
-    yes = {
-        name: one
-        for name, one in last.items()
-        if name not in builders and (one.predicate or {}).get("decision") == "approved"
-    }
+            for name in who(one, rule.by or None):
+                # A clock that is behind must not make a no older than the yes it takes back.
+                if name not in last or one.entry > last[name].entry or _approves(last[name]):
+                    last[name] = one
+    yes = {name: one for name, one in last.items() if name not in builders and _approves(one)}
     entries = {one.entry for one in yes.values()}
     links = {link for one in yes.values() for link in one.links}
     if len(yes) >= rule.count:
         return Said(True, f"approved by {len(yes)}", entries, beside=links)
     own = " (whoever built it does not count)" if builders & last.keys() else ""
     return Said(False, f"approved by {len(yes)} of {rule.count}{own}", entries, remedy)
+
+
+def _approves(one: Evidence) -> bool:
+    return (one.predicate or {}).get("decision") == "approved"
 
 
 def summary(rule: rules.Summary, case: Case) -> Said:

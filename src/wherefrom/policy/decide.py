@@ -43,7 +43,7 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     if not rules:
         nowhere = f"the policy has no rule for {environment or 'no environment'}"
         reasons.append(_no(nowhere, "Say what holds there in the policy"))
-    if dossier.truncated:
+    if dossier.truncated or (dossier.strangers_cut and any(map(_hears_strangers, rules))):
         reasons.append(
             _no(
                 "there is more recorded of it than can be looked at",
@@ -76,6 +76,10 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
         level=max(levels, default=0),
         inputs=sorted({entry for one in reasons for entry in one.entries}),
     )
+
+
+def _hears_strangers(rule: AnyRule) -> bool:
+    return isinstance(rule, Cel | Rego) or rule.trust == "channel"
 
 
 def _reason(rule: AnyRule, policy: Policy, case: Case, asking: conditions.Asking) -> Reason:

@@ -113,7 +113,14 @@ def _approving(
     for word in answers:
         if word.said.stage in ("approved", "refused") and is_by(word.one, by):
             for name in who(word.one, by):
-                last[name] = word
+                # As with approvals: a no is taken back by what is later by clock and by log.
+                before = last.get(name)
+                if (
+                    before is None
+                    or before.said.stage == "approved"
+                    or word.one.entry > before.one.entry
+                ):
+                    last[name] = word
     for name, word in last.items():
         if word.said.stage == "approved" and not set(who(word.one)) & set(who(asked)):
             yield name, word.one

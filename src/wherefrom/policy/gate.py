@@ -37,15 +37,15 @@ from wherefrom.policy.decide import decide, subject_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.dossier import Dossier, Survey, dossier, survey, touched
-from wherefrom.query.same import TRUSTED
+from wherefrom.query.same import ROWS_MAX, TRUSTED
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.statements import statement_in
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
+from wherefrom.views.graph.schema import DESCRIBES
 
 ARTIFACTS_MAX: Final = 1_000
 SECONDS_MAX: Final = 60.0
 ENVIRONMENT_CHARS_MAX: Final = 256
-_SPOKEN_OF_MAX: Final = 100
 _LEVEL: Final = "SLSA_BUILD_LEVEL_"
 
 
@@ -222,7 +222,10 @@ class Gate:
             return policies.parse(said, where="policy")
         number = graph.numbers([said]).get(said)
         if number is not None:
-            for entry in reversed(graph.entries_of(number, lens, _SPOKEN_OF_MAX)):
+            steps = graph.steps([number], lens, up=False, only=DESCRIBES, rows_max=ROWS_MAX)
+            judged = graph.judgements({step.first for step in steps}, lens)
+            # Whoever recorded it: the door takes no statement about another policy than it holds.
+            for entry in sorted(e for e, one in judged.items() if one.kind == "policy"):
                 found = statement_in(self._content(entry) or b"")
                 if found is not None and found[0] == policies.PREDICATE_TYPE:
                     policy = policies.parse(found[1], where=f"entry {entry}")
@@ -327,7 +330,7 @@ def _verdict_of(
         (int(one.removeprefix(_LEVEL)) for one in predicate["verifiedLevels"]
          if one.startswith(_LEVEL)), default=0,
     )  # fmt: skip
-    names: Sequence[str] = sorted(graph.ids(sorted(looked.links)).values())
+    names: Sequence[str] = sorted(graph.ids(sorted(looked.names)).values())
     return Verdict(
         allowed=predicate["verificationResult"] == "PASSED",
         artifact=looked.artifact,

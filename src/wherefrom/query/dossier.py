@@ -29,11 +29,11 @@ from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
-from wherefrom.query.same import REPEATS_MAX, TRUSTED, believed, names_of
+from wherefrom.query.same import REPEATS_MAX, TRUSTED, Same, believed, names_of
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
 from wherefrom.query.upstream import Upstream, upstream_of
-from wherefrom.query.words import said_first, word_of
+from wherefrom.query.words import word_of
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
 
@@ -102,7 +102,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one artifact, as of one log size. ``truncated`` if something was left out.
+    """Of one artifact, as of one log size. ``truncated`` if something was left out that somebody
+    known says; ``strangers_cut`` if anything was.
 
     name     what it is called, if anything calls it
     names    all ids that are it, with the image indexes that it is a platform of
@@ -119,6 +120,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     found: list[Found]
     upstream: list[Upstream]
     truncated: bool
+    strangers_cut: bool = False
 
     def of_kind(self, kind: str) -> list[Evidence]:
         """The records of one kind, newest first."""
@@ -138,7 +140,8 @@ class Survey(NamedTuple):
 
     start      the artifact's node, None for a digest that nothing was ever said of
     digests    what names the artifact itself
-    links      its names, each with the entries that say so
+    names      its names by number, with the image indexes that it is a platform of
+    links      those, each with the entries that say so; and what else documents are about
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
     """
@@ -146,6 +149,7 @@ class Survey(NamedTuple):
     artifact: str
     start: int | None
     digests: tuple[str, ...]
+    names: frozenset[int]
     links: dict[int, tuple[int, ...]]
     documents: dict[int, tuple[int, int]]
     signed: dict[int, _Signed]
@@ -171,11 +175,11 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         id = digests.strong_id(algorithm, digits)
         if id is None:
             raise
-        return Survey(
-            id, None, (id,), {}, {}, {}, {}, [], [], frozenset(), frozenset(), truncated=False
-        )
-    start = graph.numbers([match.id])[match.id]
-    same = names_of(graph, lens, start)
+        start, same = None, Same({}, frozenset(), (id,), truncated=False)
+    else:
+        id = match.id
+        start = graph.numbers([id])[id]
+        same = names_of(graph, lens, start)
     links = same.links
     documents, too_many = _documents(graph, lens, links)
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
@@ -187,7 +191,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         if entry in about and about[entry].type == exception.PREDICATE_TYPE:
             documents.setdefault(number, (entry, of))
             judged[entry] = about[entry]
-    said = summaries(graph, sorted({*documents, start}), lens)
+    said = summaries(graph, sorted({*documents, *links}), lens)
     signed = {
         number: _signed(judged[entry], said.get(number))
         for number, (entry, _) in documents.items()
@@ -196,9 +200,10 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
     claims = _claims(graph, lens, links, signed, documents)
     upstream = upstream_of(graph, lens, links)
     return Survey(
-        artifact=match.id,
+        artifact=id,
         start=start,
         digests=same.digests,
+        names=frozenset(links),
         links={**beside, **links},
         documents=documents,
         signed=signed,
@@ -219,7 +224,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
             same.truncated
             or too_many
             or too_many_others
-            or len(signed) > EVIDENCE_MAX
+            or sum(one.judgement.level in TRUSTED for one in signed.values()) > EVIDENCE_MAX
             or claims.truncated
             or upstream.truncated
         ),
@@ -228,15 +233,21 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
 
 def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:
     """What is recorded of what was looked at, read out of the records."""
-    newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
+    # The word of those who are known first: a stranger who says much must not drown it.
+    first = sorted(
+        looked.signed,
+        key=lambda n: (looked.signed[n].judgement.level in TRUSTED, looked.documents[n][0]),
+        reverse=True,
+    )
+    newest = sorted(first[:EVIDENCE_MAX], key=lambda n: looked.documents[n][0], reverse=True)
     ids = graph.ids(sorted({*looked.links, *looked.documents}))
     own = looked.said.get(looked.start) if looked.start is not None else None
-    evidence = _dated([_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]])
+    evidence = _once([_evidence(n, looked, ids, content) for n in newest])
     said = {one.entry: one.said for one in evidence}
     return Dossier(
         artifact=looked.artifact,
         name=None if own is None else own.name,
-        names=tuple(sorted(ids[n] for n in looked.links)) or (looked.artifact,),
+        names=tuple(sorted(ids[n] for n in looked.names)) or (looked.artifact,),
         digests=looked.digests,
         log=log_of(graph),
         as_of=lens.as_of,
@@ -246,22 +257,26 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
         ],
         upstream=looked.upstream,
         truncated=looked.truncated,
+        strangers_cut=len(first) > EVIDENCE_MAX,
     )
 
 
-def _dated(read: list[tuple[Evidence, bytes]]) -> list[Evidence]:
-    """Each record with the time at which whoever signed it said it first; see ``words``."""
-    names = [
-        [one.identity] if one.identity is not None else one.signers if one.trust in TRUSTED else []
-        for one, _ in read
-    ]
-    first = said_first((word, who, one.said) for (one, word), who in zip(read, names, strict=True))
-    return [
-        msgspec.structs.replace(
-            one, said=min((first[word, name] for name in who), default=one.said)
-        )
-        for (one, word), who in zip(read, names, strict=True)
-    ]
+def _once(read: list[tuple[Evidence, bytes]]) -> list[Evidence]:
+    """Each word once, as whoever signed it said it first; see ``words``. Newest first, as before.
+
+    What is sent again with another signature stays, for that, and is as old as the word.
+    """
+    first: dict[tuple[bytes, str], Evidence] = {}
+    found = []
+    for one, word in sorted(read, key=lambda pair: pair[0].entry):
+        known = [one.identity] if one.identity is not None else one.signers
+        names = [(word, name) for name in known] if one.trust in TRUSTED else []
+        before = [first[name].said for name in names if name in first]
+        if not names or len(before) < len(names):
+            found.append(msgspec.structs.replace(one, said=min([one.said, *before])))
+        for name in names:
+            first.setdefault(name, one)
+    return found[::-1]
 
 
 def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int], own: str) -> bool:

@@ -11,7 +11,7 @@ text cannot be told from one sent again: the first time that it was heard counts
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -32,15 +32,6 @@ def word_of(content: bytes) -> bytes:
         return _hash(dated, *_signed_in(content))
     except Refused:  # no JSON, or a newer program took what this one does not
         return _hash(content)
-
-
-def said_first(words: Iterable[tuple[bytes, Iterable[str], str]]) -> dict[tuple[bytes, str], str]:
-    """When each word was first said by each who signed it: (word, signers, when)."""
-    first: dict[tuple[bytes, str], str] = {}
-    for word, signers, said in words:
-        for signer in signers:
-            first[word, signer] = min(said, first.get((word, signer), said))
-    return first
 
 
 def _signed_in(content: bytes) -> tuple[bytes, ...]:

@@ -210,6 +210,12 @@ def test_rego_over_the_same_document_says_the_same(folder, artifact, query, ok):
         ("https://github.com/acme/*", "https://github.com@evil.example/acme/shop", False),
         ("https://github.com/acme/*", "https://github.com/acme.evil/shop", False),
         ("https://github.com/acme/shop", "https://github.com/acme/shop-evil", False),
+        ("https://github.com/acme/*", "git+https://github.com/acme/../evil/shop", False),
+        ("https://github.com/acme/*", "https://github.com/acme/%2E%2e/evil/shop", False),
+        ("https://github.com/acme/*", "https://github.com/acme/..%2fevil/shop", False),
+        ("https://github.com/acme/*", "https://github.com/acme\\..\\evil/shop", False),
+        ("https://github.com/acme/*", "https://github.com/acme/..", False),
+        ("https://github.com/acme/*", "https://github.com/acme/.github@v1..2", True),
         ("*", None, False),
     ],
 )  # fmt: skip

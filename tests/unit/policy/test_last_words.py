@@ -1,6 +1,7 @@
 """The last word counts: not one sent again, nor one taken back, nor one for another place."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,10 +18,15 @@ from tests.unit.policy.made import (
     digest,
     result_of,
     signed,
+    statement,
 )
 from tests.unit.policy.test_papers_of_another import scan, vex
 from wherefrom.errors import Malformed
+from wherefrom.formats import digests
 from wherefrom.formats import policy as policies
+from wherefrom.formats.timestamps import to_text
+from wherefrom.policy.gate import Question
+from wherefrom.query import dossier
 
 A = digest("a")
 TESTS = {"needs": "tests"}
@@ -166,3 +172,82 @@ def test_an_approval_dated_in_the_future_cannot_be_renewed_by_sending_it_again(m
     rejected = {**APPROVED, "decision": "rejected", "at": "2030-01-01T00:00:00Z"}
     made.record(signed(key, A, APPROVAL, rejected), written_otherwise(later))
     assert not made.judged(A, {"needs": "approvals"}).allowed
+
+
+def at(**ago):
+    return to_text(datetime.now(UTC) - timedelta(**ago))
+
+
+def test_a_clock_that_is_behind_does_not_make_a_no_older_than_the_yes_it_takes_back(made):
+    key = made.key()
+    no = signed(key, A, APPROVAL, {**APPROVED, "decision": "rejected", "at": at(hours=2)})
+    made.record(signed(key, A, APPROVAL, {**APPROVED, "at": at(hours=1)}), no)
+    assert not made.judged(A, {"needs": "approvals"}).allowed
+    yes = signed(key, A, APPROVAL, {**APPROVED, "at": at(minutes=1)})
+    made.record(yes)
+    assert made.judged(A, {"needs": "approvals"}).allowed
+    made.record(written_otherwise(no))  # who sends it again takes nothing back
+    assert made.judged(A, {"needs": "approvals"}).allowed
+
+
+SBOMS = {"needs": "sbom"}
+EXCEPTION = "urn:wherefrom:exception:v1"
+
+
+def requested(of, key, **more):
+    said = {"stage": "requested", "at": at(hours=3), "reason": "r", "rules": ["r0"],
+            "environment": "prod", "until": at(days=-1), **more}  # fmt: skip
+    return signed(key, of, EXCEPTION, said)
+
+
+def answered(of, key, request, stage, **ago):
+    said = {"stage": stage, "at": at(**ago), "request": digests.sha256_id(request)}
+    return signed(key, of, EXCEPTION, said)
+
+
+def test_an_exception_is_refused_also_by_a_clock_that_is_behind(made):
+    key, boss = made.key(), made.key()
+    terms = {"by": [{"key": boss.id}]}
+    asked = requested(A, key)
+    made.record(asked, answered(A, boss, asked, "approved", hours=1))
+    assert made.judged(A, SBOMS, exceptions=terms).allowed
+    made.record(answered(A, boss, asked, "refused", hours=2))
+    assert not made.judged(A, SBOMS, exceptions=terms).allowed
+
+
+def test_an_exception_for_a_policy_counts_for_what_the_log_has_not_heard_of_too(made):
+    key, boss = made.key(), made.key()
+    terms = {"by": [{"key": boss.id}]}
+    said = {"name": "p", "version": "1", "rules": [{"name": "r0", **SBOMS}], "exceptions": terms}
+    policy = policies.parse(said, where="p").digest
+    asked = requested(policy, key)
+    made.record(asked, answered(policy, boss, asked, "approved", hours=1))
+    verdict = made.judged(A, SBOMS, exceptions=terms)
+    assert verdict.allowed
+    assert verdict.names == (A,)
+    made.record(answered(policy, key, asked, "withdrawn", minutes=1))
+    assert not made.judged(A, SBOMS, exceptions=terms).allowed
+
+
+def test_strangers_who_say_much_neither_let_in_nor_keep_out(made, monkeypatch):
+    monkeypatch.setattr(dossier, "EVIDENCE_MAX", 3)
+    made.record(signed(made.key(), A, SBOM, bom("x", A)))
+    made.record(*(statement(A, "https://x.example/x", {"n": n}) for n in range(5)))
+    assert made.judged(A, SBOMS).allowed
+    for rule in ({**SBOMS, "trust": "channel"}, {"needs": "cel", "expression": "true"}):
+        verdict = made.judged(A, rule)
+        assert not verdict.allowed  # it hears strangers, and not all of them were heard
+        assert "more recorded of it" in verdict.reasons[-1].says
+    key = made.key()
+    made.record(*(signed(key, A, "https://x.example/x", {"n": n}) for n in range(3)))
+    assert not made.judged(A, SBOMS).allowed
+
+
+def test_a_policy_is_found_under_whatever_strangers_say_of_it(made):
+    said = {"name": "p", "version": "1", "rules": [{"name": "r0", **SBOMS}]}
+    policy = policies.parse(said, where="p")
+    made.record(signed(made.key(), A, SBOM, bom("x", A)))
+    noise = [statement(policy.digest, "https://x.example/x", {"n": n}) for n in range(220)]
+    made.record(*noise[:110], policies.to_statement(policy), *noise[110:])
+    asked = Question(artifacts=(A,), policy=policy.digest, environment="prod")
+    assert made.gate().decide(asked).verdicts[0].allowed
