@@ -94,16 +94,18 @@ def dossier_of(case: Case, *, where: str) -> Dossier:
     artifact = said.get("artifact") or case.artifact
     if not isinstance(artifact, str) or not artifact:
         raise Malformed("about which artifact", where=f"{where}.input.artifact")
-    evidence = [
+    evidence: list[Evidence] = [
         _converted({**_EVIDENCE, "entry": number, "said": at, "of": artifact, **_known(one)},
                    Evidence, f"{where}.input.evidence[{number}]")
         for number, one in enumerate(_list(said, "evidence", where))
     ]  # fmt: skip
-    found = [
+    found: list[Found] = [
         _converted({**_FOUND, "entry": number, "said": at, **_named(_known(one))},
                    Found, f"{where}.input.vulnerabilities[{number}]")
         for number, one in enumerate(_list(said, "vulnerabilities", where))
     ]  # fmt: skip
+    for said_at in [one.said for one in evidence] + [one.said for one in found]:
+        timestamps.canonical(said_at, where=f"{where}.input: said")
     upstream = [
         _converted({**_UPSTREAM, **one}, Upstream, f"{where}.input.upstream[{number}]")
         for number, one in enumerate(_list(said, "upstream", where))

@@ -51,7 +51,7 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
             )
         )
     subject = subject_of(dossier.artifact, dossier.digests)
-    if subject is None and dossier.digests:
+    if subject is None and len(dossier.digests) > 1:
         several = ", ".join(sorted(dossier.digests)[:_LISTED])
         reasons.append(
             _no(f"its name is of several things: {several}", "Ask about one of them by its digest")
