@@ -257,7 +257,8 @@ def _passed(one: Evidence) -> bool:
 
 def approvals(rule: rules.Approvals, case: Case) -> Said:
     """So many different signers, none of whom built it; of one signer the last word."""
-    remedy = f"Ask for approval: wherefrom approve {case.dossier.artifact[:19]}… --key FILE"
+    place = f" -e {case.environment}" if case.environment else ""
+    remedy = f"Ask for approval: wherefrom approve {case.dossier.artifact}{place} --key FILE"
     builders = {
         name for one in case.dossier.of_kind("provenance") if one.trust in TRUSTED
         for name in who(one)

@@ -38,7 +38,7 @@ _LISTS = {
 
 SECONDS_MAX: Final = 10.0
 _SHOWN_MAX: Final = 5
-_SHOWN_CHARS_MAX: Final = 500
+_SHOWN_CHARS_MAX: Final = 160
 
 
 class Asking:
