@@ -109,6 +109,17 @@ class Apart:
         return said
 
     def _ask(self, line: bytes, seconds: float) -> dict[str, Any]:
+        for last in (False, True):
+            try:
+                return self._ask_once(line, seconds)
+            except (OSError, EOFError) as error:
+                self.close()
+                # It may have been stopped from outside: it is asked a second time, not a third.
+                if last:
+                    raise LimitPassed("the engine broke down over it") from error
+        raise AssertionError
+
+    def _ask_once(self, line: bytes, seconds: float) -> dict[str, Any]:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # it was stopped while nobody asked
         process = self._process if self._process is not None else self._start()
@@ -117,9 +128,6 @@ class Apart:
             process.stdin.write(line)
             process.stdin.flush()
             said: dict[str, Any] = json.loads(self._answer(process, seconds))
-        except (OSError, EOFError) as error:
-            self.close()
-            raise Malformed("the engine broke down over it") from error
         except LimitPassed:
             self.close()
             raise

@@ -47,7 +47,7 @@ class Said(NamedTuple):
     """What a check found.
 
     beside  records that it rests on too, whose age the rule does not ask for: links, excuses
-    until   when that ends, if it says so itself
+    until   when that ends, if it says so itself; of a no, when to ask again
     """
 
     ok: bool
@@ -68,7 +68,7 @@ def reason(rule: rules.AnyRule, said: Said, needs: str, case: Case) -> Reason:
         says=said.says if said.ok or not rule.says else f"{rule.says}: {said.says}",
         entries=sorted(entries | set(said.beside)),
         remedy="" if said.ok else rule.remedy or said.remedy,
-        until=_until(rule, said, entries, case) if said.ok else None,
+        until=_until(rule, said, entries, case) if said.ok else said.until,
     )
 
 

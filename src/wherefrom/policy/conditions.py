@@ -25,7 +25,7 @@ from wherefrom.formats.policy import Rego as RegoRule
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.policy.apart import Patience
 from wherefrom.policy.cel import Cel
-from wherefrom.policy.checks import Case, Said
+from wherefrom.policy.checks import Case, Said, later
 from wherefrom.policy.rego import Rego
 from wherefrom.query.dossier import Evidence, Found
 from wherefrom.query.same import TRUSTED
@@ -38,6 +38,7 @@ _LISTS = {
 
 SECONDS_MAX: Final = 10.0
 _SHOWN_MAX: Final = 5
+_AGAIN_SECONDS: Final = 60
 _SHOWN_CHARS_MAX: Final = 160
 
 
@@ -84,7 +85,7 @@ def cel(rule: CelRule, case: Case, asking: Asking) -> Said:
     try:
         value = _CEL.evaluate(rule.expression, asking.document, asking.patience)
     except (Malformed, LimitPassed) as error:
-        return _no(case, f"its condition cannot be told: {error}")
+        return _untold(case, error)
     if value is True:
         return Said(True, "its condition is true", _all(case))
     if value is False:
@@ -109,13 +110,21 @@ def _no(case: Case, says: str) -> Said:
     return Said(False, says, _all(case), _REMEDY)
 
 
+def _untold(case: Case, error: Malformed | LimitPassed) -> Said:
+    """A no because nobody could tell. What took too long now may not the next time: that no does
+    not stand for a day."""
+    until = later(case.at, _AGAIN_SECONDS) if isinstance(error, LimitPassed) else None
+    says = f"its condition cannot be told: {error}"
+    return Said(False, says, _all(case), _REMEDY, until)
+
+
 def rego(rule: RegoRule, case: Case, asking: Asking, modules: Mapping[str, str]) -> Said:
     """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
     texts = {name: modules[name] for name in rule.modules}
     try:
         value = _REGO.evaluate(rule.query, texts, asking.document, asking.patience)
     except (Malformed, LimitPassed) as error:
-        return _no(case, f"its condition cannot be told: {error}")
+        return _untold(case, error)
     if value is None:
         return _no(case, "its condition is undefined")
     if value is True or value == []:

@@ -25,6 +25,7 @@ from wherefrom.errors import Malformed
 from wherefrom.formats import digests
 from wherefrom.formats import policy as policies
 from wherefrom.formats.timestamps import to_text
+from wherefrom.policy import conditions
 from wherefrom.policy.gate import Question
 from wherefrom.query import dossier
 
@@ -251,3 +252,14 @@ def test_a_policy_is_found_under_whatever_strangers_say_of_it(made):
     made.record(*noise[:110], policies.to_statement(policy), *noise[110:])
     asked = Question(artifacts=(A,), policy=policy.digest, environment="prod")
     assert made.gate().decide(asked).verdicts[0].allowed
+
+
+def test_what_takes_too_long_now_is_asked_again_soon(made, monkeypatch):
+    made.record(signed(made.key(), A, SBOM, bom("x", A)))
+    monkeypatch.setattr(conditions, "SECONDS_MAX", 0.0)
+    at = "2026-11-26T10:00:00Z"
+    verdict = made.judged(A, {"needs": "cel", "expression": "true"}, at=at)
+    assert not verdict.allowed
+    assert verdict.until == "2026-11-26T10:01:00.000000Z"
+    monkeypatch.undo()
+    assert made.judged(A, {"needs": "cel", "expression": "true"}, at=at).allowed
