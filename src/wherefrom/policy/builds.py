@@ -72,7 +72,7 @@ def is_source(source: str | None, pattern: str) -> bool:
     wanted, whole = pattern.removeprefix("git+"), source.removeprefix("git+")
     bare = whole.partition("@")[0]
     spellings = (whole, bare, bare.removesuffix(".git"))
-    return patterns.any_matches([wanted], spellings)
+    return any(patterns.names_matches(wanted, spelling) for spelling in spellings)
 
 
 def at(value: Any, path: str) -> Any:

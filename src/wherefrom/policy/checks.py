@@ -116,7 +116,7 @@ def _why_not_build(rule: rules.Provenance, one: Evidence) -> str | None:
     if build.builder is None:
         return "it names no builder"
     if rule.builders:
-        named = [b for b in rule.builders if patterns.matches(b.id, build.builder)]
+        named = [b for b in rule.builders if patterns.names_matches(b.id, build.builder)]
         if not named:
             return f"{build.builder} may not build it"
         signed = [b for b in named if not (b.by or rule.by) or is_by(one, b.by or rule.by)]

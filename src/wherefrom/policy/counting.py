@@ -70,7 +70,7 @@ def _is_identity(one: Signed, signer: Signer) -> bool:
     return (
         signer.identity is not None
         and one.issuer == signer.issuer
-        and patterns.matches(signer.identity, one.identity or "")
+        and patterns.names_matches(signer.identity, one.identity or "")
     )
 
 
