@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wherefrom.app import DataFolder, fold_views, open_gate, open_log, open_recorder
+from wherefrom.collect.collected import CONTENT_BYTES_MAX
 from wherefrom.collect.principals import local
 from wherefrom.errors import Malformed, NotFound, StorageError
 from wherefrom.formats.policy import Policy
@@ -80,8 +81,17 @@ def _log_of(kept: _Kept, beside: Path) -> Iterator[Gate]:
 
 
 def _read(path: Path) -> bytes:
+    """A whole file, as large as a record may be. Raises StorageError."""
     try:
-        return path.read_bytes()
+        if not path.is_file() and path.exists():
+            raise StorageError("cannot use the file", where=str(path), got="it is none")
+        with path.open("rb") as file:
+            written = file.read(CONTENT_BYTES_MAX + 1)
+        if len(written) > CONTENT_BYTES_MAX:
+            raise StorageError(
+                "the file is too large", where=str(path), expected=f"{CONTENT_BYTES_MAX} bytes"
+            )
+        return written
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         raise StorageError("cannot use the file", where=str(path), got=why) from error

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 
 import pytest
 import yaml
@@ -186,6 +187,52 @@ def test_a_new_policy_is_tested_beside_itself(tmp_path):
     assert "slsa-3" in {one["name"] for one in ready}
 
 
+def test_a_new_policy_is_written_where_nothing_is_or_not_at_all(tmp_path):
+    wrong = run("policy", "new", "--from", "slsa-3", "-o", tmp_path / "p",
+                "--set", "builder=x", "--set", "signer=nobody")  # fmt: skip
+    assert (wrong.code, "not the id of a key" in wrong.err) == (1, True)
+    assert not (tmp_path / "p").exists()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/policy.yaml").symlink_to(tmp_path / "elsewhere")
+    assert run("policy", "new", "--from", "sbom", "-o", tmp_path / "p").code == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def _pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_pipe, "it is none"), (lambda p: p.symlink_to("/dev/zero"), "it is none"),
+        (lambda p: p.mkdir(), "it is none"), (lambda p: p.write_bytes(b"\xff"), "not UTF-8"),
+    ],
+    ids=["pipe", "device", "folder", "bytes"],
+)  # fmt: skip
+def test_what_is_no_file_is_not_waited_for(tmp_path, spoil, says):
+    assert run("policy", "new", "--from", "sbom", "-o", tmp_path / "p").code == 0
+    spoil(tmp_path / "p/x.rego")
+    done = run("policy", "check", tmp_path / "p")
+    assert (done.code > 0, says in done.err) == (True, True), done.err
+    (tmp_path / "q").mkdir()
+    (tmp_path / "p/policy.yaml").rename(tmp_path / "q/policy.yaml")
+    (tmp_path / "q/tests").mkdir()
+    (tmp_path / "q/tests/a.yaml").write_text(
+        f"cases: [{{name: a, allowed: true, artifact: x, records: ['{tmp_path}/p/x.rego']}}]"
+    )
+    done = run("policy", "test", tmp_path / "q")
+    assert (done.code > 0, "Traceback" in done.err) == (True, False), done.err
+
+
+def test_no_exception_lasts_longer_than_time(shop):
+    asked = ("exception", "request", TILL, "--rule", "built", "-e", "prod", "--for", "999999w",
+             "--reason", "x", "--key", shop / "dev.key", "-o", shop / "long.json")  # fmt: skip
+    assert run(*asked, data=shop / "data").code == 0
+    said = json.loads(base64.b64decode(json.loads((shop / "long.json").read_text())["payload"]))
+    assert said["predicate"]["until"].startswith("9999")
+
+
 @pytest.mark.parametrize(
     ("written", "says"),
     [
@@ -224,3 +271,8 @@ def test_a_server_answers_as_the_directory_does(shop, monkeypatch):
         with server.client() as client:
             wrong = client.post("/v1/gate", json={"artifact": TILL, "policy": {"name": "x"}})
             assert (wrong.status_code, wrong.json()["code"]) == (400, "malformed")
+            deep, infinite = '{"policy": ' + "[" * 5_000, '{"policy": {"a": 1e999}}'
+            for body in (deep, infinite):
+                for path in ("/v1/gate", "/v1/decide"):
+                    wrong = client.post(path, content=body)
+                    assert (wrong.status_code, wrong.json()["code"]) == (400, "malformed")

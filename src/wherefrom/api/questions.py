@@ -32,5 +32,5 @@ async def read_wanted(request: Request, shape: Any, *, bytes_max: int = WANTED_B
     body = await read_whole(request, bytes_max=bytes_max)
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed("the request is not as described", got=str(error)) from error

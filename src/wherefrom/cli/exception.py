@@ -91,13 +91,13 @@ def _ask(
     as_json: bool,
 ) -> int:
     from wherefrom.formats import exception as exceptions
-    from wherefrom.formats.timestamps import duration_s, micros, of_micros
+    from wherefrom.formats.timestamps import duration_s, micros
+    from wherefrom.policy.checks import later
 
     at = now()
-    ends = micros(at) + duration_s(lasting, where="--for") * 1_000_000
     said = exceptions.Exceptional(
         stage=stage, at=at, reason=reason, rules=rules, environment=environment,
-        until=of_micros(ends), policy=policy,
+        until=later(micros(at), duration_s(lasting, where="--for")), policy=policy,
     )  # fmt: skip
     statement = exceptions.to_statement(said, {subject_named(artifact, where): ""})
     return give(statement, key, output, where, as_json)

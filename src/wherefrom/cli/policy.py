@@ -67,6 +67,7 @@ def ready(as_json: bool) -> int:
 @json_option
 def new(name: str, output: Path, settings: tuple[str, ...], as_json: bool) -> int:
     """Make a policy of a ready one, with tests beside it."""
+    from wherefrom.formats.policy import read as read_document
     from wherefrom.policy.ready import files_of
 
     pairs = [one.partition("=") for one in settings]
@@ -74,8 +75,9 @@ def new(name: str, output: Path, settings: tuple[str, ...], as_json: bool) -> in
         if not equals:
             raise click.UsageError(f"--set {key}: write NAME=VALUE")
     files = files_of(name, {key: value for key, _, value in pairs})
+    # Read before it is written: what a setting spoils leaves nothing behind.
+    made = read_document(files["policy.yaml"].encode(), where="policy.yaml")
     write_files(output, files)
-    made = policy_at(output)
     if as_json:
         write_json({**_told(made), "files": [str(output / file) for file in files]})
     else:

@@ -8,12 +8,13 @@ Sizes:  MODULES_MAX modules; a file as ``formats.policy`` bounds it
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherefrom.cli.targets import is_file, path_of, read_file, unreadable
-from wherefrom.errors import NotFound
+from wherefrom.errors import AlreadyExists, Malformed, NotFound, StorageError
 
 if TYPE_CHECKING:
     from wherefrom.formats.policy import Policy
@@ -38,11 +39,21 @@ def policy_at(path: Path) -> Policy:
 
     file = document_in(path)
     modules = {
-        module.name: read_file(module, bytes_max=policies.BYTES_MAX).decode("utf-8", "replace")
+        module.name: _text(module, bytes_max=policies.BYTES_MAX)
         for module in sorted(file.parent.glob("*.rego"))[: policies.MODULES_MAX + 1]
     }
     written = read_file(file, bytes_max=policies.BYTES_MAX)
     return policies.read(written, where=str(file), modules=modules)
+
+
+def _text(file: Path, *, bytes_max: int) -> str:
+    """A module's text: what was put in the place of a letter is no condition that anybody wrote."""
+    if not is_file(str(file)):
+        raise StorageError("cannot use the file", where=str(file), got="it is none")
+    try:
+        return read_file(file, bytes_max=bytes_max).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("not UTF-8 text", where=str(file)) from error
 
 
 def document_in(path: Path) -> Path:
@@ -60,11 +71,10 @@ def document_in(path: Path) -> Path:
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
     """Write a new policy's files; none that is there is written over. Raises StorageError."""
-    from wherefrom.errors import AlreadyExists
-
     try:
         for name in files:
-            if (folder / name).exists():
+            # A link that leads nowhere is there too: what is written would lie where it leads.
+            if os.path.lexists(folder / name):
                 raise AlreadyExists(
                     "there is a file already", where=str(folder / name), do="Choose another folder"
                 )

@@ -29,6 +29,21 @@ def matches(pattern: str, text: str) -> bool:
     return len(text) - len(last) >= at and text.endswith(last)
 
 
+def names_matches(pattern: str, text: str) -> bool:
+    """``matches`` for names with a ref or a domain behind an ``@``: only a ``*`` at the end passes
+    one.
+
+    A branch may be called ``x@refs/tags/v1``; it is no tag, whatever its name ends with.
+    """
+    if "*" not in pattern:
+        return text == pattern
+    wanted, names = pattern.split("@"), text.split("@")
+    if pattern.endswith("*") and len(names) > len(wanted):
+        # What the last star stands for may have more of them.
+        names = [*names[: len(wanted) - 1], "@".join(names[len(wanted) - 1 :])]
+    return len(wanted) == len(names) and all(map(matches, wanted, names))
+
+
 def any_matches(patterns: Sequence[str], texts: Sequence[str]) -> bool:
     """Whether one of ``texts`` is as one of ``patterns`` says."""
     for pattern in patterns:

@@ -42,6 +42,7 @@ BYTES_MAX: Final = 256 * 1024
 EXPRESSION_CHARS_MAX: Final = 8 * 1024
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 _KEY: Final = re.compile(r"k:[0-9a-f]{32}")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -170,11 +171,16 @@ class Approvals(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
 
 class Summary(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="vsa"):
-    """Somebody verified it: a summary of one of ``verifiers`` that passed, with all ``levels``."""
+    """Somebody verified it: a summary of one of ``verifiers`` that passed, with all ``levels``.
+
+    policies  by which policies, by their digests (``sha256:…``); any if empty. What a policy is
+              called, and so a level ``WHEREFROM_NAME``, whoever asks the gate may choose
+    """
 
     verifiers: tuple[Builder, ...]
     levels: tuple[str, ...] = ()
     resource: str = ""
+    policies: tuple[str, ...] = ()
 
 
 class Statement(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="statement"):
@@ -389,6 +395,22 @@ def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
         )
     if isinstance(rule, Summary) and not rule.verifiers:
         raise Malformed("no verifier is allowed", where=f"{where}.verifiers")
+    if isinstance(rule, Summary) and not all(_DIGEST.fullmatch(one) for one in rule.policies):
+        raise Malformed(
+            "not the digest of a policy", where=f"{where}.policies", expected="sha256:…",
+            do="wherefrom policy check DIR shows it",
+        )  # fmt: skip
+    if isinstance(rule, Cel | Rego | Lineage) and (rule.by or rule.within is not None):
+        # Nothing would ask for it, and who wrote it would believe that it holds.
+        what = "by" if rule.by else "within"
+        raise Malformed(
+            f"{rule.__struct_config__.tag} does not ask for {what}", where=f"{where}.{what}",
+            do="Leave it out; a condition can ask for signers, identity and said of each record",
+        )  # fmt: skip
+    if isinstance(rule, Cel | Rego) and rule.trust != "signed":
+        raise Malformed(
+            "a condition sees all records", where=f"{where}.trust", do="Ask for trusted in it"
+        )
     if isinstance(rule, Lineage) and not rule.forbid:
         raise Malformed("nothing is forbidden", where=f"{where}.forbid")
     if isinstance(rule, Provenance) and rule.level and not any(b.level for b in rule.builders):

@@ -10,6 +10,7 @@ Source: slsa.dev/spec/v1.2 (build-provenance), v0.2, v0.1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from wherefrom.formats import patterns
 
 _SOURCES = ("source", "repository", "workflow.repository", "source.uri", "source.repository",
             "configSource.uri", "sourceToBuild.repository")  # fmt: skip
+
+
+_WANDERS = re.compile(r"(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#@]|%2f|%5c|$)|\\|%2f|%5c", re.IGNORECASE)
 
 
 class Build(NamedTuple):
@@ -61,14 +65,14 @@ def is_source(source: str | None, pattern: str) -> bool:
     """Whether a source is as ``pattern`` says: of a repository however it is written.
 
     ``git+`` before it, ``.git`` and ``@`` with a ref behind it may be there or not; a pattern with
-    a ref asks for that.
+    a ref asks for that. One with ``..`` in its path is not where it seems to be, and is none.
     """
-    if source is None:
+    if source is None or _WANDERS.search(source):
         return False
     wanted, whole = pattern.removeprefix("git+"), source.removeprefix("git+")
     bare = whole.partition("@")[0]
     spellings = (whole, bare, bare.removesuffix(".git"))
-    return patterns.any_matches([wanted], spellings)
+    return any(patterns.names_matches(wanted, spelling) for spelling in spellings)
 
 
 def at(value: Any, path: str) -> Any:

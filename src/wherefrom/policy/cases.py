@@ -19,7 +19,8 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import strict_json, timestamps, yaml_text
 from wherefrom.policy.verdict import Verdict
 from wherefrom.query.answers import LogPosition
-from wherefrom.query.dossier import Dossier, Evidence, Found, Upstream
+from wherefrom.query.dossier import Dossier, Evidence, Found
+from wherefrom.query.upstream import Upstream
 
 CASES_MAX: Final = 1_000
 BYTES_MAX: Final = 4 * 1024 * 1024
@@ -57,6 +58,10 @@ class _Cases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cases: tuple[Case, ...]
 
 
+class _Names(msgspec.Struct, frozen=True):
+    names: tuple[str, ...]
+
+
 def read(written: bytes, *, where: str) -> list[Case]:
     """The cases of a file in YAML or JSON. Raises Malformed, LimitPassed."""
     if len(written) > BYTES_MAX:
@@ -89,24 +94,28 @@ def dossier_of(case: Case, *, where: str) -> Dossier:
     artifact = said.get("artifact") or case.artifact
     if not isinstance(artifact, str) or not artifact:
         raise Malformed("about which artifact", where=f"{where}.input.artifact")
-    evidence = [
+    evidence: list[Evidence] = [
         _converted({**_EVIDENCE, "entry": number, "said": at, "of": artifact, **_known(one)},
                    Evidence, f"{where}.input.evidence[{number}]")
         for number, one in enumerate(_list(said, "evidence", where))
     ]  # fmt: skip
-    found = [
+    found: list[Found] = [
         _converted({**_FOUND, "entry": number, "said": at, **_named(_known(one))},
                    Found, f"{where}.input.vulnerabilities[{number}]")
         for number, one in enumerate(_list(said, "vulnerabilities", where))
     ]  # fmt: skip
+    for said_at in [one.said for one in evidence] + [one.said for one in found]:
+        timestamps.canonical(said_at, where=f"{where}.input: said")
     upstream = [
         _converted({**_UPSTREAM, **one}, Upstream, f"{where}.input.upstream[{number}]")
         for number, one in enumerate(_list(said, "upstream", where))
     ]
+    names = _converted({"names": said.get("names") or [artifact]}, _Names, f"{where}.input").names
     return Dossier(
         artifact=artifact,
         name=None,
-        names=tuple(said.get("names") or [artifact]),
+        names=names,
+        digests=(artifact,),
         log=LogPosition(origin="cases", size=0, root=None),
         as_of=0,
         evidence=evidence,
@@ -125,7 +134,7 @@ _FOUND: Final[Mapping[str, Any]] = {
     "kind": "scan", "trust": "signed", "signers": [], "identity": None, "issuer": None,
 }  # fmt: skip
 _UPSTREAM: Final[Mapping[str, Any]] = {
-    "kind": "artifact", "name": None, "properties": {}, "entries": [],
+    "kind": "artifact", "name": None, "properties": {}, "entries": [], "trusted": True,
 }  # fmt: skip
 
 

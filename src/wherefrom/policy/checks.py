@@ -24,11 +24,15 @@ from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.builds import build_of, is_source
 from wherefrom.policy.counting import counting, is_by, told, who, why_not
 from wherefrom.policy.verdict import Reason
-from wherefrom.query.dossier import TRUSTED, Dossier, Evidence, Found
+from wherefrom.query.dossier import Dossier, Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _LEVEL: Final = re.compile(r"SLSA_([A-Z_]+)_LEVEL_([0-9]+)")
 _OPEN: Final = frozenset({"affected", "under_investigation", None})
 _LISTED: Final = 5
+# What a summary is about: a later one about the same stands for it.
+_ABOUT: Final = ("verifier.id", "policy.uri", "resourceUri", "wherefrom.environment")
+_LAST: Final = micros("9999-12-31T23:59:59.999999Z")
 
 
 class Case(NamedTuple):
@@ -40,36 +44,47 @@ class Case(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a check found; ``until`` when that ends, if it says so itself."""
+    """What a check found.
+
+    beside  records that it rests on too, whose age the rule does not ask for: links, excuses
+    until   when that ends, if it says so itself; of a no, when to ask again
+    """
 
     ok: bool
     says: str
     entries: Iterable[int] = ()
     remedy: str = ""
     until: str | None = None
+    beside: Iterable[int] = ()
 
 
 def reason(rule: rules.AnyRule, said: Said, needs: str, case: Case) -> Reason:
     """A check's finding as it is answered, with the rule's own words where it has some."""
-    entries = sorted(set(said.entries))
+    entries = set(said.entries)
     return Reason(
         rule=rule.name,
         needs=needs,
         ok=said.ok,
         says=said.says if said.ok or not rule.says else f"{rule.says}: {said.says}",
-        entries=entries,
+        entries=sorted(entries | set(said.beside)),
         remedy="" if said.ok else rule.remedy or said.remedy,
-        until=_until(rule, said, entries, case) if said.ok else None,
+        until=_until(rule, said, entries, case) if said.ok else said.until,
     )
 
 
-def _until(rule: rules.AnyRule, said: Said, entries: list[int], case: Case) -> str | None:
+def _until(rule: rules.AnyRule, said: Said, entries: set[int], case: Case) -> str | None:
     """When the first of the records that a yes rests on is too old, or ends by itself."""
     ends = [] if said.until is None else [said.until]
     if rule.within_s is not None:
         used = (one.said for one in case.dossier.evidence if one.entry in entries)
-        ends += [of_micros(micros(text) + rule.within_s * 1_000_000) for text in used]
+        ends += [later(micros(text), rule.within_s) for text in used]
     return min(ends, default=None)
+
+
+def later(moment: int, seconds: int) -> str:
+    """The time so many seconds after ``moment``, in microseconds; at the latest the last there is,
+    whoever dates a record in the year 9999."""
+    return of_micros(min(moment + seconds * 1_000_000, _LAST))
 
 
 def provenance(rule: rules.Provenance, case: Case) -> Said:
@@ -87,7 +102,7 @@ def provenance(rule: rules.Provenance, case: Case) -> Said:
         if why is None:
             build = build_of(one.predicate)
             of = f" of {build.source}" if build.source else ""
-            return Said(True, f"built by {build.builder}{of}", (one.entry, *one.links))
+            return Said(True, f"built by {build.builder}{of}", [one.entry], beside=one.links)
         others[one.entry] = why
     return Said(False, f"no provenance counts: {told(others)}", others, remedy)
 
@@ -101,7 +116,7 @@ def _why_not_build(rule: rules.Provenance, one: Evidence) -> str | None:
     if build.builder is None:
         return "it names no builder"
     if rule.builders:
-        named = [b for b in rule.builders if patterns.matches(b.id, build.builder)]
+        named = [b for b in rule.builders if patterns.names_matches(b.id, build.builder)]
         if not named:
             return f"{build.builder} may not build it"
         signed = [b for b in named if not (b.by or rule.by) or is_by(one, b.by or rule.by)]
@@ -140,7 +155,7 @@ def _one_of_kind(rule: rules.Rule, case: Case, kind: str, what: str, remedy: str
     counted = counting(recorded, rule, at=case.at)
     if counted.ones:
         one = counted.ones[0]
-        return Said(True, f"#{one.entry} says {what}", (one.entry, *one.links))
+        return Said(True, f"#{one.entry} says {what}", [one.entry], beside=one.links)
     if not recorded:
         return Said(False, f"nothing says {what}", remedy=remedy)
     return Said(False, f"no {kind} counts: {told(counted.others)}", counted.others, remedy)
@@ -160,7 +175,7 @@ def vulnerabilities(rule: rules.Vulnerabilities, case: Case) -> Said:
             return Said(False, "it was never scanned", remedy=remedy)
         return Said(False, f"no scan counts: {told(others)}", others, remedy)
     scanned = {one.entry for one in readable}
-    used = {*scanned, *(link for one in readable for link in one.links)}
+    beside = {link for one in readable for link in one.links}
     bad, excused = [], []
     for found in case.dossier.found:
         if found.entry not in scanned or not _is_severe(found, rule):
@@ -170,7 +185,7 @@ def vulnerabilities(rule: rules.Vulnerabilities, case: Case) -> Said:
             bad.append(found)
         else:
             excused.append(found.vulnerability)
-            used.add(excuse.entry)
+            beside.add(excuse.entry)
     if bad:
         named = ", ".join(_named(one) for one in bad[:_LISTED])
         more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
@@ -179,7 +194,8 @@ def vulnerabilities(rule: rules.Vulnerabilities, case: Case) -> Said:
             "Update what has it, or record a signed VEX that says why it does no harm",
         )  # fmt: skip
     tail = f"; excused by VEX: {', '.join(sorted(set(excused))[:_LISTED])}" if excused else ""
-    return Said(True, f"scanned, nothing {rule.none_from} or worse{tail}", used)
+    says = f"scanned, nothing {rule.none_from} or worse{tail}"
+    return Said(True, says, scanned, beside=beside)
 
 
 def _named(found: Found) -> str:
@@ -226,8 +242,9 @@ def tests(rule: rules.Tests, case: Case) -> Said:
         why = told(counted.others) or f"{len(newest)} of {rule.count} reports"
         return Said(False, f"not tested enough: {why}", counted.others, remedy)
     return Said(
-        True, "its tests passed", (e for one in newest.values() for e in (one.entry, *one.links))
-    )
+        True, "its tests passed", [one.entry for one in newest.values()],
+        beside=[link for one in newest.values() for link in one.links],
+    )  # fmt: skip
 
 
 def _passed(one: Evidence) -> bool:
@@ -240,7 +257,8 @@ def _passed(one: Evidence) -> bool:
 
 def approvals(rule: rules.Approvals, case: Case) -> Said:
     """So many different signers, none of whom built it; of one signer the last word."""
-    remedy = f"Ask for approval: wherefrom approve {case.dossier.artifact[:19]}… --key FILE"
+    place = f" -e {case.environment}" if case.environment else ""
+    remedy = f"Ask for approval: wherefrom approve {case.dossier.artifact}{place} --key FILE"
     builders = {
         name for one in case.dossier.of_kind("provenance") if one.trust in TRUSTED
         for name in who(one)
@@ -251,17 +269,21 @@ def approvals(rule: rules.Approvals, case: Case) -> Said:
         said = one.predicate or {}
         if said.get("environment") in (None, "", case.environment):
             # Who signed beside somebody that may has no word of their own.
-            last |= dict.fromkeys(who(one, rule.by or None), one)
-    yes = {
-        name: one
-        for name, one in last.items()
-        if name not in builders and (one.predicate or {}).get("decision") == "approved"
-    }
-    entries = {entry for one in yes.values() for entry in (one.entry, *one.links)}
+            for name in who(one, rule.by or None):
+                # A clock that is behind must not make a no older than the yes it takes back.
+                if name not in last or one.entry > last[name].entry or _approves(last[name]):
+                    last[name] = one
+    yes = {name: one for name, one in last.items() if name not in builders and _approves(one)}
+    entries = {one.entry for one in yes.values()}
+    links = {link for one in yes.values() for link in one.links}
     if len(yes) >= rule.count:
-        return Said(True, f"approved by {len(yes)}", entries)
+        return Said(True, f"approved by {len(yes)}", entries, beside=links)
     own = " (whoever built it does not count)" if builders & last.keys() else ""
     return Said(False, f"approved by {len(yes)} of {rule.count}{own}", entries, remedy)
+
+
+def _approves(one: Evidence) -> bool:
+    return (one.predicate or {}).get("decision") == "approved"
 
 
 def summary(rule: rules.Summary, case: Case) -> Said:
@@ -269,21 +291,27 @@ def summary(rule: rules.Summary, case: Case) -> Said:
     remedy = "Record the verifier's signed summary: wherefrom record FILE"
     recorded = case.dossier.of_kind("vsa")
     others: dict[int, str] = {}
-    for one in recorded:
-        why = _why_not_summary(rule, one, case)
+    decided: set[tuple[Any, ...]] = set()  # what a later word of the same verifier is about
+    for one in sorted(recorded, key=lambda one: (one.said, one.entry), reverse=True):
+        why = _why_not_verifier(rule, one)
         if why is None:
-            verifier = value_at(one.predicate, "verifier.id")
-            used = (one.entry, *one.links)
-            return Said(True, f"{verifier} verified it", used, until=_ends(one))
+            about = tuple(repr(value_at(one.predicate, path)) for path in _ABOUT)
+            why = _why_not_summary(rule, one, case)
+            if why is None and about in decided:
+                why = "the same verifier says something else since"
+            decided.add(about)
+        if why is None:
+            says = f"{value_at(one.predicate, 'verifier.id')} verified it"
+            return Said(True, says, [one.entry], until=_ends(one), beside=one.links)
         others[one.entry] = why
     if not others:
         return Said(False, "nobody verified it", remedy=remedy)
     return Said(False, f"no summary counts: {told(others)}", others, remedy)
 
 
-def _why_not_summary(rule: rules.Summary, one: Evidence, case: Case) -> str | None:
-    said = one.predicate or {}
-    verifier = value_at(said, "verifier.id")
+def _why_not_verifier(rule: rules.Summary, one: Evidence) -> str | None:
+    """Why it is not the word of a verifier that counts; None if it is."""
+    verifier = value_at(one.predicate, "verifier.id")
     allowed = [
         v for v in rule.verifiers if isinstance(verifier, str) and patterns.matches(v.id, verifier)
     ]
@@ -292,6 +320,11 @@ def _why_not_summary(rule: rules.Summary, one: Evidence, case: Case) -> str | No
     by = [signer for v in allowed for signer in v.by or rule.by]
     if (by and not is_by(one, by)) or one.trust not in TRUSTED:
         return f"none of those who sign for {verifier} signed it"
+    return None
+
+
+def _why_not_summary(rule: rules.Summary, one: Evidence, case: Case) -> str | None:
+    said = one.predicate or {}
     if (why := why_not(one, _any_signer(rule), at=case.at)) is not None:
         return why
     if rule.resource and not patterns.matches(rule.resource, str(said.get("resourceUri"))):
@@ -301,11 +334,18 @@ def _why_not_summary(rule: rules.Summary, one: Evidence, case: Case) -> str | No
     if (ends := _ends(one)) is not None and micros(ends) <= case.at:
         return f"it counted until {ends[:19]}Z"
     place = value_at(said, "wherefrom.environment")
-    if place and place != case.environment:
-        return f"it is for {place}"
+    if place is not None and place != case.environment:
+        # Also one of ours that is for no environment: what holds in this one was not asked.
+        return f"it is for {place or 'no environment'}"
+    if rule.policies and value_at(said, "policy.digest.sha256") not in _bare(rule.policies):
+        return f"it is by another policy: {value_at(said, 'policy.uri')}"
     reached = _levels(said.get("verifiedLevels"))
     missing = [level for level in rule.levels if not _reaches(reached, level)]
     return f"it does not say {', '.join(missing)}" if missing else None
+
+
+def _bare(digests: Iterable[str]) -> set[str]:
+    return {digest.removeprefix("sha256:") for digest in digests}
 
 
 def _ends(one: Evidence) -> str | None:
@@ -358,9 +398,10 @@ def statement(rule: rules.Statement, case: Case) -> Said:
                 return Said(
                     False, f"#{one.entry}: {path} is {got!r}, not {wanted!r}", [one.entry], remedy
                 )
-    entries = [e for one in newest.values() for e in (one.entry, *one.links)]
+    entries = [one.entry for one in newest.values()]
+    links = [link for one in newest.values() for link in one.links]
     first = min(newest.values(), key=lambda one: one.entry)
-    return Said(True, f"#{first.entry} says so", entries)
+    return Said(True, f"#{first.entry} says so", entries, beside=links)
 
 
 def _is(got: object, wanted: object) -> bool:
@@ -375,6 +416,13 @@ def lineage(rule: rules.Lineage, case: Case) -> Said:
             False, "nothing says what it came from",
             remedy="Record its lineage: OpenLineage events, or provenance with its materials",
         )  # fmt: skip
+    known = [one for one in upstream if one.trusted or rule.trust == "channel"]
+    if not known:
+        return Said(
+            False, "nobody known says what it came from",
+            [entry for one in upstream for entry in one.entries],
+            "Let whoever makes it sign its provenance, or its events",
+        )  # fmt: skip
     for one in upstream:
         for forbidden in rule.forbid:
             if forbidden.kind and one.kind != forbidden.kind:
@@ -386,7 +434,7 @@ def lineage(rule: rules.Lineage, case: Case) -> Said:
                     False, f"{one.name or one.id} is {forbidden.property} {forbidden.equals}",
                     one.entries, "Make it again without that",
                 )  # fmt: skip
-    entries = {entry for one in upstream for entry in one.entries}
+    entries = {entry for one in known for entry in one.entries}
     return Said(True, f"nothing forbidden in {len(upstream)} things upstream", entries)
 
 

@@ -2,10 +2,10 @@
 
     Case ──input_of──► {"artifact", "environment", "provenance": [...], …} ──► true, or not
 
-CEL is Google's own implementation, compiled once an expression, with its libraries of strings,
-numbers, bindings, optional values and encodings; it bounds how long it counts. Rego is kept apart
-(``rego``). Whatever is not plainly true (an error, a missing field, another type) is a no, in the
-engine's words.
+Both engines are kept apart (``apart``). Whatever is not plainly true (an error, a missing field,
+another type, one that takes too long) is a no, in the engine's words.
+
+Sizes:  SECONDS_MAX for all conditions of one verdict
 
 Source: docs/formats/policy.md, "Conditions"; github.com/google/cel-spec; openpolicyagent.org
 """
@@ -14,23 +14,44 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats.policy import Cel
+from wherefrom.formats.policy import Cel as CelRule
 from wherefrom.formats.policy import Rego as RegoRule
 from wherefrom.formats.timestamps import of_micros
-from wherefrom.policy.checks import Case, Said
+from wherefrom.policy.apart import Patience
+from wherefrom.policy.cel import Cel
+from wherefrom.policy.checks import Case, Said, later
 from wherefrom.policy.rego import Rego
-from wherefrom.query.dossier import TRUSTED, Evidence, Found
+from wherefrom.query.dossier import Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _LISTS = {
     "provenance": "provenance", "sboms": "sbom", "scans": "scan", "tests": "test", "vsas": "vsa",
     "approvals": "approval", "releases": "release", "vex": "vex",
 }  # fmt: skip
+
+
+SECONDS_MAX: Final = 10.0
+_SHOWN_MAX: Final = 5
+_AGAIN_SECONDS: Final = 60
+_SHOWN_CHARS_MAX: Final = 160
+
+
+class Asking:
+    """What the conditions of one verdict share: what they are about, and how long they may take."""
+
+    def __init__(self, case: Case) -> None:
+        self._case, self.patience = case, Patience(SECONDS_MAX)
+
+    @cached_property
+    def document(self) -> bytes:
+        """``input_of``, as JSON."""
+        return msgspec.json.encode(input_of(self._case))
 
 
 def input_of(case: Case) -> dict[str, Any]:
@@ -59,28 +80,17 @@ def _as_json(one: msgspec.Struct) -> dict[str, Any]:
     return said
 
 
-def evaluate(expression: str, document: Mapping[str, Any]) -> Any:
-    """What an expression of CEL gives over ``input``. Raises Malformed in the engine's words."""
-    try:
-        answer = _compiled(expression).eval(data={"input": document})
-    except Exception as error:
-        raise Malformed(_line(error)) from error
-    if str(answer.type()) == "ERROR":
-        raise Malformed(str(answer.value()))
-    return answer.plain_value()
-
-
-def cel(rule: Cel, case: Case) -> Said:
+def cel(rule: CelRule, case: Case, asking: Asking) -> Said:
     """Whether an expression of CEL is true; it rests on all that it could look at."""
     try:
-        value = evaluate(rule.expression, input_of(case))
-    except Malformed as error:
-        return _no(case, f"its condition cannot be told: {error}")
+        value = _CEL.evaluate(rule.expression, asking.document, asking.patience)
+    except (Malformed, LimitPassed) as error:
+        return _untold(case, error)
     if value is True:
         return Said(True, "its condition is true", _all(case))
     if value is False:
         return _no(case, "its condition is false")
-    return _no(case, f"its condition gives {value!r}, neither true nor false")
+    return _no(case, f"its condition gives {_shown(value)}, neither true nor false")
 
 
 _REMEDY = "Look at what it is about: wherefrom policy explain --input"
@@ -100,46 +110,36 @@ def _no(case: Case, says: str) -> Said:
     return Said(False, says, _all(case), _REMEDY)
 
 
-@lru_cache(maxsize=256)
-def _compiled(expression: str) -> Any:
-    return _environment().compile(expression)
+def _untold(case: Case, error: Malformed | LimitPassed) -> Said:
+    """A no because nobody could tell. What took too long now may not the next time: that no does
+    not stand for a day."""
+    until = later(case.at, _AGAIN_SECONDS) if isinstance(error, LimitPassed) else None
+    says = f"its condition cannot be told: {error}"
+    return Said(False, says, _all(case), _REMEDY, until)
 
 
-@cache
-def _environment() -> Any:
-    # Late: it is large.
-    from cel_expr_python import cel as engine  # type: ignore[import-untyped]
-    from cel_expr_python.ext.ext_bindings import ExtBindings  # type: ignore[import-untyped]
-    from cel_expr_python.ext.ext_encoders import ExtEncoders  # type: ignore[import-untyped]
-    from cel_expr_python.ext.ext_math import ExtMath  # type: ignore[import-untyped]
-    from cel_expr_python.ext.ext_optional import ExtOptional  # type: ignore[import-untyped]
-    from cel_expr_python.ext.ext_strings import ExtStrings  # type: ignore[import-untyped]
-
-    return engine.NewEnv(
-        variables={"input": engine.Type.DYN},
-        extensions=[ExtBindings(), ExtEncoders(), ExtMath(), ExtOptional(), ExtStrings()],
-    )
-
-
-def rego(rule: RegoRule, case: Case, modules: Mapping[str, str]) -> Said:
+def rego(rule: RegoRule, case: Case, asking: Asking, modules: Mapping[str, str]) -> Said:
     """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
     texts = {name: modules[name] for name in rule.modules}
     try:
-        value = _REGO.evaluate(rule.query, texts, input_of(case))
+        value = _REGO.evaluate(rule.query, texts, asking.document, asking.patience)
     except (Malformed, LimitPassed) as error:
-        return _no(case, f"its condition cannot be told: {error}")
+        return _untold(case, error)
     if value is None:
         return _no(case, "its condition is undefined")
     if value is True or value == []:
         return Said(True, "its condition holds", _all(case))
     if isinstance(value, list):
-        return _no(case, "; ".join(str(one) for one in value[:5]))
-    return _no(case, f"its condition gives {value!r}")
+        return _no(case, "; ".join(_shown(one) for one in value[:_SHOWN_MAX]))
+    return _no(case, f"its condition gives {_shown(value)}")
 
 
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN_CHARS_MAX else text[: _SHOWN_CHARS_MAX - 1] + "…"
+
+
+_CEL: Final = Cel()
 _REGO: Final = Rego()
+atexit.register(_CEL.close)
 atexit.register(_REGO.close)
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from wherefrom.formats import patterns
 from wherefrom.formats.policy import Rule, Signer
 from wherefrom.formats.timestamps import micros
-from wherefrom.query.dossier import TRUSTED, Evidence, Found
+from wherefrom.query.dossier import Evidence, Found
+from wherefrom.query.same import TRUSTED
 
 _SECOND: Final = 1_000_000
 Signed = Evidence | Found
@@ -69,7 +70,7 @@ def _is_identity(one: Signed, signer: Signer) -> bool:
     return (
         signer.identity is not None
         and one.issuer == signer.issuer
-        and patterns.matches(signer.identity, one.identity or "")
+        and patterns.names_matches(signer.identity, one.identity or "")
     )
 
 

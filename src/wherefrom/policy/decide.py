@@ -15,14 +15,14 @@ import msgspec
 
 from wherefrom.formats import digests
 from wherefrom.formats.policy import AnyRule, Cel, Policy, Provenance, Rego
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import micros
 from wherefrom.policy import conditions
-from wherefrom.policy.checks import CHECKS, Case, reason
+from wherefrom.policy.checks import CHECKS, Case, later, reason
 from wherefrom.policy.exceptions import Word, granted, words_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.dossier import Dossier
 
-_SECOND = 1_000_000
+_LISTED = 5
 
 
 def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Verdict:
@@ -33,23 +33,36 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     case = Case(dossier, environment, micros(at))
     rules = policy.in_environment(environment)
     words = words_of(dossier.evidence) if policy.exceptions is not None else []
-    reasons = [_excused(_reason(rule, policy, case), policy, case, words) for rule in rules]
+    asking = conditions.Asking(case)
+    reasons = [_excused(_reason(rule, policy, case, asking), policy, case, words) for rule in rules]
     levels = [
         rule.level
         for rule, one in zip(rules, reasons, strict=True)
         if isinstance(rule, Provenance) and one.ok and one.excused is None
     ]
     if not rules:
-        reasons.append(_no(f"the policy has no rule for {environment or 'no environment'}"))
-    if dossier.truncated:
-        reasons.append(_no("there is more recorded of it than can be looked at"))
-    ends = [of_micros(case.at + policy.valid_s * _SECOND)]
+        nowhere = f"the policy has no rule for {environment or 'no environment'}"
+        reasons.append(_no(nowhere, "Say what holds there in the policy"))
+    if dossier.truncated or (dossier.strangers_cut and any(map(_hears_strangers, rules))):
+        reasons.append(
+            _no(
+                "there is more recorded of it than can be looked at",
+                "Let the log take less about it: wherefrom intake has rules for that",
+            )
+        )
+    subject = subject_of(dossier.artifact, dossier.digests)
+    if subject is None and len(dossier.digests) > 1:
+        several = ", ".join(sorted(dossier.digests)[:_LISTED])
+        reasons.append(
+            _no(f"its name is of several things: {several}", "Ask about one of them by its digest")
+        )
+    ends = [later(case.at, policy.valid_s)]
     ends += [one.until for one in reasons if one.until is not None]
     return Verdict(
         allowed=all(one.ok for one in reasons),
         artifact=dossier.artifact,
         name=dossier.name,
-        subject=subject_of(dossier.artifact, dossier.names),
+        subject=subject,
         names=dossier.names,
         environment=environment,
         policy=policy.name,
@@ -65,11 +78,15 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
     )
 
 
-def _reason(rule: AnyRule, policy: Policy, case: Case) -> Reason:
+def _hears_strangers(rule: AnyRule) -> bool:
+    return isinstance(rule, Cel | Rego) or rule.trust == "channel"
+
+
+def _reason(rule: AnyRule, policy: Policy, case: Case, asking: conditions.Asking) -> Reason:
     if isinstance(rule, Cel):
-        said = conditions.cel(rule, case)
+        said = conditions.cel(rule, case, asking)
     elif isinstance(rule, Rego):
-        said = conditions.rego(rule, case, policy.modules)
+        said = conditions.rego(rule, case, asking, policy.modules)
     else:
         said = CHECKS[type(rule)](rule, case)
     return reason(rule, said, str(rule.__struct_config__.tag), case)
@@ -92,19 +109,27 @@ def _excused(found: Reason, policy: Policy, case: Case, words: list[Word]) -> Re
     )
 
 
-def subject_of(artifact: str, names: Iterable[str]) -> str | None:
-    """The digest that names an artifact; None where none of its names is one, or several are."""
-    if _is_digest(artifact):
+def subject_of(artifact: str, called: Iterable[str]) -> str | None:
+    """The digest that names an artifact; None where none does, or its name is of several things.
+
+    called  what else it is called
+    """
+    if _algorithm_of(artifact):
         return artifact
-    found = [id for id in names if _is_digest(id)]
-    return found[0] if len(found) == 1 else None
+    by_algorithm: dict[str, set[str]] = {}
+    for id in called:
+        if algorithm := _algorithm_of(id):
+            by_algorithm.setdefault(algorithm, set()).add(id)
+    if not by_algorithm or any(len(found) > 1 for found in by_algorithm.values()):
+        return None
+    (found,) = by_algorithm.get("sha256") or by_algorithm[min(by_algorithm)]
+    return found
 
 
-def _is_digest(id: str) -> bool:
+def _algorithm_of(id: str) -> str | None:
     algorithm, _, digits = id.partition(":")
-    return digests.strong_id(algorithm, digits) == id
+    return algorithm if digests.strong_id(algorithm, digits) == id else None
 
 
-def _no(says: str) -> Reason:
-    remedy = "Say what holds there in the policy"
+def _no(says: str, remedy: str) -> Reason:
     return Reason(rule="complete", needs="complete", ok=False, says=says, entries=[], remedy=remedy)

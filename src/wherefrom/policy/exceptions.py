@@ -22,7 +22,8 @@ from wherefrom.formats.timestamps import duration_s, micros
 from wherefrom.policy.checks import Case
 from wherefrom.policy.counting import is_by, who
 from wherefrom.policy.verdict import Excused
-from wherefrom.query.dossier import TRUSTED, Evidence
+from wherefrom.query.dossier import Evidence
+from wherefrom.query.same import TRUSTED
 
 _SECOND = 1_000_000
 
@@ -112,7 +113,14 @@ def _approving(
     for word in answers:
         if word.said.stage in ("approved", "refused") and is_by(word.one, by):
             for name in who(word.one, by):
-                last[name] = word
+                # As with approvals: a no is taken back by what is later by clock and by log.
+                before = last.get(name)
+                if (
+                    before is None
+                    or before.said.stage == "approved"
+                    or word.one.entry > before.one.entry
+                ):
+                    last[name] = word
     for name, word in last.items():
         if word.said.stage == "approved" and not set(who(word.one)) & set(who(asked)):
             yield name, word.one

@@ -7,12 +7,14 @@ A verdict is of one log size, so it can be asked again of the same size, and is 
 that the log signed stands for the verdict as long as it counts and nothing was said since of all
 that it hangs on.
 
-Sizes:  ARTIFACTS_MAX artifacts in one question
+Sizes:  ARTIFACTS_MAX artifacts in one question, SECONDS_MAX for all · an environment
+        ENVIRONMENT_CHARS_MAX
 Source: docs/formats/policy.md; slsa.dev/spec/v1.2/verification_summary
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,12 +37,15 @@ from wherefrom.policy.decide import decide, subject_of
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.dossier import Dossier, Survey, dossier, survey, touched
+from wherefrom.query.same import ROWS_MAX, TRUSTED
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.statements import statement_in
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
+from wherefrom.views.graph.schema import DESCRIBES
 
 ARTIFACTS_MAX: Final = 1_000
-_SPOKEN_OF_MAX: Final = 100
+SECONDS_MAX: Final = 60.0
+ENVIRONMENT_CHARS_MAX: Final = 256
 _LEVEL: Final = "SLSA_BUILD_LEVEL_"
 
 
@@ -130,6 +135,14 @@ def gated(prepared: Prepared, envelope: bytes, entry: int) -> Gated:
     )
 
 
+def _need_short(environment: str) -> None:
+    if len(environment) > ENVIRONMENT_CHARS_MAX:
+        raise LimitPassed(
+            "the name of an environment is too long", where="environment",
+            expected=f"{ENVIRONMENT_CHARS_MAX} characters", got=str(len(environment)),
+        )  # fmt: skip
+
+
 class _Known(NamedTuple):
     """A summary that the log signed, and that counts."""
 
@@ -146,8 +159,9 @@ class Gate:
         graph: GraphReader,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log, self._graph, self._clock = log, graph, clock
+        self._log, self._graph, self._clock, self._elapsed = log, graph, clock, elapsed
 
     def decide(self, asked: Question) -> Decided:
         """A verdict each. Raises NotFound, Ambiguous, Malformed, LimitPassed, SettingError."""
@@ -156,16 +170,24 @@ class Gate:
                 "a question about nothing, or too much", expected=f"1 to {ARTIFACTS_MAX} artifacts"
             )
         at = self._now() if asked.at is None else timestamps.canonical(asked.at, where="at")
+        _need_short(asked.environment)
+        if asked.as_of is not None and asked.as_of < 0:
+            raise Malformed("a log size is not negative", where="as_of", got=str(asked.as_of))
+        until = self._elapsed() + SECONDS_MAX
         wait_for_graph(self._graph, self._log)
         with self._graph.snapshot() as graph:
             need_size(asked.as_of, reached=graph.size, log=self._log)
             lens = graph.lens(as_of=asked.as_of)
             policy = self._policy(asked.policy, graph, lens)
-            told = [
-                self._dossier(graph, lens, survey(graph, lens, one, also=[policy.digest]))
-                for one in asked.artifacts
-            ]
-        verdicts = [decide(policy, one, environment=asked.environment, at=at) for one in told]
+            told = []
+            for one in asked.artifacts:
+                self._need_before(until)
+                looked = survey(graph, lens, one, also=[policy.digest])
+                told.append(self._dossier(graph, lens, looked))
+        verdicts = []
+        for papers in told:
+            self._need_before(until)
+            verdicts.append(decide(policy, papers, environment=asked.environment, at=at))
         inputs = []
         if asked.explain:
             moment = timestamps.micros(at)
@@ -175,13 +197,14 @@ class Gate:
     def prepare(self, asked: GateRequest) -> Prepared:
         """The verdict of now, looked up if it can be, and what is to be signed. As ``decide``."""
         at = self._now()
+        _need_short(asked.environment)
         wait_for_graph(self._graph, self._log)
         with self._graph.snapshot() as graph:
             lens = graph.lens()
             policy = self._policy(asked.policy, graph, lens)
             looked = survey(graph, lens, asked.artifact, also=[policy.digest])
             statement = policies.to_statement(policy).decode()
-            for known in self._known(looked, policy, asked.environment, at):
+            for known in self._known(graph, looked, policy, asked.environment, at):
                 verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)
                 if not touched(
                     graph, looked, since=verdict.as_of, used=verdict.inputs, own=self._own
@@ -199,7 +222,10 @@ class Gate:
             return policies.parse(said, where="policy")
         number = graph.numbers([said]).get(said)
         if number is not None:
-            for entry in reversed(graph.entries_of(number, lens, _SPOKEN_OF_MAX)):
+            steps = graph.steps([number], lens, up=False, only=DESCRIBES, rows_max=ROWS_MAX)
+            judged = graph.judgements({step.first for step in steps}, lens)
+            # Whoever recorded it: the door takes no statement about another policy than it holds.
+            for entry in sorted(e for e, one in judged.items() if one.kind == "policy"):
                 found = statement_in(self._content(entry) or b"")
                 if found is not None and found[0] == policies.PREDICATE_TYPE:
                     policy = policies.parse(found[1], where=f"entry {entry}")
@@ -210,14 +236,18 @@ class Gate:
             do="Give its file or folder, or record it first: wherefrom policy record",
         )  # fmt: skip
 
-    def _known(self, looked: Survey, policy: Policy, environment: str, at: str) -> Iterator[_Known]:
+    def _known(
+        self, graph: Snapshot, looked: Survey, policy: Policy, environment: str, at: str
+    ) -> Iterator[_Known]:
         """Summaries by this log of just that which still count, the newest first."""
+        about = graph.numbers([subject_of(looked.artifact, looked.digests) or ""]).values()
         newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
         for number in newest:
-            signed, (entry, _) = looked.signed[number], looked.documents[number]
-            if not slsa.is_vsa(signed.judgement.type) or self._own not in (
-                signed.judgement.signers
-            ):
+            judged, (entry, of) = looked.signed[number].judgement, looked.documents[number]
+            # What was decided of its index was decided of something else.
+            if of not in about or not slsa.is_vsa(judged.type):
+                continue
+            if self._own not in judged.signers or judged.level not in TRUSTED:
                 continue
             found = statement_in(self._content(entry) or b"")
             predicate = None if found is None else found[1]
@@ -279,6 +309,13 @@ class Gate:
         """The id of the key that signs what this log itself says."""
         return service_key_id(self._log)
 
+    def _need_before(self, until: float) -> None:
+        if self._elapsed() > until:
+            raise LimitPassed(
+                "a question takes too long", expected=f"{SECONDS_MAX:g} s for all artifacts",
+                do="Ask about fewer of them at once",
+            )  # fmt: skip
+
     def _now(self) -> str:
         return timestamps.to_text(self._clock())
 
@@ -293,12 +330,12 @@ def _verdict_of(
         (int(one.removeprefix(_LEVEL)) for one in predicate["verifiedLevels"]
          if one.startswith(_LEVEL)), default=0,
     )  # fmt: skip
-    names: Sequence[str] = sorted(graph.ids(sorted(looked.links)).values())
+    names: Sequence[str] = sorted(graph.ids(sorted(looked.names)).values())
     return Verdict(
         allowed=predicate["verificationResult"] == "PASSED",
         artifact=looked.artifact,
         name=None if looked.start is None else looked.said[looked.start].name,
-        subject=subject_of(looked.artifact, names),
+        subject=subject_of(looked.artifact, looked.digests),
         names=tuple(names),
         environment=environment,
         policy=policy.name,

@@ -10,6 +10,7 @@ Source: slsa.dev/spec/v1.2 (levels, verifying artifacts); docs/policy.md
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from string import Template
 from typing import Final, NamedTuple
@@ -18,6 +19,7 @@ from wherefrom.errors import NotFound, SettingError
 
 # Who signs for the hosted builders that everybody can use: GitHub's own tokens, by workflow.
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
+_GITHUB_PLACE: Final = "https://github.com/"
 _GENERATOR: Final = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows"
 
 
@@ -37,6 +39,7 @@ _TAKES: Final[Mapping[str, str]] = {
     "source": "where it must be built from: git+https://github.com/acme/*",
     "builder": "the id of a builder of your own",
     "signer": "the key that signs for it: k:…",
+    "workflows": "whose workflows at GitHub may sign; those of source, if it is there",
 }
 
 _PROVENANCE: Final = f"""\
@@ -52,11 +55,11 @@ _PROVENANCE: Final = f"""\
       - id: "{_GENERATOR}/*@refs/tags/v*"
         by: [{{identity: "{_GENERATOR}/*@refs/tags/v*", issuer: "{_GITHUB}"}}]
         level: 3
-      - id: "https://github.com/actions/runner/github-hosted"
-        by: [{{identity: "https://github.com/*", issuer: "{_GITHUB}"}}]
+      - by: [{{identity: "$workflows", issuer: "{_GITHUB}"}}]
+        id: "https://github.com/actions/runner/github-hosted"
         level: 2
-      - id: "https://github.com/actions/runner"
-        by: [{{identity: "https://github.com/*", issuer: "{_GITHUB}"}}]
+      - by: [{{identity: "$workflows", issuer: "{_GITHUB}"}}]
+        id: "https://github.com/actions/runner"
         level: 2
 """
 _SBOM: Final = """\
@@ -189,10 +192,27 @@ def files_of(name: str, settings: Mapping[str, str]) -> dict[str, str]:
             "whoever signs may write any builder's id: each comes with its signer",
             expected="--set builder=… and --set signer=…",
         )
+    told = dict(settings)
+    if "workflows" not in told and (workflows := _workflows(told.get("source"))):
+        told["workflows"] = workflows
     return {
-        "policy.yaml": _written(ready.text, settings),
+        "policy.yaml": _written(ready.text, told),
         "tests/cases.yaml": _CASES,
     }
+
+
+def _workflows(source: str | None) -> str | None:
+    """Whose workflows may sign for what is built of ``source``; None for what is not at GitHub.
+
+    Every workflow there gets a token that says whose it is, and can sign any text with it: that it
+    was built of another's repository, say. So who signs must be where the source is.
+    """
+    if source is None:
+        return f"{_GITHUB_PLACE}*"
+    place = source.removeprefix("git+").partition("@")[0].removesuffix(".git")
+    if not place.startswith(_GITHUB_PLACE):
+        return None
+    return place if place.endswith("*") else f"{place.rstrip('/')}/*"
 
 
 def _written(text: str, settings: Mapping[str, str]) -> str:
@@ -209,8 +229,8 @@ def _written(text: str, settings: Mapping[str, str]) -> str:
             if line.lstrip().startswith("- "):
                 dropping = indent
             continue
-        safe = {key: value.replace("\\", "\\\\").replace('"', '\\"')
-                for key, value in settings.items()}  # fmt: skip
+        # A text of JSON, without its quotes, is one of YAML: whatever is in it stays text.
+        safe = {key: json.dumps(value)[1:-1] for key, value in settings.items()}
         lines.append(template.substitute(safe))
     return "\n".join(lines) + "\n"
 

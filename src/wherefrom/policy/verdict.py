@@ -28,7 +28,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule     its name; ``needs`` what it asks for
     entries  the records that prove it, or that speak against it
     remedy   what to do, if it does not hold
-    until    when what it rests on no longer counts
+    until    when what it rests on no longer counts; of a no, when it may be otherwise
     excused  the exception by which it counts as held
     """
 

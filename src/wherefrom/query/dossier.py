@@ -11,13 +11,13 @@ What a record says is read out of its content, not out of the graph: a policy ge
 it was signed. What is erased says nothing. Before any content is read, ``survey`` tells everything
 that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
-Sizes:  NAMES_MAX names · EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
-        passed is told (``truncated``), and whoever decides must take it for a no
+Sizes:  EVIDENCE_MAX records, the newest · CLAIMS_MAX claims and parts; what is passed is told
+        (``truncated``), and whoever decides must take it for a no
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,19 +29,17 @@ from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
+from wherefrom.query.same import REPEATS_MAX, TRUSTED, Same, believed, names_of
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
-from wherefrom.query.walk import Bounds, Walk
+from wherefrom.query.upstream import Upstream, upstream_of
+from wherefrom.query.words import word_of
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
 
-NAMES_MAX: Final = 200
 EVIDENCE_MAX: Final = 2_000
-UPSTREAM_MAX: Final = 5_000
 CLAIMS_MAX: Final = 20_000
 DEPTH_MAX: Final = 30
-SECONDS_MAX: Final = 5.0
-TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
@@ -61,7 +59,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     of         the name of the artifact that it describes; ``links`` the entries by which that is
                a name of the artifact, none for itself
     identity   of a keyless signature that a trusted root proves, with its ``issuer``
-    said       when, not after it was received
+    said       when, not after it was received; of what was sent again, when it was said first
     predicate  as it was signed; None of what is no statement, or erased
     properties what the graph knows of the document
     """
@@ -103,32 +101,26 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     said: str
 
 
-class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the artifact came from, with what is said of it."""
-
-    id: str
-    kind: str
-    name: str | None
-    properties: dict[str, Any]
-    entries: tuple[int, ...]
-
-
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one artifact, as of one log size. ``truncated`` if something was left out.
+    """Of one artifact, as of one log size. ``truncated`` if something was left out that somebody
+    known says; ``strangers_cut`` if anything was.
 
-    name   what it is called, if anything calls it
-    names  all ids that are it, with the wholes that it is a part of
+    name     what it is called, if anything calls it
+    names    all ids that are it, with the image indexes that it is a platform of
+    digests  those of ``names`` that are digests of the artifact itself
     """
 
     artifact: str
     name: str | None
     names: tuple[str, ...]
+    digests: tuple[str, ...]
     log: LogPosition
     as_of: int
     evidence: list[Evidence]
     found: list[Found]
     upstream: list[Upstream]
     truncated: bool
+    strangers_cut: bool = False
 
     def of_kind(self, kind: str) -> list[Evidence]:
         """The records of one kind, newest first."""
@@ -147,13 +139,17 @@ class Survey(NamedTuple):
     """What a dossier hangs on, by number: found without reading a record.
 
     start      the artifact's node, None for a digest that nothing was ever said of
-    links      its names, each with the entries that say so
+    digests    what names the artifact itself
+    names      its names by number, with the image indexes that it is a platform of
+    links      those, each with the entries that say so; and what else documents are about
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
     """
 
     artifact: str
     start: int | None
+    digests: tuple[str, ...]
+    names: frozenset[int]
     links: dict[int, tuple[int, ...]]
     documents: dict[int, tuple[int, int]]
     signed: dict[int, _Signed]
@@ -179,23 +175,35 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         id = digests.strong_id(algorithm, digits)
         if id is None:
             raise
-        return Survey(id, None, {}, {}, {}, {}, [], [], frozenset(), frozenset(), False)
-    start = graph.numbers([match.id])[match.id]
-    links, too_many = _names(graph, lens, start)
-    beside = dict.fromkeys(graph.numbers(also).values(), ())
-    documents = _documents(graph, lens, {**beside, **links})
+        start, same = None, Same({}, frozenset(), (id,), truncated=False)
+    else:
+        id = match.id
+        start = graph.numbers([id])[id]
+        same = names_of(graph, lens, start)
+    links = same.links
+    documents, too_many = _documents(graph, lens, links)
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
-    said = summaries(graph, sorted({*documents, start}), lens)
+    # Who approved the policy has not approved what it judges: of that only exceptions count.
+    beside = dict.fromkeys(graph.numbers(also).values(), ())
+    others, too_many_others = _documents(graph, lens, beside)
+    about = graph.judgements({entry for entry, _ in others.values()}, lens)
+    for number, (entry, of) in others.items():
+        if entry in about and about[entry].type == exception.PREDICATE_TYPE:
+            documents.setdefault(number, (entry, of))
+            judged[entry] = about[entry]
+    said = summaries(graph, sorted({*documents, *links}), lens)
     signed = {
         number: _signed(judged[entry], said.get(number))
         for number, (entry, _) in documents.items()
         if entry in judged
     }
     claims = _claims(graph, lens, links, signed, documents)
-    upstream = _upstream(graph, lens, links)
+    upstream = upstream_of(graph, lens, links)
     return Survey(
-        artifact=match.id,
+        artifact=id,
         start=start,
+        digests=same.digests,
+        names=frozenset(links),
         links={**beside, **links},
         documents=documents,
         signed=signed,
@@ -208,31 +216,67 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
                 *judged,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
+                *claims.entries,
                 *upstream.entries,
             }
         ),
         truncated=(
-            too_many or len(signed) > EVIDENCE_MAX or claims.truncated or upstream.truncated
+            same.truncated
+            or too_many
+            or too_many_others
+            or sum(one.judgement.level in TRUSTED for one in signed.values()) > EVIDENCE_MAX
+            or claims.truncated
+            or upstream.truncated
         ),
     )
 
 
 def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:
     """What is recorded of what was looked at, read out of the records."""
-    newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
+    # The word of those who are known first: a stranger who says much must not drown it.
+    first = sorted(
+        looked.signed,
+        key=lambda n: (looked.signed[n].judgement.level in TRUSTED, looked.documents[n][0]),
+        reverse=True,
+    )
+    newest = sorted(first[:EVIDENCE_MAX], key=lambda n: looked.documents[n][0], reverse=True)
     ids = graph.ids(sorted({*looked.links, *looked.documents}))
     own = looked.said.get(looked.start) if looked.start is not None else None
+    evidence = _once([_evidence(n, looked, ids, content) for n in newest])
+    said = {one.entry: one.said for one in evidence}
     return Dossier(
         artifact=looked.artifact,
         name=None if own is None else own.name,
-        names=tuple(sorted(ids[n] for n in looked.links)) or (looked.artifact,),
+        names=tuple(sorted(ids[n] for n in looked.names)) or (looked.artifact,),
+        digests=looked.digests,
         log=log_of(graph),
         as_of=lens.as_of,
-        evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
-        found=looked.found,
+        evidence=evidence,
+        found=[
+            msgspec.structs.replace(one, said=said.get(one.entry, one.said)) for one in looked.found
+        ],
         upstream=looked.upstream,
         truncated=looked.truncated,
+        strangers_cut=len(first) > EVIDENCE_MAX,
     )
+
+
+def _once(read: list[tuple[Evidence, bytes]]) -> list[Evidence]:
+    """Each word once, as whoever signed it said it first; see ``words``. Newest first, as before.
+
+    What is sent again with another signature stays, for that, and is as old as the word.
+    """
+    first: dict[tuple[bytes, str], Evidence] = {}
+    found = []
+    for one, word in sorted(read, key=lambda pair: pair[0].entry):
+        known = [one.identity] if one.identity is not None else one.signers
+        names = [(word, name) for name in known] if one.trust in TRUSTED else []
+        before = [first[name].said for name in names if name in first]
+        if not names or len(before) < len(names):
+            found.append(msgspec.structs.replace(one, said=min([one.said, *before])))
+        for name in names:
+            first.setdefault(name, one)
+    return found[::-1]
 
 
 def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int], own: str) -> bool:
@@ -258,38 +302,33 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int],
     )
 
 
-def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int, ...]], bool]:
-    """Names of the artifact and wholes it is a part of, each with the entries that say so."""
-    names: dict[int, tuple[int, ...]] = {start: ()}
-    fresh = [start]
-    while fresh and len(names) < NAMES_MAX:
-        ways: list[tuple[int, int, int]] = []  # from, to, by which entry
-        for up in (True, False):
-            for step in graph.steps(fresh, lens, up=up, only=ALTERNATE, rows_max=NAMES_MAX):
-                here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
-                ways.append((here, there, step.first))
-        kinds = summaries(graph, fresh, lens)
-        images = [n for n in fresh if n in kinds and kinds[n].kind in ("image", "artifact")]
-        for step in graph.steps(images, lens, up=False, only=CONTAINS, rows_max=NAMES_MAX):
-            ways.append((step.cause, step.effect, step.first))
-        believed = graph.judgements({entry for *_, entry in ways}, lens)
-        wholes = summaries(graph, sorted({there for _, there, _ in ways}), lens)
-        fresh = []
-        for here, there, entry in ways:
-            if there in names or entry not in believed or believed[entry].level not in TRUSTED:
-                continue
-            if there in wholes and wholes[there].kind in ("image", "artifact", "package", "model"):
-                names[there] = (*names[here], entry)
-                fresh.append(there)
-    return names, len(names) >= NAMES_MAX
+def _documents(
+    graph: Snapshot, lens: Lens, names: Collection[int]
+) -> tuple[dict[int, tuple[int, int]], bool]:
+    """Records that describe one of ``names``: by which entry, and which of them; whether there are
+    more.
 
-
-def _documents(graph: Snapshot, lens: Lens, names: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Documents that describe one of ``names``: by which entry, and which of them."""
+    What a record says that *another* describes is no record about it; of the claims in one, those
+    of VEX stand for it, because such a document describes nothing else.
+    """
     found: dict[int, tuple[int, int]] = {}
-    for step in graph.steps(sorted(names), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX):
-        found.setdefault(step.effect, (step.first, step.cause))
-    return found
+    steps = graph.steps(sorted(names), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX)
+    kinds = summaries(graph, sorted({step.effect for step in steps}), lens)
+    for step in steps:
+        entry = _own_entry(graph, lens, step)
+        if entry is not None:
+            found.setdefault(step.effect, (entry, step.cause))
+        elif step.effect in kinds and kinds[step.effect].kind == "claim":
+            found.setdefault(step.effect, (step.first, step.cause))
+    return found, len(steps) >= CLAIMS_MAX
+
+
+def _own_entry(graph: Snapshot, lens: Lens, step: Step) -> int | None:
+    """The entry by which a record itself says what it describes."""
+    if graph.document(step.first) == step.effect:
+        return step.first
+    again = graph.statements(step, lens, REPEATS_MAX)
+    return next((entry for entry in again if graph.document(entry) == step.effect), None)
 
 
 def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
@@ -304,14 +343,17 @@ def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
     )
 
 
-def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content) -> Evidence:
+def _evidence(
+    number: int, looked: Survey, ids: dict[int, str], content: Content
+) -> tuple[Evidence, bytes]:
+    """What a record says, and which word it is."""
     entry, of = looked.documents[number]
     signed = looked.signed[number]
     judgement = signed.judgement
     written = content(entry)
     statement = None if written is None else statement_in(written)
     type = judgement.type if statement is None else statement[0]
-    return Evidence(
+    one = Evidence(
         entry=entry,
         document=ids[number],
         kind=_kind(type, judgement.kind),
@@ -326,6 +368,7 @@ def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content
         predicate=None if statement is None else statement[1],
         properties=looked.said[number].properties,
     )
+    return one, b"" if written is None else word_of(written)
 
 
 def _kind(type: str, kind_of_entry: str) -> str:
@@ -342,10 +385,12 @@ def _kind(type: str, kind_of_entry: str) -> str:
 
 
 class _Claims(NamedTuple):
-    """What is claimed, the nodes that it was looked for at, and whether that was cut short."""
+    """What is claimed, the nodes that it was looked for at, the entries that say which names are
+    of one vulnerability, and whether that was cut short."""
 
     found: list[Found]
     nodes: set[int]
+    entries: set[int]
     truncated: bool
 
 
@@ -357,7 +402,7 @@ def _claims(
     documents: dict[int, tuple[int, int]],
 ) -> _Claims:
     """What documents claim of vulnerabilities in the artifact, and in its parts within it."""
-    parts = _parts(graph, lens, names)
+    parts, too_many_parts = _parts(graph, lens, names)
     about = graph.steps(
         sorted({*names, *parts}), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX
     )
@@ -366,9 +411,12 @@ def _claims(
     ids = graph.ids(sorted({*names, *parts, *claims}))
     own = frozenset(ids[n] for n in names)
     ties = {n: [s for s in about if s.effect == n] for n in claims}
-    vulnerabilities = _vulnerabilities(graph, lens, claims)
+    vulnerabilities, entries, too_many_names = _vulnerabilities(graph, lens, claims)
     judged = graph.judgements({step.first for step in about if step.effect in claims}, lens)
-    by_entry = {documents[n][0]: one for n, one in signed.items()}
+    by_entry: dict[int, _Signed] = {}
+    for n, known in signed.items():  # a claim is of whoever signed its document
+        if known.identity is not None or documents[n][0] not in by_entry:
+            by_entry[documents[n][0]] = known
     found = []
     for number, claim in sorted(claims.items()):
         on = [step for step in ties[number] if step.cause in names]
@@ -399,7 +447,8 @@ def _claims(
                 )
             )
     weak = graph.numbers({name for one in found for name in one.names}).values()
-    return _Claims(found, {*parts, *claims, *weak}, len(about) >= CLAIMS_MAX)
+    truncated = len(about) >= CLAIMS_MAX or too_many_parts or too_many_names
+    return _Claims(found, {*parts, *claims, *weak}, entries, truncated)
 
 
 def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
@@ -410,8 +459,10 @@ def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
     return not products or not own.isdisjoint(products)
 
 
-def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:
+def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> tuple[set[int], bool]:
+    """What it is made of, and whether there is more."""
     parts, fresh = set(names), set(names)
+    cut = False
     for _ in range(DEPTH_MAX):
         if not fresh or len(parts) > CLAIMS_MAX:
             break
@@ -419,67 +470,40 @@ def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:
         for relation in _PARTS:
             steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=CLAIMS_MAX)
             found |= {step.cause for step in steps}
+            cut = cut or len(steps) >= CLAIMS_MAX
         fresh = found - parts
         parts |= fresh
-    return parts - set(names)
+    return parts - set(names), cut or bool(fresh)
 
 
 def _vulnerabilities(
     graph: Snapshot, lens: Lens, claims: Collection[int]
-) -> dict[int, list[tuple[str, tuple[str, ...]]]]:
-    """Of each claim the vulnerabilities it is about, each with all its names."""
+) -> tuple[dict[int, list[tuple[str, tuple[str, ...]]]], set[int], bool]:
+    """Of each claim the vulnerabilities it is about, each with its names by the word of somebody
+    known; the entries that say so; whether there are more.
+
+    A stranger who calls one vulnerability by the name of another must not have it excused by what
+    is said of that.
+    """
     steps = graph.steps(sorted(claims), lens, up=True, only=DESCRIBES, rows_max=CLAIMS_MAX)
     kinds = summaries(graph, sorted({step.cause for step in steps}), lens)
     about = [s for s in steps if s.cause in kinds and kinds[s.cause].kind == "vulnerability"]
     same: dict[int, set[int]] = {step.cause: {step.cause} for step in about}
+    entries: set[int] = set()
+    cut = len(steps) >= CLAIMS_MAX
     for up in (True, False):
-        for step in graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX):
+        names = graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX)
+        cut = cut or len(names) >= CLAIMS_MAX
+        for step, entry in believed(graph, lens, names).items():
             here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
             same[here].add(there)
+            entries.add(entry)
     ids = graph.ids(sorted({n for group in same.values() for n in group}))
     found: dict[int, list[tuple[str, tuple[str, ...]]]] = {}
     for step in about:
-        names = tuple(sorted(ids[n] for n in same[step.cause]))
-        found.setdefault(step.effect, []).append((ids[step.cause], names))
-    return found
-
-
-class _Walked(NamedTuple):
-    """What is upstream, the nodes and entries that say so, and whether the walk was cut short."""
-
-    things: list[Upstream]
-    nodes: set[int]
-    entries: set[int]
-    truncated: bool
-
-
-def _upstream(graph: Snapshot, lens: Lens, names: Iterable[int]) -> _Walked:
-    walk = Walk(
-        graph, lens, sorted(names), up=True,
-        bounds=Bounds(depth_max=DEPTH_MAX, nodes_max=UPSTREAM_MAX, seconds_max=SECONDS_MAX),
-    )  # fmt: skip
-    walk.run()
-    numbers = [n for n in walk.depths if n not in walk.starts]
-    said = summaries(graph, sorted(numbers), lens)
-    ids = graph.ids(sorted(numbers))
-    by = {step.cause: step.first for step, _ in walk.edges.values()}
-    things = list(_things(numbers, said, ids, by))
-    return _Walked(things, set(walk.depths), set(by.values()), walk.reason is not None)
-
-
-def _things(
-    numbers: Iterable[int],
-    said: dict[int, Summary],
-    ids: dict[int, str],
-    by: dict[int, int],
-) -> Iterator[Upstream]:
-    for number in sorted(numbers):
-        if number in said:
-            kind, name, properties = said[number]
-            entries = (by[number],) if number in by else ()
-            yield Upstream(
-                id=ids[number], kind=kind, name=name, properties=properties, entries=entries
-            )
+        called = tuple(sorted(ids[n] for n in same[step.cause]))
+        found.setdefault(step.effect, []).append((ids[step.cause], called))
+    return found, entries, cut
 
 
 def _word(value: object) -> str | None:

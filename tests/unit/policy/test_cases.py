@@ -132,11 +132,39 @@ def test_a_ready_policy_that_cannot_be_made_says_why(name, settings, error):
         files_of(name, settings)
 
 
-def test_a_setting_stays_text_whatever_is_in_it():
-    hostile = 'x"}]\n  - name: evil # \\'
-    text = files_of("slsa-1", {"source": hostile.replace("\n", " ")})["policy.yaml"]
+@pytest.mark.parametrize("hostile", ['x"}]\n  - name: evil # \\', "$builder ${x}", "\u2028\0", "é"])
+def test_a_setting_stays_text_whatever_is_in_it(hostile):
+    text = files_of("slsa-1", {"source": hostile})["policy.yaml"]
     (rule,) = policies.read(text.encode(), where="p").rules
-    assert rule.sources == (hostile.replace("\n", " "),)
+    assert rule.sources == (hostile,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "identity", "allowed"),
+    [
+        ({}, "https://github.com/acme/shop/x.yml@main", True),
+        ({"source": "git+https://github.com/acme/*"}, "https://github.com/acme/shop/x.yml@main",
+         True),
+        # Anybody's workflow can sign that it built it of somebody else's repository.
+        ({"source": "git+https://github.com/acme/*"}, "https://github.com/evil/shop/x.yml@main",
+         False),
+        ({"source": "git+https://github.com/acme/shop"}, "https://github.com/acme/shop-evil/x@main",
+         False),
+        ({"source": "git+https://github.com/acme/shop.git@refs/tags/*"},
+         "https://github.com/acme/shop/x.yml@main", False),
+        ({"source": "git+https://github.com/acme/shop@v*"},
+         "https://github.com/acme/shop/x.yml@main", True),
+        ({"source": "git+https://*/shop"}, "https://github.com/acme/shop/x.yml@main", False),
+        ({"source": "git+https://*", "workflows": "https://github.com/acme/*"},
+         "https://github.com/acme/shop/x.yml@main", True),
+        ({"workflows": "https://github.com/ci/*"}, "https://github.com/acme/x.yml@main", False),
+    ],
+)  # fmt: skip
+def test_who_signs_for_what_github_built_is_where_the_source_is(settings, identity, allowed):
+    text = files_of("slsa-2", settings)["policy.yaml"]
+    policy = policies.read(text.encode(), where="p")
+    one = built("https://github.com/actions/runner/github-hosted", issuer=GITHUB, identity=identity)
+    assert said_of(policy, {"evidence": [one]}).allowed is allowed
 
 
 def test_what_explain_prints_is_a_case():

@@ -9,7 +9,7 @@ import pytest
 from wherefrom.app import DataFolder, fold_views, open_gate, open_log, open_recorder
 from wherefrom.cli.up import load_sample
 from wherefrom.collect.principals import Principal, local
-from wherefrom.errors import LimitPassed, NotAllowed, NotFound
+from wherefrom.errors import LimitPassed, Malformed, NotAllowed, NotFound
 from wherefrom.formats import entry, policy
 from wherefrom.formats.dsse import IN_TOTO_TYPE
 from wherefrom.keys.changes import KeyWish
@@ -219,3 +219,20 @@ def test_questions_are_bounded(folder):
     for many in (0, ARTIFACTS_MAX + 1):
         with pytest.raises(LimitPassed):
             gate.decide(Question(artifacts=(TILL,) * many, policy=RULES))
+
+
+def test_a_question_that_takes_too_long_is_ended(folder):
+    log = open_log(folder)
+    fold_views(folder, log)
+    seconds = iter(range(0, 1_000, 20))
+    gate = Gate(log, GraphReader(folder.graph_path), elapsed=lambda: next(seconds))
+    assert len(gate.decide(Question(artifacts=(TILL,), policy=RULES)).verdicts) == 1
+    with pytest.raises(LimitPassed, match="fewer of them"):
+        gate.decide(Question(artifacts=(TILL,) * 5, policy=RULES))
+
+
+@pytest.mark.parametrize("wrong", [{"as_of": -1}, {"environment": "x" * 257}])
+def test_a_question_that_means_nothing_is_refused(folder, wrong):
+    gate = open_gate(folder, open_log(folder))
+    with pytest.raises((LimitPassed, Malformed), match=r"negative|too long"):
+        gate.decide(Question(artifacts=(TILL,), policy=RULES, **wrong))
