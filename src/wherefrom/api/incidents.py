@@ -11,6 +11,8 @@ from wherefrom.api.reads import number
 from wherefrom.errors import Malformed
 from wherefrom.formats import why_case
 from wherefrom.formats.timestamps import duration_s
+from wherefrom.query.canary.judge import ALPHA
+from wherefrom.query.canary.live import CanaryOptions, tolerance_of
 from wherefrom.query.desk import Desk
 from wherefrom.query.hours import HourOptions
 from wherefrom.query.incidents import EffectOptions, IncidentOptions, Incidents
@@ -31,6 +33,24 @@ def get_why(request: Request) -> Response:
         return json_response(incidents.why(options))
     files = why_case.to_files(incidents.case(options).case)
     return json_response({name: content.decode() for name, content in files.items()})
+
+
+def get_canary(request: Request) -> Response:
+    """``/v1/canary/{service}?environment=&canary=&baseline=&since=&until=&as_of=&alpha=&tolerate=``"""
+    incidents, query = _incidents(request), request.query_params
+    said = query.get("alpha")
+    options = CanaryOptions(
+        service=request.path_params["service"],
+        environment=query.get("environment", ""),
+        canary=query.get("canary", ""),
+        baseline=query.get("baseline", ""),
+        since=query.get("since"),
+        until=query.get("until"),
+        as_of=number(request, "as_of"),
+        alpha=ALPHA if said is None else tolerance_of(f"alpha={said}")[1],
+        tolerances=dict(map(tolerance_of, query.getlist("tolerate"))),
+    )
+    return json_response(incidents.canary(options))
 
 
 def get_effect(request: Request) -> Response:

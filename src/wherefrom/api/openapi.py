@@ -459,6 +459,22 @@ def _paths() -> dict[str, Schema]:
             _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
             problems="400 404 413",
         ),
+        "/v1/canary/{service}": _ask(
+            "canary", "Whether a canary does worse than what runs beside it, by a test that holds "
+            "whenever it is asked.",
+            _json("Canary"), _in_path("service", "Whose canary.", _TEXT),
+            _query("environment", "Where.", _TEXT),
+            _query("canary", "`LABEL=VALUE` or an artifact; else what came last.", _TEXT),
+            _query("baseline", "Likewise; else all the rest.", _TEXT),
+            _query("since", "From then on; else since the canary began.", _DATE_TIME),
+            _query("until", "Nothing later is used; now if not given.", _DATE_TIME), _AS_OF,
+            _query("alpha", "The chance of a false verdict.", {"type": "number"}),
+            _query(
+                "tolerate", "How much worse is borne, such as `failing=0.01`.",
+                {"type": "array", "items": _TEXT},
+            ),
+            problems="400 404 413",
+        ),
         "/v1/safe-mode/effect": _ask(
             "effect", "What a service's safe mode changed, by what was measured then.",
             _json("ModeEffect"), _query("service", "Whose safe mode.", _TEXT, required=True),

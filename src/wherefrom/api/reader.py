@@ -64,6 +64,7 @@ READS = [
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
+    ("/v1/canary/{service:path}", incidents.get_canary),
     ("/v1/safe-mode/effect", incidents.get_effect),
     ("/v1/why", incidents.get_why),
 ]

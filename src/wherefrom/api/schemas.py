@@ -37,6 +37,7 @@ from wherefrom.log.renewal import Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query.answers import Found, Path, Shown, Trace
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
@@ -58,7 +59,7 @@ _STRUCTS: Final = (
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Reconciled, Impact, Why, Hours, ModeEffect,
+    Reconciled, Impact, Why, Canary, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -49,6 +49,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.canary.live import CanaryOptions
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
@@ -185,6 +187,9 @@ class LocalReading:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return self._desk.incidents.impact(options)
+
+    def canary(self, options: CanaryOptions) -> Canary:
+        return self._desk.incidents.canary(options)
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         return self._desk.incidents.effect(options)

@@ -55,6 +55,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "affected": "reality",
         "touched": "reality",
         "impact": "impact",
+        "canary": "canary",
         "why": "why",
         "hours": "hours",
         "check": "check",

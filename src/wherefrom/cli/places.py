@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.canary.live import CanaryOptions
+    from wherefrom.query.canary_answers import Canary
     from wherefrom.query.catalog.answers import CatalogShown, Gaps
     from wherefrom.query.catalog.questions import CatalogOptions
     from wherefrom.query.catalog.reconcile import Reconciled
@@ -96,6 +98,8 @@ class Reading(Protocol):
     def hours(self, options: HourOptions) -> Hours: ...
 
     def impact(self, options: IncidentOptions) -> Impact: ...
+
+    def canary(self, options: CanaryOptions) -> Canary: ...
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect: ...
 

@@ -36,6 +36,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.canary.live import CanaryOptions
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
@@ -155,6 +157,14 @@ class Remote:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)
+
+    def canary(self, options: CanaryOptions) -> Canary:
+        said = _given(
+            environment=options.environment, canary=options.canary, baseline=options.baseline,
+            since=options.since, until=options.until, as_of=options.as_of, alpha=options.alpha,
+        )  # fmt: skip
+        said["tolerate"] = [f"{name}={most!r}" for name, most in options.tolerances.items()]
+        return self._ask(Canary, "canary", options.service, said)
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         asked = {

@@ -2,8 +2,9 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``
-or, where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``catalog``,
+``inventory``, ``vulns`` or, where it is a document of another format, in ``embedded``. The envelope
+around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -20,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
+    canary,
     catalog,
     config_bundle,
     embedded,
@@ -218,6 +220,9 @@ def _predicate(
     if predicate_type == catalog.PREDICATE_TYPE:
         issued = catalog.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(issued, None)
+    if predicate_type == canary.PREDICATE_TYPE:
+        reached = canary.add(builder, predicate, subjects=subjects, where=where)
+        return slsa.Dated(reached, None)
     if predicate_type == inventory.PREDICATE_TYPE:
         taken = inventory.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(taken, None)
