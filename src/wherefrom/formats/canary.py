@@ -45,7 +45,7 @@ class _Part(
     """A part of a predicate: what is not said is not written."""
 
 
-class Side(_Part, frozen=True):
+class CanarySide(_Part, frozen=True):
     """One of the two that were compared: ``where`` it is, such as ``pool=canary``."""
 
     where: str
@@ -54,7 +54,7 @@ class Side(_Part, frozen=True):
     reality: str | None = None
 
 
-class Apart(_Part, frozen=True):
+class CanaryApart(_Part, frozen=True):
     """Something that only the canary has."""
 
     slot: str
@@ -106,10 +106,10 @@ class CanaryVerdict(_Part, frozen=True):
     until: str
     verdict: str
     alpha: float
-    canary: Side
-    baseline: Side
+    canary: CanarySide
+    baseline: CanarySide
     log: LogAt
-    apart: list[Apart] = []
+    apart: list[CanaryApart] = []
     measures: list[Measure] = []
 
 
@@ -228,7 +228,7 @@ def _check(found: CanaryVerdict, where: str) -> None:
         )  # fmt: skip
 
 
-def _check_side(side: Side, where: str) -> None:
+def _check_side(side: CanarySide, where: str) -> None:
     _sized(side.where, f"{where}.where", VALUE_BYTES_MAX)
     if side.requests < 0:
         raise Malformed("less than nothing", where=f"{where}.requests", got=side.requests)

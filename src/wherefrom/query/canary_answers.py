@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from wherefrom.formats.canary import Apart, CanaryVerdict, LogAt, Measure, Side
+from wherefrom.formats.canary import CanaryApart, CanarySide, CanaryVerdict, LogAt, Measure
 from wherefrom.query.answers import LogPosition
 
 
@@ -27,9 +27,9 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
     log: LogPosition
     as_of: int
     alpha: float
-    canary: Side
-    baseline: Side
-    apart: list[Apart]
+    canary: CanarySide
+    baseline: CanarySide
+    apart: list[CanaryApart]
     entries: list[int]
     measures: list[Measure]
     reasons: list[str]

@@ -265,6 +265,9 @@ def requests_of_all_kinds():
         yield "GET", "/v1/diff/releases", f"/v1/diff/releases{query}", None
     for query in ("?environment=prod", "?scope=prod/cart", "?environment=nowhere", "?as_of=x"):
         yield "GET", "/v1/checks/containment", f"/v1/checks/containment{query}", None
+    looked = "environment=prod&since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00Z"
+    for query in (f"{looked}&canary=pool%3Dcanary", f"{looked}&canary=x%3Dy", "?alpha=x"):
+        yield "GET", "/v1/canary/{service}", f"/v1/canary/cart?{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))

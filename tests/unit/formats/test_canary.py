@@ -15,11 +15,11 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats.canary import (
     MEASURES,
     VERDICTS,
-    Apart,
+    CanaryApart,
+    CanarySide,
     CanaryVerdict,
     LogAt,
     Measure,
-    Side,
     parse,
     to_statement,
     together,
@@ -43,9 +43,9 @@ def made(**changes: Any) -> CanaryVerdict:
     return CanaryVerdict(**{
         "service": "cart", "environment": "prod", "since": AT, "until": LATER, "alpha": 0.05,
         "verdict": together(measures),
-        "canary": Side(where="pool=canary", requests=100, artifact=B, reality=R),
-        "baseline": Side(where="not pool=canary", requests=900, artifact=A),
-        "apart": [Apart(slot="artifact", name="", value=B)],
+        "canary": CanarySide(where="pool=canary", requests=100, artifact=B, reality=R),
+        "baseline": CanarySide(where="not pool=canary", requests=900, artifact=A),
+        "apart": [CanaryApart(slot="artifact", name="", value=B)],
         "log": LogAt(origin="log.example", size=7), **changes,
     })  # fmt: skip
 
@@ -88,10 +88,10 @@ def test_it_is_told_of_the_canary_and_of_what_it_was_compared_with() -> None:
         ({"measures": [measure(), measure()]}, "a measure twice"),
         ({"measures": [measure(low=float("nan"))]}, "not a number"),
         ({"measures": [measure(canary_samples=-1)]}, "less than nothing"),
-        ({"canary": Side(where="x", requests=1)}, "about nothing"),
-        ({"canary": Side(where="x", requests=1, artifact="nginx:1.25")}, "not a digest"),
-        ({"canary": Side(where="x", requests=-1, artifact=B)}, "less than nothing"),
-        ({"apart": [Apart(slot="scale", name="", value="3")]}, "none of what it can be"),
+        ({"canary": CanarySide(where="x", requests=1)}, "about nothing"),
+        ({"canary": CanarySide(where="x", requests=1, artifact="nginx:1.25")}, "not a digest"),
+        ({"canary": CanarySide(where="x", requests=-1, artifact=B)}, "less than nothing"),
+        ({"apart": [CanaryApart(slot="scale", name="", value="3")]}, "none of what it can be"),
     ],
 )
 def test_what_is_no_verdict_is_not_written(changes: dict[str, Any], says: str) -> None:
@@ -101,7 +101,7 @@ def test_what_is_no_verdict_is_not_written(changes: dict[str, Any], says: str) -
 
 def test_what_is_too_much_is_refused() -> None:
     with pytest.raises(LimitPassed):
-        to_statement(made(apart=[Apart(slot="flag", name=str(n), value="on")
+        to_statement(made(apart=[CanaryApart(slot="flag", name=str(n), value="on")
                                  for n in range(1_001)]))  # fmt: skip
     with pytest.raises(LimitPassed):
         to_statement(made(service="x" * 257))

@@ -21,9 +21,9 @@ from wherefrom.formats.canary import (
     APART_SLOTS,
     MEASURES,
     UNDECIDED,
-    Apart,
+    CanaryApart,
+    CanarySide,
     Measure,
-    Side,
     together,
 )
 from wherefrom.formats.digests import strong_id
@@ -234,16 +234,16 @@ class _Sides:
             return 0
         return 1 if baseline is None or baseline.fits(scope, values) else None
 
-    def apart(self) -> list[tuple[Apart, int | None]]:
+    def apart(self) -> list[tuple[CanaryApart, int | None]]:
         """What only the canary had, and the record that says so."""
         mine, theirs = self._had
         return [
-            (Apart(slot=slot, name=name, value=value), entry)
+            (CanaryApart(slot=slot, name=name, value=value), entry)
             for (slot, name, value), entry in sorted(mine.items(), key=lambda pair: pair[0])
             if (slot, name, value) not in theirs and slot in APART_SLOTS
         ]
 
-    def side(self, number: int) -> Side:
+    def side(self, number: int) -> CanarySide:
         """One side, with its artifact if it had one and only one."""
         choice = self.choices[number]
         artifacts = {value for slot, _, value in self._had[number] if slot == "artifact"}
@@ -252,7 +252,7 @@ class _Sides:
             only = None
         where = f"not {self.choices[0].text}" if choice is None else choice.text
         realities = self._realities[number]
-        return Side(
+        return CanarySide(
             where=where, requests=round(self.requests[number]), artifact=only,
             reality=min(realities) if len(realities) == 1 else None,
         )  # fmt: skip
