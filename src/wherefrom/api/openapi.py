@@ -418,6 +418,17 @@ def _paths() -> dict[str, Schema]:
             _json("Clocks"), _query("since", "From then on; a day back if not given.", _DATE_TIME),
             _query("until", "Up to then; now if not given.", _DATE_TIME), problems="400",
         ),
+        "/v1/rollback/{service}": _ask(
+            "rollback", "The last reality that was good, and how to go back to it.",
+            _json("Rollback"), _in_path("service", "What is to go back.", _TEXT),
+            _query("environment", "Where.", _TEXT), _MOMENT, _AS_OF,
+            _query("days", "How far back is looked.", {**_SIZE, "minimum": 1, "maximum": 3_660}),
+            _query(
+                "gone", "A value that is known to be nowhere; may be given several times.",
+                {"type": "array", "items": _TEXT},
+            ),
+            problems="400 404",
+        ),
         "/v1/touched/{id}": _ask(
             "touched", "What changed or wrote a table, dataset or column, newest first.",
             _json("Touched"), _ID, _query("since", "From then on; ever if not given.", _DATE_TIME),

@@ -58,6 +58,7 @@ READS = [
     ("/v1/checks/containment", realities.get_containment),
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
+    ("/v1/rollback/{service:path}", realities.get_rollback),
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),

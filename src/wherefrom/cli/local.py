@@ -65,6 +65,8 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.rollback.question import RollbackOptions
+from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
 BUSY_SECONDS: Final = 10.0
@@ -190,6 +192,9 @@ class LocalReading:
 
     def canary(self, options: CanaryOptions) -> Canary:
         return self._desk.incidents.canary(options)
+
+    def rollback(self, options: RollbackOptions) -> Rollback:
+        return self._desk.rollbacks.rollback(options)
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         return self._desk.incidents.effect(options)

@@ -57,6 +57,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "impact": "impact",
         "canary": "canary",
         "why": "why",
+        "rollback": "rollback",
         "hours": "hours",
         "check": "check",
         "reconcile": "reconcile",

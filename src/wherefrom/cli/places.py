@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     )
     from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
     from wherefrom.query.requests import RequestPath
+    from wherefrom.query.rollback.question import RollbackOptions
+    from wherefrom.query.rollback_answers import Rollback
     from wherefrom.verify.steps import Report
 
 
@@ -100,6 +102,8 @@ class Reading(Protocol):
     def impact(self, options: IncidentOptions) -> Impact: ...
 
     def canary(self, options: CanaryOptions) -> Canary: ...
+
+    def rollback(self, options: RollbackOptions) -> Rollback: ...
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect: ...
 

@@ -52,6 +52,8 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.rollback.question import RollbackOptions
+from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
 CONNECT_SECONDS: Final = 5.0
@@ -165,6 +167,11 @@ class Remote:
         )  # fmt: skip
         said["tolerate"] = [f"{name}={most!r}" for name, most in options.tolerances.items()]
         return self._ask(Canary, "canary", options.service, said)
+
+    def rollback(self, options: RollbackOptions) -> Rollback:
+        said = {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}
+        said.pop("service")
+        return self._ask(Rollback, "rollback", options.service, {**said, "gone": [*options.gone]})
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         asked = {

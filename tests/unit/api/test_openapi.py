@@ -268,6 +268,8 @@ def requests_of_all_kinds():
     looked = "environment=prod&since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00Z"
     for query in (f"{looked}&canary=pool%3Dcanary", f"{looked}&canary=x%3Dy", "?alpha=x"):
         yield "GET", "/v1/canary/{service}", f"/v1/canary/cart?{query}", None
+    for query in ("", "?environment=prod", "?days=0", "?as_of=x", "?at=x"):
+        yield "GET", "/v1/rollback/{service}", f"/v1/rollback/cart{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))
