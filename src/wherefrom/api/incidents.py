@@ -16,6 +16,7 @@ from wherefrom.query.canary.live import CanaryOptions, tolerance_of
 from wherefrom.query.desk import Desk
 from wherefrom.query.hours import HourOptions
 from wherefrom.query.incidents import EffectOptions, IncidentOptions, Incidents
+from wherefrom.query.responses.history import LIST_DEFAULT
 
 
 def get_impact(request: Request) -> Response:
@@ -53,6 +54,25 @@ def get_canary(request: Request) -> Response:
     return json_response(incidents.canary(options))
 
 
+def get_responses(request: Request) -> Response:
+    """``/v1/responses?service=&environment=&limit=&as_of=``"""
+    limit, query = number(request, "limit"), request.query_params
+    return json_response(
+        _desk(request).responses.plans(
+            service=query.get("service", ""),
+            environment=query.get("environment", ""),
+            limit=LIST_DEFAULT if limit is None else limit,
+            as_of=number(request, "as_of"),
+        )
+    )
+
+
+def get_response(request: Request) -> Response:
+    """``/v1/responses/{plan}?as_of=``"""
+    found = _desk(request).responses
+    return json_response(found.show(request.path_params["plan"], as_of=number(request, "as_of")))
+
+
 def get_effect(request: Request) -> Response:
     """``/v1/safe-mode/effect?service=&environment=&name=&at=&window=``"""
     incidents, query = _incidents(request), request.query_params
@@ -72,9 +92,7 @@ def get_effect(request: Request) -> Response:
 
 def get_hours(request: Request) -> Response:
     """``/v1/hours?service=&environment=&since=&until=``: what is left of what is no longer kept."""
-    principal_of(request, "read")
-    desk: Desk = request.app.state.desk
-    query = request.query_params
+    desk, query = _desk(request), request.query_params
     options = HourOptions(
         service=query.get("service", ""),
         environment=query.get("environment", ""),
@@ -85,9 +103,13 @@ def get_hours(request: Request) -> Response:
 
 
 def _incidents(request: Request) -> Incidents:
+    return _desk(request).incidents
+
+
+def _desk(request: Request) -> Desk:
     principal_of(request, "read")
     desk: Desk = request.app.state.desk
-    return desk.incidents
+    return desk
 
 
 def _options(request: Request) -> IncidentOptions:

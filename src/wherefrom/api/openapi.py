@@ -495,6 +495,19 @@ def _paths() -> dict[str, Schema]:
             _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
             problems="400 404 413",
         ),
+        "/v1/responses": _ask(
+            "listResponses", "What answered trouble, the newest first.", _json("ResponseList"),
+            _query("service", "Only of this one.", _TEXT),
+            _query("environment", "Only there.", _TEXT), _AS_OF,
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400",
+        ),
+        "/v1/responses/{plan}": _ask(
+            "showResponse", "One plan, and every record of what became of it.",
+            _json("ResponseShown"),
+            _in_path("plan", "Its digest, or how that begins.", _TEXT), _AS_OF,
+            problems="400 404",
+        ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",
             {"application/json": {"schema": {"anyOf": [ref("Why"), ref("WhyCaseFiles")]}}},

@@ -67,6 +67,8 @@ READS = [
     ("/v1/impact", incidents.get_impact),
     ("/v1/canary/{service:path}", incidents.get_canary),
     ("/v1/safe-mode/effect", incidents.get_effect),
+    ("/v1/responses", incidents.get_responses),
+    ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
 ]
 

@@ -49,6 +49,7 @@ from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
@@ -60,7 +61,7 @@ _STRUCTS: Final = (
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Reconciled, Impact, Why, Canary, Rollback, Hours, ModeEffect,
+    Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -10,7 +10,7 @@ import click
 from wherefrom.cli.exits import CANNOT_TELL, NO, YES
 from wherefrom.cli.options import as_of_option, environment_option, from_option, until_option
 from wherefrom.cli.render import foot, write_answer
-from wherefrom.cli.saying import record
+from wherefrom.cli.saying import record, signed
 from wherefrom.cli.settings import Where, placed
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def canary(
     with 3: ask again later.
     """
     from wherefrom.cli.opening import reading
+    from wherefrom.formats.canary import to_statement
     from wherefrom.query.canary.live import CanaryOptions
 
     if key is not None and not recorded:
@@ -87,26 +88,12 @@ def canary(
     if not recorded:
         write_answer(answer, as_json, lambda: _drawn(answer))
         return _EXITS[answer.verdict]
-    content = _content(answer, key)
+    content = signed(to_statement(answer.record), key)
     if not as_json:
         for line in _drawn(answer):
             click.echo(line)
     said = record([content], where, as_json, told={"canary": answer})
     return said or _EXITS[answer.verdict]
-
-
-def _content(answer: Canary, key: str | None) -> bytes:
-    """The verdict as a record: signed, if there is a key."""
-    from wherefrom.formats.canary import to_statement
-    from wherefrom.formats.dsse import IN_TOTO_TYPE
-
-    statement = to_statement(answer.record)
-    if key is None:
-        return statement
-    from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.held import open_signer
-
-    return sign_envelope(IN_TOTO_TYPE, statement, open_signer(key))
 
 
 def _drawn(answer: Canary) -> Iterator[str]:

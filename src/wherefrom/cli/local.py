@@ -65,6 +65,7 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
@@ -195,6 +196,16 @@ class LocalReading:
 
     def rollback(self, options: RollbackOptions) -> Rollback:
         return self._desk.rollbacks.rollback(options)
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown:
+        return self._desk.responses.show(text, as_of=as_of)
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList:
+        return self._desk.responses.plans(
+            service=service, environment=environment, limit=limit, as_of=as_of
+        )
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         return self._desk.incidents.effect(options)

@@ -57,11 +57,14 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "impact": "impact",
         "canary": "canary",
         "why": "why",
-        "rollback": "rollback",
         "hours": "hours",
         "check": "check",
         "reconcile": "reconcile",
         "clocks": "clocks",
+    },
+    "Go back, and answer trouble": {
+        "rollback": "rollback",
+        "remediate": "remediate",
     },
     "Prove it": {
         "verify": "evidence",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
     from wherefrom.query.requests import RequestPath
+    from wherefrom.query.response_answers import ResponseList, ResponseShown
     from wherefrom.query.rollback.question import RollbackOptions
     from wherefrom.query.rollback_answers import Rollback
     from wherefrom.verify.steps import Report
@@ -104,6 +105,12 @@ class Reading(Protocol):
     def canary(self, options: CanaryOptions) -> Canary: ...
 
     def rollback(self, options: RollbackOptions) -> Rollback: ...
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown: ...
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList: ...
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect: ...
 

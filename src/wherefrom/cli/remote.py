@@ -52,6 +52,7 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
@@ -172,6 +173,15 @@ class Remote:
         said = {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}
         said.pop("service")
         return self._ask(Rollback, "rollback", options.service, {**said, "gone": [*options.gone]})
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown:
+        return self._ask(ResponseShown, "responses", text, _given(as_of=as_of))
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList:
+        said = _given(service=service, environment=environment, limit=limit, as_of=as_of)
+        return _read(self._get("/v1/responses", said), ResponseList)
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         asked = {

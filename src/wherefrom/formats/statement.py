@@ -2,9 +2,9 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``catalog``,
-``inventory``, ``vulns`` or, where it is a document of another format, in ``embedded``. The envelope
-around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``response``,
+``catalog``, ``inventory``, ``vulns`` or, where it is a document of another format, in
+``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -28,6 +28,7 @@ from wherefrom.formats import (
     in_toto_steps,
     inventory,
     release,
+    response,
     slsa,
     strict_json,
     test_result,
@@ -55,6 +56,8 @@ class Told(NamedTuple):
         """Close ``builder``; ``type`` where it is not the predicate's."""
         if self.predicate_type == inventory.PREDICATE_TYPE:
             kind = "observation"
+        if self.predicate_type == response.PREDICATE_TYPE:
+            kind = "change"
         return builder.build(
             kind=kind,
             type=type or self.predicate_type,
@@ -223,6 +226,8 @@ def _predicate(
     if predicate_type == canary.PREDICATE_TYPE:
         reached = canary.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(reached, None)
+    if predicate_type == response.PREDICATE_TYPE:
+        return slsa.Dated(response.add(builder, predicate, subjects=subjects, where=where), None)
     if predicate_type == inventory.PREDICATE_TYPE:
         taken = inventory.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(taken, None)

@@ -60,6 +60,7 @@ from wherefrom.query.reality import Reality
 from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
+from wherefrom.query.responses.history import ResponseDesk
 from wherefrom.query.rollback.question import Rollbacks
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size
@@ -199,6 +200,7 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        self.responses = ResponseDesk(log, graph)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things

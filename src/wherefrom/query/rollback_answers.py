@@ -18,12 +18,14 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to know, and the records that say it.
 
     code  what it is about: ``canary``, ``incident``, ``rolled_back``, ``trust``, ``gone``,
-          ``brief``, ``mixed``, ``evidence``, ``uptime``
+          ``brief``, ``mixed``, ``evidence``, ``uptime``, ``exists``
+    name  of an incident, what it is called
     """
 
     code: str
     says: str
     entries: list[int]
+    name: str = ""
 
 
 class RealityValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +113,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     """The answer. ``verdict``: ``safe``; ``not safely``, see ``obstacles``; ``none`` to go back to.
 
     changes     what going back changes: ``a`` is now, ``b`` then
+    trouble     what speaks against what it is now, and its incidents that are open
     beside      what changed since for all services of the environment, and stays as it is
     evidence    why the reality is held to be good
     """
@@ -122,6 +125,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     log: LogPosition
     as_of: int
     now: Stood
+    trouble: list[Ground]
     to: Stood | None
     evidence: list[Ground]
     parts: list[RestoredPart]

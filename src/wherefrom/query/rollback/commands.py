@@ -91,13 +91,13 @@ def commands(parts: Sequence[Part], settings: RollbackSettings) -> list[Rollback
     return [*(_kubectl(*where, some) for where, some in sorted(workloads.items())), *found]
 
 
-def image_of(held: Held) -> str:
+def image_of(value: str, says: str | None) -> str:
     """An image by its digest, as far as that is known; else as it was called."""
-    algorithm, _, digits = held.value.partition(":")
-    if strong_id(algorithm, digits) != held.value:
-        return held.says or held.value
-    repository = image_repository(held.says) if held.says else None
-    return held.value if repository is None else f"{repository}@{held.value}"
+    algorithm, _, digits = value.partition(":")
+    if strong_id(algorithm, digits) != value:
+        return says or value
+    repository = image_repository(says) if says else None
+    return value if repository is None else f"{repository}@{value}"
 
 
 def _by_template(part: Part, argv: Sequence[str]) -> RollbackCommand:
@@ -107,7 +107,8 @@ def _by_template(part: Part, argv: Sequence[str]) -> RollbackCommand:
         "service": scope.service, "environment": scope.environment, "region": scope.region,
         "pool": scope.pool, "slot": slot, "name": name,
         "value": then.value if then else "", "says": (then.says or then.value) if then else "",
-        "image": image_of(then) if then else "", "before": part.now.value if part.now else "",
+        "image": image_of(then.value, then.says) if then else "",
+        "before": part.now.value if part.now else "",
     }  # fmt: skip
     try:
         words = filled(argv, values)
@@ -166,7 +167,8 @@ def _workload(part: Part) -> tuple[str, str, str] | None:
 
 
 def _kubectl(namespace: str, kind: str, name: str, parts: Sequence[Part]) -> RollbackCommand:
-    images = [f"{p.place[2]}={image_of(p.then)}" for p in parts if p.then is not None]
+    then = [(part.place[2], part.then) for part in parts if part.then is not None]
+    images = [f"{container}={image_of(held.value, held.says)}" for container, held in then]
     argv = ["kubectl", "-n", namespace, "set", "image", f"{_KINDS[kind]}/{name}", *images]
     sources = {p.then.source for p in parts if p.then is not None}
     says = (

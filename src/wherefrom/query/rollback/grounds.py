@@ -84,17 +84,34 @@ class Grounds:
         until  when was looked, for one that has no end
         """
         found = [*self._mixed(stand, now), *self._brief(stand, until)]
+        found += self._taken_back(stand)
+        for key, some in sorted(stand.values.items()):
+            for value in sorted(some & set(gone)):
+                says = f"{_named(key, value)} is not there any more"
+                found.append(Ground(code="gone", says=says, entries=[]))
+        return found + self._of_its_parts(stand)
+
+    def trouble(self, stand: Stand, at: int) -> list[Ground]:
+        """What speaks against what runs, and the incidents that are open."""
+        held = self._estate.held(
+            self._scope, at=at, as_of=self._lens.as_of, slots=("incident",)
+        )  # fmt: skip
+        open_ = [
+            Ground(code="incident", says=f"{one.says or one.name} is open", name=one.name,
+                   entries=[one.entry])
+            for one in held
+        ]  # fmt: skip
+        return [*open_, *self._of_its_parts(stand)]
+
+    def _of_its_parts(self, stand: Stand) -> list[Ground]:
+        found: list[Ground] = []
         for artifact in sorted(stand.of("artifact")):
             found += self._blamed(artifact)
             found += self._deleted(artifact)
         if (failed := self._canary(stand)) is not None and failed[1].verdict == FAIL:
             found.append(_of_canary(*failed))
-        found += self._taken_back(stand)
-        for key, some in sorted(stand.values.items()):
+        for _, some in sorted(stand.values.items()):
             for value in sorted(some):
-                if value in gone:
-                    says = f"{_named(key, value)} is not there any more"
-                    found.append(Ground(code="gone", says=says, entries=[]))
                 found += self.vouched(value).fallen
         return found
 

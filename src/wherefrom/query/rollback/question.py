@@ -132,6 +132,7 @@ class Rollbacks:
         nowhere = Rollback(
             service=scope.service, environment=scope.environment, verdict=NONE,
             at=of_micros(at), log=log_of_estate(estate), as_of=lens.as_of, now=now, to=None,
+            trouble=grounds.trouble(found[0], at),
             evidence=[], parts=[], changes=[], beside=[], migrations=[],
             obstacles=["no earlier reality is known that nothing speaks against"], commands=[],
             passed_over=passed[:PASSED_OVER_MAX],

@@ -90,6 +90,6 @@ def test_the_operators_own_word_comes_first_and_only_where_it_fits():
 
 
 def test_an_image_is_named_by_its_digest_as_far_as_that_is_known():
-    assert image_of(held("artifact", "", A, says="x.io/a:1")) == f"x.io/a@{A}"
-    assert image_of(held("artifact", "", A)) == A
-    assert image_of(held("artifact", "", "x.io/a:1", says="x.io/a:1")) == "x.io/a:1"
+    assert image_of(A, "x.io/a:1") == f"x.io/a@{A}"
+    assert image_of(A, None) == A
+    assert image_of("x.io/a:1", "x.io/a:1") == "x.io/a:1"
