@@ -21,7 +21,7 @@ from wherefrom.cli.options import as_of_option, environment_option
 from wherefrom.cli.render import write_answer, write_json
 from wherefrom.cli.saying import now, signed
 from wherefrom.cli.settings import Where, placed
-from wherefrom.errors import NotAllowed, NotFound, SettingError, Unavailable
+from wherefrom.errors import Error, NotAllowed, NotFound, SettingError, Unavailable
 
 if TYPE_CHECKING:
     from wherefrom.cli.places import Reading
@@ -171,7 +171,7 @@ def run(
     from wherefrom.cli.opening import reading
     from wherefrom.formats import response
     from wherefrom.query.responses.allowed import refusals
-    from wherefrom.remedies import Kept, carry_out
+    from wherefrom.remedies import Done, Kept, carry_out
 
     # 1. The rules as they are now, and what was left behind before.
     rules, folder = _rules(file, where)
@@ -200,7 +200,10 @@ def run(
             _record(where, key, refused)
             raise NotAllowed("something else began before, for this service",
                              got=f"entry {first.entry}")  # fmt: skip
-        done = carry_out(found, rule, folder, os.environ)
+        try:
+            done = carry_out(found, rule, folder, os.environ)
+        except Error as error:  # begun, it has an end
+            done = Done("failed", reason=str(error))
         ended = _stage(found, response.ENDED, done)
         # 4. How it ended is on this disk before it is on its way, so that it cannot be lost.
         content = signed(response.to_statement(ended), key)

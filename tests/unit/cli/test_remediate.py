@@ -36,7 +36,7 @@ class Bench(Shop):
     def done(self):
         return self.ran.read_text().splitlines() if self.ran.exists() else []
 
-    def rules(self, *, enabled=True, per_hour=4, **changes):
+    def rules(self, *, enabled=True, hourly=4, **changes):
         step = {"argv": [sys.executable, "-c", WRITES, str(self.ran), "{service}", "{value}"],
                 "slots": ["artifact"]}  # fmt: skip
         rule = {
@@ -44,7 +44,7 @@ class Bench(Shop):
             "services": ["cart"], "environments": ["prod"], "commands": [step],
             "approval": {"need": 0}, "cool_down_s": 0, **changes,
         }  # fmt: skip
-        said = {"version": 1, "enabled": enabled, "per_hour": per_hour, "rules": [rule]}
+        said = {"version": 1, "enabled": enabled, "per_hour": hourly, "rules": [rule]}
         self.rules_file.write_text(json.dumps(said))
         self.rules_file.chmod(0o600)
 
