@@ -16,8 +16,7 @@ import pytest
 
 from wherefrom.errors import ForbiddenField, Malformed, SettingError, Unavailable
 from wherefrom.formats.remedy_rules import Approval, Rule, Step, Webhook, When
-from wherefrom.formats.response import Change, Plan
-from wherefrom.formats.response import Step as Words
+from wherefrom.formats.response import Plan, PlannedChange, PlannedStep
 from wherefrom.remedies import (
     OUTPUT_BYTES_MAX,
     TAIL_BYTES,
@@ -44,8 +43,8 @@ def plan(*argvs, url=None, dry_run=()):
     return Plan(
         rule="back", rule_digest="sha256:" + "0" * 64, action="rollback", service="cart",
         environment="prod", made=AT, until=AT, trouble="by_hand",
-        changes=[Change(slot="artifact", before="a", after="b")], url=url,
-        steps=[Words(argv=list(argv), dry_run=list(dry_run)) for argv in argvs],
+        changes=[PlannedChange(slot="artifact", before="a", after="b")], url=url,
+        steps=[PlannedStep(argv=list(argv), dry_run=list(dry_run)) for argv in argvs],
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class _Part(
     """A part of a predicate: what is not said is not written."""
 
 
-class Step(_Part, frozen=True):
+class PlannedStep(_Part, frozen=True):
     """One command, as it is to be run. ``dry_run`` is what tries it; empty: only looked for."""
 
     argv: list[str]
@@ -56,7 +56,7 @@ class Step(_Part, frozen=True):
     name: str = ""
 
 
-class Change(_Part, frozen=True):
+class PlannedChange(_Part, frozen=True):
     """What a step is to set: a part, as it was when the plan was made, and as it is to be."""
 
     slot: str
@@ -85,8 +85,8 @@ class Plan(_Part, frozen=True):
     until: str
     trouble: str
     because: list[int] = []
-    changes: list[Change] = []
-    steps: list[Step] = []
+    changes: list[PlannedChange] = []
+    steps: list[PlannedStep] = []
     url: str | None = None
     reality: str | None = None
 

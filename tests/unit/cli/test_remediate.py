@@ -162,8 +162,8 @@ def test_what_somebody_else_wrote_into_a_plan_is_never_run(bench):
     plan = run("remediate", "show", digest, "--json", data=bench.path).json["plan"]
     evil = [sys.executable, "-c", WRITES, str(bench.ran), "evil"]
     forged = response.Plan(**{
-        **plan, "steps": [response.Step(argv=evil)],
-        "changes": [response.Change(**one) for one in plan["changes"]],
+        **plan, "steps": [response.PlannedStep(argv=evil)],
+        "changes": [response.PlannedChange(**one) for one in plan["changes"]],
     })  # fmt: skip
     bench.record(
         response.to_statement(response.asked(forged)),
@@ -224,8 +224,8 @@ def test_limits_are_kept_by_the_log_and_not_by_memory(bench):
 def begin(bench, digest, *, runner):
     plan = run("remediate", "show", digest, "--json", data=bench.path).json["plan"]
     made = response.Plan(**{
-        **plan, "steps": [response.Step(**one) for one in plan["steps"]],
-        "changes": [response.Change(**one) for one in plan["changes"]],
+        **plan, "steps": [response.PlannedStep(**one) for one in plan["steps"]],
+        "changes": [response.PlannedChange(**one) for one in plan["changes"]],
     })  # fmt: skip
     started = response.of(made, "started", at=at(0), runner=runner)
     bench.record(response.to_statement(started))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from wherefrom.errors import NotAllowed
 from wherefrom.formats.patterns import matches
 from wherefrom.formats.remedy_rules import Rule
-from wherefrom.formats.response import Change, Plan, Step
+from wherefrom.formats.response import Plan, PlannedChange, PlannedStep
 from wherefrom.formats.rollback_settings import filled
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.rollback.commands import image_of
@@ -94,7 +94,7 @@ def again(
 
 
 # A change, and what people call what is set.
-_Changes = list[tuple[Change, str | None]]
+_Changes = list[tuple[PlannedChange, str | None]]
 
 
 def _back(answer: Rollback) -> _Changes:
@@ -109,7 +109,7 @@ def _back(answer: Rollback) -> _Changes:
         part = then.get(key)
         after = None if part is None else part.value
         if slot != "secret" and now.get(key) != after:
-            change = Change(
+            change = PlannedChange(
                 slot=slot, region=region, pool=pool, name=name, before=now.get(key), after=after
             )
             found.append((change, None if part is None else part.says))
@@ -118,16 +118,19 @@ def _back(answer: Rollback) -> _Changes:
 
 def _of_what_runs(answer: Rollback) -> _Changes:
     """Each artifact that runs now: what is blocked, built again, or signed again."""
-    return [
-        (Change(slot=one.slot, region=one.region, pool=one.pool, name=one.name, before=one.value,
-                after=one.value), one.says)
-        for one in answer.now.values
-        if one.slot == "artifact"
-    ]  # fmt: skip
+    found: _Changes = []
+    for one in answer.now.values:
+        if one.slot == "artifact":
+            change = PlannedChange(
+                slot=one.slot, region=one.region, pool=one.pool, name=one.name, before=one.value,
+                after=one.value,
+            )  # fmt: skip
+            found.append((change, one.says))
+    return found
 
 
-def _steps(rule: Rule, answer: Rollback, changes: _Changes, trouble: str) -> list[Step]:
-    steps: list[Step] = []
+def _steps(rule: Rule, answer: Rollback, changes: _Changes, trouble: str) -> list[PlannedStep]:
+    steps: list[PlannedStep] = []
     for change, says in changes:
         template = rule.step(change.slot)
         what = " ".join(filter(None, (change.slot, change.name)))
@@ -141,7 +144,7 @@ def _steps(rule: Rule, answer: Rollback, changes: _Changes, trouble: str) -> lis
             "image": image_of(after, says) if after else "", "before": change.before or "",
             "rule": rule.name, "trouble": trouble,
         }  # fmt: skip
-        step = Step(
+        step = PlannedStep(
             argv=filled(template.argv, values), dry_run=filled(template.dry_run, values),
             slot=change.slot, name=change.name,
         )  # fmt: skip
