@@ -4,8 +4,9 @@
                                 └ too long, or too much: the group is killed
     plan ──POST, HMAC-SHA-256──► status, digest of the answer
 
-A service has one lock on this machine, so two plans for it never run at once here; across machines
-the log decides, by which began first. How a plan ended is kept in a file before it is recorded: a
+A service has one lock on this machine, so two plans for it never run at once here; a command holds
+it too, so it outlives a runner that is killed as long as the command does. Across machines the log
+decides, by which began first. How a plan ended is kept in a file before it is recorded: a
 crash between the two loses nothing, and one before it is told as ``lost``.
 
 What a program gets: the words of the plan, no input, and PATH, HOME, LANG and what the rule names.
@@ -22,6 +23,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -142,20 +144,30 @@ def try_out(plan: Plan, rule: Rule, folder: Path, environment: Mapping[str, str]
     return _run(tried, rule, environment)
 
 
-def carry_out(plan: Plan, rule: Rule, folder: Path, environment: Mapping[str, str]) -> Done:
-    """All of a plan; a step that fails is the last."""
+def carry_out(
+    plan: Plan, rule: Rule, folder: Path, environment: Mapping[str, str], *, lock: int | None = None
+) -> Done:
+    """All of a plan; a step that fails is the last.
+
+    lock  what ``Kept.locked`` gave: commands hold it, too
+    """
     if rule.webhook is not None:
         return _post(plan, rule, rule.webhook, folder, dry_run=False)
-    return _run([step.argv for step in plan.steps], rule, environment)
+    return _run([step.argv for step in plan.steps], rule, environment, lock)
 
 
-def _run(commands: Sequence[Sequence[str]], rule: Rule, environment: Mapping[str, str]) -> Done:
+def _run(
+    commands: Sequence[Sequence[str]],
+    rule: Rule,
+    environment: Mapping[str, str],
+    lock: int | None = None,
+) -> Done:
     written = _Written()
     given = {
         name: environment[name] for name in (*_KEPT, *rule.pass_environment) if name in environment
     }
     for number, argv in enumerate(commands, 1):
-        done = _one(argv, rule.time_s, given, written)._replace(steps=number)
+        done = _one(argv, rule.time_s, given, written, lock)._replace(steps=number)
         if done.outcome != "done":
             break
     return done._replace(output=written.output, tail=written.tail)
@@ -192,13 +204,17 @@ class _Written:
 
 
 def _one(
-    argv: Sequence[str], seconds: int, environment: Mapping[str, str], written: _Written
+    argv: Sequence[str],
+    seconds: int,
+    environment: Mapping[str, str],
+    written: _Written,
+    lock: int | None,
 ) -> Done:
     """One command. Whatever it started is killed with it: its group outlives it nowhere."""
     try:
         process = subprocess.Popen(
             list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=dict(environment), start_new_session=True,
+            env=dict(environment), start_new_session=True, pass_fds=() if lock is None else (lock,),
         )  # fmt: skip
     except (OSError, ValueError) as error:
         return Done("failed", reason=f"{argv[0]} cannot be started: {error}")
@@ -314,8 +330,9 @@ class Kept(NamedTuple):
             ) from error  # fmt: skip
 
     @contextlib.contextmanager
-    def locked(self, service: str, environment: str) -> Iterator[None]:
-        """Alone for a service. Raises Unavailable if something is under way for it here."""
+    def locked(self, service: str, environment: str) -> Iterator[int]:
+        """Alone for a service; gives what holds the lock. Raises Unavailable if something is under
+        way for it here."""
         self.make()
         name = hashlib.sha256(f"{environment}\0{service}".encode()).hexdigest()[:32]
         with open(self.folder / f"{name}.lock", "a") as lock:
@@ -326,7 +343,23 @@ class Kept(NamedTuple):
                     "something else is under way for this service", where=service,
                     do="Wait for it: wherefrom remediate list",
                 ) from error  # fmt: skip
-            yield
+            try:
+                yield lock.fileno()
+            finally:
+                # Whatever a command left behind, and is no part of the plan, may hold it still.
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def runner(self, host: str) -> str:
+        """Who carries out what, for records: this machine, and this folder of locks on it: of what
+        was begun under another folder, nothing here tells whether it goes on."""
+        self.make()
+        path = self.folder / "runner"
+        try:
+            with open(path, "x") as file:
+                file.write(secrets.token_hex(8))
+        except FileExistsError:
+            pass
+        return f"{host[:200]}/{path.read_text()[:16]}"
 
     def keep(self, digest: str, content: bytes) -> None:
         """Hold how a plan ended until it is recorded. Raises StorageError."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LOOKED_BACK_S: Final = 31 * 86_400
 # How long after the last moment at which it could have ended a plan is given up, on other machines.
 _GRACE_S: Final = 300
-_RUNNER: Final = socket.gethostname()[:200]
+_HOST: Final = socket.gethostname()
 
 _rules_option = click.option(
     "--rules", "file", type=click.Path(path_type=Path), metavar="FILE",
@@ -109,7 +109,7 @@ def plan(
         answer = place.rollback(options)
     made = planned.plan(rule, answer, made=now(), by_hand=by_hand)
     _record(where, key, response.of(
-        made, response.ASKED, at=made.made, plan=made, reason=reason, runner=_RUNNER
+        made, response.ASKED, at=made.made, plan=made, reason=reason
     ))  # fmt: skip
     done = try_out(made, rule, folder, os.environ)
     tried = _stage(made, response.DRY_RUN, done)
@@ -188,8 +188,8 @@ def run(
                              got="; ".join(why))  # fmt: skip
         _need_same(place, found, rule)
     # 3. Alone for the service: here by a lock, elsewhere by which began first.
-    with kept.locked(found.service, found.environment):
-        started = response.of(found, response.STARTED, at=now(), runner=_RUNNER)
+    with kept.locked(found.service, found.environment) as lock:
+        started = response.of(found, response.STARTED, at=now(), runner=kept.runner(_HOST))
         # A crash from here on leaves a beginning without an end, which ``_settle`` finds.
         index = _record(where, key, started)
         with reading(where) as place:
@@ -201,7 +201,7 @@ def run(
             raise NotAllowed("something else began before, for this service",
                              got=f"entry {first.entry}")  # fmt: skip
         try:
-            done = carry_out(found, rule, folder, os.environ)
+            done = carry_out(found, rule, folder, os.environ, lock=lock)
         except Error as error:  # begun, it has an end
             done = Done("failed", reason=str(error))
         ended = _stage(found, response.ENDED, done)
@@ -350,12 +350,12 @@ def _settle(where: Where, key: str | None, kept: Kept) -> None:
             continue
         steps = max(len(one.plan.steps), 1)
         over = micros(last.at) + (steps * 3_600 + _GRACE_S) * 1_000_000
-        if last.runner != _RUNNER and micros(now()) < over:
+        if last.runner != kept.runner(_HOST) and micros(now()) < over:
             continue
         try:
             with kept.locked(one.service, one.environment):
                 lost = response.of(
-                    one.plan, response.ENDED, at=now(), outcome="lost", runner=_RUNNER,
+                    one.plan, response.ENDED, at=now(), outcome="lost", runner=kept.runner(_HOST),
                     reason=f"begun in entry {last.entry}; nobody knows how far it came",
                 )  # fmt: skip
                 _record(where, key, lost)
@@ -372,7 +372,7 @@ def _stage(planned: Plan, stage: str, done: Done) -> Response:
 
     return response.of(
         planned, stage, at=now(), outcome=done.outcome, exit=done.exit, status=done.status,
-        steps=done.steps, output=done.output, runner=_RUNNER, reason=done.reason[:500],
+        steps=done.steps, output=done.output, reason=done.reason[:500],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import sys
 
 import pytest
@@ -233,10 +234,8 @@ def begin(bench, digest, *, runner):
 
 
 def test_what_was_begun_and_never_ended_is_said_and_recorded_at_the_next_start(bench):
-    from wherefrom.cli.remediate import _RUNNER
-
     lost, next_ = bench.planned("--reason", "a"), bench.planned("--reason", "b")
-    begin(bench, lost, runner=_RUNNER)
+    begin(bench, lost, runner=Kept(bench.path / "responses").runner(socket.gethostname()))
     bench.rules(per_hour=9)
     digest = bench.planned()
     ran = bench.run(digest)
@@ -256,10 +255,8 @@ def test_what_another_machine_began_is_waited_for(bench):
 
 
 def test_an_end_that_was_not_recorded_is_recorded_as_it_was(bench):
-    from wherefrom.cli.remediate import _RUNNER
-
     digest = bench.planned("--reason", "a")
-    made = begin(bench, digest, runner=_RUNNER)
+    made = begin(bench, digest, runner=Kept(bench.path / "responses").runner(socket.gethostname()))
     ended = response.of(made, "ended", at=at(0), outcome="done", exit=0)
     Kept(bench.path / "responses").keep(made.digest, response.to_statement(ended))
     bench.rules(per_hour=9)
