@@ -30,7 +30,7 @@ VERSION: Final = 1
 RULES_MAX: Final = 200
 ACTIONS: Final = ("rollback", "block", "unblock", "rebuild", "re-sign")
 # What may be in the way of a reality (``rollback_answers.Ground``), or a person's wish.
-TROUBLES: Final = ("canary", "incident", "trust", "gone", "by_hand")
+TROUBLES: Final = ("canary", "cause", "incident", "trust", "gone", "by_hand")
 # What a placeholder stands for: of a part, and of the plan.
 PLACEHOLDERS: Final = (
     "service", "environment", "region", "pool", "slot", "name", "value", "says", "image", "before",

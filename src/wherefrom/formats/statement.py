@@ -2,8 +2,8 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``response``,
-``catalog``, ``inventory``, ``vulns`` or, where it is a document of another format, in
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``,
+``response``, ``catalog``, ``inventory``, ``vulns`` or, where it is a document of another format, in
 ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
@@ -23,6 +23,7 @@ from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
     canary,
     catalog,
+    cause,
     config_bundle,
     embedded,
     in_toto_steps,
@@ -226,6 +227,8 @@ def _predicate(
     if predicate_type == canary.PREDICATE_TYPE:
         reached = canary.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(reached, None)
+    if predicate_type == cause.PREDICATE_TYPE:
+        return slsa.Dated(cause.add(builder, predicate, subjects=subjects, where=where), None)
     if predicate_type == response.PREDICATE_TYPE:
         return slsa.Dated(response.add(builder, predicate, subjects=subjects, where=where), None)
     if predicate_type == inventory.PREDICATE_TYPE:

@@ -17,8 +17,8 @@ SAFE, UNSAFE, NONE = "safe", "not safely", "none"
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to know, and the records that say it.
 
-    code  what it is about: ``canary``, ``incident``, ``rolled_back``, ``trust``, ``gone``,
-          ``brief``, ``mixed``, ``evidence``, ``uptime``, ``exists``
+    code  what it is about: ``canary``, ``cause``, ``incident``, ``rolled_back``, ``trust``,
+          ``gone``, ``brief``, ``mixed``, ``evidence``, ``uptime``, ``exists``
     name  of an incident, what it is called
     """
 

@@ -316,3 +316,23 @@ def test_what_changed_for_every_service_stays_and_is_told(shop):
     assert [(one["name"], one["entry"]) for one in answer["beside"]] == [("dark", entry)]
     assert "Changed since for every service, and stays" in run(
         "rollback", "cart", data=shop.path).out  # fmt: skip
+
+
+def test_what_was_accepted_as_a_cause_is_passed_over_until_that_is_withdrawn(shop):
+    shop.set("flag", "fast", "on", -20 * HOUR)
+    where = {"environment": {"id": "prod"}, "service": {"id": "cart"}}
+    shop.event("incident.detected", "slow", where, -19 * HOUR)
+    asked = ("why", "--service", "cart", "--alert", "slow", "--json")
+    (flag,) = (one for one in run(*asked, data=shop.path).json["ranked"] if one["name"] == "fast")
+    ran = run(*asked, "--accept", flag["entry"], data=shop.path)
+    assert (ran.code, ran.json["cause"]["incident"]) == (0, "open")
+    entry = ran.json["items"][0]["index"]
+    answer = shop.ask().json
+    reasons = [reason for one in answer["passed_over"] for reason in one["reasons"]]
+    assert ("cause", [entry]) in [(one["code"], one["entries"]) for one in reasons]
+    assert ("cause", [entry]) in [(one["code"], one["entries"]) for one in answer["trouble"]]
+    run(*asked, "--withdraw", flag["entry"], data=shop.path)
+    assert shop.ask().json["trouble"] == answer["trouble"][:-1]
+    for wrong in (("--accept", "1", "--withdraw", "1"), ("--key", "x"), ("--accept", "x")):
+        assert run(*asked, *wrong, data=shop.path).code == 2
+    assert run(*asked, "--accept", "999", data=shop.path).code == 1

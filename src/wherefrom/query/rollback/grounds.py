@@ -14,11 +14,14 @@ Sizes:  ENTRIES_MAX records of one thing, from both ends
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Refused
+from wherefrom.formats import cause
 from wherefrom.formats.canary import FAIL, PASS, PREDICATE_TYPE, CanaryVerdict, parse
+from wherefrom.formats.cause import Cause
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.shown import short_id, short_key
 from wherefrom.formats.states import Scope
@@ -104,7 +107,7 @@ class Grounds:
         return [*open_, *self._of_its_parts(stand)]
 
     def _of_its_parts(self, stand: Stand) -> list[Ground]:
-        found: list[Ground] = []
+        found = self._causes(stand)
         for artifact in sorted(stand.of("artifact")):
             found += self._blamed(artifact)
             found += self._deleted(artifact)
@@ -169,6 +172,36 @@ class Grounds:
         if not by:
             return []
         return [Ground(code="rolled_back", says="it was rolled back from", entries=sorted(by))]
+
+    def _causes(self, stand: Stand) -> list[Ground]:
+        """Values that somebody took for the cause of trouble, and that was not withdrawn."""
+        found = []
+        parts = {(key[2], key[3], value) for key, some in stand.values.items() for value in some}
+        for slot, name, value in sorted(parts):
+            digest = cause.subject(
+                environment=self._scope.environment, service=self._scope.service, slot=slot,
+                name=name, value=value,
+            )  # fmt: skip
+            said = self._newest_cause(cause.node_id(digest))
+            if said is not None and not said[1].withdrawn:
+                of = f" of {said[1].incident}" if said[1].incident else ""
+                says = f"{' '.join(filter(None, (slot, name)))} {short_id(value)} was the cause{of}"
+                found.append(Ground(code="cause", says=says, entries=[said[0]]))
+        return found
+
+    def _newest_cause(self, node: str) -> tuple[int, Cause] | None:
+        numbers = list(self._graph.numbers([node]).values())
+        found = self._graph.mentions(numbers, self._lens, each_max=ENTRIES_MAX)
+        judged = self._graph.judgements({one.entry for one in found}, self._lens)
+        for entry in sorted(judged, reverse=True):
+            if judged[entry].type != cause.PREDICATE_TYPE:
+                continue
+            content = self._content(entry)
+            predicate = None if content is None else predicate_in(content, cause.PREDICATE_TYPE)
+            if predicate is not None:
+                with contextlib.suppress(Refused):  # a newer program's
+                    return entry, cause.parse(predicate)
+        return None
 
     def _canary(self, stand: Stand) -> tuple[int, CanaryVerdict, Judgement] | None:
         """The last verdict that is about this reality."""
