@@ -53,7 +53,9 @@ from wherefrom.formats import (
     pep740,
     proof_token,
     purl,
+    remedy_rules,
     rfc3161,
+    rollback_settings,
     sigstore_bundle,
     spdx,
     tiles,
@@ -315,6 +317,15 @@ def policy_counted(given: bytes) -> None:
 
 def watched(given: bytes) -> None:
     watch_list.parse(given).matches(given)
+
+
+def remedy_rules_read(given: bytes) -> None:
+    for rule in remedy_rules.parse(given, where="x").rules:
+        assert rule.digest.startswith("sha256:")
+
+
+def rollback_settings_read(given: bytes) -> None:
+    rollback_settings.parse(given, where="x").template(service="a", environment="b", slot="flag")
 
 
 def why_case_and_back(given: bytes) -> None:
@@ -598,6 +609,9 @@ TARGETS: dict[str, Target] = {
     "openlineage": Target(partial(format_facts, openlineage.facts), "openlineage"),
     "cloudevents": Target(partial(format_facts, cloudevents.facts), "cloudevents"),
     "own": Target(own_record, "own"),
+    "predicates": Target(record, "predicates"),
+    "remedy_rules": Target(remedy_rules_read, "remedy_rules"),
+    "rollback_settings": Target(rollback_settings_read, "rollback_settings"),
     "purl": Target(purl_and_back, "purl"),
     "digests": Target(digest_texts, "id"),
     "spellings": Target(typed_text, "id"),

@@ -54,3 +54,31 @@ def test_a_server_answers_as_its_directory_does_and_a_registry_that_lost_an_imag
         lost = run(*asked, "--registry", registry.url, data=tmp_path / "data").json
         assert lost["to"]["values"][0]["value"] == digests[0]
         assert [one["code"] for one in lost["passed_over"][0]["reasons"]] == ["gone"]
+
+
+def test_a_canary_is_judged_by_a_server_as_it_is_here(served, tmp_path, monkeypatch):
+    began = int(time.time()) // 60 * 60 - HOUR
+    rows = ["time,service,instance,pool,environment,metric,value"]
+    with served.client() as client:
+        for pool, letter, born, rate in (("main", "a", -600, 0.999), ("canary", "b", 0, 0.8)):
+            scope = PROD._replace(pool=pool)
+            said = changes.deploy(
+                scope, f"sha256:{letter * 64}", at=of_posix(began + born), source="/ci"
+            )
+            assert client.post("/v1/records", content=said).status_code == 201
+            for minute in range(30):
+                where = f"{of_posix(began + 60 * minute)},cart,cart-{pool},{pool},prod"
+                rows += [f"{where},requests,200", f"{where},success_rate,{rate}"]
+        sent = client.post(
+            "/v1/series", content="\n".join(rows).encode(), headers={"Content-Type": "text/csv"}
+        )
+        assert sent.status_code == 200, sent.text
+        until(lambda: is_followed(client))
+    asked = ("canary", "cart", "--tolerate", "failing=0.01", "--tolerate", "slow=0.5", "--json",
+             "--until", of_posix(began + 1_800))  # fmt: skip
+    here = run(*asked, data=tmp_path / "data")
+    monkeypatch.setenv("WHEREFROM_TOKEN", served.token)
+    there = run(*asked, "--server", served.url)
+    assert (here.code, there.code) == (1, 1), there.err
+    assert there.json == here.json
+    assert [one["tolerance"] for one in there.json["measures"]] == [0.01]

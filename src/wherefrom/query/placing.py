@@ -220,6 +220,7 @@ def _first(names: list[Slot], service: str) -> Slot:
 
 
 def is_short_for(text: str, value: str) -> bool:
+    """Whether ``text`` is a value, a reality's short name, or a digest's first digits."""
     if text == value or text == reality_id.short(value):
         return True
     digits = text.rpartition(":")[2]

@@ -115,7 +115,13 @@ def refusals(
         found.append(f"the plan is too old: it was to begin by {planned.until[:19]}Z")
     if any(one.stage in (STARTED, ENDED) for one in shown.stages):
         found.append("it was carried out before, or begun")
-    tried = [one for one in shown.stages if one.stage == DRY_RUN]
+    askers = [who(one) for one in shown.stages if one.stage == ASKED]
+    # Whoever asks tries it: a word of somebody else's that it went well is none.
+    tried = [
+        one
+        for one in shown.stages
+        if one.stage == DRY_RUN and not all(who(one).is_other(asker) for asker in askers)
+    ]
     if not tried or tried[-1].outcome != "done":
         found.append("its dry run is not recorded, or did not end well")
     agreed = len(approvers(shown, rule.approval.of))

@@ -76,6 +76,7 @@ def test_what_was_tried_and_approved_by_another_may_be_done() -> None:
         ([ASKED, AGREED], "dry run"),
         ([ASKED, stage("dry_run", 2, outcome="failed"), AGREED], "dry run"),
         ([ASKED, TRIED, stage("dry_run", 3, outcome="failed"), AGREED], "dry run"),
+        ([ASKED, stage("dry_run", 2, outcome="done", producer="p:2"), AGREED], "dry run"),
         ([ASKED, TRIED], "0 of 1 approvals"),
         ([ASKED, TRIED, AGREED, stage("started", 4)], "carried out before"),
         ([ASKED, TRIED, AGREED, stage("ended", 4, outcome="lost")], "carried out before"),
