@@ -14,6 +14,7 @@ from wherefrom.collect.principals import local
 from wherefrom.formats import canary, cdevents
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import of_micros
+from wherefrom.sample import estate
 
 ONE, TWO, THREE, FOUR, CONFIG = (f"sha256:{letter * 64}" for letter in "abcde")
 NOW = int(time.time()) // 60 * 60
@@ -336,3 +337,21 @@ def test_what_was_accepted_as_a_cause_is_passed_over_until_that_is_withdrawn(sho
     for wrong in (("--accept", "1", "--withdraw", "1"), ("--key", "x"), ("--accept", "x")):
         assert run(*asked, *wrong, data=shop.path).code == 2
     assert run(*asked, "--accept", "999", data=shop.path).code == 1
+
+
+def test_the_corner_shop_goes_back_past_its_hotfix_and_is_told_of_its_migration(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    folder.create(origin="log.example/corner-shop")
+    with open_recorder(folder) as recorder:
+        recorder.record(estate.build().records, principal=local(0))
+    ran = run("rollback", "till", "-e", "prod", "--at", "2026-11-16", "--json", data=folder.path)
+    answer = ran.json
+    assert (ran.code, answer["verdict"]) == (1, "not safely")
+    assert answer["evidence"][0]["says"].startswith("it ran for 7 days")
+    (change,) = answer["changes"]
+    assert (change["slot"], len(change["commits_a"])) == ("artifact", 1)
+    assert [one["database"] for one in answer["migrations"]] == ["receipts"]
+    assert [one["name"] for one in answer["beside"]] == ["new-basket"]
+    assert answer["parts"][0]["exists"] == "yes"
+    (command,) = answer["commands"]
+    assert "registry.corner-shop.example/till@sha256:" in command["says"]

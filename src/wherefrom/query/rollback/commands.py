@@ -180,7 +180,10 @@ def _kubectl(namespace: str, kind: str, name: str, parts: Sequence[Part]) -> Rol
 
 def _unknown(part: Part) -> RollbackCommand:
     scope, slot, name = part.place
-    then = "nothing" if part.then is None else short_id(part.then.says or part.then.value)
+    then = "nothing"
+    if part.then is not None:
+        value, says = part.then.value, part.then.says
+        then = image_of(value, says) if slot == "artifact" else short_id(says or value)
     what = " ".join(filter(None, (slot, name)))
     says = f"nobody says how {what} of {scope.service} is set: set it to {then}, or say how in "
     return _command(part, [], "", f"{says}{_SETTINGS}")
