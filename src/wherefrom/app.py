@@ -79,6 +79,7 @@ from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
+    from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.log.recorder import Recorder
@@ -638,6 +639,7 @@ def open_desk(
         pushed=SeriesReader(folder.series_path),
         measured=open_measured(folder),
         others=others,
+        ways_back=lambda: ways_back(folder),
     )
 
 
@@ -700,6 +702,25 @@ def open_graph(folder: DataFolder) -> GraphView:
     return GraphView.open(folder.graph_path, facts_of=facts_of, facts_version=FACTS_VERSION)
 
 
+def ways_back(folder: DataFolder) -> RollbackSettings:
+    """How services are brought back, as ``rollback.json`` says now. Raises Unavailable."""
+    from wherefrom.collect.settings_file import ROLLBACK, read
+    from wherefrom.formats.rollback_settings import RollbackSettings, parse
+
+    what = "the settings of rollbacks"
+    try:
+        return read(folder.path / ROLLBACK, parse, RollbackSettings(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+
+
+def _wrong(what: str, error: SettingError) -> Unavailable:
+    return Unavailable(
+        f"{what} are wrong", where=error.where, expected=error.expected,
+        got=f"{error.what}: {error.got}",
+    )  # fmt: skip
+
+
 def open_measured(folder: DataFolder) -> Measured:
     """What is measured, as ``series.json`` says at each question."""
 
@@ -712,10 +733,7 @@ def open_measured(folder: DataFolder) -> Measured:
         try:
             return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
         except SettingError as error:  # whoever asks cannot mend it
-            raise Unavailable(
-                f"{what} are wrong", where=error.where, expected=error.expected,
-                got=f"{error.what}: {error.got}",
-            ) from error  # fmt: skip
+            raise _wrong(what, error) from error
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

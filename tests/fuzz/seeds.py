@@ -470,6 +470,22 @@ def _targets() -> Iterator[bytes]:
             yield bytes([route]) + text
 
 
+def _worked(*pages: str) -> Callable[[], Iterator[bytes]]:
+    """The worked examples of these pages."""
+
+    def made() -> Iterator[bytes]:
+        for page in pages:
+            text = (REPOSITORY / "docs" / "formats" / f"{page}.md").read_text("utf-8")
+            yield (
+                text.partition("## Worked example")[2]
+                .partition("```json\n")[2]
+                .partition("```")[0]
+                .encode()
+            )
+
+    return made
+
+
 _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "json": _json, "cloudevents": _cloudevents, "dsse": _dsse, "statement": _statements,
     "purl": _purls, "id": _ids, "time": _times, "note": _notes, "checkpoint": _checkpoints,
@@ -478,6 +494,8 @@ _MAKERS: dict[str, Callable[[], Iterator[bytes]]] = {
     "tlog_policy": _policies, "watch_list": _watch_lists, "why_case": _why_cases, "entry": _entries,
     "oci_manifest": _manifests, "oci_reference": _references, "docker_config": _docker_configs,
     "evidence": _evidence, "own": _own,
+    "predicates": _worked("canary", "cause", "response"),
+    "remedy_rules": _worked("remediation"), "rollback_settings": _worked("rollback-settings"),
     "batched": _batched, "proof_token": _proof_tokens, "review": _reviews,
     "provider_request": _provider_requests, "image": _images, "guard_settings": _guard_settings,
     "cose": _cose,

@@ -60,7 +60,9 @@ from wherefrom.formats import (
     pep740,
     proof_token,
     purl,
+    remedy_rules,
     rfc3161,
+    rollback_settings,
     sigstore_bundle,
     spdx,
     tiles,
@@ -377,6 +379,15 @@ def passwords(given: bytes) -> None:
     docker_config.credentials(given, "ghcr.io", where="")
 
 
+def remedy_rules_read(given: bytes) -> None:
+    for rule in remedy_rules.parse(given, where="x").rules:
+        assert rule.digest.startswith("sha256:")
+
+
+def rollback_settings_read(given: bytes) -> None:
+    rollback_settings.parse(given, where="x").template(service="a", environment="b", slot="flag")
+
+
 def why_case_and_back(given: bytes) -> None:
     """The four files of a case stand one after the other, as a seed has them."""
     parts = [*given.split(BETWEEN_FILES), *[b""] * len(why_case.FILES)]
@@ -662,6 +673,9 @@ TARGETS: dict[str, Target] = {
     "openlineage": Target(partial(format_facts, openlineage.facts), "openlineage"),
     "cloudevents": Target(partial(format_facts, cloudevents.facts), "cloudevents"),
     "own": Target(own_record, "own"),
+    "predicates": Target(record, "predicates"),
+    "remedy_rules": Target(remedy_rules_read, "remedy_rules"),
+    "rollback_settings": Target(rollback_settings_read, "rollback_settings"),
     "purl": Target(purl_and_back, "purl"),
     "digests": Target(digest_texts, "id"),
     "spellings": Target(typed_text, "id"),

@@ -50,6 +50,8 @@ KNOWN = {
     "name": ["cart", "nothing", "a%2Fb", "%00"],
     "version": ["1", "latest", "%00"],
     "kid": ["x", "%00", "a" * 43],
+    "service": ["cart", "nothing", "a%2Fb", "%00"],
+    "plan": ["0" * 64, "00000000", "sha256:0", "%00"],
     "path": ["0/000.p/1", "entries/000.p/2", "0/000", "..", "9/999", "entries/x001/000"],
 }
 STATEMENTS = [signed_statement(), signed_statement(claims=None), b"\xd2\x84", b"", b"{}"]

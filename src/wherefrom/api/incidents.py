@@ -11,9 +11,12 @@ from wherefrom.api.reads import number
 from wherefrom.errors import Malformed
 from wherefrom.formats import why_case
 from wherefrom.formats.timestamps import duration_s
+from wherefrom.query.canary.judge import ALPHA
+from wherefrom.query.canary.live import CanaryOptions, tolerance_of
 from wherefrom.query.desk import Desk
 from wherefrom.query.hours import HourOptions
 from wherefrom.query.incidents import EffectOptions, IncidentOptions, Incidents
+from wherefrom.query.responses.history import LIST_DEFAULT
 
 
 def get_impact(request: Request) -> Response:
@@ -31,6 +34,43 @@ def get_why(request: Request) -> Response:
         return json_response(incidents.why(options))
     files = why_case.to_files(incidents.case(options).case)
     return json_response({name: content.decode() for name, content in files.items()})
+
+
+def get_canary(request: Request) -> Response:
+    """``/v1/canary/{service}?environment=&canary=&baseline=&since=&until=&as_of=&alpha=&tolerate=``"""
+    incidents, query = _incidents(request), request.query_params
+    said = query.get("alpha")
+    options = CanaryOptions(
+        service=request.path_params["service"],
+        environment=query.get("environment", ""),
+        canary=query.get("canary", ""),
+        baseline=query.get("baseline", ""),
+        since=query.get("since"),
+        until=query.get("until"),
+        as_of=number(request, "as_of"),
+        alpha=ALPHA if said is None else tolerance_of(f"alpha={said}")[1],
+        tolerances=dict(map(tolerance_of, query.getlist("tolerate"))),
+    )
+    return json_response(incidents.canary(options))
+
+
+def get_responses(request: Request) -> Response:
+    """``/v1/responses?service=&environment=&limit=&as_of=``"""
+    limit, query = number(request, "limit"), request.query_params
+    return json_response(
+        _desk(request).responses.plans(
+            service=query.get("service", ""),
+            environment=query.get("environment", ""),
+            limit=LIST_DEFAULT if limit is None else limit,
+            as_of=number(request, "as_of"),
+        )
+    )
+
+
+def get_response(request: Request) -> Response:
+    """``/v1/responses/{plan}?as_of=``"""
+    found = _desk(request).responses
+    return json_response(found.show(request.path_params["plan"], as_of=number(request, "as_of")))
 
 
 def get_effect(request: Request) -> Response:
@@ -52,9 +92,7 @@ def get_effect(request: Request) -> Response:
 
 def get_hours(request: Request) -> Response:
     """``/v1/hours?service=&environment=&since=&until=``: what is left of what is no longer kept."""
-    principal_of(request, "read")
-    desk: Desk = request.app.state.desk
-    query = request.query_params
+    desk, query = _desk(request), request.query_params
     options = HourOptions(
         service=query.get("service", ""),
         environment=query.get("environment", ""),
@@ -65,9 +103,13 @@ def get_hours(request: Request) -> Response:
 
 
 def _incidents(request: Request) -> Incidents:
+    return _desk(request).incidents
+
+
+def _desk(request: Request) -> Desk:
     principal_of(request, "read")
     desk: Desk = request.app.state.desk
-    return desk.incidents
+    return desk
 
 
 def _options(request: Request) -> IncidentOptions:

@@ -418,6 +418,17 @@ def _paths() -> dict[str, Schema]:
             _json("Clocks"), _query("since", "From then on; a day back if not given.", _DATE_TIME),
             _query("until", "Up to then; now if not given.", _DATE_TIME), problems="400",
         ),
+        "/v1/rollback/{service}": _ask(
+            "rollback", "The last reality that was good, and how to go back to it.",
+            _json("Rollback"), _in_path("service", "What is to go back.", _TEXT),
+            _query("environment", "Where.", _TEXT), _MOMENT, _AS_OF,
+            _query("days", "How far back is looked.", {**_SIZE, "minimum": 1, "maximum": 3_660}),
+            _query(
+                "gone", "A value that is known to be nowhere; may be given several times.",
+                {"type": "array", "items": _TEXT},
+            ),
+            problems="400 404",
+        ),
         "/v1/touched/{id}": _ask(
             "touched", "What changed or wrote a table, dataset or column, newest first.",
             _json("Touched"), _ID, _query("since", "From then on; ever if not given.", _DATE_TIME),
@@ -476,6 +487,22 @@ def _paths() -> dict[str, Schema]:
             _query("by", "Split by this; may be given several times.", {"enum": list(DIMENSIONS)}),
             problems="400 404 413",
         ),
+        "/v1/canary/{service}": _ask(
+            "canary", "Whether a canary does worse than what runs beside it, by a test that holds "
+            "whenever it is asked.",
+            _json("Canary"), _in_path("service", "Whose canary.", _TEXT),
+            _query("environment", "Where.", _TEXT),
+            _query("canary", "`LABEL=VALUE` or an artifact; else what came last.", _TEXT),
+            _query("baseline", "Likewise; else all the rest.", _TEXT),
+            _query("since", "From then on; else since the canary began.", _DATE_TIME),
+            _query("until", "Nothing later is used; now if not given.", _DATE_TIME), _AS_OF,
+            _query("alpha", "The chance of a false verdict.", {"type": "number"}),
+            _query(
+                "tolerate", "How much worse is borne, such as `failing=0.01`.",
+                {"type": "array", "items": _TEXT},
+            ),
+            problems="400 404 413",
+        ),
         "/v1/safe-mode/effect": _ask(
             "effect", "What a service's safe mode changed, by what was measured then.",
             _json("ModeEffect"), _query("service", "Whose safe mode.", _TEXT, required=True),
@@ -484,6 +511,19 @@ def _paths() -> dict[str, Schema]:
             _query("at", "Entered last by then.", _DATE_TIME),
             _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
             problems="400 404 413",
+        ),
+        "/v1/responses": _ask(
+            "listResponses", "What answered trouble, the newest first.", _json("ResponseList"),
+            _query("service", "Only of this one.", _TEXT),
+            _query("environment", "Only there.", _TEXT), _AS_OF,
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400",
+        ),
+        "/v1/responses/{plan}": _ask(
+            "showResponse", "One plan, and every record of what became of it.",
+            _json("ResponseShown"),
+            _in_path("plan", "Its digest, or how that begins.", _TEXT), _AS_OF,
+            problems="400 404",
         ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",

@@ -59,13 +59,17 @@ READS = [
     ("/v1/checks/containment", realities.get_containment),
     ("/v1/affected/{id:path}", realities.get_affected),
     ("/v1/touched/{id:path}", realities.get_touched),
+    ("/v1/rollback/{service:path}", realities.get_rollback),
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
+    ("/v1/canary/{service:path}", incidents.get_canary),
     ("/v1/safe-mode/effect", incidents.get_effect),
+    ("/v1/responses", incidents.get_responses),
+    ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
 ]
 

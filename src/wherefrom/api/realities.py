@@ -14,6 +14,7 @@ from wherefrom.errors import Malformed
 from wherefrom.query.desk import Desk
 from wherefrom.query.reality import CHANGES_DEFAULT, Reality, RealityOptions
 from wherefrom.query.releases import LIST_DEFAULT
+from wherefrom.query.rollback.question import DAYS_DEFAULT, RollbackOptions
 
 
 def get_running(request: Request) -> Response:
@@ -58,6 +59,21 @@ def get_affected(request: Request) -> Response:
 def get_touched(request: Request) -> Response:
     """``/v1/touched/{id}?since=&until=&as_of=&limit=``"""
     return json_response(_reality(request).touched(request.path_params["id"], _options(request)))
+
+
+def get_rollback(request: Request) -> Response:
+    """``/v1/rollback/{service}?environment=&at=&as_of=&days=&gone=``"""
+    desk, query = _desk(request), request.query_params
+    days = number(request, "days")
+    options = RollbackOptions(
+        service=request.path_params["service"],
+        environment=query.get("environment", ""),
+        at=query.get("at"),
+        as_of=number(request, "as_of"),
+        days=DAYS_DEFAULT if days is None else days,
+        gone=tuple(query.getlist("gone")),
+    )
+    return json_response(desk.rollbacks.rollback(options))
 
 
 def get_clocks(request: Request) -> Response:

@@ -38,6 +38,7 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 from wherefrom.query.answers import Found, Path, Shown, Trace
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
@@ -49,6 +50,8 @@ from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
+from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
@@ -60,7 +63,7 @@ _STRUCTS: Final = (
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Question, Decided, GateRequest, Gated,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Reconciled, Impact, Why, Hours, ModeEffect,
+    Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -126,6 +126,7 @@ def _content(tool: str, step: Step, script: Script | None) -> dict[str, str]:
         "checksum": step.checksum,
         "reason": f"undo of {step.reverts}" if step.reverts else None,
         "undo": script.undo if script else None,
+        "can_undo": ("yes" if script.can_undo else "no") if script else None,
     }  # fmt: skip
     return {key: text for key, text in said.items() if text}
 

@@ -50,6 +50,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.canary.live import CanaryOptions
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
@@ -64,6 +66,9 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
+from wherefrom.query.rollback.question import RollbackOptions
+from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -189,6 +194,22 @@ class LocalReading:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return self._desk.incidents.impact(options)
+
+    def canary(self, options: CanaryOptions) -> Canary:
+        return self._desk.incidents.canary(options)
+
+    def rollback(self, options: RollbackOptions) -> Rollback:
+        return self._desk.rollbacks.rollback(options)
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown:
+        return self._desk.responses.show(text, as_of=as_of)
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList:
+        return self._desk.responses.plans(
+            service=service, environment=environment, limit=limit, as_of=as_of
+        )
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         return self._desk.incidents.effect(options)

@@ -57,6 +57,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "affected": "reality",
         "touched": "reality",
         "impact": "impact",
+        "canary": "canary",
         "why": "why",
         "hours": "hours",
         "check": "check",
@@ -69,6 +70,10 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "approve": "approve",
         "exception": "exception",
         "admission": "admission",
+    },
+    "Go back, and answer trouble": {
+        "rollback": "rollback",
+        "remediate": "remediate",
     },
     "Prove it": {
         "verify": "evidence",

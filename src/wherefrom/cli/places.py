@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wherefrom.log.vouched import Vouched
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.query.answers import Found, Path, Shown, Trace
+    from wherefrom.query.canary.live import CanaryOptions
+    from wherefrom.query.canary_answers import Canary
     from wherefrom.query.catalog.answers import CatalogShown, Gaps
     from wherefrom.query.catalog.questions import CatalogOptions
     from wherefrom.query.catalog.reconcile import Reconciled
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     )
     from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
     from wherefrom.query.requests import RequestPath
+    from wherefrom.query.response_answers import ResponseList, ResponseShown
+    from wherefrom.query.rollback.question import RollbackOptions
+    from wherefrom.query.rollback_answers import Rollback
     from wherefrom.verify.steps import Report
 
 
@@ -97,6 +102,16 @@ class Reading(Protocol):
     def hours(self, options: HourOptions) -> Hours: ...
 
     def impact(self, options: IncidentOptions) -> Impact: ...
+
+    def canary(self, options: CanaryOptions) -> Canary: ...
+
+    def rollback(self, options: RollbackOptions) -> Rollback: ...
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown: ...
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList: ...
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect: ...
 

@@ -36,6 +36,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.canary.live import CanaryOptions
+from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
@@ -50,6 +52,9 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
+from wherefrom.query.response_answers import ResponseList, ResponseShown
+from wherefrom.query.rollback.question import RollbackOptions
+from wherefrom.query.rollback_answers import Rollback
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -158,6 +163,28 @@ class Remote:
 
     def impact(self, options: IncidentOptions) -> Impact:
         return _read(self._get("/v1/impact", _asked_of_trouble(options)), Impact)
+
+    def canary(self, options: CanaryOptions) -> Canary:
+        said = _given(
+            environment=options.environment, canary=options.canary, baseline=options.baseline,
+            since=options.since, until=options.until, as_of=options.as_of, alpha=options.alpha,
+        )  # fmt: skip
+        said["tolerate"] = [f"{name}={most!r}" for name, most in options.tolerances.items()]
+        return self._ask(Canary, "canary", options.service, said)
+
+    def rollback(self, options: RollbackOptions) -> Rollback:
+        said = {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}
+        said.pop("service")
+        return self._ask(Rollback, "rollback", options.service, {**said, "gone": [*options.gone]})
+
+    def response(self, text: str, *, as_of: int | None) -> ResponseShown:
+        return self._ask(ResponseShown, "responses", text, _given(as_of=as_of))
+
+    def responses(
+        self, *, service: str, environment: str, limit: int, as_of: int | None
+    ) -> ResponseList:
+        said = _given(service=service, environment=environment, limit=limit, as_of=as_of)
+        return _read(self._get("/v1/responses", said), ResponseList)
 
     def mode_effect(self, options: EffectOptions) -> ModeEffect:
         asked = {

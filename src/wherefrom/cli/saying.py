@@ -116,6 +116,17 @@ def _tally(outcomes: Sequence[Outcome]) -> None:
     click.echo(said if newest is None else f"{said}; the newest is entry {newest}")
 
 
+def signed(statement: bytes, key: str | None) -> bytes:
+    """A statement as a record: in an envelope, if there is a key. Raises SettingError."""
+    if key is None:
+        return statement
+    from wherefrom.formats.dsse import IN_TOTO_TYPE
+    from wherefrom.keys.envelopes import sign_envelope
+    from wherefrom.keys.held import open_signer
+
+    return sign_envelope(IN_TOTO_TYPE, statement, open_signer(key))
+
+
 def now() -> str:
     """Now, as events write it."""
     from datetime import UTC, datetime

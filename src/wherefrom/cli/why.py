@@ -64,6 +64,14 @@ _ALIKE: Final = ({"hurt", "since_the_change"}, {"near", "explains"}, {"on_time",
     "--write-case", "into", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
     help="Write the question into such a folder, to ask it again.",
 )  # fmt: skip
+@click.option(
+    "--accept", type=click.IntRange(1), metavar="ENTRY",
+    help="Record that the change of this record was the cause.",
+)  # fmt: skip
+@click.option(
+    "--withdraw", type=click.IntRange(1), metavar="ENTRY", help="Record that it was not, after all."
+)
+@click.option("--key", metavar="FILE|URI", help="Sign what is recorded with this secret key.")
 @placed
 def why(
     service: str,
@@ -75,6 +83,9 @@ def why(
     as_of: int | None,
     folder: Path | None,
     into: Path | None,
+    accept: int | None,
+    withdraw: int | None,
+    key: str | None,
     where: Where,
     as_json: bool,
 ) -> int:
@@ -84,7 +95,14 @@ def why(
     of time. "None of these" is ranked with them. What began after the detection is a response.
     With --case nothing is asked of a log: the folder holds all that is used.
     """
+    if accept is not None and withdraw is not None:
+        raise click.UsageError("a change was the cause, or it was not: --accept or --withdraw")
+    chosen = withdraw if accept is None else accept
+    if key is not None and chosen is None:
+        raise click.UsageError("--key signs what is recorded: give --accept or --withdraw")
     if folder is not None:
+        if chosen is not None:
+            raise click.UsageError("--case asks no log, so nothing of it can be accepted")
         if service or environment or alert or since or at or into or as_of is not None:
             raise click.UsageError("--case has all that is asked about; only --until goes with it")
         return _why_of_case(folder, until, as_json)
@@ -99,11 +117,35 @@ def why(
         answer = place.why(options)
         if into is not None:
             _write(into, place.why_case(options))
+    if chosen is not None:
+        return _accepted(answer, chosen, withdraw is not None, key, where, as_json)
     if as_json:
         write_json(answer)
     else:
         click.echo("\n".join(_lines_of(answer)))
     return YES
+
+
+def _accepted(
+    answer: Why, entry: int, withdrawn: bool, key: str | None, where: Where, as_json: bool
+) -> int:
+    """Record what somebody makes of the ranking. Raises NotFound for a change that is not in it."""
+    from wherefrom.cli.saying import record, signed
+    from wherefrom.errors import NotFound
+    from wherefrom.formats.cause import Cause, to_statement
+
+    row = next((one for one in answer.ranked if entry in one.entries), None)
+    if row is None or row.slot is None:
+        raise NotFound(
+            "no change that is ranked is of this record", got=str(entry),
+            expected=" ".join(f"#{one.entry}" for one in answer.ranked if one.entry is not None),
+        )  # fmt: skip
+    said = Cause(
+        service=row.service or "", environment=row.environment, slot=row.slot, name=row.name,
+        value=row.after, change=row.entry, probability=row.probability, at=_now(),
+        incident=answer.incident.id if answer.incident else "", withdrawn=withdrawn,
+    )  # fmt: skip
+    return record([signed(to_statement(said), key)], where, as_json, told={"cause": said})
 
 
 def _now() -> str:

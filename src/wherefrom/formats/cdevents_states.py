@@ -53,7 +53,7 @@ _PLACES: Final[Mapping[str, str]] = {
 }
 FAILED_MIGRATION: Final = "prov-migration.failed"
 _TOLD: Final = ("by", "reason", "until", "meaning", "before")
-_TOLD_OF_MIGRATIONS: Final = ("tool", "script", "checksum", "undo")
+_TOLD_OF_MIGRATIONS: Final = ("tool", "script", "checksum", "undo", "can_undo")
 _ENDED: Final = frozenset({"exited", "removed", "deleted", "deactivated"})
 _PINNED: Final = re.compile(r"\S+@sha(?:256|512):[0-9a-f]+")
 

@@ -2,9 +2,9 @@
 
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
-``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``,
-``approval``, ``exception``, ``policy``, ``rebuild`` or, where it is a document of another format,
-in ``embedded``. The envelope around it is ``dsse``.
+``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``, ``response``,
+``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``rebuild`` or,
+where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -16,13 +16,15 @@ Source: in-toto attestation spec v1 (statement.md, resource_descriptor.md), spec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed, Unsupported
 from wherefrom.formats import (
     approval,
+    canary,
     catalog,
+    cause,
     config_bundle,
     embedded,
     exception,
@@ -31,6 +33,7 @@ from wherefrom.formats import (
     policy,
     rebuild,
     release,
+    response,
     slsa,
     strict_json,
     test_result,
@@ -49,6 +52,17 @@ _ENTRY_KINDS: Final = {
     inventory.PREDICATE_TYPE: "observation",
     exception.PREDICATE_TYPE: "exception",
     policy.PREDICATE_TYPE: "policy",
+    response.PREDICATE_TYPE: "change",
+}
+
+# Predicates of our own: those that tell of their subjects, and those that tell of the statement
+# itself. Each gives the time that it says, or None.
+_OF_SUBJECTS: Final[Mapping[str, Callable[..., str | None]]] = {
+    ours.PREDICATE_TYPE: ours.add
+    for ours in (canary, catalog, cause, config_bundle, inventory, policy, release, response)
+}
+_OF_ITSELF: Final[Mapping[str, Callable[..., str | None]]] = {
+    ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, rebuild)
 }
 
 
@@ -219,30 +233,11 @@ def _predicate(
     if test_result.is_test_result(predicate_type):
         test_result.add(builder, predicate, document_id=document_id, where=where)
         return slsa.Dated(None, None)
-    if predicate_type == config_bundle.PREDICATE_TYPE:
-        config_bundle.add(builder, predicate, subjects=subjects, where=where)
-        return slsa.Dated(None, None)
-    if predicate_type == release.PREDICATE_TYPE:
-        return slsa.Dated(release.add(builder, predicate, subjects=subjects, where=where), None)
-    if predicate_type == catalog.PREDICATE_TYPE:
-        issued = catalog.add(builder, predicate, subjects=subjects, where=where)
-        return slsa.Dated(issued, None)
-    if predicate_type == inventory.PREDICATE_TYPE:
-        taken = inventory.add(builder, predicate, subjects=subjects, where=where)
-        return slsa.Dated(taken, None)
-    if predicate_type == approval.PREDICATE_TYPE:
-        said = approval.add(builder, predicate, document_id=document_id, where=where)
+    if of_subjects := _OF_SUBJECTS.get(predicate_type):
+        return slsa.Dated(of_subjects(builder, predicate, subjects=subjects, where=where), None)
+    if of_itself := _OF_ITSELF.get(predicate_type):
+        said = of_itself(builder, predicate, document_id=document_id, where=where)
         return slsa.Dated(said, None)
-    if predicate_type == exception.PREDICATE_TYPE:
-        said = exception.add(builder, predicate, document_id=document_id, where=where)
-        return slsa.Dated(said, None)
-    if predicate_type == policy.PREDICATE_TYPE:
-        policy.add(builder, predicate, subjects=subjects, where=where)
-        return slsa.Dated(None, None)
-    if predicate_type == rebuild.PREDICATE_TYPE:
-        return slsa.Dated(
-            rebuild.add(builder, predicate, document_id=document_id, where=where), None
-        )
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

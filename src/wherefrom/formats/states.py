@@ -42,6 +42,7 @@ SLOTS: Final[Mapping[str, str]] = {
     "share": "which part of the traffic, of 1",
     "incident": "an incident that is open, by its id",
     "catalog": "a catalogue of services, by its name: the digest of what it says",
+    "response": "an answer to trouble that is under way, by its plan: that it has begun",
     "resource": "anything else that is provisioned, by its address: the digest of its settings",
 }
 

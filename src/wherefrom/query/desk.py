@@ -26,6 +26,7 @@ from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.proof_token import NEVER, ProofToken
+from wherefrom.formats.rollback_settings import RollbackSettings
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
 from wherefrom.formats.tlog_proof import TlogProof
 from wherefrom.keys import quorum
@@ -59,6 +60,8 @@ from wherefrom.query.reality import Reality
 from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
+from wherefrom.query.responses.history import ResponseDesk
+from wherefrom.query.rollback.question import Rollbacks
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
@@ -166,6 +169,7 @@ class Desk:
     requests  the spans that are held beside the log
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
+    ways_back how services are brought back, where no record says
     """
 
     def __init__(
@@ -180,6 +184,7 @@ class Desk:
         pushed: SeriesReader,
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
+        ways_back: Callable[[], RollbackSettings] = RollbackSettings,
     ) -> None:
         self._log = log
         self._graph = graph
@@ -194,6 +199,8 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        self.responses = ResponseDesk(log, graph)
+        self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things
 

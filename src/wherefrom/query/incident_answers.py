@@ -124,6 +124,7 @@ class RankedChange(msgspec.Struct, frozen=True, kw_only=True):
     entry: int | None = None
     entries: list[int] = []
     kind: str | None = None
+    slot: str | None = None
     name: str = ""
     service: str | None = None
     environment: str = ""

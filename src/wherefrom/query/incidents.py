@@ -37,6 +37,9 @@ from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.requests.reader import RequestReader
 
 if TYPE_CHECKING:
+    from wherefrom.formats.series import Series
+    from wherefrom.query.canary.live import CanaryOptions
+    from wherefrom.query.canary_answers import Canary
     from wherefrom.query.why.live import WhyCase
 
 WINDOW_S_MAX: Final = 31 * 86_400.0
@@ -132,6 +135,28 @@ class Incidents:
             )
             calls = [*spoken, *self._measured.calls()]
             return gather(estate, graph, lens, look, found, calls)
+
+    def canary(self, options: CanaryOptions) -> Canary:
+        """Whether a canary does worse than what runs beside it.
+
+        Raises NotFound for a service that runs nowhere, Malformed, Unavailable, LimitPassed.
+        """
+        from wherefrom.query.canary.live import canary
+        from wherefrom.query.one_thing import OneThing
+
+        until = self._clock().timestamp()
+        if options.until is not None:
+            until = seconds(options.until, where="until")
+        since = None if options.since is None else seconds(options.since, where="since")
+        with self._reality.snapshots(options.as_of) as (estate, graph, lens):
+            return canary(
+                estate, lens, options, since=since, until=until, measured=self._in_window,
+                same=OneThing(graph, lens),
+            )  # fmt: skip
+
+    def _in_window(self, since: float, until: float) -> list[Series]:
+        _check(since, until)
+        return self._measured.window(since, until)
 
     def effect(self, options: EffectOptions) -> ModeEffect:
         """What a safe mode changed, by what was measured then.

@@ -168,13 +168,13 @@ class Estates:
         self, text: str, slot: str, known: Mapping[Slot, Mapping[str, Value]], default: Slot
     ) -> Iterator[tuple[Slot, Value]]:
         for id, parts in self._realities.items():
-            if slot == "artifact" and _is_short_for(text, id):
+            if slot == "artifact" and is_short_for(text, id):
                 for part, text in parts.items():
                     yield part, known.get(part, {}).get(text) or Value(text, None, None)
                 return
         for key, values in known.items():
             for value in values.values():
-                if key[0] == slot and (_is_short_for(text, value.value) or text == value.says):
+                if key[0] == slot and (is_short_for(text, value.value) or text == value.says):
                     yield key, value
                     return
         yield default, Value(text, None, None)
@@ -219,7 +219,8 @@ def _first(names: list[Slot], service: str) -> Slot:
     return next((n for n in names if n[1] in ("", service)), min(names))
 
 
-def _is_short_for(text: str, value: str) -> bool:
+def is_short_for(text: str, value: str) -> bool:
+    """Whether ``text`` is a value, a reality's short name, or a digest's first digits."""
     if text == value or text == reality_id.short(value):
         return True
     digits = text.rpartition(":")[2]

@@ -204,6 +204,25 @@ class Reality:
                 same=alike,
             )
 
+    def differing(
+        self,
+        estate: EstateSnapshot,
+        graph: Snapshot,
+        lens: Lens,
+        scope: Scope,
+        at: tuple[int, int],
+        *,
+        slots: tuple[str, ...],
+        mode: str,
+    ) -> list[Differing]:
+        """How one scope differs at two times, in microseconds, in one look that is open."""
+        options = RealityOptions(slots=slots, mode=mode)
+        same = OneThing(graph, lens)
+        sides = [
+            self._places(estate, graph, lens, _Meant(scope, when), options, same) for when in at
+        ]
+        return [self._in_full(one, graph, lens) for one in apart(*sides, same=same)[0]]
+
     def containment(self, text: str, options: RealityOptions) -> Containment:
         """Whether the containment policies in force in a scope would hold. Raises as
         ``running``."""

@@ -23,7 +23,7 @@ from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.capture import changes
-from wherefrom.formats import cdevents, release
+from wherefrom.formats import cdevents, release, response
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
@@ -265,6 +265,21 @@ def requests_of_all_kinds():
         yield "GET", "/v1/diff/releases", f"/v1/diff/releases{query}", None
     for query in ("?environment=prod", "?scope=prod/cart", "?environment=nowhere", "?as_of=x"):
         yield "GET", "/v1/checks/containment", f"/v1/checks/containment{query}", None
+    looked = "environment=prod&since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00Z"
+    for query in (f"{looked}&canary=pool%3Dcanary", f"{looked}&canary=x%3Dy", "?alpha=x"):
+        yield "GET", "/v1/canary/{service}", f"/v1/canary/cart?{query}", None
+    made = response.Plan(
+        rule="back", rule_digest="sha256:" + "a" * 64, action="rollback", service="cart",
+        environment="prod", made="2026-01-01T00:00:00.000000Z", trouble="by_hand",
+        until="2026-01-01T01:00:00.000000Z", steps=[response.PlannedStep(argv=["true"])],
+    )  # fmt: skip
+    yield "POST", "/v1/records", "/v1/records", response.to_statement(response.asked(made))
+    for query in ("", "?service=cart&limit=1", "?limit=0", "?as_of=x"):
+        yield "GET", "/v1/responses", f"/v1/responses{query}", None
+    for digest in (made.digest, made.digest[7:20], "0" * 64, "zz", "%00"):
+        yield "GET", "/v1/responses/{plan}", f"/v1/responses/{digest}", None
+    for query in ("", "?environment=prod", "?days=0", "?as_of=x", "?at=x"):
+        yield "GET", "/v1/rollback/{service}", f"/v1/rollback/cart{query}", None
     for id in (TRACE, "nothing", "%00"):
         yield "GET", "/v1/request/{id}", f"/v1/request/{id}", None
     yield "POST", "/v1/records", "/v1/records", to_statement(Catalog(issued="2026-01-01T00:00:00Z"))

@@ -24,6 +24,7 @@ from wherefrom.query.impact.concentrate import (
     Concentration,
     concentrate,
 )
+from wherefrom.query.impact.sums import Sum, chosen, counted, together
 from wherefrom.query.incident_answers import DIMENSIONS, Concentrated, Impact, Split, Told
 from wherefrom.query.look import Look
 from wherefrom.query.placing import Estates, Piece
@@ -38,35 +39,6 @@ _SLOT_OF: Final = {"artifact": "artifact", "bundle": "config", "flag": "flag", "
 _MEASURES: Final = {"failing": "fail", "slow": "are slow"}
 
 _Where = tuple[tuple[str, str], ...]
-
-
-class _Sum:
-    """What befell some requests."""
-
-    def __init__(self) -> None:
-        self.requests = self.judged = self.failed = self.timed = self.slow = 0.0
-        self.waited = self.waits = 0.0
-        self.p95: float | None = None
-
-    def add(self, requests: float, found: Mapping[str, float]) -> None:
-        """``requests`` of one place and moment, of which ``found`` was measured."""
-        self.requests += requests
-        if (rate := found.get("success_rate")) is not None:
-            self.judged += requests
-            self.failed += requests * (1 - rate)
-        if (rate := found.get("slow_rate")) is not None:
-            self.timed += requests
-            self.slow += requests * rate
-        if (mean := found.get("latency_ms_mean")) is not None:
-            self.waits += requests
-            self.waited += requests * mean
-        if (worst := found.get("latency_ms_p95")) is not None and requests:
-            self.p95 = max(self.p95 or 0.0, worst)
-
-    def of(self, measure: str) -> tuple[float, float]:
-        """How many were bad, and of how many that was seen."""
-        bad, seen = (self.failed, self.judged) if measure == "failing" else (self.slow, self.timed)
-        return min(bad, seen), seen
 
 
 def dimensions(by: Sequence[str]) -> tuple[str, ...]:
@@ -86,13 +58,13 @@ def impact(
     if not look.service and "service" not in by:
         by = (*by, "service")
     cells = _Cells(estates, by)
-    chosen = _chosen(measured, look)
-    for labels, samples in chosen.items():
+    places = chosen(measured, look)
+    for labels, samples in places.items():
         cells.add(labels, samples)
     whole = cells.whole()
     says = [] if not estates.truncated else ["more changed in this window than is looked at"]
     if not whole.requests:
-        says.append(_nothing(look, measured_at_all=bool(chosen)))
+        says.append(_nothing(look, measured_at_all=bool(places)))
     concentrated: list[Concentrated] = []
     for measure in _MEASURES if whole.requests else ():
         found, said = cells.concentrated(measure, whole)
@@ -114,20 +86,6 @@ def impact(
     )
 
 
-def _chosen(measured: Iterable[Series], look: Look) -> dict[Labels, dict[str, Series]]:
-    """By place, what is asked about; where a service measures itself, not what its callers see."""
-    found: dict[Labels, dict[str, Series]] = {}
-    for one in measured:
-        labels = one.labels
-        if look.service and labels.service != look.service:
-            continue
-        if look.environment and labels.environment not in ("", look.environment):
-            continue
-        found.setdefault(labels, {})[one.metric] = one
-    own = {p.service for p, some in found.items() if not p.caller and "requests" in some}
-    return {p: some for p, some in found.items() if not p.caller or p.service not in own}
-
-
 def _nothing(look: Look, *, measured_at_all: bool) -> str:
     of = f" of {look.service}" if look.service else ""
     if measured_at_all:
@@ -140,45 +98,34 @@ class _Cells:
 
     def __init__(self, estates: Estates, by: tuple[str, ...]) -> None:
         self._estates, self._by = estates, by
-        self._sums: dict[_Where, _Sum] = {}
+        self._sums: dict[_Where, Sum] = {}
         self._entries: dict[tuple[str, str], set[int]] = {}
         self._says: dict[tuple[str, str], str] = {}
 
     def add(self, labels: Labels, samples: Mapping[str, Series]) -> None:
         """Count one place's requests, each under what ran there at its moment."""
-        if "requests" not in samples:
-            return
-        others = {
-            metric: dict(zip(one.times, one.values, strict=True))
-            for metric, one in samples.items()
-            if metric != "requests"
-        }
-        pieces = iter(self._estates.of(labels))
-        piece: Piece | None = None
         where: _Where = ()
-        requests = samples["requests"]
-        for at, number in zip(requests.times, requests.values, strict=True):
-            while piece is None or at >= piece.until:
-                piece = next(pieces)
-                where = self._where(labels, piece)
-            found = {metric: some[at] for metric, some in others.items() if at in some}
-            self._sums.setdefault(where, _Sum()).add(number, found)
+        last: Piece | None = None
+        for piece, _, requests, found in counted(self._estates, labels, samples):
+            if piece is not last:
+                where, last = self._where(labels, piece), piece
+            self._sums.setdefault(where, Sum()).add(requests, found)
 
-    def whole(self) -> _Sum:
+    def whole(self) -> Sum:
         """All together."""
-        return _together(self._sums.values())
+        return together(self._sums.values())
 
     def splits(self) -> list[Split]:
         """Each value of each label, the busiest first."""
-        parts: dict[tuple[str, str], list[_Sum]] = {}
+        parts: dict[tuple[str, str], list[Sum]] = {}
         for where, some in self._sums.items():
             for pair in where:
                 parts.setdefault(pair, []).append(some)
-        sums = {pair: _together(some) for pair, some in parts.items()}
+        sums = {pair: together(some) for pair, some in parts.items()}
         order = sorted(sums, key=lambda pair: (_order(pair[0]), -sums[pair].requests, pair[1]))
         return [self._split(pair, sums[pair]) for pair in order if sums[pair].requests]
 
-    def concentrated(self, measure: str, whole: _Sum) -> tuple[list[Concentrated], list[str]]:
+    def concentrated(self, measure: str, whole: Sum) -> tuple[list[Concentrated], list[str]]:
         """Where it concentrates, and what to say if it does not."""
         bad, seen = whole.of(measure)
         if not seen:
@@ -248,7 +195,7 @@ class _Cells:
             entries=sorted(self._entries.get((label, value), ())),
         )
 
-    def _split(self, pair: tuple[str, str], some: _Sum) -> Split:
+    def _split(self, pair: tuple[str, str], some: Sum) -> Split:
         told = self._told(*pair)
         return Split(
             label=told.label,
@@ -300,16 +247,6 @@ def _same_as(where: Mapping[str, str], cells: Sequence[Cell]) -> list[tuple[str,
     here = [set(c.labels.items()) for c in cells if where.items() <= c.labels.items()]
     others = [c.labels.items() for c in cells if not where.items() <= c.labels.items()]
     return sorted(set.intersection(*here).difference(where.items(), *others), key=_by_label)
-
-
-def _together(some: Iterable[_Sum]) -> _Sum:
-    whole = _Sum()
-    for one in some:
-        for name in ("requests", "judged", "failed", "timed", "slow", "waited", "waits"):
-            setattr(whole, name, getattr(whole, name) + getattr(one, name))
-        if one.p95 is not None:
-            whole.p95 = max(whole.p95 or 0.0, one.p95)
-    return whole
 
 
 def _share(bad: float, seen: float) -> float | None:

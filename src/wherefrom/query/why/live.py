@@ -132,7 +132,8 @@ def _ranked(ranking: Ranking, candidates: Mapping[str, Candidate]) -> list[Ranke
             change, first = of.change, of.first
             more = {
                 "entry": first.entry, "entries": list(of.entries), "kind": change.kind,
-                "name": first.name, "service": change.service, "environment": first.environment,
+                "slot": first.slot, "name": first.name, "service": change.service,
+                "environment": first.environment,
                 "before": change.before, "after": change.after,
                 "before_says": first.before_says, "after_says": first.after_says,
                 "started": why_case.time_text(change.started),

@@ -1,0 +1,141 @@
+"""What somebody takes for the cause of trouble: a change, as the predicate of a statement.
+
+    {"service", "environment", "slot", "name", "value", "incident", "change", "probability", "at",
+     "withdrawn"}
+        subject: what was set there, by the digest of [environment, service, slot, name, value]
+
+    statement ──describes──► cause:<digest> ──used──► the value, if it is a thing; the service
+
+A ranking of changes is an estimate; that somebody accepted it is a record. The newest about one
+thing counts: it may be withdrawn.
+
+Sizes:  a name 256 bytes, a value 2,048
+Source: docs/formats/cause.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats import canonical_json, names, timestamps
+from wherefrom.formats.digests import sha256_id, strong_id
+from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.states import PART_BYTES_MAX, SLOTS, VALUE_BYTES_MAX
+
+PREDICATE_TYPE: Final = "urn:wherefrom:cause:v1"
+
+
+class Cause(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """That setting this was what did it; ``withdrawn``: that it was not, after all.
+
+    value        what was set; None: that it was taken away
+    incident     what it caused, by its id; ``change`` the entry that set it
+    probability  of the ranking that was accepted
+    """
+
+    service: str
+    environment: str
+    slot: str
+    name: str
+    at: str
+    value: str | None = None
+    incident: str = ""
+    change: int | None = None
+    probability: float | None = None
+    withdrawn: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The digest of what was set where."""
+        return subject(
+            environment=self.environment, service=self.service, slot=self.slot, name=self.name,
+            value=self.value,
+        )  # fmt: skip
+
+
+def subject(*, environment: str, service: str, slot: str, name: str, value: str | None) -> str:
+    """The digest of a value in its place, in all regions and pools."""
+    return sha256_id(canonical_json.to_bytes([environment, service, slot, name, value]))
+
+
+def node_id(digest: str) -> str:
+    """The node of what is said of a value in its place."""
+    return f"cause:{digest}"
+
+
+def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Cause:
+    """Read a predicate. Raises Malformed for a field that is wrong or unknown, LimitPassed."""
+    try:
+        found = msgspec.convert(predicate, Cause)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$")
+        raise Malformed("not a cause", where=f"{where}{place.rstrip('`')}", got=said) from error
+    for what, most in (("service", PART_BYTES_MAX), ("environment", PART_BYTES_MAX),
+                       ("name", PART_BYTES_MAX), ("incident", PART_BYTES_MAX),
+                       ("value", VALUE_BYTES_MAX)):  # fmt: skip
+        text = getattr(found, what) or ""
+        if len(text.encode("utf-8", "surrogatepass")) > most:
+            raise LimitPassed("a text is too long", where=f"{where}.{what}", got=text[:80],
+                              expected=f"{most} bytes")  # fmt: skip
+    if found.slot not in SLOTS:
+        raise Malformed("not a slot of state", where=f"{where}.slot", got=found.slot)
+    if found.probability is not None and not 0 <= found.probability <= 1:
+        raise Malformed("not a probability", where=f"{where}.probability", got=found.probability)
+    if timestamps.canonical(found.at, where=f"{where}.at") != found.at:
+        raise Malformed("not a time in its one spelling", where=f"{where}.at", got=found.at)
+    return found
+
+
+def to_statement(cause: Cause) -> bytes:
+    """The in-toto statement, canonical. Raises as ``parse``."""
+    predicate: dict[str, Any] = msgspec.to_builtins(cause)
+    parse(predicate)
+    return canonical_json.to_bytes(
+        {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [_subject(cause)],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": predicate,
+        }
+    )
+
+
+def add(
+    builder: FactsBuilder,
+    predicate: Mapping[str, Any],
+    *,
+    subjects: Sequence[str],
+    where: str,
+) -> str:
+    """Add what is said of a cause; returns when. Raises as ``parse``, and Malformed for another
+    subject than its own."""
+    found = parse(predicate, where=where)
+    if list(subjects) != [found.subject]:
+        raise Malformed(
+            "a cause under another subject than its own", where="subject",
+            expected=found.subject, got=", ".join(subjects[:3]),
+        )  # fmt: skip
+    node = builder.node(
+        node_id(found.subject), "change", f"{found.slot} {found.name} of {found.service}".strip(),
+        {"incident": found.incident or None, "withdrawn": found.withdrawn or None,
+         "service": found.service or None, "environment": found.environment or None},
+    )  # fmt: skip
+    builder.edge(builder.document, "describes", node)
+    if found.service:
+        service = builder.node(names.service_id(found.service), "service", found.service)
+        builder.edge(node, "changes", service)
+    algorithm, _, digits = (found.value or "").partition(":")
+    if found.value is not None and strong_id(algorithm, digits) == found.value:
+        builder.edge(node, "used", builder.node(found.value, "artifact"))
+    return found.at
+
+
+def _subject(cause: Cause) -> dict[str, Any]:
+    named = f"{cause.slot} {cause.name} of {cause.service}"
+    return {"name": named, "digest": dict([cause.subject.split(":", 1)])}
