@@ -45,7 +45,9 @@ TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
-_NO_EVIDENCE: Final = frozenset({"change", "observation", "incident", "access", "refusals", "gap"})
+_NO_EVIDENCE: Final = frozenset(
+    {"change", "observation", "incident", "access", "refusals", "gap", "policy"}
+)
 _HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
 Content = Callable[[int], bytes | None]
 
@@ -233,15 +235,16 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
     )
 
 
-def touched(graph: Snapshot, looked: Survey, *, since: int, own: str) -> bool:
+def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int], own: str) -> bool:
     """Whether the log has said more of what was looked at in entries from ``since`` on.
 
-    own  the key that signs this log's own summaries: those change nothing
+    used  the entries that the answer rested on: one that is erased is looked at no more
+    own   the key that signs this log's own summaries: those change nothing
 
     Where something runs and what happens there is no evidence about it; what cannot be told apart
     in time counts as more.
     """
-    if graph.judged_since(looked.entries, since):
+    if graph.judged_since({*looked.entries, *used}, since):
         return True
     entries = graph.mentioned_since(looked.nodes, since, rows_max=_TOUCHES_MAX)
     if len(entries) >= _TOUCHES_MAX:
