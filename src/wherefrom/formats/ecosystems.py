@@ -139,33 +139,33 @@ def order_of(ecosystem: str, purl_type: str | None = None) -> str:
     return next((e.order for e in ECOSYSTEMS.values() if e.type == purl_type), "")
 
 
-def names_of(part: Purl, said: Purl | None = None) -> list[str]:
-    """The ids without a version under which advisories may speak of a part.
+def names_of(part: Purl, said: Purl) -> list[tuple[str, str | None]]:
+    """The ids without a version under which advisories may speak of a part, each with its version.
 
-    part  its package URL, with a version
+    part  its package URL
     said  the same with the qualifiers that an SBOM gave it
 
     Its own name first; then, of a distribution, that of its source package.
     """
-    qualifiers = (said or part).qualifiers
-    names = [part.name]
-    if part.type in ("deb", "apk", "rpm"):
-        upstream = qualifiers.get("upstream", "").partition("@")[0]
-        if source := _SOURCE_RPM.fullmatch(upstream):
-            upstream = source[1]
-        names += [upstream] if upstream else []
-    namespaces = [part.namespace or ""]
-    if part.type == "rpm":
-        for same in _SAME_NAMESPACE:
-            if namespaces[0] in same:
-                namespaces += sorted(same - {namespaces[0]})
-    found = []
-    for name in names:
-        for namespace in namespaces:
-            place = "/".join(quote(one, safe="") for one in namespace.split("/") if one)
-            path = "/".join(filter(None, (place, quote(name, safe=""))))
+    version = part.version
+    if part.type == "rpm" and version and (epoch := said.qualifiers.get("epoch", "")).isdecimal():
+        version = f"{epoch}:{version}"
+    found = [(without_version(part.id), version)]
+    if part.type not in ("deb", "apk", "rpm"):
+        return found
+    names = [(part.name, version)]
+    upstream, at, its = said.qualifiers.get("upstream", "").partition("@")
+    if source := _SOURCE_RPM.fullmatch(upstream):
+        upstream = source[1]
+    if upstream:
+        names.append((upstream, its if at else version))
+    own = part.namespace or ""
+    others = sorted({n for same in _SAME_NAMESPACE if own in same for n in same} - {own})
+    for name, its_version in names:
+        for namespace in (own, *others):
+            path = "/".join(quote(one, safe="") for one in (*namespace.split("/"), name) if one)
             try:
-                found.append(canonical(f"pkg:{part.type}/{path}").id)
+                found.append((canonical(f"pkg:{part.type}/{path}").id, its_version))
             except Refused:
                 continue
     return list(dict.fromkeys(found))

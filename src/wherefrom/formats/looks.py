@@ -16,7 +16,8 @@ from wherefrom.errors import Unsupported
 
 READ: Final = (
     "in-toto statements, links and layouts, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX "
-    "in JSON, OpenVEX, CSAF, OSV, SARIF, OpenLineage or CloudEvents, JUnit XML, and SCITT statements"
+    "in JSON, OpenVEX, CSAF, OSV, SARIF, OpenLineage or CloudEvents, JUnit XML, and SCITT "
+    "statements"
 )
 _HEAD_BYTES = 4096
 _KEYS_NAMED_MAX = 8

@@ -112,9 +112,7 @@ def embed(
     """
     media_type(document, where)
     id_ = need_string(document, "id", where=where)
-    modified = timestamps.canonical(
-        need_string(document, "modified", where=where), where=_at(where, "modified")
-    )
+    modified = modified_of(document, where)
     withdrawn = get_string(document, "withdrawn", where=where)
     if withdrawn is not None:
         withdrawn = timestamps.canonical(withdrawn, where=_at(where, "withdrawn"))
@@ -143,6 +141,12 @@ def embed(
 def advisory_id(id: str) -> str:
     """The node of an advisory, whichever version of it."""
     return parts.bounded(f"osv:{claims.vulnerability_id(id)}")
+
+
+def modified_of(document: Mapping[str, Any], where: str = "") -> str:
+    """When a document was last changed, as entries write times. Raises Malformed."""
+    text = need_string(document, "modified", where=where)
+    return timestamps.canonical(text, where=_at(where, "modified"))
 
 
 def affected_at(document: Mapping[str, Any], at: int) -> Affected:
@@ -342,9 +346,7 @@ def _range_of(text: object) -> Range:
     return Range(type_, tuple(zip(words[::2], words[1::2], strict=False)))
 
 
-def _severity(
-    document: Mapping[str, Any], affected: Mapping[str, Any], where: str
-) -> str | None:
+def _severity(document: Mapping[str, Any], affected: Mapping[str, Any], where: str) -> str | None:
     """The highest score; of a vector that has none here, or without one, the database's word."""
     found, unscored = [], False
     own = get_array(affected, "severity", where=where)

@@ -3,7 +3,7 @@
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``,
-``approval``, ``exception``, ``policy`` or, where it is a document of another format, in
+``approval``, ``exception``, ``policy``, ``feed`` or, where it is a document of another format, in
 ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
@@ -26,6 +26,7 @@ from wherefrom.formats import (
     config_bundle,
     embedded,
     exception,
+    feed,
     in_toto_steps,
     inventory,
     policy,
@@ -48,6 +49,7 @@ _ENTRY_KINDS: Final = {
     inventory.PREDICATE_TYPE: "observation",
     exception.PREDICATE_TYPE: "exception",
     policy.PREDICATE_TYPE: "policy",
+    feed.PREDICATE_TYPE: "observation",
 }
 
 
@@ -238,6 +240,9 @@ def _predicate(
     if predicate_type == policy.PREDICATE_TYPE:
         policy.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(None, None)
+    if predicate_type == feed.PREDICATE_TYPE:
+        said = feed.add(builder, predicate, document_id=document_id, where=where)
+        return slsa.Dated(said, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

@@ -17,39 +17,54 @@ Sizes:  NAMES_MAX names · EVIDENCE_MAX records, the newest · UPSTREAM_MAX thin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom.errors import NotFound
-from wherefrom.formats import approval, digests, exception, release, slsa
-from wherefrom.formats.claims import STATUSES
-from wherefrom.formats.heard import kinds_of_type
+from wherefrom.formats import digests, feed, slsa
+from wherefrom.query.advisories import (
+    Advised,
+    Content,
+    Look,
+    Package,
+    Producer,
+    advised,
+    found_in,
+    looks_at,
+)
 from wherefrom.query.answers import LogPosition, log_of
+from wherefrom.query.claimed import (
+    CLAIMS_MAX,
+    DEPTH_MAX,
+    Signed,
+    about,
+    claims_of,
+    kind_of,
+    parts_of,
+    signed_of,
+)
+from wherefrom.query.claimed import TRUSTED as TRUSTED
+from wherefrom.query.claimed import Found as Found
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
 from wherefrom.query.statements import statement_in
-from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
+from wherefrom.query.summary import Summary, summaries
 from wherefrom.query.walk import Bounds, Walk
-from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
-from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
+from wherefrom.views.graph import Lens, Snapshot
+from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES
 
 NAMES_MAX: Final = 200
 EVIDENCE_MAX: Final = 2_000
 UPSTREAM_MAX: Final = 5_000
-CLAIMS_MAX: Final = 20_000
-DEPTH_MAX: Final = 30
 SECONDS_MAX: Final = 5.0
-TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
-_PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
 _NO_EVIDENCE: Final = frozenset(
     {"change", "observation", "incident", "access", "refusals", "gap", "policy"}
 )
 _HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
-Content = Callable[[int], bytes | None]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,28 +96,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any]
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What one record claims of one vulnerability in the artifact, or ``within`` it in a part.
-
-    status    of ``claims.STATUSES``; None of a scanner, which lists and does not judge
-    severity  ``critical``, ``high``, ``medium``, ``low`` or None, as that record says
-    """
-
-    vulnerability: str
-    names: tuple[str, ...]
-    status: str | None
-    severity: str | None
-    justification: str | None
-    part: str | None
-    entry: int
-    kind: str
-    trust: str
-    signers: tuple[str, ...]
-    identity: str | None
-    issuer: str | None
-    said: str
-
-
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the artifact came from, with what is said of it."""
 
@@ -118,6 +111,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
 
     name   what it is called, if anything calls it
     names  all ids that are it, with the wholes that it is a part of
+    packages  what is in it that advisories may be about; ``looks`` the last at each feed of them
     """
 
     artifact: str
@@ -129,18 +123,12 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     found: list[Found]
     upstream: list[Upstream]
     truncated: bool
+    packages: list[Package] = []
+    looks: list[Look] = []
 
     def of_kind(self, kind: str) -> list[Evidence]:
         """The records of one kind, newest first."""
         return [one for one in self.evidence if one.kind == kind]
-
-
-class _Signed(NamedTuple):
-    """How far a record is believed, and as whose."""
-
-    judgement: Judgement
-    identity: str | None
-    issuer: str | None
 
 
 class Survey(NamedTuple):
@@ -156,9 +144,10 @@ class Survey(NamedTuple):
     start: int | None
     links: dict[int, tuple[int, ...]]
     documents: dict[int, tuple[int, int]]
-    signed: dict[int, _Signed]
+    signed: dict[int, Signed]
     said: dict[int, Summary]
     found: list[Found]
+    advised: Advised
     upstream: list[Upstream]
     nodes: frozenset[int]
     entries: frozenset[int]
@@ -179,7 +168,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         id = digests.strong_id(algorithm, digits)
         if id is None:
             raise
-        return Survey(id, None, {}, {}, {}, {}, [], [], frozenset(), frozenset(), False)
+        return Survey(id, None, {}, {}, {}, {}, [], Advised(), [], frozenset(), frozenset(), False)
     start = graph.numbers([match.id])[match.id]
     links, too_many = _names(graph, lens, start)
     beside = dict.fromkeys(graph.numbers(also).values(), ())
@@ -187,11 +176,15 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
     said = summaries(graph, sorted({*documents, start}), lens)
     signed = {
-        number: _signed(judged[entry], said.get(number))
+        number: signed_of(judged[entry], said.get(number))
         for number, (entry, _) in documents.items()
         if entry in judged
     }
-    claims = _claims(graph, lens, links, signed, documents)
+    parts = parts_of(graph, lens, links)
+    by_entry = {documents[number][0]: one for number, one in signed.items()}
+    said_of = about(graph, lens, links, parts)
+    claims = claims_of(graph, lens, links, said_of, by_entry)
+    advisories = advised(graph, lens, links, parts, said_of)
     upstream = _upstream(graph, lens, links)
     return Survey(
         artifact=match.id,
@@ -201,24 +194,41 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         signed=signed,
         said=said,
         found=claims.found,
+        advised=advisories,
         upstream=upstream.things,
-        nodes=frozenset({*links, *beside, *documents, *claims.nodes, *upstream.nodes}),
+        nodes=frozenset(
+            {*links, *beside, *documents, *claims.nodes, *advisories.nodes, *upstream.nodes}
+        ),
         entries=frozenset(
             {
                 *judged,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
+                *advisories.entries,
                 *upstream.entries,
             }
         ),
         truncated=(
-            too_many or len(signed) > EVIDENCE_MAX or claims.truncated or upstream.truncated
+            too_many
+            or len(signed) > EVIDENCE_MAX
+            or claims.truncated
+            or advisories.truncated
+            or upstream.truncated
         ),
     )
 
 
-def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:
-    """What is recorded of what was looked at, read out of the records."""
+def dossier(
+    graph: Snapshot,
+    lens: Lens,
+    looked: Survey,
+    content: Content,
+    producer: Producer = lambda _: None,
+) -> Dossier:
+    """What is recorded of what was looked at, read out of the records.
+
+    content   what a record holds; ``producer`` who sent it, as its entry says
+    """
     newest = sorted(looked.signed, key=lambda n: looked.documents[n][0], reverse=True)
     ids = graph.ids(sorted({*looked.links, *looked.documents}))
     own = looked.said.get(looked.start) if looked.start is not None else None
@@ -229,8 +239,10 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
         log=log_of(graph),
         as_of=lens.as_of,
         evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
-        found=looked.found,
+        found=[*looked.found, *found_in(looked.advised, content, producer)],
         upstream=looked.upstream,
+        packages=looked.advised.packages,
+        looks=looks_at(graph, lens, content),
         truncated=looked.truncated,
     )
 
@@ -251,7 +263,7 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int],
         return True
     judged = graph.judgements(entries, graph.lens())
     return any(
-        one.kind not in _NO_EVIDENCE
+        (one.kind not in _NO_EVIDENCE or one.type == feed.PREDICATE_TYPE)
         and not one.type.startswith(_HAPPENINGS)
         and not (slsa.is_vsa(one.type) and own in one.signers)
         for one in judged.values()
@@ -292,18 +304,6 @@ def _documents(graph: Snapshot, lens: Lens, names: Collection[int]) -> dict[int,
     return found
 
 
-def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
-    properties = said.properties if said is not None else {}
-    if properties.get(IDENTITY_IS) != "verified":
-        return _Signed(judgement, None, None)
-    identity, issuer = properties.get("identity"), properties.get("issuer")
-    return _Signed(
-        judgement,
-        identity if isinstance(identity, str) else None,
-        issuer if isinstance(issuer, str) else None,
-    )
-
-
 def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content) -> Evidence:
     entry, of = looked.documents[number]
     signed = looked.signed[number]
@@ -314,7 +314,7 @@ def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content
     return Evidence(
         entry=entry,
         document=ids[number],
-        kind=_kind(type, judgement.kind),
+        kind=kind_of(type, judgement.kind),
         type=type,
         trust=judgement.level,
         signers=judgement.signers,
@@ -326,122 +326,6 @@ def _evidence(number: int, looked: Survey, ids: dict[int, str], content: Content
         predicate=None if statement is None else statement[1],
         properties=looked.said[number].properties,
     )
-
-
-def _kind(type: str, kind_of_entry: str) -> str:
-    if slsa.is_vsa(type):
-        return "vsa"
-    if type == release.PREDICATE_TYPE:
-        return "release"
-    if type == approval.PREDICATE_TYPE:
-        return "approval"
-    if type == exception.PREDICATE_TYPE:
-        return "exception"
-    kinds = kinds_of_type(type)
-    return kinds[0] if kinds else "sbom" if kind_of_entry == "sbom" else "other"
-
-
-class _Claims(NamedTuple):
-    """What is claimed, the nodes that it was looked for at, and whether that was cut short."""
-
-    found: list[Found]
-    nodes: set[int]
-    truncated: bool
-
-
-def _claims(
-    graph: Snapshot,
-    lens: Lens,
-    names: Collection[int],
-    signed: dict[int, _Signed],
-    documents: dict[int, tuple[int, int]],
-) -> _Claims:
-    """What documents claim of vulnerabilities in the artifact, and in its parts within it."""
-    parts = _parts(graph, lens, names)
-    about = graph.steps(
-        sorted({*names, *parts}), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX
-    )
-    said = summaries(graph, sorted({step.effect for step in about}), lens)
-    claims = {n: s for n, s in said.items() if s.kind == "claim"}
-    ids = graph.ids(sorted({*names, *parts, *claims}))
-    own = frozenset(ids[n] for n in names)
-    ties = {n: [s for s in about if s.effect == n] for n in claims}
-    vulnerabilities = _vulnerabilities(graph, lens, claims)
-    judged = graph.judgements({step.first for step in about if step.effect in claims}, lens)
-    by_entry = {documents[n][0]: one for n, one in signed.items()}
-    found = []
-    for number, claim in sorted(claims.items()):
-        on = [step for step in ties[number] if step.cause in names]
-        within = claim.properties.get("within")
-        part = next((s for s in ties[number] if s.cause in parts and s.cause not in names), None)
-        if not on and not _is_within(part, own, within):
-            continue
-        entry = ties[number][0].first
-        judgement = judged[entry]
-        one = by_entry.get(entry) or _Signed(judgement, None, None)
-        status = claim.properties.get("status")
-        for name, others in vulnerabilities.get(number, ()):
-            found.append(
-                Found(
-                    vulnerability=name,
-                    names=others,
-                    status=status if status in STATUSES else None,
-                    severity=_word(claim.properties.get("severity")),
-                    justification=_word(claim.properties.get("justification")),
-                    part=None if part is None else ids[part.cause],
-                    entry=entry,
-                    kind=_kind(judgement.type, judgement.kind),
-                    trust=judgement.level,
-                    signers=judgement.signers,
-                    identity=one.identity,
-                    issuer=one.issuer,
-                    said=happened(judgement),
-                )
-            )
-    weak = graph.numbers({name for one in found for name in one.names}).values()
-    return _Claims(found, {*parts, *claims, *weak}, len(about) >= CLAIMS_MAX)
-
-
-def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
-    """Whether a claim about a part is about it in this artifact, or wherever it is."""
-    if part is None:
-        return False
-    products = within if isinstance(within, list) else []
-    return not products or not own.isdisjoint(products)
-
-
-def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:
-    parts, fresh = set(names), set(names)
-    for _ in range(DEPTH_MAX):
-        if not fresh or len(parts) > CLAIMS_MAX:
-            break
-        found: set[int] = set()
-        for relation in _PARTS:
-            steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=CLAIMS_MAX)
-            found |= {step.cause for step in steps}
-        fresh = found - parts
-        parts |= fresh
-    return parts - set(names)
-
-
-def _vulnerabilities(
-    graph: Snapshot, lens: Lens, claims: Collection[int]
-) -> dict[int, list[tuple[str, tuple[str, ...]]]]:
-    """Of each claim the vulnerabilities it is about, each with all its names."""
-    steps = graph.steps(sorted(claims), lens, up=True, only=DESCRIBES, rows_max=CLAIMS_MAX)
-    kinds = summaries(graph, sorted({step.cause for step in steps}), lens)
-    about = [s for s in steps if s.cause in kinds and kinds[s.cause].kind == "vulnerability"]
-    same: dict[int, set[int]] = {step.cause: {step.cause} for step in about}
-    for up in (True, False):
-        for step in graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX):
-            here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
-            same[here].add(there)
-    ids = graph.ids(sorted({n for group in same.values() for n in group}))
-    found: dict[int, list[tuple[str, tuple[str, ...]]]] = {}
-    for step in about:
-        names = tuple(sorted(ids[n] for n in same[step.cause]))
-        found.setdefault(step.effect, []).append((ids[step.cause], names))
-    return found
 
 
 class _Walked(NamedTuple):
@@ -480,7 +364,3 @@ def _things(
             yield Upstream(
                 id=ids[number], kind=kind, name=name, properties=properties, entries=entries
             )
-
-
-def _word(value: object) -> str | None:
-    return value.lower() if isinstance(value, str) else None
