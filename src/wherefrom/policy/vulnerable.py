@@ -27,6 +27,7 @@ from wherefrom.query.claimed import ADVISORY
 from wherefrom.query.dossier import TRUSTED, Found
 
 _OPEN: Final = frozenset({"affected", "under_investigation", None})
+_HARMLESS: Final = frozenset({"none", "info"})
 _LISTED: Final = 5
 
 
@@ -174,6 +175,8 @@ def _named(found: Found) -> str:
 def _is_severe(found: Found, rule: rules.Vulnerabilities) -> bool:
     if any(name in rule.never for name in found.names):
         return True
+    if found.severity in _HARMLESS:
+        return False
     if found.severity not in rules.SEVERITIES:
         return True  # unknown is not small
     return rules.SEVERITIES.index(found.severity) >= rules.SEVERITIES.index(rule.none_from)

@@ -48,6 +48,8 @@ EXCUSES: Final = frozenset({"not_affected", "fixed"})
 ADVISORY: Final = "advisory"
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _STATEMENTS_MAX: Final = 64
+_OF_PLATFORMS: Final = frozenset({"known_affected", "first_affected", "last_affected"})
+BOM_LINK: Final = "urn:cdx:"
 # An image is called by a name that says nothing of whose it is.
 _IMAGES: Final = ("pkg:oci/", "pkg:docker/")
 
@@ -232,10 +234,12 @@ def claims_of(
     names: Collection[int],
     looked: About,
     signed: Mapping[int, Signed],
+    documents: Collection[int] = (),
 ) -> Claims:
     """What documents claim of ``names`` and their parts, but not what versions decide.
 
-    signed  what is known of records, by entry
+    signed     what is known of records, by entry
+    documents  those that say what is inside, which a VEX may name instead
     """
     claims = {n: s for n, s in looked.said.items() if not is_by_version(s)}
     tied = graph.steps(sorted(claims), lens, up=True, only=DESCRIBES, rows_max=STEPS_MAX)
@@ -246,15 +250,19 @@ def claims_of(
         for entry in _stated_by(graph, step, lens):
             ties.setdefault(step.effect, {}).setdefault(entry, []).append(step)
     judged = graph.judgements({entry for by in ties.values() for entry in by}, lens)
-    place = _Place(graph, looked.ids, set(names), looked.ids.keys() - set(names), looked.versions)
+    own, inner = set(names), looked.ids.keys() - set(names)
+    links = _links(graph, lens, documents)
+    place = _Place(graph, looked.ids, own, inner, looked.versions, links)
     found = []
     for number, claim in sorted(claims.items()):
+        # Of a distribution's package it is told within the distribution, and met anywhere.
+        of_a_platform = claim.properties.get("state") in _OF_PLATFORMS
         outside = claim.properties.get("outside_subjects")
         if outside and claim.properties.get("status") in EXCUSES:
             continue  # who signed that vouched for something else
         for entry, steps in ties.get(number, {}).items():
             by = signed.get(entry) or Signed(judged[entry], None, None)
-            for part in place.meant(steps, entry):
+            for part in place.meant(steps, entry, anywhere=of_a_platform):
                 found += [_found(one, claim, part, by) for one in named.get(number, ())]
     weak = graph.numbers({name for one in found for name in one.names}).values()
     nodes = {*looked.ids, *looked.general, *claims, *weak}
@@ -304,6 +312,17 @@ def _found(one: Named, claim: Summary, part: str | None, by: Signed) -> Found:
     )
 
 
+def _links(graph: Snapshot, lens: Lens, documents: Collection[int]) -> set[int]:
+    """How other documents name ``documents``, where somebody known says so."""
+    steps = graph.steps(sorted(documents), lens, up=True, only=ALTERNATE, rows_max=STEPS_MAX)
+    judged = graph.judgements({step.first for step in steps}, lens)
+    ids = graph.ids(sorted({step.cause for step in steps}))
+    return {
+        step.cause for step in steps
+        if judged[step.first].level in TRUSTED and ids[step.cause].startswith(BOM_LINK)
+    }  # fmt: skip
+
+
 class _Place(NamedTuple):
     """Where claims may be about the artifact: ``own`` its names, ``parts`` and what is general."""
 
@@ -312,9 +331,13 @@ class _Place(NamedTuple):
     own: set[int]
     parts: set[int]
     general: Mapping[int, list[int]]
+    links: set[int]
 
-    def meant(self, ties: Iterable[Step], entry: int) -> list[str | None]:
-        """What one record says that a claim is about: parts, or (None) all of the artifact."""
+    def meant(self, ties: Iterable[Step], entry: int, *, anywhere: bool) -> list[str | None]:
+        """What one record says that a claim is about: parts, or (None) all of the artifact.
+
+        anywhere  a part within something else is meant too
+        """
         whole, some_within = False, False
         inner: dict[str, None] = {}
         for step in ties:
@@ -324,7 +347,7 @@ class _Place(NamedTuple):
                 within = said.get("within") or []
                 here = any(self._is_own(id) for id in within)
                 some_within = some_within or here
-                if not here and within:
+                if within and not here and not anywhere:
                     continue
             elif targets & self.own:
                 whole = True
@@ -340,7 +363,9 @@ class _Place(NamedTuple):
     def _is_own(self, id: str) -> bool:
         number = self.graph.numbers([id]).get(id)
         return number is not None and (
-            number in self.own or not self.own.isdisjoint(self.general.get(number, ()))
+            number in self.own
+            or number in self.links
+            or not self.own.isdisjoint(self.general.get(number, ()))
         )
 
 

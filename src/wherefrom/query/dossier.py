@@ -36,6 +36,7 @@ from wherefrom.query.advisories import (
 )
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.claimed import (
+    BOM_LINK,
     CLAIMS_MAX,
     DEPTH_MAX,
     Signed,
@@ -183,7 +184,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
     parts = parts_of(graph, lens, links)
     by_entry = {documents[number][0]: one for number, one in signed.items()}
     said_of = about(graph, lens, links, parts)
-    claims = claims_of(graph, lens, links, said_of, by_entry)
+    claims = claims_of(graph, lens, links, said_of, by_entry, documents)
     advisories = advised(graph, lens, links, parts, said_of)
     upstream = _upstream(graph, lens, links)
     return Survey(
@@ -286,6 +287,8 @@ def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int
             ways.append((step.cause, step.effect, step.first))
         believed = graph.judgements({entry for *_, entry in ways}, lens)
         wholes = summaries(graph, sorted({there for _, there, _ in ways}), lens)
+        ids = graph.ids(sorted(wholes))
+        bom_links = {n for n in wholes if ids[n].startswith(BOM_LINK)}
         fresh = []
         for here, there, entry in ways:
             if there in names or entry not in believed or believed[entry].level not in TRUSTED:
@@ -293,6 +296,8 @@ def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int
             if there in wholes and wholes[there].kind in ("image", "artifact", "package", "model"):
                 names[there] = (*names[here], entry)
                 fresh.append(there)
+            elif there in bom_links:  # it names one thing in one document, and leads no further
+                names[there] = (*names[here], entry)
     return names, len(names) >= NAMES_MAX
 
 
