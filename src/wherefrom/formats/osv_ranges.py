@@ -55,7 +55,7 @@ def match_of(said: Affected, version: str | None, order: str) -> Match | None:
         if found and fix is not None:
             fixed[fix] = None
     if inside or _is_listed(said, version, order):
-        return Match(tuple(fixed) or _every_fix(said))
+        return Match(tuple(fixed) or tuple(fix for fix in _every_fix(said) if fix != version))
     if untold or (not ranges and order in ORDERS and parse(order, version) is None):
         return Match(_every_fix(said), "its version cannot be compared")
     if not ranges and not said.versions:

@@ -362,11 +362,9 @@ class _Place(NamedTuple):
 
     def _is_own(self, id: str) -> bool:
         number = self.graph.numbers([id]).get(id)
-        return number is not None and (
-            number in self.own
-            or number in self.links
-            or not self.own.isdisjoint(self.general.get(number, ()))
-        )
+        if number is None:
+            return False
+        return not {number, *self.general.get(number, ())}.isdisjoint(self.own | self.links)
 
 
 def vulnerabilities_of(
