@@ -238,7 +238,7 @@ def claims_of(
 ) -> Claims:
     """What documents claim of ``names`` and their parts, but not what versions decide.
 
-    signed     what is known of records, by entry
+    signed     what is known of the records that describe ``names``, by entry
     documents  those that say what is inside, which a VEX may name instead
     """
     claims = {n: s for n, s in looked.said.items() if not is_by_version(s)}
@@ -258,9 +258,9 @@ def claims_of(
         # Of a distribution's package it is told within the distribution, and met anywhere.
         of_a_platform = claim.properties.get("state") in _OF_PLATFORMS
         outside = claim.properties.get("outside_subjects")
-        if outside and claim.properties.get("status") in EXCUSES:
-            continue  # who signed that vouched for something else
         for entry, steps in ties.get(number, {}).items():
+            if outside and claim.properties.get("status") in EXCUSES and entry not in signed:
+                continue  # who signed that vouched for something else
             by = signed.get(entry) or Signed(judged[entry], None, None)
             for part in place.meant(steps, entry, anywhere=of_a_platform):
                 found += [_found(one, claim, part, by) for one in named.get(number, ())]

@@ -42,6 +42,7 @@ from wherefrom.query.claimed import (
     Signed,
     about,
     claims_of,
+    is_claim,
     kind_of,
     parts_of,
     signed_of,
@@ -182,7 +183,12 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         if entry in judged
     }
     parts = parts_of(graph, lens, links)
-    by_entry = {documents[number][0]: one for number, one in signed.items()}
+    # A claim in a document may describe the artifact too, which says not who signed it.
+    by_entry = {
+        documents[number][0]: one
+        for number, one in signed.items()
+        if number not in said or not is_claim(said[number])
+    }
     said_of = about(graph, lens, links, parts)
     claims = claims_of(graph, lens, links, said_of, by_entry, documents)
     advisories = advised(graph, lens, links, parts, said_of)
