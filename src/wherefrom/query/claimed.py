@@ -23,9 +23,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from wherefrom.errors import Refused
-from wherefrom.formats import approval, exception, release, slsa
+from wherefrom.formats import approval, csaf, exception, release, slsa
 from wherefrom.formats.claims import STATUSES
-from wherefrom.formats.ecosystems import names_of
+from wherefrom.formats.ecosystems import names_of, without_version
 from wherefrom.formats.heard import kinds_of_type
 from wherefrom.formats.purl import Purl, canonical
 from wherefrom.query.clocks import happened
@@ -48,8 +48,8 @@ EXCUSES: Final = frozenset({"not_affected", "fixed"})
 ADVISORY: Final = "advisory"
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _STATEMENTS_MAX: Final = 64
-_OF_PLATFORMS: Final = frozenset({"known_affected", "first_affected", "last_affected"})
 BOM_LINK: Final = "urn:cdx:"
+_DISTRIBUTED: Final = ("pkg:rpm/", "pkg:deb/", "pkg:apk/")
 # An image is called by a name that says nothing of whose it is.
 _IMAGES: Final = ("pkg:oci/", "pkg:docker/")
 
@@ -251,18 +251,21 @@ def claims_of(
             ties.setdefault(step.effect, {}).setdefault(entry, []).append(step)
     judged = graph.judgements({entry for by in ties.values() for entry in by}, lens)
     own, inner = set(names), looked.ids.keys() - set(names)
-    links = _links(graph, lens, documents)
-    place = _Place(graph, looked.ids, own, inner, looked.versions, links)
+    generally = {n for n, of in looked.versions.items() if not own.isdisjoint(of)}
+    called = {*own, *_links(graph, lens, documents), *generally}
+    own_ids = frozenset(graph.ids(sorted(called)).values())
+    place = _Place(graph, looked.ids, own, inner, looked.versions, own_ids)
     found = []
     for number, claim in sorted(claims.items()):
-        # Of a distribution's package it is told within the distribution, and met anywhere.
-        of_a_platform = claim.properties.get("state") in _OF_PLATFORMS
+        # CSAF tells of a distribution's package within the distribution, which nobody's image is.
+        of_a_platform = claim.properties.get("state") in csaf.STATES
+        excuses = claim.properties.get("status") in EXCUSES
         outside = claim.properties.get("outside_subjects")
         for entry, steps in ties.get(number, {}).items():
-            if outside and claim.properties.get("status") in EXCUSES and entry not in signed:
+            if outside and excuses and entry not in signed:
                 continue  # who signed that vouched for something else
             by = signed.get(entry) or Signed(judged[entry], None, None)
-            for part in place.meant(steps, entry, anywhere=of_a_platform):
+            for part in place.meant(steps, entry, of_a_platform, excuses):
                 found += [_found(one, claim, part, by) for one in named.get(number, ())]
     weak = graph.numbers({name for one in found for name in one.names}).values()
     nodes = {*looked.ids, *looked.general, *claims, *weak}
@@ -312,6 +315,11 @@ def _found(one: Named, claim: Summary, part: str | None, by: Signed) -> Found:
     )
 
 
+def _is_build(id: str) -> bool:
+    """Whether an id names one version of a distribution's package."""
+    return id.startswith(_DISTRIBUTED) and without_version(id) != id
+
+
 def _links(graph: Snapshot, lens: Lens, documents: Collection[int]) -> set[int]:
     """How other documents name ``documents``, where somebody known says so."""
     steps = graph.steps(sorted(documents), lens, up=True, only=ALTERNATE, rows_max=STEPS_MAX)
@@ -324,47 +332,53 @@ def _links(graph: Snapshot, lens: Lens, documents: Collection[int]) -> set[int]:
 
 
 class _Place(NamedTuple):
-    """Where claims may be about the artifact: ``own`` its names, ``parts`` and what is general."""
+    """Where claims may be about the artifact: ``own`` its names, ``parts`` and what is general;
+    ``own_ids`` all that it may be called where a claim is about a part within it."""
 
     graph: Snapshot
     ids: Mapping[int, str]
     own: set[int]
     parts: set[int]
     general: Mapping[int, list[int]]
-    links: set[int]
+    own_ids: frozenset[str]
 
-    def meant(self, ties: Iterable[Step], entry: int, *, anywhere: bool) -> list[str | None]:
+    def meant(
+        self, ties: Iterable[Step], entry: int, of_a_platform: bool, excuses: bool
+    ) -> list[str | None]:
         """What one record says that a claim is about: parts, or (None) all of the artifact.
 
-        anywhere  a part within something else is meant too
+        of_a_platform  what it says of a package within something else holds of the package: all of
+                       it, or where it ``excuses`` of that very build of a distribution's
         """
         whole, some_within = False, False
         inner: dict[str, None] = {}
         for step in ties:
+            here = False
             targets = {step.cause, *self.general.get(step.cause, ())}
             said = self._said(step, entry)
             if said.get("as") == "subcomponent":
                 within = said.get("within") or []
-                here = any(self._is_own(id) for id in within)
+                here = not self.own_ids.isdisjoint(within)
                 some_within = some_within or here
-                if within and not here and not anywhere:
-                    continue
+                if within and not here:
+                    if not of_a_platform:
+                        continue
+                    if excuses:
+                        exact = {step.cause} if _is_build(self.ids.get(step.cause, "")) else set()
+                        targets &= exact
             elif targets & self.own:
                 whole = True
                 continue
-            inner |= dict.fromkeys(self.ids[n] for n in targets & self.parts)
+            listed = targets & self.parts
+            if here and not listed:  # a scanner finds what no SBOM lists
+                inner |= dict.fromkeys(self.graph.ids([step.cause]).values())
+            inner |= dict.fromkeys(self.ids[n] for n in listed)
         return [*inner, None] if whole and not some_within else [*inner]
 
     def _said(self, step: Step, entry: int) -> dict[str, Any]:
         text = self.graph.edge_properties(step, entry)
         said: dict[str, Any] = msgspec.json.decode(text) if text else {}
         return said
-
-    def _is_own(self, id: str) -> bool:
-        number = self.graph.numbers([id]).get(id)
-        if number is None:
-            return False
-        return not {number, *self.general.get(number, ())}.isdisjoint(self.own | self.links)
 
 
 def vulnerabilities_of(
