@@ -131,6 +131,19 @@ def without_version(id: str) -> str:
     return f"{path}{mark}{qualifiers}"
 
 
+def family_of(purl: Purl) -> str:
+    """What a feed may speak of all of: ``npm``; of distributions each, ``deb/debian``."""
+    if purl.type not in ("deb", "apk", "rpm") or not purl.namespace:
+        return purl.type
+    same = next((some for some in _SAME_NAMESPACE if purl.namespace in some), {purl.namespace})
+    return f"{purl.type}/{min(same)}"
+
+
+def is_known(family: str) -> bool:
+    """Whether some feed may know advisories of such packages."""
+    return family.partition("/")[0] in TYPES
+
+
 def order_of(ecosystem: str, purl_type: str | None = None) -> str:
     """Which order versions have there; "" where nobody knows."""
     _, known, _ = of(ecosystem)

@@ -1,6 +1,6 @@
 """That a feed of advisories was looked at: which, when, and how much of it the log was given.
 
-    {"feed", "at", "documents", "recorded", "newest", "covers", "size", "complete"}
+    {"feed", "at", "documents", "unread", "recorded", "newest", "covers", "size", "complete"}
         subject: the digest of all documents that it held, so that two looks can be compared
 
 A policy that rests on advisories has to know that none is missing: ``covers`` are the types of
@@ -33,9 +33,10 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One look at a feed.
 
     documents  how many it held, after the operator's choice of ecosystems
-    recorded   how many of them are in the log
+    unread     how many more there are that are broken; what they say, nobody knows
+    recorded   how many of the documents are in the log
     newest     when the newest of them was changed; empty where none says
-    covers     the types of package URLs in it, such as ``npm``, sorted
+    covers     what it speaks of, as ``ecosystems.family_of``: ``npm``, ``deb/debian``; sorted
     size       the log's size up to which packages were looked for
     complete   every document was recorded, whatever it is about
     """
@@ -44,6 +45,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     at: str
     documents: int
     recorded: int
+    unread: int = 0
     newest: str = ""
     covers: tuple[str, ...] = ()
     size: int = 0
@@ -55,7 +57,7 @@ def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Looked:
     said = statement_shape.convert(predicate, Looked, "a look at a feed", where)
     if not _NAME.fullmatch(said.feed):
         raise Malformed("not the name of a feed", where=f"{where}.feed", got=said.feed)
-    if not 0 <= said.recorded <= said.documents or said.size < 0:
+    if not 0 <= said.recorded <= said.documents or min(said.size, said.unread) < 0:
         raise Malformed("numbers that cannot be", where=where)
     if len(said.covers) > TYPES_MAX:
         raise LimitPassed("too many types", where=f"{where}.covers", expected=str(TYPES_MAX))
@@ -87,6 +89,7 @@ def add(
             "feed": said.feed,
             "documents": said.documents,
             "recorded": said.recorded,
+            "unread": said.unread or None,
             "newest": said.newest or None,
             "covers": list(said.covers) or None,
             "searched": said.size,

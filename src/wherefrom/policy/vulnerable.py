@@ -134,13 +134,13 @@ def _advised(rule: rules.Vulnerabilities, case: Case) -> _Basis:
     if not looks:
         why = f"no look at a feed of advisories is known of the last {rule.feed_within}"
         return _Basis("", why, set())
-    asked = [one for one in dossier.packages if one.type in ecosystems.TYPES]
+    asked = [one for one in dossier.packages if ecosystems.is_known(one.family)]
     if not asked:
         return _Basis("", "its SBOM names no package that advisories could be about", set())
     for one in asked:
-        about = [look for look in looks.values() if one.type in look.covers]
+        about = [look for look in looks.values() if one.family in look.covers]
         if not about:
-            return _Basis("", f"no feed that was looked at speaks of {one.type} packages, such as "
+            return _Basis("", f"no feed that was looked at speaks of {one.family} packages, such as "
                           f"{one.id}", {look.entry for look in looks.values()})  # fmt: skip
         if not any(look.complete or one.since < look.size for look in about):
             return _Basis("", f"{one.id} was recorded after advisories were looked for",

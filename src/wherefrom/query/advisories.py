@@ -53,10 +53,11 @@ Producer = Callable[[int], str | None]
 
 
 class Package(msgspec.Struct, frozen=True):
-    """A package in an artifact: its id, the type of that, and the entry that first said so."""
+    """A package in an artifact: its id, what feeds may speak of it (``ecosystems.family_of``), and
+    the entry that first said so."""
 
     id: str
-    type: str
+    family: str
     since: int
 
 
@@ -114,7 +115,7 @@ def advised(
     """The advisories about packages of an artifact, whatever their versions."""
     by_version = {n: s for n, s in looked.said.items() if is_by_version(s)}
     packages = [
-        Package(looked.ids[one.number], one.purl.type,
+        Package(looked.ids[one.number], ecosystems.family_of(one.purl),
                 parts.since[one.number] if one.number in parts.since
                 else min(graph.entries_of(one.number, lens, 1), default=0))
         for one in looked.inside

@@ -153,7 +153,7 @@ CSAF = "https://docs.oasis-open.org/csaf"
 
 def test_csaf_is_bad_news_of_the_builds_that_it_lists_as_affected_whoever_sent_it(world):
     world.attest(SBOM, sbom(OLD))
-    world.looked(covers=("rpm",))
+    world.looked(covers=("rpm/redhat",))
     assert world.holds().ok
     world.say(RHSA.read_bytes(), by=STRANGER)
     found = world.holds()

@@ -161,8 +161,8 @@ def test_a_feed_that_does_not_speak_of_a_kind_of_package_tells_nothing_of_it(wor
     shipped(world, CLEAN, "pkg:deb/debian/zlib1g@1.2.13", "pkg:generic/firmware@1")
     found = world.holds()
     assert not found.ok
-    assert "speaks of deb packages, such as pkg:deb/debian/zlib1g@1.2.13" in found.says
-    world.looked(feed="debian", covers=("deb",))
+    assert "speaks of deb/debian packages, such as pkg:deb/debian/zlib1g@1.2.13" in found.says
+    world.looked(feed="debian", covers=("deb/debian",))
     assert world.holds().ok
 
 
@@ -200,7 +200,7 @@ def test_an_sbom_that_names_no_package_is_not_taken_for_a_clean_image(world):
 def test_a_package_of_a_distribution_is_found_by_its_source_and_its_release(world):
     libssl = "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?upstream=openssl&distro=debian-12"
     world.attest(SBOM, sbom(libssl))
-    world.looked(covers=("deb",))
+    world.looked(covers=("deb/debian",))
     world.say(advisory("DSA-1-1", "openssl", ecosystem="Debian:11", fixed="9"))
     assert world.holds().ok
     world.say(advisory("DSA-2-1", "openssl", ecosystem="Debian:12", fixed="3.0.14-1~deb12u1"))
