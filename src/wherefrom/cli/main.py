@@ -66,6 +66,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "policy": "policy",
         "approve": "approve",
         "exception": "exception",
+        "feed": "feed",
     },
     "Prove it": {
         "verify": "evidence",

@@ -140,8 +140,8 @@ def _advised(rule: rules.Vulnerabilities, case: Case) -> _Basis:
     for one in asked:
         about = [look for look in looks.values() if one.family in look.covers]
         if not about:
-            return _Basis("", f"no feed that was looked at speaks of {one.family} packages, such as "
-                          f"{one.id}", {look.entry for look in looks.values()})  # fmt: skip
+            why = f"no feed that was looked at speaks of {one.family} packages, such as {one.id}"
+            return _Basis("", why, {look.entry for look in looks.values()})
         if not any(look.complete or one.since < look.size for look in about):
             return _Basis("", f"{one.id} was recorded after advisories were looked for",
                           {look.entry for look in about})  # fmt: skip
