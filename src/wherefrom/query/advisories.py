@@ -32,7 +32,6 @@ from wherefrom.query.claimed import (
     Inside,
     Named,
     Parts,
-    Signed,
     is_by_version,
     signed_of,
     vulnerabilities_of,
@@ -41,7 +40,7 @@ from wherefrom.query.claimed import (
 from wherefrom.query.clocks import happened
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import Summary, summaries
-from wherefrom.views.graph import Judgement, Lens, Snapshot
+from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import RELATION_NUMBERS
 
 FEEDS_MAX: Final = 100
@@ -85,16 +84,26 @@ class _Version(NamedTuple):
     by: Judgement
 
 
-class _Candidate(NamedTuple):
-    """A claim of an advisory about a package of the artifact, by its name."""
+class _Met(NamedTuple):
+    """A claim about a package of the artifact that affects it; ``match`` is None where only its
+    record can tell."""
 
-    part: str | None
+    claim: int
+    entry: int
     package: Inside
     version: str | None
+    match: Match | None
+
+
+class _Candidate(NamedTuple):
+    """The same, with all that is to be told of it."""
+
+    part: str | None
+    met: _Met
     claim: str
     properties: Mapping[str, Any]
     named: list[Named]
-    by: Signed
+    by: Judgement
 
 
 class Advised(NamedTuple):
@@ -112,7 +121,7 @@ class Advised(NamedTuple):
 def advised(
     graph: Snapshot, lens: Lens, names: Collection[int], parts: Parts, looked: About
 ) -> Advised:
-    """The advisories about packages of an artifact, whatever their versions."""
+    """The advisories about packages of an artifact, without those that surely do not affect it."""
     by_version = {n: s for n, s in looked.said.items() if is_by_version(s)}
     packages = [
         Package(looked.ids[one.number], ecosystems.family_of(one.purl),
@@ -123,32 +132,36 @@ def advised(
     feeds = frozenset(number for _, number in graph.ids_from(feed.NODE, FEEDS_MAX))
     if not by_version:
         return Advised(packages=packages, nodes=feeds)
-    ids = graph.ids(sorted(by_version))
-    named = vulnerabilities_of(graph, lens, by_version)
-    about = [s for s in looked.steps if s.effect in by_version and s.cause in looked.general]
-    judged = graph.judgements({step.first for step in about}, lens)
+    met = [
+        found
+        for step in looked.steps
+        if step.effect in by_version
+        for one, version in looked.general.get(step.cause, ())
+        if (found := _met(step, by_version[step.effect], one, version)) is not None
+    ]
+    claims = sorted({one.claim for one in met})
+    ids = graph.ids(claims)
+    named = vulnerabilities_of(graph, lens, claims)
+    judged = graph.judgements({one.entry for one in met}, lens)
     candidates = [
         _Candidate(
-            part=None if one.number in names else looked.ids[one.number],
-            package=one,
-            version=version,
-            claim=ids[step.effect],
-            properties=by_version[step.effect].properties,
-            named=named.get(step.effect, []),
-            by=Signed(judged[step.first], None, None),
+            part=None if one.package.number in names else looked.ids[one.package.number],
+            met=one,
+            claim=ids[one.claim],
+            properties=by_version[one.claim].properties,
+            named=named.get(one.claim, []),
+            by=judged[one.entry],
         )
-        for step in about
-        for one, version in looked.general[step.cause]
+        for one in met
     ]
     versions = _versions(graph, lens, {_document(one.claim) for one in candidates})
-    entries = {one.by.judgement.entry for one in candidates}
     return Advised(
         candidates=candidates,
         own=versions.own,
         others=versions.others,
         packages=packages,
         nodes=frozenset({*by_version, *versions.nodes, *feeds}),
-        entries=frozenset({*entries, *versions.entries}),
+        entries=frozenset({*judged, *versions.entries}),
         truncated=versions.truncated,
     )
 
@@ -162,7 +175,7 @@ def found_in(looked: Advised, content: Content, producer: Producer) -> list[Foun
     counts: dict[str, bool] = {}
     for one in looked.candidates:
         document = _document(one.claim)
-        match = _match(one, looked.own.get(document), content)
+        match = one.met.match or _read(one, looked.own.get(document), content)
         if match is None:
             continue
         if document not in counts:
@@ -209,26 +222,34 @@ def _look(judgement: Judgement, said: Summary | None, content: Content) -> Look 
     )
 
 
-def _match(one: _Candidate, own: _Version | None, content: Content) -> Match | None:
-    said = osv.affected_of(one.properties)
-    if said is None and own is not None:
-        said = _read(one, own, content)
-    if said is None:
-        return Match(unsure="its record cannot be read")
-    if not ecosystems.is_of_release(said.ecosystem, one.package.said):
+def _met(step: Step, claim: Summary, one: Inside, version: str | None) -> _Met | None:
+    """A claim, unless what stands in the graph of it tells that this version is not affected."""
+    said = osv.affected_of(claim.properties)
+    match = None
+    if said is not None:
+        match = _match(said, one, version)
+        if match is None:
+            return None
+    return _Met(step.effect, step.first, one, version, match)
+
+
+def _match(said: osv.Affected, one: Inside, version: str | None) -> Match | None:
+    if not ecosystems.is_of_release(said.ecosystem, one.said):
         return None
-    return match_of(said, one.version, ecosystems.order_of(said.ecosystem, one.package.purl.type))
+    return match_of(said, version, ecosystems.order_of(said.ecosystem, one.purl.type))
 
 
-def _read(one: _Candidate, own: _Version, content: Content) -> osv.Affected | None:
-    document = _osv_in(content(own.by.entry) or b"")
+def _read(one: _Candidate, own: _Version | None, content: Content) -> Match | None:
+    """What the record itself tells, where that did not fit into the graph."""
+    document = None if own is None else _osv_in(content(own.by.entry) or b"")
     place = _PLACE.search(one.claim)
-    if document is None or place is None:
-        return None
     try:
-        return osv.affected_at(document, int(place[1]))
+        if document is None or place is None:
+            raise IndexError
+        said = osv.affected_at(document, int(place[1]))
     except (Refused, IndexError):
-        return None
+        return Match(unsure="its record cannot be read")
+    return _match(said, one.met.package, one.met.version)
 
 
 def _osv_in(written: bytes) -> Mapping[str, Any] | None:
@@ -247,7 +268,7 @@ def _osv_in(written: bytes) -> Mapping[str, Any] | None:
 
 
 def _found(one: _Candidate, match: Match) -> Iterable[Found]:
-    by = one.by.judgement
+    by = one.by
     for name in one.named:
         yield Found(
             vulnerability=name.name,
