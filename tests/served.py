@@ -31,6 +31,7 @@ from wherefrom.app import (
     DataFolder,
     fold_views,
     open_desk,
+    open_gate,
     open_log,
     open_recorder,
     open_rekor,
@@ -112,7 +113,9 @@ class Inside:
         self.log = open_log(self.folder)
         self.desk = open_desk(self.folder, self.log)
         self.fold()
-        self.reader = reader_app(desk=self.desk, log=self.log, tokens=self.tokens)
+        self.reader = reader_app(
+            desk=self.desk, gate=open_gate(self.folder, self.log), log=self.log, tokens=self.tokens
+        )
         self._ends.callback(self._run())
         self.client = self._ends.enter_context(self.as_("admin"))
         return self

@@ -8,6 +8,7 @@ from wherefrom.app import DataFolder, fold_views, open_log, open_recorder
 from wherefrom.cli.up import load_sample
 from wherefrom.collect.principals import local
 from wherefrom.formats import policy as policies
+from wherefrom.policy.builds import is_source
 from wherefrom.policy.decide import decide
 from wherefrom.query.dossier import dossier, survey
 from wherefrom.sample.signed import digest
@@ -195,3 +196,22 @@ def test_rego_over_the_same_document_says_the_same(folder, artifact, query, ok):
     found = one(folder, artifact, rule, modules={"gate.rego": REGO})
     assert found.ok is ok, found
     assert ok or "no SBOM" in found.says or "undefined" in found.says
+
+
+@pytest.mark.parametrize(
+    ("pattern", "source", "is_it"),
+    [
+        ("git+https://github.com/acme/*", "https://github.com/acme/shop", True),
+        ("https://github.com/acme/shop", "git+https://github.com/acme/shop.git@refs/tags/v1", True),
+        ("https://github.com/acme/shop@refs/tags/*", "git+https://github.com/acme/shop@refs/tags/v1",
+         True),
+        ("https://github.com/acme/shop@refs/tags/*", "https://github.com/acme/shop@refs/heads/x",
+         False),
+        ("https://github.com/acme/*", "https://github.com@evil.example/acme/shop", False),
+        ("https://github.com/acme/*", "https://github.com/acme.evil/shop", False),
+        ("https://github.com/acme/shop", "https://github.com/acme/shop-evil", False),
+        ("*", None, False),
+    ],
+)  # fmt: skip
+def test_a_repository_is_the_same_however_it_is_written(pattern, source, is_it):
+    assert is_source(source, pattern) is is_it
