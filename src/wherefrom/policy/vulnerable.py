@@ -147,7 +147,8 @@ def _advised(rule: rules.Vulnerabilities, case: Case) -> _Basis:
                           {look.entry for look in about})  # fmt: skip
     used = {sboms.ones[0].entry, *(look.entry for look in looks.values())}
     ends = micros(min(look.said for look in looks.values())) + rule.feed_within_s * 1_000_000
-    says = f"{len(asked)} packages compared with advisories of {', '.join(sorted(looks))}"
+    many = "1 package" if len(asked) == 1 else f"{len(asked):,} packages"
+    says = f"{many} compared with advisories of {', '.join(sorted(looks))}"
     return _Basis(says, None, used, of_micros(ends))
 
 

@@ -59,7 +59,7 @@ def test_an_sbom_compared_with_a_fresh_feed_stands_without_a_scan_until_the_feed
     world.say(advisory())
     found = world.holds()
     assert found.ok, found
-    assert found.says == "1 packages compared with advisories of ghsa, nothing high or worse"
+    assert found.says == "1 package compared with advisories of ghsa, nothing high or worse"
     assert len(found.entries) == 2  # the SBOM and the look
     assert found.until == "2026-11-27T12:00:00.000000Z"  # two days after the look
     assert world.holds(feed_within="12h").says.endswith("of the last 12h")
