@@ -65,7 +65,7 @@ def sync(names: tuple[str, ...], file: Path | None, due: bool, where: Where, as_
 @_feeds_option
 @placed
 def list_(file: Path | None, where: Where, as_json: bool) -> int:
-    """List the feeds that are followed, and when each was looked at last."""
+    """List the feeds, and when each was looked at last."""
     path, feeds = _settings(file, where)
     told: list[dict[str, Any]] = []
     for one in feeds.feeds:
