@@ -1,7 +1,7 @@
 """OSV as facts: which versions of which packages a vulnerability is in.
 
     document ── specializes ──► osv:GHSA-…        one node for every version of the advisory
-       └─ contains ──► claim {affected, severity, ecosystem, ranges, versions, fixed}
+       └─ contains ──► claim {affected, severity, ecosystem, ranges, versions, fixed, advisory}
                          ├─ describes ──► pkg:npm/lodash        a package, without its version
                          └─ describes ──► GHSA-… ── alternate ──► CVE-…
 
@@ -39,6 +39,8 @@ from wherefrom.formats.strict_json import (
 
 MEDIA_TYPE: Final = "application/vnd.osv+json"
 AFFECTED_MAX: Final = 10_000
+# How a claim is about an advisory that collects the vulnerabilities it is about.
+COLLECTED: Final = "advisory"
 EVENTS: Final = ("introduced", "fixed", "last_affected", "limit")
 _VERSIONS_MAX: Final = 200
 _RANGES_MAX: Final = 100
@@ -129,12 +131,12 @@ def embed(
         },
     )
     builder.edge(document_id, "specializes", builder.node(advisory_id(id_), "resource"))
-    names = _vulnerabilities(builder, document, id_, where)
+    own, names = _vulnerabilities(builder, document, id_, where)
     for at, affected in enumerate(_listed(document, where)):
         # What was taken back is claimed no more; it is read all the same, or it could be broken.
         said = _Affected(builder, document, affected, _at(where, f"affected[{at}]"))
         if withdrawn is None:
-            said.claim(document_id, names, modified)
+            said.claim(document_id, own, names, modified)
     return modified
 
 
@@ -191,19 +193,19 @@ def _listed(document: Mapping[str, Any], where: str) -> list[Any]:
 
 def _vulnerabilities(
     builder: FactsBuilder, document: Mapping[str, Any], id_: str, where: str
-) -> list[str]:
-    """What it is about: itself, under its other names, or those it collects."""
+) -> tuple[str, list[str]]:
+    """Its own id; and what it is about: itself, under its other names, or those it collects."""
     if not id_.strip():
         raise Malformed("an advisory without a name", where=_at(where, "id"), got=id_)
     aliases = _texts(document, "aliases", where)
     upstream = [text for text in _texts(document, "upstream", where) if text.strip()]
     own = claims.add_vulnerability(builder, id_, aliases=aliases)
     if not upstream or len(upstream) > claims.ALIASES_MAX:
-        return [own]
+        return own, [own]
     found = [claims.add_vulnerability(builder, text) for text in upstream]
     for other in found:
         builder.edge(own, "derived_from", other)
-    return found
+    return own, found
 
 
 def _texts(parent: Mapping[str, Any], key: str, where: str) -> list[str]:
@@ -227,8 +229,8 @@ class _Affected:
         self.ids = _packages(self.value, where)
         self.severity = _severity(document, self.value, where)
 
-    def claim(self, document_id: str, names: list[str], modified: str) -> None:
-        """Add the claim, about each of ``names``."""
+    def claim(self, document_id: str, own: str, names: list[str], modified: str) -> None:
+        """Add the claim of the advisory ``own``, about each of ``names``."""
         fixed = [v for r in self.said.ranges for what, v in r.events if what == "fixed"
                  and r.type != "GIT"]  # fmt: skip
         claim = claims.add_claim(
@@ -241,12 +243,15 @@ class _Affected:
                 "severity": self.severity,
                 "timestamp": modified,
                 "ecosystem": self.said.ecosystem,
+                "advisory": parts.shown(own),
                 "fixed": [parts.shown(v) for v in dict.fromkeys(fixed)][:_FIXED_MAX] or None,
                 **_shown(self.said),
             },
         )
         for other in names[1:]:
             self.builder.edge(claim, "describes", other)
+        if own not in names:
+            self.builder.edge(claim, "describes", own, {"as": COLLECTED})
         for id_ in self.ids:
             node = self.builder.node(id_, "package")
             self.builder.edge(claim, "describes", node, {"as": "product"})

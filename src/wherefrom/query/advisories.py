@@ -8,7 +8,8 @@ are bad news, so they count whoever sent them; that one is taken back, or says l
 good news. So a later version of it stands for an earlier one only if somebody known signed it, or
 if the earlier is unsigned and came from the same sender.
 
-Sizes:  LOOKS_MAX looks at each of FEEDS_MAX feeds, the newest; ``claimed`` bounds the rest
+Sizes:  LOOKS_MAX looks at each of FEEDS_MAX feeds, the newest · VERSIONS_MAX versions of a package;
+        ``claimed`` bounds the rest
 Source: docs/formats/osv.md; docs/decisions/0043
 """
 
@@ -32,12 +33,14 @@ from wherefrom.query.claimed import (
     Inside,
     Named,
     Parts,
+    inside_of,
     is_by_version,
     signed_of,
     vulnerabilities_of,
     word,
 )
 from wherefrom.query.clocks import happened
+from wherefrom.query.evidence import Walked
 from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import Summary, summaries
 from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
@@ -45,6 +48,7 @@ from wherefrom.views.graph.schema import RELATION_NUMBERS
 
 FEEDS_MAX: Final = 100
 LOOKS_MAX: Final = 50
+VERSIONS_MAX: Final = 10_000
 _SPECIALIZES: Final = RELATION_NUMBERS["specializes"]
 _PLACE: Final = re.compile(r"affected\[([0-9]{1,5})\]")
 Content = Callable[[int], bytes | None]
@@ -185,6 +189,27 @@ def found_in(looked: Advised, content: Content, producer: Producer) -> list[Foun
     return list(found)
 
 
+def versions_met(
+    graph: Snapshot, lens: Lens, claims: Mapping[int, Summary], ties: Iterable[Walked]
+) -> list[int]:
+    """The versions in the log, by number, of packages that ``claims`` of advisories affect.
+
+    ties  from claims to what they describe
+    """
+    by_version = {n: s for n, s in claims.items() if is_by_version(s)}
+    steps = [tie.step for tie in ties if tie.step.effect in by_version]
+    ids = graph.ids(sorted({step.cause for step in steps}))
+    found: dict[int, None] = {}
+    for step in steps:
+        for id, number in graph.ids_from(f"{ids[step.cause]}@", VERSIONS_MAX):
+            one = inside_of(number, id, Summary("package", None, {}))
+            version = None if one is None else one.names[0][1]
+            if one is not None and _met(step, by_version[step.effect], one, version) is not None:
+                found[number] = None
+    visible = graph.visible(list(found), lens) if found else set()
+    return [number for number in found if number in visible]
+
+
 def looks_at(graph: Snapshot, lens: Lens, content: Content) -> list[Look]:
     """The newest looks at each feed, as their records say."""
     feeds = [number for _, number in graph.ids_from(feed.NODE, FEEDS_MAX)]
@@ -269,10 +294,11 @@ def _osv_in(written: bytes) -> Mapping[str, Any] | None:
 
 def _found(one: _Candidate, match: Match) -> Iterable[Found]:
     by = one.by
+    own = one.properties.get("advisory")
     for name in one.named:
         yield Found(
             vulnerability=name.name,
-            names=name.names,
+            names=tuple(sorted({*name.names, *([own] if isinstance(own, str) else [])})),
             known_as=name.known_as,
             status="affected",
             severity=word(one.properties.get("severity")),

@@ -198,7 +198,7 @@ def about(graph: Snapshot, lens: Lens, names: Collection[int], parts: Parts) -> 
     ids = graph.ids(numbers)
     packages = [n for n in numbers if ids[n].startswith("pkg:") and not ids[n].startswith(_IMAGES)]
     said = summaries(graph, packages, lens)
-    inside = [one for n in packages if n in said and (one := _inside(n, ids[n], said[n]))]
+    inside = [one for n in packages if n in said and (one := inside_of(n, ids[n], said[n]))]
     bare: dict[str, list[tuple[Inside, str | None]]] = {}
     for one in inside:
         for id, version in one.names:
@@ -218,7 +218,8 @@ def about(graph: Snapshot, lens: Lens, names: Collection[int], parts: Parts) -> 
     return About(ids, inside, general, versions, steps, claims, cut)
 
 
-def _inside(number: int, id: str, said: Summary) -> Inside | None:
+def inside_of(number: int, id: str, said: Summary) -> Inside | None:
+    """A package as it is spoken of; None of what no package URL names."""
     try:
         purl = canonical(id)
         whole = canonical(str(said.properties.get("purl") or id))

@@ -76,6 +76,7 @@ def test_an_advisory_claims_of_a_package_without_version_in_which_versions_it_is
     assert claims(facts) == [{
         "status": "affected", "vulnerability": "GHSA-2222-3333-4444", "severity": "high",
         "timestamp": "2024-05-06T07:08:09.000000Z", "ecosystem": "npm", "fixed": ["1.3.0"],
+        "advisory": "GHSA-2222-3333-4444",
         "ranges": ["SEMVER introduced 0 fixed 1.3.0"],
     }]  # fmt: skip
 

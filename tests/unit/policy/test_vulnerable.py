@@ -366,5 +366,6 @@ class TestVex:
         found = world.holds()
         assert not found.ok
         assert found.says.startswith("CVE-2021-23337 (high)")
+        assert "CVE-2020-8203" in world.holds(never=["XSA-1"]).says
         world.attest(OPENVEX, vex(vulnerability="CVE-2021-23337"))
         assert world.holds().ok
