@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.unit.capture.test_registry import serving
@@ -295,6 +296,23 @@ def test_what_unpacks_to_a_great_deal_ends_the_look(body, folder, monkeypatch):
         feed = here(f"{url}/all")
         with pytest.raises(LimitPassed, match="too much"):
             look(feed, folder)
+
+
+def test_a_zip_says_itself_that_it_unpacks_to_too_much(folder, monkeypatch):
+    monkeypatch.setattr(unpack, "RATIO_MAX", 100)
+    with serving(lambda *_: (200, {}, zipped(BOMB))) as (url, _):
+        feed = here(f"{url}/all")
+        with pytest.raises(LimitPassed, match="packs too much into too little"):
+            look(feed, folder)
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:1/x", "http://localhost/x"])
+def test_a_feed_of_somebody_elses_does_not_lead_to_what_listens_here(folder, monkeypatch, to):
+    moved = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": to}))
+    client = httpx.Client(transport=moved)
+    monkeypatch.setattr(fetching.httpx, "Client", lambda **_: client)
+    with pytest.raises(Malformed, match="a feed that leads elsewhere"):
+        look(here("https://feeds.example/all.zip"), folder)
 
 
 def test_a_document_that_is_too_large_is_named_and_the_others_are_read(folder, monkeypatch):

@@ -139,6 +139,22 @@ def test_cyclonedx_vex_names_a_component_of_another_document_by_its_link(world):
     assert not world.holds(artifact=other).ok
 
 
+def test_cyclonedx_vex_names_the_image_by_the_link_of_its_sbom(world):
+    serial = "3e671687-395b-41f5-a30f-a58921a69b79"
+    main = {"component": {"type": "container", "name": "abc", "bom-ref": "product-ABC"}}
+    part = "pkg:maven/log4j/log4j@2.14.0"
+    world.attest(SBOM, sbom(part, serialNumber=f"urn:uuid:{serial}", metadata=main))
+    world.attest(SCAN, scan((LOG4SHELL, part)))
+    vex = real(GUAC / "cyclonedx-vex-affected.json")
+    (claim,) = vex["vulnerabilities"]
+    assert claim["affects"][0]["ref"] == f"urn:cdx:{serial}/1#product-ABC"
+    claim["analysis"]["state"] = "not_affected"
+    world.attest(SBOM, vex, subject="sha256:" + "2" * 64)
+    assert not world.holds().ok  # vouched for, of another image
+    world.attest(SBOM, vex)
+    assert world.holds().ok
+
+
 def test_a_link_that_is_none_excuses_nothing(world):
     document = real(GUAC / "cyclonedx-vex-false-positive.json")  # urn:uuid for urn:cdx
     world.attest(SCAN, scan(("CVE-2024-0002", "pkg:npm/a@1")))

@@ -341,6 +341,13 @@ class TestVex:
         world.attest(OPENVEX, said)
         assert world.holds().ok
 
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_of_two_words_of_one_time_the_one_that_does_not_excuse_counts(self, world, order):
+        both = [vex(), vex("under_investigation", id="https://acme.example/vex-2")]
+        for said in both[::order]:
+            world.attest(OPENVEX, said)
+        assert not world.holds().ok
+
     def test_a_name_that_a_stranger_gives_does_not_put_it_under_anothers_excuse(self, world):
         world.attest(OPENVEX, vex(vulnerability="CVE-2020-0001"))
         alias = vex(vulnerability="CVE-2020-8203", product="pkg:npm/other@1", part=None)
