@@ -11,7 +11,8 @@ for (advisories in OSV) is in ``advisories``.
 A name that a stranger gives a vulnerability must not put it under another's excuse: of the names of
 a claim, ``known_as`` has only those that its own record gives, or somebody known.
 
-Sizes:  CLAIMS_MAX parts · STEPS_MAX claims of them; what is passed is told (``truncated``)
+Sizes:  PARTS_MAX parts, as an SBOM may have them · STEPS_MAX claims of them; what is passed is told
+        (``truncated``)
 Source: docs/formats/vex-claims.md
 """
 
@@ -41,6 +42,7 @@ from wherefrom.views.graph.schema import (
 )
 
 CLAIMS_MAX: Final = 20_000
+PARTS_MAX: Final = 250_000
 STEPS_MAX: Final = 100_000
 DEPTH_MAX: Final = 30
 TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
@@ -181,13 +183,13 @@ def parts_of(graph: Snapshot, lens: Lens, names: Collection[int]) -> Parts:
     for _ in range(DEPTH_MAX):
         found: dict[int, int] = {}
         for relation in _PARTS:
-            steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=CLAIMS_MAX)
-            truncated = truncated or len(steps) >= CLAIMS_MAX
+            steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=PARTS_MAX)
+            truncated = truncated or len(steps) >= PARTS_MAX
             for step in steps:
                 found[step.cause] = min(step.first, found.get(step.cause, step.first))
         fresh = found.keys() - since.keys() - set(names)
         since |= {number: found[number] for number in fresh}
-        if not fresh or len(since) > CLAIMS_MAX:
+        if not fresh or len(since) > PARTS_MAX:
             break
     return Parts(since, truncated or bool(fresh))
 
