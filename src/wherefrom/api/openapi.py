@@ -335,6 +335,11 @@ def _paths() -> dict[str, Schema]:
             ),
             _AS_OF, _OWN,
         ),
+        "/v1/packages": _ask(
+            "packages", "A page of the packages that the log names, without versions.",
+            _json("Packages"),
+            _query("after", "Where the page before ended.", _TEXT),
+        ),
         "/v1/traces": {
             "post": _operation(
                 "traces", "Spans of OpenTelemetry, as OTLP/HTTP has them.",
@@ -458,6 +463,13 @@ def _paths() -> dict[str, Schema]:
                 "decide", "What a policy says of artifacts. Nothing is recorded.",
                 {"200": _answer("A verdict each, in their order.", _json("Decided"))},
                 problems="400 404 409 413", body=_json("Question"),
+            )
+        },
+        "/v1/feeds/looks": {
+            "post": _operation(
+                "look", "That a feed of advisories was looked at, as the log signs it.",
+                {"201": _answer("Recorded.", _json("LookMade"))},
+                problems="400 413 422", body=_json("LookRequest"), role="admin",
             )
         },
         "/v1/gate": {

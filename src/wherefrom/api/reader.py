@@ -44,6 +44,7 @@ READS = [
     ("/v1/receipts/{index}", reads.get_receipt),
     ("/v1/keys/{id}/lost", reads.get_lost),
     ("/v1/find", reads.get_find),
+    ("/v1/packages", reads.get_packages),
     ("/v1/trace/{id:path}", reads.get_trace),
     ("/v1/show/{id:path}", reads.get_show),
     ("/v1/prove/{id:path}", reads.get_proof),

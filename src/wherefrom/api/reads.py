@@ -100,6 +100,11 @@ def get_find(request: Request) -> Response:
     return json_response(desk.find(text, as_of=as_of, own=own))
 
 
+def get_packages(request: Request) -> Response:
+    """``/v1/packages?after=``: a page of the packages that the log names, without versions."""
+    return json_response(_desk(request).packages(request.query_params.get("after", "")))
+
+
 def get_lost(request: Request) -> Response:
     """``/v1/keys/{id}/lost``: what a key vouched for and no longer does, running things first."""
     return json_response(_desk(request).lost(request.path_params["id"]))

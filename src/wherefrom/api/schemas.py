@@ -22,6 +22,7 @@ from wherefrom.api.admin import (
     SimulateRequest,
 )
 from wherefrom.api.fates import Item
+from wherefrom.api.feeds import LookMade, LookRequest
 from wherefrom.api.roots import RootRequest
 from wherefrom.formats import hashedrekord, why_case
 from wherefrom.formats.anchor import Anchor
@@ -47,6 +48,7 @@ from wherefrom.query.hours import Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
+from wherefrom.query.packages import Packages
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
@@ -61,7 +63,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
-    Question, Decided, GateRequest, Gated,
+    Question, Decided, GateRequest, Gated, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

@@ -18,7 +18,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import admin, gates, records, rekor, roots, scrapi_door, series, spans, webhooks
+from wherefrom.api import (
+    admin,
+    feeds,
+    gates,
+    records,
+    rekor,
+    roots,
+    scrapi_door,
+    series,
+    spans,
+    webhooks,
+)
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.proxy import ReaderProxy
@@ -176,6 +187,7 @@ def writer_app(
             Route("/v1/roots", roots.get_roots),
             Route("/v1/roots", roots.post_roots, methods=post),
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
+            Route("/v1/feeds/looks", counted(feeds.post_look), methods=post),
             Route("/v1/gate", counted(gates.post_gate(proxy)), methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),

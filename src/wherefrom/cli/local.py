@@ -33,8 +33,9 @@ from wherefrom.collect.principals import local
 from wherefrom.collect.senders import hashed, names_of
 from wherefrom.errors import StorageError, Unavailable
 from wherefrom.followed import Others, folder_at
-from wherefrom.formats import strict_json, why_case
+from wherefrom.formats import feed, strict_json, why_case
 from wherefrom.formats.anchor import Anchor
+from wherefrom.formats.feed import Looked
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish, draft
@@ -62,6 +63,7 @@ from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
+from wherefrom.query.packages import Packages
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -251,6 +253,9 @@ class LocalReading:
     def key(self, hint: str) -> KeyHistory:
         return self._decisions.keyring.history(hint)
 
+    def packages(self, after: str) -> Packages:
+        return self._desk.packages(after)
+
     def lost(self, id: str) -> Lost:
         return self._desk.lost(id)
 
@@ -302,6 +307,10 @@ class LocalWriting:
         fold_views(self._folder, log)
         prepared = open_gate(self._folder, log).prepare(asked)
         return vouched_for(prepared, self._recorder, principal=self._principal)
+
+    def look(self, said: Looked, digest: str) -> int:
+        statement = feed.to_statement(said, digest)
+        return self._recorder.vouch(statement, principal=self._principal).entry
 
     def change_key(self, wish: KeyWish) -> KeyChanged:
         return self._recorder.wish(wish)

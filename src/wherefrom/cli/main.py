@@ -70,6 +70,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "approve": "approve",
         "exception": "exception",
         "admission": "admission",
+        "feed": "feed",
     },
     "Go back, and answer trouble": {
         "rollback": "rollback",

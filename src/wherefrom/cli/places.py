@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from wherefrom.formats.anchor import Anchor
+    from wherefrom.formats.feed import Looked
     from wherefrom.formats.intake import IntakeRule
     from wherefrom.formats.inventory import Inventory
     from wherefrom.keys.changes import KeyWish, RootWish
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.mode_effect import ModeEffect
+    from wherefrom.query.packages import Packages
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import (
         Affected,
@@ -139,6 +141,8 @@ class Reading(Protocol):
 
     def key(self, hint: str) -> KeyHistory: ...
 
+    def packages(self, after: str) -> Packages: ...
+
     def lost(self, id: str) -> Lost: ...
 
     def vouched(self, id: str, *, first: int) -> Vouched: ...
@@ -166,6 +170,8 @@ class Writing(Protocol):
     def record(self, contents: Sequence[bytes]) -> Sequence[Outcome]: ...
 
     def gate(self, asked: GateRequest) -> Gated: ...
+
+    def look(self, said: Looked, digest: str) -> int: ...
 
     def change_key(self, wish: KeyWish) -> KeyChanged: ...
 

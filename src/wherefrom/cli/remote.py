@@ -23,6 +23,7 @@ from wherefrom.cli.settings import Where
 from wherefrom.errors import Corrupt, Error, NotAllowed, Refused, SettingError, Unavailable
 from wherefrom.formats import checkpoint, note, recognise, strict_json
 from wherefrom.formats.anchor import Anchor
+from wherefrom.formats.feed import Looked
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.inventory import Inventory
 from wherefrom.keys.changes import KeyWish, RootWish
@@ -48,6 +49,7 @@ from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
+from wherefrom.query.packages import Packages
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -235,6 +237,9 @@ class Remote:
     def key(self, hint: str) -> KeyHistory:
         return _read(self._get(f"/v1/keys/{quote(hint, safe='')}"), KeyHistory)
 
+    def packages(self, after: str) -> Packages:
+        return _read(self._get("/v1/packages", {"after": after}), Packages)
+
     def lost(self, id: str) -> Lost:
         return _read(self._get(f"/v1/keys/{quote(id, safe='')}/lost"), Lost)
 
@@ -310,6 +315,12 @@ class Remote:
 
         answer = self._request("POST", "/v1/gate", content=msgspec.json.encode(asked))
         return _read(self._checked(answer), Gated)
+
+    def look(self, said: Looked, digest: str) -> int:
+        wanted = {"look": msgspec.to_builtins(said), "digest": digest}
+        answer = self._checked(self._request("POST", "/v1/feeds/looks", json=wanted))
+        made: int = _json(answer)["entry"]
+        return made
 
     def change_key(self, wish: KeyWish) -> KeyChanged:
         return self._changed(msgspec.to_builtins(wish))

@@ -15,6 +15,7 @@ from wherefrom.errors import Error, SettingError
 SPAN_RULES: Final = "request-rules.json"
 SERIES: Final = "series.json"
 ROLLBACK: Final = "rollback.json"
+FEEDS: Final = "feeds.json"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

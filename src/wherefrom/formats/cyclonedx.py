@@ -21,12 +21,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
-from wherefrom.errors import Malformed, Unsupported
+from wherefrom.errors import Malformed, Refused, Unsupported
 from wherefrom.formats import claims, cyclonedx_shape
 from wherefrom.formats import components as parts
 from wherefrom.formats.digests import commit_id
 from wherefrom.formats.facts import Facts, FactsBuilder
+from wherefrom.formats.purl import canonical
 from wherefrom.formats.strict_json import (
     as_array,
     as_object,
@@ -337,11 +339,25 @@ class _Reader:
             outside += ref not in self.refs and node not in self.vouched
             if node == root or root == self.document_id or ref not in self.refs:
                 self.builder.edge(claim, "describes", node, {"as": "product", **said})
+                self._linked(claim, ref)
             else:
                 self.builder.edge(claim, "describes", root, {"as": "product"})
                 claims.add_subcomponent(self.builder, claim, node, within=(root,), **said)
         if self.vouched and listed and outside == len(listed):
             self.builder.node(claim, "claim", properties={"outside_subjects": True})
+
+    def _linked(self, claim: str, ref: str) -> None:
+        """Tie the claim to a package of another document, where that named it by its purl."""
+        document, _, name = ref.partition("#")
+        if ref in self.refs or not _BOM_LINK.fullmatch(ref) or not name:
+            return
+        try:
+            purl = canonical(unquote(name))
+        except Refused:
+            return
+        node = self.builder.node(purl.id, "package")
+        whole = self.builder.node(document.lower(), "resource")
+        claims.add_subcomponent(self.builder, claim, node, within=(whole,))
 
     def _compositions(self) -> None:
         """How complete the lists of parts and of dependencies are, as the document says."""

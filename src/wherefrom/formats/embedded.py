@@ -2,6 +2,7 @@
 
     predicate ─┬───────────────────────────────┐   CycloneDX, SPDX   the parts of the subjects
                └ {"Data": …, "Timestamp": …} ──┼─► OpenVEX, CSAF     claims, of subjects or not
+                                               ├─► OSV               claims, of packages
                           └ or its text ───────┘   SARIF, JUnit XML  counts, on the attestation
 
 The second is how cosign carries what is no predicate of its own (``--type custom``): an object, or
@@ -30,6 +31,7 @@ from wherefrom.formats import (
     junit,
     looks,
     openvex,
+    osv,
     sarif,
     slsa,
     spdx,
@@ -128,7 +130,7 @@ def _promises(predicate_type: str, document: Mapping[str, Any] | str) -> bool:
     named = predicate_type.lower()
     if isinstance(document, str):
         return "junit" in named
-    words = ("cyclonedx", "spdx", "vex", "csaf", "sarif")
+    words = ("cyclonedx", "spdx", "vex", "csaf", "osv", "sarif")
     return any(word in named for word in words)
 
 
@@ -190,6 +192,11 @@ def _csaf(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
     return slsa.Dated(published.occurred, published.publisher)
 
 
+def _osv(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
+    time = osv.embed(to.builder, document, document_id=to.document_id, where=to.where)
+    return slsa.Dated(time, None)
+
+
 def _sarif(to: _Place, document: Mapping[str, Any]) -> slsa.Dated:
     time = sarif.embed(
         to.builder, document, document_id=to.document_id, kind="attestation", where=to.where
@@ -211,5 +218,6 @@ _READERS: Final[
     (lambda document: "spdxVersion" in document, _sbom(spdx.embed)),
     (openvex.recognises, _openvex),
     (csaf.recognises, _csaf),
+    (osv.recognises, _osv),
     (sarif.recognises, _sarif),
 )

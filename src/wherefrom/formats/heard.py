@@ -30,6 +30,7 @@ KINDS: Final[Mapping[str, str]] = {
     "sbom": "what is inside an artifact",
     "vex": "which vulnerabilities do it harm",
     "scan": "what a scanner found in it",
+    "advisory": "which versions of packages have a vulnerability",
     "test": "results of its tests",
     "deployment": "which artifact was declared for it",
     "observation": "what its instances or its cluster report",
@@ -52,6 +53,7 @@ _SBOM_TYPES: Final = ("https://cyclonedx.org/", "https://spdx.dev/Document")
 _BY_MEDIA: Final = (
     ("application/vnd.openvex+json", "vex"),
     ("application/csaf+json", "vex"),
+    ("application/vnd.osv+json", "advisory"),
     ("application/sarif+json", "scan"),
     ("application/vnd.junit+xml", "test"),
 )

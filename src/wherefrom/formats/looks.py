@@ -16,7 +16,8 @@ from wherefrom.errors import Unsupported
 
 READ: Final = (
     "in-toto statements, links and layouts, DSSE, Sigstore bundles, PEP 740, CycloneDX and SPDX "
-    "in JSON, OpenVEX, CSAF, SARIF, OpenLineage or CloudEvents, JUnit XML, and SCITT statements"
+    "in JSON, OpenVEX, CSAF, OSV, SARIF, OpenLineage or CloudEvents, JUnit XML, and SCITT "
+    "statements"
 )
 _HEAD_BYTES = 4096
 _KEYS_NAMED_MAX = 8
@@ -147,7 +148,6 @@ _KNOWN: Final[tuple[tuple[str, Callable[[_Object], bool], str | None], ...]] = (
     ("Sigstore trusted root", _media_type("application/vnd.dev.sigstore.trustedroot"), None),
     ("Sigstore signing config", _media_type("application/vnd.dev.sigstore.signingconfig"), None),
     ("a cosign bundle (legacy)", _has("base64Signature", "rekorBundle"), None),
-    ("OSV", _has("schema_version", "id", "affected"), None),
     ("OpenSSF Scorecard", _has("scorecard", "checks"), None),
     ("ClearlyDefined", _has("coordinates", "described", "licensed"), None),
     ("an OCI layout", _has("imageLayoutVersion"), None),

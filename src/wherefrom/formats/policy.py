@@ -28,6 +28,7 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import (
     canonical_json,
     digests,
+    feed,
     statement_shape,
     strict_json,
     timestamps,
@@ -146,16 +147,28 @@ class Sbom(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="sbo
 class Vulnerabilities(
     Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="vulnerabilities"
 ):
-    """It was scanned, and nothing as severe as ``none_from`` was found that no VEX excuses.
+    """Nothing as severe as ``none_from`` is known of it that no VEX excuses.
 
-    never   ids that no VEX excuses
-    vex_by  who may have signed a VEX; anybody known if empty
+    from_        how it has to be known: by a ``scan``, by ``advisories`` about what its SBOM names,
+                 or by ``any`` of them; then what the other says against it counts too
+    feed_within  how old the last look at a feed of advisories may be; ``feeds`` which, all of
+                 them; any if empty
+    never        ids that no VEX excuses
+    vex_by       who may have signed a VEX; anybody known if empty
     """
 
+    from_: Literal["scan", "advisories", "any"] = msgspec.field(default="any", name="from")
+    feed_within: str = "2d"
+    feeds: tuple[str, ...] = ()
     none_from: Literal["low", "medium", "high", "critical"] = "high"
     excused: bool = True
     vex_by: tuple[Signer, ...] = ()
     never: tuple[str, ...] = ()
+
+    @property
+    def feed_within_s(self) -> int:
+        """``feed_within`` in seconds."""
+        return timestamps.duration_s(self.feed_within, where="feed_within")
 
 
 class Tests(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="tests"):
@@ -387,6 +400,10 @@ def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
     for builder in getattr(rule, "builders", ()) or getattr(rule, "verifiers", ()):
         signers += builder.by
     _check_signers(signers, where)
+    if isinstance(rule, Vulnerabilities):
+        timestamps.duration_s(rule.feed_within, where=f"{where}.feed_within")
+        if wrong := [name for name in rule.feeds if not feed.is_name(name)]:
+            raise Malformed("not the name of a feed", where=f"{where}.feeds", got=wrong[0])
     if isinstance(rule, Statement) and rule.type.strip("*") == "":
         raise Malformed("statements of any type", where=f"{where}.type", got=rule.type)
     if isinstance(rule, Tests | Approvals) and rule.count < 1:

@@ -3,8 +3,9 @@
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``, ``response``,
-``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``rebuild`` or,
-where it is a document of another format, in ``embedded``. The envelope around it is ``dsse``.
+``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``rebuild``,
+``feed`` or, where it is a document of another format, in ``embedded``. The envelope around it is
+``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -28,6 +29,7 @@ from wherefrom.formats import (
     config_bundle,
     embedded,
     exception,
+    feed,
     in_toto_steps,
     inventory,
     policy,
@@ -53,6 +55,7 @@ _ENTRY_KINDS: Final = {
     exception.PREDICATE_TYPE: "exception",
     policy.PREDICATE_TYPE: "policy",
     response.PREDICATE_TYPE: "change",
+    feed.PREDICATE_TYPE: "observation",
 }
 
 # Predicates of our own: those that tell of their subjects, and those that tell of the statement
@@ -62,7 +65,7 @@ _OF_SUBJECTS: Final[Mapping[str, Callable[..., str | None]]] = {
     for ours in (canary, catalog, cause, config_bundle, inventory, policy, release, response)
 }
 _OF_ITSELF: Final[Mapping[str, Callable[..., str | None]]] = {
-    ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, rebuild)
+    ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, feed, rebuild)
 }
 
 

@@ -25,6 +25,7 @@ from wherefrom.formats import (
     base64_strict,
     dsse,
     entry,
+    feed,
     intake,
     note,
     own,
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     from wherefrom.keys.note_keys import NoteKey
 
 # What the service key may sign besides decisions about the log: predicate types.
-OWN_STATEMENTS: Final = (vsa.PREDICATE_TYPE, policy.PREDICATE_TYPE)
+OWN_STATEMENTS: Final = (vsa.PREDICATE_TYPE, policy.PREDICATE_TYPE, feed.PREDICATE_TYPE)
 _USES_EVERY: Final = timedelta(days=1)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -20,42 +20,20 @@ from wherefrom.errors import Refused
 from wherefrom.formats import patterns
 from wherefrom.formats import policy as rules
 from wherefrom.formats.timestamps import canonical, micros, of_micros
+from wherefrom.policy import vulnerable
 from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.builds import build_of, is_source
+from wherefrom.policy.case import Case as Case
+from wherefrom.policy.case import Said as Said
 from wherefrom.policy.counting import counting, is_by, told, who, why_not
 from wherefrom.policy.verdict import Reason
-from wherefrom.query.dossier import Dossier, Evidence, Found
+from wherefrom.query.dossier import Evidence
 from wherefrom.query.same import TRUSTED
 
 _LEVEL: Final = re.compile(r"SLSA_([A-Z_]+)_LEVEL_([0-9]+)")
-_OPEN: Final = frozenset({"affected", "under_investigation", None})
-_LISTED: Final = 5
 # What a summary is about: a later one about the same stands for it.
 _ABOUT: Final = ("verifier.id", "policy.uri", "resourceUri", "wherefrom.environment")
 _LAST: Final = micros("9999-12-31T23:59:59.999999Z")
-
-
-class Case(NamedTuple):
-    """What is judged: an artifact, where it is to go, when (microseconds)."""
-
-    dossier: Dossier
-    environment: str
-    at: int
-
-
-class Said(NamedTuple):
-    """What a check found.
-
-    beside  records that it rests on too, whose age the rule does not ask for: links, excuses
-    until   when that ends, if it says so itself; of a no, when to ask again
-    """
-
-    ok: bool
-    says: str
-    entries: Iterable[int] = ()
-    remedy: str = ""
-    until: str | None = None
-    beside: Iterable[int] = ()
 
 
 def reason(rule: rules.AnyRule, said: Said, needs: str, case: Case) -> Reason:
@@ -159,72 +137,6 @@ def _one_of_kind(rule: rules.Rule, case: Case, kind: str, what: str, remedy: str
     if not recorded:
         return Said(False, f"nothing says {what}", remedy=remedy)
     return Said(False, f"no {kind} counts: {told(counted.others)}", counted.others, remedy)
-
-
-def vulnerabilities(rule: rules.Vulnerabilities, case: Case) -> Said:
-    """A scan that counts, and nothing severe in it that no VEX excuses."""
-    remedy = "Scan it, and record the scan: wherefrom record FILE"
-    recorded = case.dossier.of_kind("scan")
-    scans = counting(recorded, rule, at=case.at)
-    readable = [one for one in scans.ones if not one.properties.get("result_unread")]
-    if not readable:
-        others = scans.others | {
-            one.entry: "its list is in a form that is not read" for one in scans.ones
-        }
-        if not others:
-            return Said(False, "it was never scanned", remedy=remedy)
-        return Said(False, f"no scan counts: {told(others)}", others, remedy)
-    scanned = {one.entry for one in readable}
-    beside = {link for one in readable for link in one.links}
-    bad, excused = [], []
-    for found in case.dossier.found:
-        if found.entry not in scanned or not _is_severe(found, rule):
-            continue
-        excuse = _excuse(found, rule, case)
-        if excuse is None:
-            bad.append(found)
-        else:
-            excused.append(found.vulnerability)
-            beside.add(excuse.entry)
-    if bad:
-        named = ", ".join(_named(one) for one in bad[:_LISTED])
-        more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-        return Said(
-            False, f"{named}{more}", (one.entry for one in bad),
-            "Update what has it, or record a signed VEX that says why it does no harm",
-        )  # fmt: skip
-    tail = f"; excused by VEX: {', '.join(sorted(set(excused))[:_LISTED])}" if excused else ""
-    says = f"scanned, nothing {rule.none_from} or worse{tail}"
-    return Said(True, says, scanned, beside=beside)
-
-
-def _named(found: Found) -> str:
-    return f"{found.vulnerability} ({found.severity or 'of unknown severity'})"
-
-
-def _is_severe(found: Found, rule: rules.Vulnerabilities) -> bool:
-    if any(name in rule.never for name in found.names):
-        return True
-    if found.severity not in rules.SEVERITIES:
-        return True  # unknown is not small
-    return rules.SEVERITIES.index(found.severity) >= rules.SEVERITIES.index(rule.none_from)
-
-
-def _excuse(found: Found, rule: rules.Vulnerabilities, case: Case) -> Found | None:
-    """The newest word of those who may judge on this vulnerability, if it says that it is none."""
-    if not rule.excused or any(name in rule.never for name in found.names):
-        return None
-    words = [
-        one
-        for one in case.dossier.found
-        if one.status is not None
-        and not set(one.names).isdisjoint(found.names)
-        and one.part in (None, found.part)
-        and one.trust in TRUSTED
-        and (not rule.vex_by or is_by(one, rule.vex_by))
-    ]
-    newest = max(words, key=lambda one: (one.said, one.entry), default=None)
-    return None if newest is None or newest.status in _OPEN else newest
 
 
 def tests(rule: rules.Tests, case: Case) -> Said:
@@ -447,7 +359,7 @@ def _text_of(value: object) -> str:
 CHECKS: Final[Mapping[type[rules.Rule], Callable[[Any, Case], Said]]] = {
     rules.Provenance: provenance,
     rules.Sbom: sbom,
-    rules.Vulnerabilities: vulnerabilities,
+    rules.Vulnerabilities: vulnerable.vulnerabilities,
     rules.Tests: tests,
     rules.Approvals: approvals,
     rules.Summary: summary,

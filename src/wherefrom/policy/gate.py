@@ -24,6 +24,7 @@ import msgspec
 
 from wherefrom import __version__
 from wherefrom.errors import LimitPassed, Malformed, NotFound
+from wherefrom.formats import entry as entries
 from wherefrom.formats import policy as policies
 from wherefrom.formats import slsa, timestamps, vsa
 from wherefrom.formats.policy import Policy
@@ -298,11 +299,15 @@ class Gate:
         )
 
     def _dossier(self, graph: Snapshot, lens: Lens, looked: Survey) -> Dossier:
-        return dossier(graph, lens, looked, self._content)
+        return dossier(graph, lens, looked, self._content, self._producer)
 
     def _content(self, entry: int) -> bytes | None:
         self._log.refresh()
         return self._log.record(entry).content
+
+    def _producer(self, index: int) -> str | None:
+        self._log.refresh()
+        return entries.parse(self._log.record(index).entry).producer
 
     @cached_property
     def _own(self) -> str:

@@ -5,8 +5,10 @@
                                                                           └ meets what the estate
                                                                             holds at a time
 
-An image index and its platforms are one thing, as everywhere in the estate. Who says that a product
-is not affected (VEX) excuses what is reached through it: such places are shown, with the claim.
+An advisory that speaks of versions (OSV) reaches those that the log names, if they are affected or
+cannot be compared. An image index and its platforms are one thing, as everywhere in the estate. Who
+says that a product is not affected (VEX) excuses what is reached through it: such places are shown,
+with the claim.
 
 Sizes:  NODES_MAX things and SECONDS_MAX seconds; a bound that is reached is said
 """
@@ -20,6 +22,8 @@ from typing import Final, NamedTuple
 from wherefrom.formats.claims import is_known_scheme, vulnerability_id
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.query import spellings
+from wherefrom.query.advisories import versions_met
+from wherefrom.query.claimed import is_by_version, is_claim
 from wherefrom.query.evidence import Walked, gather
 from wherefrom.query.reality_answers import Claimed, Reached
 from wherefrom.query.resolve import resolve
@@ -113,7 +117,7 @@ def _products(
             same |= {step.effect, step.cause}
     about = graph.steps(sorted(same), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX)
     said = summaries(graph, sorted({s.effect for s in about}), lens)
-    claims = [n for n, s in said.items() if s.kind == "claim"]
+    claims = [n for n, s in said.items() if is_claim(s)]
     ties = [
         Walked(step, 1)
         for step in graph.steps(claims, lens, up=True, only=DESCRIBES, rows_max=NODES_MAX)
@@ -121,11 +125,14 @@ def _products(
     ]
     numbers = sorted({n for tie in ties for n in (tie.step.effect, tie.step.cause)})
     told = []
-    found: list[int] = []
+    found: list[int] = versions_met(graph, lens, {n: said[n] for n in claims}, ties)
     edges = gather(graph, lens, numbers, ties).edges
     for tie, edge in zip(ties, edges, strict=True):
         properties = said[tie.step.effect].properties
         status = properties.get("status")
+        by_version = is_by_version(said[tie.step.effect])
+        if by_version and edge.properties.get("as") != "product":
+            continue  # another vulnerability that it is about, or its own name
         is_part = edge.properties.get("as") == "subcomponent"
         told.append(
             Claimed(
@@ -139,7 +146,7 @@ def _products(
                 at=edge.occurred or edge.received,
             )
         )
-        if status in _BAD:
+        if status in _BAD and not by_version:
             found.append(tie.step.cause)
     return list(dict.fromkeys(found)), told
 

@@ -55,6 +55,7 @@ from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
 from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
+from wherefrom.query.packages import Packages, packages
 from wherefrom.query.path import PATH_LENGTH_MAX, path
 from wherefrom.query.reality import Reality
 from wherefrom.query.releases import ReleaseDesk
@@ -301,6 +302,11 @@ class Desk:
         """The same in this log alone."""
         with self._snapshot(as_of) as snapshot:
             return find(snapshot, text, as_of=as_of)
+
+    def packages(self, after: str = "") -> Packages:
+        """A page of the packages that the log names, without their versions."""
+        with self._snapshot(None) as snapshot:
+            return packages(snapshot, snapshot.lens(), after=after)
 
     def lost(self, key: str) -> Lost:
         """What a key vouched for and no longer does, things that run first.

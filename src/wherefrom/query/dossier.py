@@ -17,37 +17,53 @@ Sizes:  EVIDENCE_MAX records, the newest · CLAIMS_MAX claims and parts; what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom.errors import NotFound
-from wherefrom.formats import approval, digests, exception, release, slsa
-from wherefrom.formats.claims import STATUSES
-from wherefrom.formats.heard import kinds_of_type
+from wherefrom.formats import digests, exception, feed, slsa
+from wherefrom.query.advisories import (
+    Advised,
+    Content,
+    Look,
+    Package,
+    Producer,
+    advised,
+    found_in,
+    looks_at,
+)
 from wherefrom.query.answers import LogPosition, log_of
+from wherefrom.query.claimed import (
+    CLAIMS_MAX,
+    Signed,
+    about,
+    bom_links_of,
+    claims_of,
+    is_claim,
+    kind_of,
+    parts_of,
+    signed_of,
+)
+from wherefrom.query.claimed import Found as Found
 from wherefrom.query.clocks import happened
 from wherefrom.query.resolve import resolve
-from wherefrom.query.same import REPEATS_MAX, TRUSTED, Same, believed, names_of
+from wherefrom.query.same import REPEATS_MAX, TRUSTED, Same, names_of
 from wherefrom.query.statements import statement_in
-from wherefrom.query.summary import IDENTITY_IS, Summary, summaries
+from wherefrom.query.summary import Summary, summaries
 from wherefrom.query.upstream import Upstream, upstream_of
 from wherefrom.query.words import word_of
-from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
-from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATION_NUMBERS
+from wherefrom.views.graph import Lens, Snapshot, Step
+from wherefrom.views.graph.schema import DESCRIBES
 
 EVIDENCE_MAX: Final = 2_000
-CLAIMS_MAX: Final = 20_000
-DEPTH_MAX: Final = 30
-_PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
 _NO_EVIDENCE: Final = frozenset(
     {"change", "observation", "incident", "access", "refusals", "gap", "policy"}
 )
 _HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
-Content = Callable[[int], bytes | None]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,28 +95,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any]
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What one record claims of one vulnerability in the artifact, or ``within`` it in a part.
-
-    status    of ``claims.STATUSES``; None of a scanner, which lists and does not judge
-    severity  ``critical``, ``high``, ``medium``, ``low`` or None, as that record says
-    """
-
-    vulnerability: str
-    names: tuple[str, ...]
-    status: str | None
-    severity: str | None
-    justification: str | None
-    part: str | None
-    entry: int
-    kind: str
-    trust: str
-    signers: tuple[str, ...]
-    identity: str | None
-    issuer: str | None
-    said: str
-
-
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """Of one artifact, as of one log size. ``truncated`` if something was left out that somebody
     known says; ``strangers_cut`` if anything was.
@@ -108,6 +102,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     name     what it is called, if anything calls it
     names    all ids that are it, with the image indexes that it is a platform of
     digests  those of ``names`` that are digests of the artifact itself
+    packages what is in it that advisories may be about; ``looks`` the last at each feed of them
     """
 
     artifact: str
@@ -121,18 +116,12 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     upstream: list[Upstream]
     truncated: bool
     strangers_cut: bool = False
+    packages: list[Package] = []
+    looks: list[Look] = []
 
     def of_kind(self, kind: str) -> list[Evidence]:
         """The records of one kind, newest first."""
         return [one for one in self.evidence if one.kind == kind]
-
-
-class _Signed(NamedTuple):
-    """How far a record is believed, and as whose."""
-
-    judgement: Judgement
-    identity: str | None
-    issuer: str | None
 
 
 class Survey(NamedTuple):
@@ -152,9 +141,10 @@ class Survey(NamedTuple):
     names: frozenset[int]
     links: dict[int, tuple[int, ...]]
     documents: dict[int, tuple[int, int]]
-    signed: dict[int, _Signed]
+    signed: dict[int, Signed]
     said: dict[int, Summary]
     found: list[Found]
+    advised: Advised
     upstream: list[Upstream]
     nodes: frozenset[int]
     entries: frozenset[int]
@@ -186,18 +176,28 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
     # Who approved the policy has not approved what it judges: of that only exceptions count.
     beside = dict.fromkeys(graph.numbers(also).values(), ())
     others, too_many_others = _documents(graph, lens, beside)
-    about = graph.judgements({entry for entry, _ in others.values()}, lens)
+    judged_others = graph.judgements({entry for entry, _ in others.values()}, lens)
     for number, (entry, of) in others.items():
-        if entry in about and about[entry].type == exception.PREDICATE_TYPE:
+        if entry in judged_others and judged_others[entry].type == exception.PREDICATE_TYPE:
             documents.setdefault(number, (entry, of))
-            judged[entry] = about[entry]
+            judged[entry] = judged_others[entry]
     said = summaries(graph, sorted({*documents, *links}), lens)
     signed = {
-        number: _signed(judged[entry], said.get(number))
+        number: signed_of(judged[entry], said.get(number))
         for number, (entry, _) in documents.items()
         if entry in judged
     }
-    claims = _claims(graph, lens, links, signed, documents)
+    parts = parts_of(graph, lens, links)
+    # A claim in a document may describe the artifact too, which says not who signed it.
+    by_entry = {
+        documents[number][0]: one
+        for number, one in signed.items()
+        if number not in said or not is_claim(said[number])
+    }
+    called = {*links, *bom_links_of(graph, lens, links)}
+    said_of = about(graph, lens, called, parts)
+    claims = claims_of(graph, lens, called, said_of, by_entry, documents)
+    advisories = advised(graph, lens, called, parts, said_of)
     upstream = upstream_of(graph, lens, links)
     return Survey(
         artifact=id,
@@ -209,14 +209,18 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         signed=signed,
         said=said,
         found=claims.found,
+        advised=advisories,
         upstream=upstream.things,
-        nodes=frozenset({*links, *beside, *documents, *claims.nodes, *upstream.nodes}),
+        nodes=frozenset(
+            {*links, *beside, *documents, *claims.nodes, *advisories.nodes, *upstream.nodes}
+        ),
         entries=frozenset(
             {
                 *judged,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
                 *claims.entries,
+                *advisories.entries,
                 *upstream.entries,
             }
         ),
@@ -226,13 +230,23 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
             or too_many_others
             or sum(one.judgement.level in TRUSTED for one in signed.values()) > EVIDENCE_MAX
             or claims.truncated
+            or advisories.truncated
             or upstream.truncated
         ),
     )
 
 
-def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:
-    """What is recorded of what was looked at, read out of the records."""
+def dossier(
+    graph: Snapshot,
+    lens: Lens,
+    looked: Survey,
+    content: Content,
+    producer: Producer = lambda _: None,
+) -> Dossier:
+    """What is recorded of what was looked at, read out of the records.
+
+    content   what a record holds; ``producer`` who sent it, as its entry says
+    """
     # The word of those who are known first: a stranger who says much must not drown it.
     first = sorted(
         looked.signed,
@@ -242,8 +256,11 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
     newest = sorted(first[:EVIDENCE_MAX], key=lambda n: looked.documents[n][0], reverse=True)
     ids = graph.ids(sorted({*looked.links, *looked.documents}))
     own = looked.said.get(looked.start) if looked.start is not None else None
-    evidence = _once([_evidence(n, looked, ids, content) for n in newest])
-    said = {one.entry: one.said for one in evidence}
+    read = [_evidence(n, looked, ids, content) for n in newest]
+    evidence = _once(read)
+    as_sent = {one.entry: one.said for one, _ in read}
+    # What was sent again is as old as it was; what it says of its own age stands.
+    first_said = {one.entry: one.said for one in evidence if one.said < as_sent[one.entry]}
     return Dossier(
         artifact=looked.artifact,
         name=None if own is None else own.name,
@@ -253,9 +270,17 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
         as_of=lens.as_of,
         evidence=evidence,
         found=[
-            msgspec.structs.replace(one, said=said.get(one.entry, one.said)) for one in looked.found
+            *(
+                msgspec.structs.replace(
+                    one, said=min(one.said, first_said.get(one.entry, one.said))
+                )
+                for one in looked.found
+            ),
+            *found_in(looked.advised, content, producer),
         ],
         upstream=looked.upstream,
+        packages=looked.advised.packages,
+        looks=looks_at(graph, lens, content),
         truncated=looked.truncated,
         strangers_cut=len(first) > EVIDENCE_MAX,
     )
@@ -295,7 +320,7 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int],
         return True
     judged = graph.judgements(entries, graph.lens())
     return any(
-        one.kind not in _NO_EVIDENCE
+        (one.kind not in _NO_EVIDENCE or one.type == feed.PREDICATE_TYPE)
         and not one.type.startswith(_HAPPENINGS)
         and not (slsa.is_vsa(one.type) and own in one.signers)
         for one in judged.values()
@@ -331,18 +356,6 @@ def _own_entry(graph: Snapshot, lens: Lens, step: Step) -> int | None:
     return next((entry for entry in again if graph.document(entry) == step.effect), None)
 
 
-def _signed(judgement: Judgement, said: Summary | None) -> _Signed:
-    properties = said.properties if said is not None else {}
-    if properties.get(IDENTITY_IS) != "verified":
-        return _Signed(judgement, None, None)
-    identity, issuer = properties.get("identity"), properties.get("issuer")
-    return _Signed(
-        judgement,
-        identity if isinstance(identity, str) else None,
-        issuer if isinstance(issuer, str) else None,
-    )
-
-
 def _evidence(
     number: int, looked: Survey, ids: dict[int, str], content: Content
 ) -> tuple[Evidence, bytes]:
@@ -356,7 +369,7 @@ def _evidence(
     one = Evidence(
         entry=entry,
         document=ids[number],
-        kind=_kind(type, judgement.kind),
+        kind=kind_of(type, judgement.kind),
         type=type,
         trust=judgement.level,
         signers=judgement.signers,
@@ -369,142 +382,3 @@ def _evidence(
         properties=looked.said[number].properties,
     )
     return one, b"" if written is None else word_of(written)
-
-
-def _kind(type: str, kind_of_entry: str) -> str:
-    if slsa.is_vsa(type):
-        return "vsa"
-    if type == release.PREDICATE_TYPE:
-        return "release"
-    if type == approval.PREDICATE_TYPE:
-        return "approval"
-    if type == exception.PREDICATE_TYPE:
-        return "exception"
-    kinds = kinds_of_type(type)
-    return kinds[0] if kinds else "sbom" if kind_of_entry == "sbom" else "other"
-
-
-class _Claims(NamedTuple):
-    """What is claimed, the nodes that it was looked for at, the entries that say which names are
-    of one vulnerability, and whether that was cut short."""
-
-    found: list[Found]
-    nodes: set[int]
-    entries: set[int]
-    truncated: bool
-
-
-def _claims(
-    graph: Snapshot,
-    lens: Lens,
-    names: Collection[int],
-    signed: dict[int, _Signed],
-    documents: dict[int, tuple[int, int]],
-) -> _Claims:
-    """What documents claim of vulnerabilities in the artifact, and in its parts within it."""
-    parts, too_many_parts = _parts(graph, lens, names)
-    about = graph.steps(
-        sorted({*names, *parts}), lens, up=False, only=DESCRIBES, rows_max=CLAIMS_MAX
-    )
-    said = summaries(graph, sorted({step.effect for step in about}), lens)
-    claims = {n: s for n, s in said.items() if s.kind == "claim"}
-    ids = graph.ids(sorted({*names, *parts, *claims}))
-    own = frozenset(ids[n] for n in names)
-    ties = {n: [s for s in about if s.effect == n] for n in claims}
-    vulnerabilities, entries, too_many_names = _vulnerabilities(graph, lens, claims)
-    judged = graph.judgements({step.first for step in about if step.effect in claims}, lens)
-    by_entry: dict[int, _Signed] = {}
-    for n, known in signed.items():  # a claim is of whoever signed its document
-        if known.identity is not None or documents[n][0] not in by_entry:
-            by_entry[documents[n][0]] = known
-    found = []
-    for number, claim in sorted(claims.items()):
-        on = [step for step in ties[number] if step.cause in names]
-        within = claim.properties.get("within")
-        part = next((s for s in ties[number] if s.cause in parts and s.cause not in names), None)
-        if not on and not _is_within(part, own, within):
-            continue
-        entry = ties[number][0].first
-        judgement = judged[entry]
-        one = by_entry.get(entry) or _Signed(judgement, None, None)
-        status = claim.properties.get("status")
-        for name, others in vulnerabilities.get(number, ()):
-            found.append(
-                Found(
-                    vulnerability=name,
-                    names=others,
-                    status=status if status in STATUSES else None,
-                    severity=_word(claim.properties.get("severity")),
-                    justification=_word(claim.properties.get("justification")),
-                    part=None if part is None else ids[part.cause],
-                    entry=entry,
-                    kind=_kind(judgement.type, judgement.kind),
-                    trust=judgement.level,
-                    signers=judgement.signers,
-                    identity=one.identity,
-                    issuer=one.issuer,
-                    said=happened(judgement),
-                )
-            )
-    weak = graph.numbers({name for one in found for name in one.names}).values()
-    truncated = len(about) >= CLAIMS_MAX or too_many_parts or too_many_names
-    return _Claims(found, {*parts, *claims, *weak}, entries, truncated)
-
-
-def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
-    """Whether a claim about a part is about it in this artifact, or wherever it is."""
-    if part is None:
-        return False
-    products = within if isinstance(within, list) else []
-    return not products or not own.isdisjoint(products)
-
-
-def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> tuple[set[int], bool]:
-    """What it is made of, and whether there is more."""
-    parts, fresh = set(names), set(names)
-    cut = False
-    for _ in range(DEPTH_MAX):
-        if not fresh or len(parts) > CLAIMS_MAX:
-            break
-        found: set[int] = set()
-        for relation in _PARTS:
-            steps = graph.steps(sorted(fresh), lens, up=True, only=relation, rows_max=CLAIMS_MAX)
-            found |= {step.cause for step in steps}
-            cut = cut or len(steps) >= CLAIMS_MAX
-        fresh = found - parts
-        parts |= fresh
-    return parts - set(names), cut or bool(fresh)
-
-
-def _vulnerabilities(
-    graph: Snapshot, lens: Lens, claims: Collection[int]
-) -> tuple[dict[int, list[tuple[str, tuple[str, ...]]]], set[int], bool]:
-    """Of each claim the vulnerabilities it is about, each with its names by the word of somebody
-    known; the entries that say so; whether there are more.
-
-    A stranger who calls one vulnerability by the name of another must not have it excused by what
-    is said of that.
-    """
-    steps = graph.steps(sorted(claims), lens, up=True, only=DESCRIBES, rows_max=CLAIMS_MAX)
-    kinds = summaries(graph, sorted({step.cause for step in steps}), lens)
-    about = [s for s in steps if s.cause in kinds and kinds[s.cause].kind == "vulnerability"]
-    same: dict[int, set[int]] = {step.cause: {step.cause} for step in about}
-    entries: set[int] = set()
-    cut = len(steps) >= CLAIMS_MAX
-    for up in (True, False):
-        names = graph.steps(sorted(same), lens, up=up, only=ALTERNATE, rows_max=CLAIMS_MAX)
-        cut = cut or len(names) >= CLAIMS_MAX
-        for step, entry in believed(graph, lens, names).items():
-            here, there = (step.effect, step.cause) if up else (step.cause, step.effect)
-            same[here].add(there)
-            entries.add(entry)
-    ids = graph.ids(sorted({n for group in same.values() for n in group}))
-    found: dict[int, list[tuple[str, tuple[str, ...]]]] = {}
-    for step in about:
-        called = tuple(sorted(ids[n] for n in same[step.cause]))
-        found.setdefault(step.effect, []).append((ids[step.cause], called))
-    return found, entries, cut
-
-
-def _word(value: object) -> str | None:
-    return value.lower() if isinstance(value, str) else None

@@ -304,6 +304,16 @@ def requests_of_all_kinds():
     for body in (b"{", b'{"artifacts": [], "policy": {}}', b'{"artifact": 1}'):
         for path in ("/v1/decide", "/v1/gate"):
             yield "POST", path, path, body
+    for query in ("", "?after=pkg:npm/x", "?after=%00", "?after=%ED%A0%80"):
+        yield "GET", "/v1/packages", "/v1/packages" + query, None
+    look = {"feed": "f", "at": "2026-01-01T00:00:00Z", "documents": 1, "recorded": 1}
+    for body in (
+        {"look": look, "digest": "sha256:" + "0" * 64},
+        {"look": look, "digest": "0"},
+        {"look": {**look, "recorded": 2}, "digest": "sha256:" + "0" * 64},
+        {"look": {}, "digest": ""},
+    ):
+        yield "POST", "/v1/feeds/looks", "/v1/feeds/looks", json.dumps(body).encode()
     for verb, query in (
         ("running", ""),
         ("catalog", ""),

@@ -17,6 +17,7 @@ from tests.links import VECTOR
 from tests.paths import DATA
 from tests.unit.formats.change_samples import CHANGES
 from tests.unit.formats.changed import need_facts_or_refusal, with_one_change
+from tests.unit.formats.test_osv import advisory
 from wherefrom.errors import Error, LimitPassed, Malformed, Refused, Unsupported
 from wherefrom.formats import recognise
 from wherefrom.formats.recognise import FORMATS, facts_of, read
@@ -35,6 +36,7 @@ ONE_OF_EACH: dict[str, Path] = {
     "spdx": SUPPLY / "guac/internal/testing/testdata/exampledata/small-spdx.json",
     "openvex": SUPPLY / "chainloop/internal/schemavalidators/testdata/openvex_v0.2.0.json",
     "csaf": SUPPLY / "chainloop/internal/schemavalidators/testdata/csaf_vex_v0.2.0.json",
+    "osv": SUPPLY / "none of the real inputs",
     "sarif": SUPPLY / "chainloop/pkg/attestation/crafter/materials/testdata/report.sarif",
     "openlineage": LINEAGE / "marquez/api/src/test/resources/open_lineage/event_simple.json",
 }
@@ -57,6 +59,8 @@ def content_of(format: str) -> bytes:
         return json.dumps(CHANGES[format]).encode()
     if format == "spdx3":
         return json.dumps(SPDX_3).encode()
+    if format == "osv":
+        return json.dumps(advisory()).encode()
     content = ONE_OF_EACH[format].read_bytes()
     if format == "hashedrekord":
         body = base64.b64decode(json.loads(content)["canonicalizedBody"])

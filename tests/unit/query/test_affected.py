@@ -126,3 +126,39 @@ def test_a_vulnerability_reaches_what_somebody_claims_and_is_excused_where_someb
     assert ran.code == 0
     assert "3 places at 2026-11-01T12:00:00Z" in ran.out
     assert "channel: pkg:maven/org.apache" in ran.out
+
+
+def record(folder, *documents):
+    with open_recorder(folder) as recorder:
+        outcomes = recorder.record(documents, principal=local(0))
+    assert [o.status for o in outcomes] == ["recorded"] * len(documents), outcomes
+
+
+def affected(folder, text):
+    return reality(folder).affected(text, RealityOptions(at=AT))
+
+
+def osv(id, fixed, **more):
+    group, _, name = LOG4J.removeprefix("pkg:maven/").partition("/")
+    events = [{"introduced": "2.0"}, {"fixed": fixed}]
+    return without_none({
+        "schema_version": "1.7.0", "id": id, "modified": AT, **more,
+        "affected": [{"package": {"ecosystem": "Maven", "name": f"{group}:{name}"},
+                      "ranges": [{"type": "ECOSYSTEM", "events": events}]}],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ["GHSA-2222-3333-4444", CVE])
+def test_an_advisory_about_versions_reaches_those_that_it_affects(folder, asked):
+    record(folder, osv("GHSA-2222-3333-4444", "2.15.0", aliases=[CVE]))
+    assert {p.service for p in affected(folder, asked).running} == {"pay"}
+    record(folder, osv("GHSA-2222-3333-5555", "2.17.1", aliases=[CVE]))
+    assert {p.service for p in affected(folder, CVE).running} == {"pay", "cart"}
+
+
+def test_an_advisory_that_collects_others_is_found_by_its_own_name_too(folder):
+    record(folder, osv("XSA-1", "2.15.0", upstream=[CVE, "CVE-2021-45046"]))
+    for asked in ("XSA-1", "CVE-2021-45046"):
+        answer = affected(folder, asked)
+        assert {p.service for p in answer.running} == {"pay"}
+        assert {claim.product for claim in answer.claims} == {LOG4J}

@@ -101,6 +101,15 @@ class Snapshot(EdgeReads):
             (prefix, prefix + "\U0010ffff", rows_max),
         )
 
+    def ids_after(self, after: str, prefix: str, rows_max: int) -> list[tuple[str, int]]:
+        """The next ids that begin with ``prefix`` and come after ``after``, with their numbers."""
+        if not encodes(after):
+            return []
+        return self._rows(
+            "SELECT id, node FROM ids WHERE id > ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4",
+            (after, prefix, prefix + "\U0010ffff", rows_max),
+        )
+
     def visible(self, numbers: Collection[int], lens: Lens) -> set[int]:
         """Those of ``numbers`` that some entry mentions under the lens."""
         in_time = f"AND {TIME} <= ?3" if lens.at is not None else ""

@@ -1,0 +1,1 @@
+"""Feeds of advisories: where they lie, and what of them is to be recorded."""
