@@ -27,7 +27,7 @@ KIND_OF: Final[Mapping[str, str]] = {
     "scale": "infra",
     "share": "infra",
     "resource": "infra",
-}  # not ``incident``, which is what is asked about, nor ``catalog``, which breaks nothing
+}  # not what is asked about (``incident``) or answers it (``response``), nor ``catalog``
 APART_S: Final = 3_600.0  # the same change again, so much later, is another one
 EARLY_S: Final = 60.0  # so much before it is declared, an instance may report a change
 
