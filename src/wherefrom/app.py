@@ -6,6 +6,7 @@ DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who 
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
+DIR/watch.yaml                 who puts policies in force, what is looked at first (optional)
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -26,6 +27,7 @@ import secrets
 import shutil
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -81,8 +83,10 @@ from wherefrom.views.together import Views
 if TYPE_CHECKING:
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
+    from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
     from wherefrom.policy.gate import Gate
+    from wherefrom.policy.in_force import Words
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -385,6 +389,14 @@ class DataFolder:
         """The checkpoints that others hold."""
         return AnchorFolder(self.path / "anchors")
 
+    def watch_settings(self) -> WatchSettings:
+        """Who puts policies in force, and what is looked at first. Raises SettingError."""
+        from wherefrom.collect.settings_file import WATCH, read
+        from wherefrom.formats.watch_settings import WatchSettings, parse
+
+        what = "the settings of the watch"
+        return read(self.path / WATCH, parse, WatchSettings(), what=what)
+
     @property
     def requests_path(self) -> Path:
         """Where the spans of requests lie."""
@@ -645,7 +657,23 @@ def open_gate(folder: DataFolder, log: LogReader) -> Gate:
     """Decisions by policies over a directory's log and graph."""
     from wherefrom.policy.gate import Gate  # late: only those who ask pay for it
 
-    return Gate(log, GraphReader(folder.graph_path))
+    return Gate(log, GraphReader(folder.graph_path), words=open_words(folder, log))
+
+
+def open_words(folder: DataFolder, log: LogReader) -> Words:
+    """Which policies are in force, by the word of those who may say so."""
+    from wherefrom.policy.in_force import Deciders, Words, deciders_of
+
+    decisions = Decisions(folder.path / "decisions.json", keeps=False)
+    deciding = threading.Lock()
+
+    def deciders() -> Deciders:
+        settings = folder.watch_settings()
+        with deciding:
+            decisions.catch_up(log)
+            return deciders_of(settings, decisions.keyring)
+
+    return Words(log.content_of, deciders)
 
 
 def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> int:

@@ -14,6 +14,8 @@ from wherefrom.errors import Error, SettingError
 
 SPAN_RULES: Final = "request-rules.json"
 SERIES: Final = "series.json"
+WATCH: Final = "watch.yaml"
+NOTIFY: Final = "notify.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

@@ -3,8 +3,8 @@
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``catalog``, ``inventory``, ``vulns``,
-``approval``, ``exception``, ``policy`` or, where it is a document of another format, in
-``embedded``. The envelope around it is ``dsse``.
+``approval``, ``exception``, ``policy``, ``in_force``, ``turned`` or, where it is a document of
+another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -26,6 +26,7 @@ from wherefrom.formats import (
     config_bundle,
     embedded,
     exception,
+    in_force,
     in_toto_steps,
     inventory,
     policy,
@@ -33,6 +34,7 @@ from wherefrom.formats import (
     slsa,
     strict_json,
     test_result,
+    turned,
     vulns,
     witness,
 )
@@ -48,6 +50,8 @@ _ENTRY_KINDS: Final = {
     inventory.PREDICATE_TYPE: "observation",
     exception.PREDICATE_TYPE: "exception",
     policy.PREDICATE_TYPE: "policy",
+    in_force.PREDICATE_TYPE: "policy",
+    turned.PREDICATE_TYPE: "observation",
 }
 
 
@@ -238,6 +242,16 @@ def _predicate(
     if predicate_type == policy.PREDICATE_TYPE:
         policy.add(builder, predicate, subjects=subjects, where=where)
         return slsa.Dated(None, None)
+    if predicate_type == in_force.PREDICATE_TYPE:
+        said = in_force.add(
+            builder, predicate, subjects=subjects, document_id=document_id, where=where
+        )
+        return slsa.Dated(said, None)
+    if predicate_type == turned.PREDICATE_TYPE:
+        said = turned.add(
+            builder, predicate, subjects=subjects, document_id=document_id, where=where
+        )
+        return slsa.Dated(said, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(
             builder, predicate, document_id=document_id, subjects=subjects, where=where

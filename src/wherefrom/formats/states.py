@@ -42,6 +42,8 @@ SLOTS: Final[Mapping[str, str]] = {
     "share": "which part of the traffic, of 1",
     "incident": "an incident that is open, by its id",
     "catalog": "a catalogue of services, by its name: the digest of what it says",
+    "gate": "the policy that decides what may go in, and may stay: its digest",
+    "denied": "an artifact that runs although the policy in force denies it: the policy's digest",
     "resource": "anything else that is provisioned, by its address: the digest of its settings",
 }
 

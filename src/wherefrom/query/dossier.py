@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from wherefrom.errors import NotFound
-from wherefrom.formats import approval, digests, exception, release, slsa
+from wherefrom.formats import approval, digests, exception, in_force, policy, release, slsa
 from wherefrom.formats.claims import STATUSES
 from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
@@ -46,6 +46,8 @@ _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
 _NO_EVIDENCE: Final = frozenset({"change", "observation", "incident", "access", "refusals", "gap"})
+# A policy is what its digest says; where it is in force changes nothing that it says.
+_OF_POLICIES: Final = frozenset({policy.PREDICATE_TYPE, in_force.PREDICATE_TYPE})
 _HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
 Content = Callable[[int], bytes | None]
 
@@ -148,6 +150,8 @@ class Survey(NamedTuple):
     links      its names, each with the entries that say so
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
+    within     those of ``nodes`` that are parts of it, or say or name what is wrong with them
+    above      those that are upstream
     """
 
     artifact: str
@@ -161,6 +165,8 @@ class Survey(NamedTuple):
     nodes: frozenset[int]
     entries: frozenset[int]
     truncated: bool
+    within: frozenset[int] = frozenset()
+    above: frozenset[int] = frozenset()
 
 
 def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = ()) -> Survey:
@@ -179,7 +185,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
             raise
         return Survey(id, None, {}, {}, {}, {}, [], [], frozenset(), frozenset(), False)
     start = graph.numbers([match.id])[match.id]
-    links, too_many = _names(graph, lens, start)
+    links, not_believed, too_many = _names(graph, lens, start)
     beside = dict.fromkeys(graph.numbers(also).values(), ())
     documents = _documents(graph, lens, {**beside, **links})
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
@@ -204,6 +210,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         entries=frozenset(
             {
                 *judged,
+                *not_believed,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
                 *upstream.entries,
@@ -212,6 +219,8 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         truncated=(
             too_many or len(signed) > EVIDENCE_MAX or claims.truncated or upstream.truncated
         ),
+        within=frozenset(claims.nodes),
+        above=frozenset(upstream.nodes),
     )
 
 
@@ -247,17 +256,26 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, own: str) -> bool:
     if len(entries) >= _TOUCHES_MAX:
         return True
     judged = graph.judgements(entries, graph.lens())
-    return any(
+    return any(is_evidence(one, own=own) for one in judged.values())
+
+
+def is_evidence(one: Judgement, *, own: str) -> bool:
+    """Whether a record may change what a policy says of anything. ``own`` as in ``touched``."""
+    return (
         one.kind not in _NO_EVIDENCE
+        and one.type not in _OF_POLICIES
         and not one.type.startswith(_HAPPENINGS)
         and not (slsa.is_vsa(one.type) and own in one.signers)
-        for one in judged.values()
     )
 
 
-def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int, ...]], bool]:
-    """Names of the artifact and wholes it is a part of, each with the entries that say so."""
+def _names(
+    graph: Snapshot, lens: Lens, start: int
+) -> tuple[dict[int, tuple[int, ...]], set[int], bool]:
+    """Names of the artifact and wholes it is a part of, each with the entries that say so; entries
+    that say it and are not believed; and whether there were too many."""
     names: dict[int, tuple[int, ...]] = {start: ()}
+    not_believed: set[int] = set()
     fresh = [start]
     while fresh and len(names) < NAMES_MAX:
         ways: list[tuple[int, int, int]] = []  # from, to, by which entry
@@ -273,12 +291,15 @@ def _names(graph: Snapshot, lens: Lens, start: int) -> tuple[dict[int, tuple[int
         wholes = summaries(graph, sorted({there for _, there, _ in ways}), lens)
         fresh = []
         for here, there, entry in ways:
-            if there in names or entry not in believed or believed[entry].level not in TRUSTED:
+            if entry not in believed or believed[entry].level not in TRUSTED:
+                not_believed.add(entry)
+                continue
+            if there in names:
                 continue
             if there in wholes and wholes[there].kind in ("image", "artifact", "package", "model"):
                 names[there] = (*names[here], entry)
                 fresh.append(there)
-    return names, len(names) >= NAMES_MAX
+    return names, not_believed, len(names) >= NAMES_MAX
 
 
 def _documents(graph: Snapshot, lens: Lens, names: Collection[int]) -> dict[int, tuple[int, int]]:
