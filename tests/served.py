@@ -31,11 +31,13 @@ from wherefrom.app import (
     DataFolder,
     fold_views,
     open_desk,
+    open_gate,
     open_log,
     open_recorder,
     open_rekor,
     open_requests,
     open_series,
+    open_status,
 )
 from wherefrom.collect.principals import Principal
 
@@ -112,7 +114,14 @@ class Inside:
         self.log = open_log(self.folder)
         self.desk = open_desk(self.folder, self.log)
         self.fold()
-        self.reader = reader_app(desk=self.desk, log=self.log, tokens=self.tokens)
+        gate = open_gate(self.folder, self.log)
+        self.reader = reader_app(
+            desk=self.desk,
+            gate=gate,
+            statuses=open_status(self.folder, self.log, gate),
+            log=self.log,
+            tokens=self.tokens,
+        )
         self._ends.callback(self._run())
         self.client = self._ends.enter_context(self.as_("admin"))
         return self

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from wherefrom.log.recorder import Recorder
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
+    from wherefrom.policy.status import StatusDesk
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -398,6 +399,11 @@ class DataFolder:
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
 
     @property
+    def watch_path(self) -> Path:
+        """Where the watch notes how far it has come."""
+        return self.path / "views" / "watch.json"
+
+    @property
     def requests_path(self) -> Path:
         """Where the spans of requests lie."""
         return self.path / "views" / "requests.db"
@@ -658,6 +664,26 @@ def open_gate(folder: DataFolder, log: LogReader) -> Gate:
     from wherefrom.policy.gate import Gate  # late: only those who ask pay for it
 
     return Gate(log, GraphReader(folder.graph_path), words=open_words(folder, log))
+
+
+def open_status(folder: DataFolder, log: LogReader, gate: Gate) -> StatusDesk:
+    """What runs, and what the policies in force say of it."""
+    from wherefrom.policy.status import StatusDesk, WatchAt
+
+    def watch_at() -> WatchAt | None:
+        try:
+            return msgspec.json.decode(folder.watch_path.read_bytes(), type=WatchAt)
+        except (OSError, ValueError):
+            return None
+
+    return StatusDesk(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        settings=folder.watch_settings,
+        watch_at=watch_at,
+    )
 
 
 def open_words(folder: DataFolder, log: LogReader) -> Words:

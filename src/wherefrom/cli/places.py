@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
+    from wherefrom.policy.in_force import Standing
+    from wherefrom.policy.status import PolicyStatus
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.catalog.answers import CatalogShown, Gaps
     from wherefrom.query.catalog.questions import CatalogOptions
@@ -119,6 +121,10 @@ class Reading(Protocol):
     def status(self) -> LogStatus: ...
 
     def decide(self, asked: Question) -> Decided: ...
+
+    def in_force(self, environment: str) -> list[Standing]: ...
+
+    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus: ...
 
     def keys(self) -> Keys: ...
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from wherefrom.cli.approve import key_option, output_option
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.policy_files import read_policy
-from wherefrom.cli.render import table, write_answer
+from wherefrom.cli.render import columns, count, foot, table, write_answer
 from wherefrom.cli.saying import now, record
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import unreadable
-from wherefrom.formats.shown import printable, short_id, short_key
+from wherefrom.formats.shown import cut, printable, short_id, short_key
 
 if TYPE_CHECKING:
     from wherefrom.policy.in_force import Standing
+    from wherefrom.policy.status import Judged, PolicyStatus
 
+_SERVICES_SHOWN: Final = 5
+_ENTRIES_SHOWN: Final = 4
 _environments_option = click.option(
     "--env", "--environment", "-e", "environments", multiple=True, required=True,
     help="Where, such as prod; several times.",
@@ -166,3 +169,66 @@ def _drawn(found: Sequence[Standing]) -> Iterator[str]:
             for one in found
         ]
     )  # fmt: skip
+
+
+@click.command()
+@_environment_option
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=1_000, show_default=True, metavar="N",
+    help="So many, denied and in production first; all are counted.",
+)  # fmt: skip
+@placed
+def status(environment: str, limit: int, where: Where, as_json: bool) -> int:
+    """Show what runs, and what the policy in force says of it.
+
+    Denied first, production first: since when, by which rules and records, and what to do. It is
+    what the log has signed; a server's watch keeps that up to date. Exits 1 if anything that runs
+    is denied.
+    """
+    from wherefrom.cli.opening import reading
+
+    with reading(where) as place:
+        answer = place.policy_status(environment, limit=limit)
+    write_answer(answer, as_json, lambda: _drawn_status(answer))
+    return NO if answer.denied else YES
+
+
+def _drawn_status(answer: PolicyStatus) -> Iterator[str]:
+    if not answer.policies:
+        yield "No policy is in force; put one there: wherefrom policy use DIR -e ENV --key FILE"
+    for one in answer.running:
+        if one.allowed is not True:
+            yield from _drawn_thing(one)
+    counts = f"{answer.denied} denied, {answer.unjudged} not judged, {answer.allowed} allowed"
+    if answer.policies:
+        yield f"{count(answer.denied + answer.unjudged + answer.allowed, 'thing')}: {counts}"
+    if answer.truncated:
+        yield f"only {count(len(answer.running), 'thing')} of them listed; more with --limit"
+    watch = answer.watch
+    if watch is not None:
+        behind = f", {count(watch.behind, 'entry', 'entries')} behind" if watch.behind else ""
+        yield f"watch at size {watch.size}{behind}, {watch.waiting} still to look at"
+    yield foot(answer.log, as_of=answer.as_of)
+
+
+def _drawn_thing(one: Judged) -> Iterator[str]:
+    word = "not judged" if one.allowed is None else click.style("DENIED", fg="red")
+    name = f"{printable(one.name)} " if one.name else ""
+    since = f" since {one.since[:19]}Z" if one.since else ""
+    late = ", overdue" if one.overdue else ""
+    entry = f"  #{one.entry}" if one.entry is not None else ""
+    yield (
+        f"{word}  {name}({short_id(one.artifact)}) in {printable(one.environment)}"
+        f"{since}{late}{entry}"
+    )
+    services = ", ".join(
+        printable(place.service or "?") + ("" if place.mode == "observed" else " (declared)")
+        for place in one.places[:_SERVICES_SHOWN]
+    )
+    more = len(one.places) - _SERVICES_SHOWN
+    yield f"  runs as {services}" + (f" and {more} more" if more > 0 else "")
+    for reason in one.failing:
+        entries = " ".join(f"#{entry}" for entry in reason.entries[:_ENTRIES_SHOWN])
+        yield cut(f"  {reason.rule}: {printable(reason.says)}  {entries}".rstrip(), columns())
+        if reason.remedy:
+            yield cut(f"    do: {printable(reason.remedy)}", columns())

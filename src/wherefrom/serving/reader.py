@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from wherefrom.api.reader import reader_app
-from wherefrom.app import DataFolder, open_desk, open_gate, open_log
+from wherefrom.app import DataFolder, open_desk, open_gate, open_log, open_status
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
@@ -34,9 +34,11 @@ def run(path: str) -> None:
     spare_collections()
     _keep_a_fold(folder)
     log = open_log(folder)
+    gate = open_gate(folder, log)
     app = reader_app(
         desk=open_desk(folder, log, others=Others(folder)),
-        gate=open_gate(folder, log),
+        gate=gate,
+        statuses=open_status(folder, log, gate),
         log=log,
         tokens=folder.tokens,
     )

@@ -1,0 +1,228 @@
+"""A log whose estate is watched, in this process: records in, a round when asked, what was told.
+
+    with World(path) as world:
+        world.deploy("cart", 1); world.vouch_for(1)        what runs, and its papers
+        world.use(policy, "prod")                           in force from now on
+        world.rounds()  ──► decisions; world.told, world.stands()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, datetime, timedelta
+
+from wherefrom.app import (
+    DataFolder,
+    fold_views,
+    open_gate,
+    open_log,
+    open_recorder,
+    open_status,
+)
+from wherefrom.capture import changes
+from wherefrom.collect.principals import local
+from wherefrom.formats import in_force, timestamps
+from wherefrom.formats import policy as policies
+from wherefrom.formats.dsse import IN_TOTO_TYPE
+from wherefrom.formats.states import Scope
+from wherefrom.keys.changes import KeyWish
+from wherefrom.keys.ed25519 import SigningKey, spki_der
+from wherefrom.keys.envelopes import sign_envelope
+from wherefrom.keys.public import PublicKey
+from wherefrom.policy.watch import Watch
+from wherefrom.sample.signed import digest
+from wherefrom.views.estate import EstateReader
+from wherefrom.views.graph import GraphReader
+
+SBOM = {"name": "sbom", "needs": "sbom"}
+SCANNED = {"name": "scanned", "needs": "vulnerabilities", "none_from": "critical"}
+CVE = "CVE-2026-1234"
+
+
+def image(number):
+    """The id of an artifact."""
+    return f"sha256:{digest(f'image {number}')}"
+
+
+def policy(*rules, name="p", version="1", **more):
+    return policies.parse(
+        {"name": name, "version": version, "rules": list(rules), **more}, where="policy"
+    )
+
+
+def statement(artifact, predicate_type, predicate):
+    return json.dumps(
+        {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": artifact[:12], "digest": {"sha256": artifact[7:]}}],
+            "predicateType": predicate_type,
+            "predicate": predicate,
+        }
+    ).encode()
+
+
+class World:
+    """One log, its views, and a watch that goes round when it is told to."""
+
+    def __init__(self, path, **settings):
+        self.folder = DataFolder(path)
+        self.folder.create()
+        self.key, self.other = SigningKey(bytes([7] * 32)), SigningKey(bytes([8] * 32))
+        self.ahead = timedelta()
+        self.told, self.troubles = [], []
+        self.settings = settings.get("settings")
+        self._ends = contextlib.ExitStack()
+        self._number = 0
+
+    def __enter__(self):
+        self.recorder = self._ends.enter_context(open_recorder(self.folder))
+        self.log = open_log(self.folder)
+        self.gate = open_gate(self.folder, self.log)
+        self.trust(self.key)
+        self.restart()
+        return self
+
+    def __exit__(self, *_):
+        self._ends.close()
+
+    # -- records
+
+    def trust(self, key, **more):
+        self.recorder.wish(KeyWish(action="trust", pem=PublicKey(spki_der(key.public_key)).to_pem(), **more))
+
+    def record(self, *contents):
+        outcomes = self.recorder.record(contents, principal=local(0))
+        assert all(o.status == "recorded" for o in outcomes), outcomes
+        return [o.index for o in outcomes]
+
+    def sign(self, payload, key=None):
+        (entry,) = self.record(sign_envelope(IN_TOTO_TYPE, payload, key or self.key))
+        return entry
+
+    def deploy(self, service, artifact, environment="prod", mode="declared"):
+        value = artifact if isinstance(artifact, str | None) else image(artifact)
+        states = [{"slot": "artifact", "name": "", "value": value}] if value else []
+        self.record(
+            changes.estate(
+                mode, Scope(environment, service), states, all_of=["artifact"],
+                at=timestamps.to_text(datetime.now(UTC)), source=f"/ci/{environment}/{service}",
+            )
+        )  # fmt: skip
+
+    def sbom(self, number, *purls, key=None):
+        self._number += 1
+        bom = {
+            "bomFormat": "CycloneDX", "specVersion": "1.6", "version": self._number,
+            "metadata": {"component": {"type": "container", "name": "x", "bom-ref": "r"}},
+            "components": [
+                {"type": "library", "name": purl, "purl": purl, "bom-ref": purl} for purl in purls
+            ],
+        }  # fmt: skip
+        return self.sign(statement(image(number), "https://cyclonedx.org/bom", bom), key)
+
+    def scan(self, number, *severities, purl=None, key=None):
+        self._number += 1
+        found = [
+            {"VulnerabilityID": CVE, "Severity": severity.upper(), "PkgName": "x",
+             **({"PkgIdentifier": {"PURL": purl}} if purl else {})}
+            for severity in severities
+        ]  # fmt: skip
+        predicate = {
+            "invocation": {"uri": "https://scan.example", "event_id": str(self._number)},
+            "scanner": {
+                "uri": "https://scanner.example", "version": "1",
+                "result": {"SchemaVersion": 2, "Results": [{"Vulnerabilities": found}]},
+            },
+            "metadata": {},
+        }  # fmt: skip
+        type = "https://cosign.sigstore.dev/attestation/vuln/v1"
+        return self.sign(statement(image(number), type, predicate), key)
+
+    def vex(self, number, status="not_affected", key=None):
+        self._number += 1
+        document = {
+            "@context": "https://openvex.dev/ns/v0.2.0",
+            "@id": f"https://example.com/{self._number}", "author": "x", "version": 1,
+            "timestamp": timestamps.to_text(datetime.now(UTC)),
+            "statements": [
+                {"vulnerability": {"name": CVE}, "status": status,
+                 "justification": "vulnerable_code_not_present",
+                 "products": [{"@id": f"pkg:oci/x@{image(number)}",
+                               "hashes": {"sha-256": image(number)[7:]}}]}
+            ],
+        }  # fmt: skip
+        return self.sign(statement(image(number), "https://openvex.dev/ns/v0.2.0", document), key)
+
+    def built(self, number, builder="https://ci.example/builder", key=None):
+        self._number += 1
+        predicate = {
+            "buildDefinition": {
+                "buildType": "https://ci.example/type", "externalParameters": {},
+                "resolvedDependencies": [{"uri": "git+https://git.example/shop",
+                                          "digest": {"gitCommit": f"{self._number:040x}"}}],
+            },
+            "runDetails": {"builder": {"id": builder},
+                           "metadata": {"invocationId": f"run-{self._number}"}},
+        }  # fmt: skip
+        return self.sign(
+            statement(image(number), "https://slsa.dev/provenance/v1", predicate), key
+        )
+
+    def use(self, said, *environments, key=None, stage="in_force", until=""):
+        """Put a policy in force, or end it; the entry of the last word."""
+        if stage == "in_force":
+            envelope = sign_envelope(IN_TOTO_TYPE, policies.to_statement(said), self.key)
+            self.recorder.record([envelope], principal=local(0))
+        entry = None
+        for environment in environments:
+            word = in_force.InForce(
+                stage=stage, environment=environment, until=until,
+                since=timestamps.to_text(datetime.now(UTC)),
+            )  # fmt: skip
+            entry = self.sign(in_force.to_statement(word, said.digest), key)
+        return entry
+
+    # -- the watch
+
+    def clock(self):
+        return datetime.now(UTC) + self.ahead
+
+    def restart(self):
+        """Another watch, that knows nothing but the log."""
+        self.watch = Watch(
+            self.log, EstateReader(self.folder.estate_path), GraphReader(self.folder.graph_path),
+            self.gate, sign=self._sign, tell=self.told.extend, clock=self.clock,
+            on_trouble=self.troubles.append,
+            **({"settings": self.settings} if self.settings else {}),
+        )  # fmt: skip
+
+    def _sign(self, statements):
+        done = self.recorder.vouch_all(list(statements), principal=local(0))
+        return [one.entry for one in done]
+
+    def fold(self):
+        fold_views(self.folder, self.log)
+
+    def round(self, **bounds):
+        self.fold()
+        return self.watch.round(**bounds)
+
+    def rounds(self, **bounds):
+        """Go round until nothing is left to do: how much was decided, and written."""
+        decided = written = 0
+        while True:
+            done = self.round(**bounds)
+            decided, written = decided + done.decided, written + done.written
+            if not done.waiting and not done.written:
+                return decided, written
+
+    def status(self, environment="", **more):
+        self.fold()
+        return open_status(self.folder, self.log, self.gate).status(environment, **more)
+
+    def stands(self):
+        """What runs and whether it is allowed: by environment, then number of the artifact."""
+        return {
+            (one.environment, one.subject): one.allowed for one in self.status().running
+        }
