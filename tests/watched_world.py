@@ -19,12 +19,15 @@ from wherefrom.app import (
     open_log,
     open_recorder,
     open_status,
+    open_views,
 )
 from wherefrom.capture import changes
 from wherefrom.collect.principals import local
-from wherefrom.formats import in_force, timestamps
+from wherefrom.errors import Unavailable
+from wherefrom.formats import exception, in_force, timestamps
 from wherefrom.formats import policy as policies
 from wherefrom.formats.dsse import IN_TOTO_TYPE
+from wherefrom.formats.entry import Trust, parse
 from wherefrom.formats.states import Scope
 from wherefrom.keys.changes import KeyWish
 from wherefrom.keys.ed25519 import SigningKey, spki_der
@@ -43,6 +46,11 @@ CVE = "CVE-2026-1234"
 def image(number):
     """The id of an artifact."""
     return f"sha256:{digest(f'image {number}')}"
+
+
+def key_id(key):
+    """The id by which policies name a key."""
+    return PublicKey(spki_der(key.public_key)).id
 
 
 def policy(*rules, name="p", version="1", **more):
@@ -74,6 +82,8 @@ class World:
         self.settings = settings.get("settings")
         self._ends = contextlib.ExitStack()
         self._number = 0
+        self._fails = None
+        self.principal = local(0)
 
     def __enter__(self):
         self.recorder = self._ends.enter_context(open_recorder(self.folder))
@@ -90,6 +100,9 @@ class World:
 
     def trust(self, key, **more):
         self.recorder.wish(KeyWish(action="trust", pem=PublicKey(spki_der(key.public_key)).to_pem(), **more))
+
+    def revoke(self, key):
+        self.recorder.wish(KeyWish(action="revoke", key=key_id(key)))
 
     def record(self, *contents):
         outcomes = self.recorder.record(contents, principal=local(0))
@@ -154,6 +167,29 @@ class World:
         }  # fmt: skip
         return self.sign(statement(image(number), "https://openvex.dev/ns/v0.2.0", document), key)
 
+    def alternates(self, one, other, key=None):
+        """Say that two digests name one thing."""
+        return self.sign(
+            json.dumps({
+                "_type": "https://in-toto.io/Statement/v1",
+                "subject": [{"name": "x", "digest": {"sha256": image(n)[7:], "sha512": "e" * 128}}
+                            for n in (one, other)],
+                "predicateType": "https://example.com/x", "predicate": {},
+            }).encode(), key,
+        )  # fmt: skip
+
+    def break_glass(self, number, rule, *, hours):
+        at = datetime.now(UTC)
+        said = exception.Exceptional(
+            stage="break_glass", at=timestamps.to_text(at), reason="night", rules=(rule,),
+            environment="prod", until=timestamps.to_text(at + timedelta(hours=hours)),
+        )  # fmt: skip
+        return self.sign(exception.to_statement(said, {image(number): ""}))
+
+    def judge_anew(self, entry, level):
+        """What a renewal says of an entry that a root or a key no longer proves."""
+        self.recorder._again.give(entry, Trust(level), "judged again")
+
     def built(self, number, builder="https://ci.example/builder", key=None):
         self._number += 1
         predicate = {
@@ -192,17 +228,39 @@ class World:
         """Another watch, that knows nothing but the log."""
         self.watch = Watch(
             self.log, EstateReader(self.folder.estate_path), GraphReader(self.folder.graph_path),
-            self.gate, sign=self._sign, tell=self.told.extend, clock=self.clock,
+            self.gate, sign=self._sign, tell=self._tell, clock=self.clock,
             on_trouble=self.troubles.append,
             **({"settings": self.settings} if self.settings else {}),
         )  # fmt: skip
 
+    def fail_at(self, step):
+        """From now on fail at ``sign``, ``tell`` or ``turn``."""
+        self._fails = step
+
+    def _tell(self, turns):
+        if self._fails == "tell":
+            raise Unavailable("no room")
+        self.told += turns
+
     def _sign(self, statements):
+        is_turn = any(b"urn:wherefrom:turned" in one for one in statements)
+        if self._fails == ("turn" if is_turn else "sign"):
+            raise Unavailable("nobody signs")
         done = self.recorder.vouch_all(list(statements), principal=local(0))
         return [one.entry for one in done]
 
     def fold(self):
         fold_views(self.folder, self.log)
+
+    def rebuild_at(self, size):
+        """Make the views anew, up to a size."""
+        with open_views(self.folder, self.log) as views:
+            views.discard()
+            views.fold(size)
+
+    def types(self):
+        """The type of every entry."""
+        return [parse(e).type for e in self.log.entries(0, self.log.refresh().size)]
 
     def round(self, **bounds):
         self.fold()
