@@ -1,9 +1,9 @@
 """A log whose estate is watched, in this process: records in, a round when asked, what was told.
 
-    with World(path) as world:
-        world.deploy("cart", 1); world.vouch_for(1)        what runs, and its papers
-        world.use(policy, "prod")                           in force from now on
-        world.rounds()  ──► decisions; world.told, world.stands()
+with World(path) as world:
+    world.deploy("cart", 1); world.vouch_for(1)        what runs, and its papers
+    world.use(policy, "prod")                           in force from now on
+    world.rounds()  ──► decisions; world.told, world.stands()
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from wherefrom.app import (
     DataFolder,
     fold_views,
+    open_desk,
     open_gate,
     open_log,
     open_recorder,
@@ -28,15 +29,18 @@ from wherefrom.formats import exception, in_force, timestamps
 from wherefrom.formats import policy as policies
 from wherefrom.formats.dsse import IN_TOTO_TYPE
 from wherefrom.formats.entry import Trust, parse
+from wherefrom.formats.own import Administrators
 from wherefrom.formats.states import Scope
 from wherefrom.keys.changes import KeyWish
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import sign_envelope
 from wherefrom.keys.public import PublicKey
 from wherefrom.policy.watch import Watch
+from wherefrom.query.reality import RealityOptions
 from wherefrom.sample.signed import digest
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
+from wherefrom.views.together import fold_to
 
 SBOM = {"name": "sbom", "needs": "sbom"}
 SCANNED = {"name": "scanned", "needs": "vulnerabilities", "none_from": "critical"}
@@ -99,7 +103,29 @@ class World:
     # -- records
 
     def trust(self, key, **more):
-        self.recorder.wish(KeyWish(action="trust", pem=PublicKey(spki_der(key.public_key)).to_pem(), **more))
+        self.recorder.wish(
+            KeyWish(action="trust", pem=PublicKey(spki_der(key.public_key)).to_pem(), **more)
+        )
+
+    def administrators(self, *keys):
+        change = Administrators(keys=tuple(map(key_id, keys)), threshold=1)
+        self.recorder._change(change)
+
+    def write(self, name, text):
+        (self.folder.path / name).write_text(text)
+
+    @contextlib.contextmanager
+    def views(self):
+        with (
+            EstateReader(self.folder.estate_path).snapshot() as estate,
+            GraphReader(self.folder.graph_path).snapshot() as graph,
+        ):
+            yield estate, graph
+
+    def changes(self, scope, slot):
+        self.fold()
+        desk = open_desk(self.folder, self.log)
+        return desk.reality.changes(scope, RealityOptions(slots=(slot,))).changes
 
     def revoke(self, key):
         self.recorder.wish(KeyWish(action="revoke", key=key_id(key)))
@@ -137,7 +163,7 @@ class World:
     def scan(self, number, *severities, purl=None, key=None):
         self._number += 1
         found = [
-            {"VulnerabilityID": CVE, "Severity": severity.upper(), "PkgName": "x",
+            {"VulnerabilityID": CVE, "Severity": severity.upper(), "PkgName": purl or "x",
              **({"PkgIdentifier": {"PURL": purl}} if purl else {})}
             for severity in severities
         ]  # fmt: skip
@@ -201,9 +227,7 @@ class World:
             "runDetails": {"builder": {"id": builder},
                            "metadata": {"invocationId": f"run-{self._number}"}},
         }  # fmt: skip
-        return self.sign(
-            statement(image(number), "https://slsa.dev/provenance/v1", predicate), key
-        )
+        return self.sign(statement(image(number), "https://slsa.dev/provenance/v1", predicate), key)
 
     def use(self, said, *environments, key=None, stage="in_force", until=""):
         """Put a policy in force, or end it; the entry of the last word."""
@@ -256,7 +280,7 @@ class World:
         """Make the views anew, up to a size."""
         with open_views(self.folder, self.log) as views:
             views.discard()
-            views.fold(size)
+            fold_to(views._source, dict.fromkeys(views._views, size))
 
     def types(self):
         """The type of every entry."""
@@ -281,6 +305,4 @@ class World:
 
     def stands(self):
         """What runs and whether it is allowed: by environment, then number of the artifact."""
-        return {
-            (one.environment, one.subject): one.allowed for one in self.status().running
-        }
+        return {(one.environment, one.subject): one.allowed for one in self.status().running}

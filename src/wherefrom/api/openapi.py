@@ -442,6 +442,23 @@ def _paths() -> dict[str, Schema]:
                 problems="400 404 413", parameters=(_MOMENT, _AS_OF), body=_json("Inventory"),
             )
         },
+        "/v1/decide": {
+            "post": _operation(
+                "decide", "What a policy says of artifacts. Nothing is recorded.",
+                {"200": _answer("A verdict each, in their order.", _json("Decided"))},
+                problems="400 404 409 413", body=_json("Question"),
+            )
+        },
+        "/v1/gate": {
+            "post": _operation(
+                "gate", "Whether an artifact may go in now, as a summary that the log signs.",
+                {
+                    "201": _answer("The verdict, and its summary.", _json("Gated")),
+                    "200": _answer("One that counts was looked up.", _json("Gated")),
+                },
+                problems="400 404 409 413", body=_json("GateRequest"), role="record",
+            )
+        },
         "/v1/request/{id}": _ask(
             "request", "The way of a request, and what each hop was made of.",
             _json("RequestPath"),

@@ -36,6 +36,7 @@ from wherefrom.log.recorder import IntakeChanged, KeyChanged
 from wherefrom.log.renewal import Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
+from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
@@ -57,6 +58,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
+    Question, Decided, GateRequest, Gated,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     Reconciled, Impact, Why, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

@@ -135,7 +135,10 @@ def refuse(**said: Any) -> int:
 @exception.command()
 @_answering
 def withdraw(**said: Any) -> int:
-    """End an exception before its time, by who asked for it or who may approve it."""
+    """End an exception before its time.
+
+    It counts by who asked for it, and by each who may approve it.
+    """
     return _answer("withdrawn", **said)
 
 
@@ -192,7 +195,7 @@ def _said_in(content: bytes) -> _Found | None:
 @click.argument("artifact")
 @placed
 def list_(artifact: str, where: Where, as_json: bool) -> int:
-    """List what was asked for ARTIFACT, or a policy, and what was answered."""
+    """List what was asked for ARTIFACT, and what was answered."""
     from wherefrom.cli.opening import reading
     from wherefrom.cli.targets import ask
     from wherefrom.formats.exception import PREDICATE_TYPE

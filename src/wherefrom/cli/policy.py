@@ -284,7 +284,10 @@ def _simulated(judged: Sequence[tuple[Change, Verdict | None]], truncated: bool)
 @output_option
 @placed
 def record(path: Path, key: str, output: Path | None, where: Where, as_json: bool) -> int:
-    """Record a policy, signed: it can be named by its digest from then on."""
+    """Record a policy, signed.
+
+    It can be named by its digest from then on.
+    """
     from wherefrom.formats.policy import to_statement
 
     found = policy_at(path)

@@ -13,7 +13,7 @@ Its digest is over the parsed document and the Rego modules it names, so that ne
 the order of keys make another policy.
 
 Sizes:  RULES_MAX rules · a document 256 KiB · a module 256 KiB, MODULES_MAX of them
-Source: docs/formats/policy.md; decision 0040
+Source: docs/formats/policy.md
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ PREDICATE_TYPE: Final = "urn:wherefrom:policy:v1"
 RULES_MAX: Final = 200
 MODULES_MAX: Final = 50
 BYTES_MAX: Final = 256 * 1024
+EXPRESSION_CHARS_MAX: Final = 8 * 1024
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 _KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -394,6 +395,11 @@ def _check_rule(rule: AnyRule, policy: Policy, where: str) -> None:
         raise Malformed(
             "no builder reaches a level", where=f"{where}.builders",
             expected="a level of each builder that counts",
+        )  # fmt: skip
+    if isinstance(rule, Cel) and len(rule.expression) > EXPRESSION_CHARS_MAX:
+        raise LimitPassed(
+            "a condition is too long", where=f"{where}.expression",
+            expected=f"{EXPRESSION_CHARS_MAX} characters",
         )  # fmt: skip
     if isinstance(rule, Rego):
         missing = [name for name in rule.modules if name not in policy.modules]

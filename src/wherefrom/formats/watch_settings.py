@@ -37,7 +37,8 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def parse(content: bytes, *, where: str) -> WatchSettings:
     """Read the file. Raises Malformed, LimitPassed."""
-    document = strict_json.as_object(yaml_text.decode(content, where=where) or {}, where=where)
+    written = yaml_text.decode(content, where=where)
+    document = strict_json.as_object({} if written is None else written, where=where)
     said = statement_shape.convert(document, WatchSettings, "settings of the watch", where)
     if max(len(said.by), len(said.production)) > LISTED_MAX:
         raise LimitPassed("too much is listed", where=where, expected=f"{LISTED_MAX} of each")

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from wherefrom.formats import patterns
+
 _SOURCES = ("source", "repository", "workflow.repository", "source.uri", "source.repository",
             "configSource.uri", "sourceToBuild.repository")  # fmt: skip
 
@@ -53,6 +55,20 @@ def build_of(predicate: Mapping[str, Any] | None) -> Build:
         source,
         _object(invocation, "parameters") or _object(recipe, "arguments"),
     )
+
+
+def is_source(source: str | None, pattern: str) -> bool:
+    """Whether a source is as ``pattern`` says: of a repository however it is written.
+
+    ``git+`` before it, ``.git`` and ``@`` with a ref behind it may be there or not; a pattern with
+    a ref asks for that.
+    """
+    if source is None:
+        return False
+    wanted, whole = pattern.removeprefix("git+"), source.removeprefix("git+")
+    bare = whole.partition("@")[0]
+    spellings = (whole, bare, bare.removesuffix(".git"))
+    return patterns.any_matches([wanted], spellings)
 
 
 def at(value: Any, path: str) -> Any:

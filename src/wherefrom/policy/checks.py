@@ -21,7 +21,7 @@ from wherefrom.formats import patterns
 from wherefrom.formats import policy as rules
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.policy.builds import at as value_at
-from wherefrom.policy.builds import build_of
+from wherefrom.policy.builds import build_of, is_source
 from wherefrom.policy.counting import counting, is_by, told, who, why_not
 from wherefrom.policy.verdict import Reason
 from wherefrom.query.dossier import TRUSTED, Dossier, Evidence, Found
@@ -111,7 +111,7 @@ def _why_not_build(rule: rules.Provenance, one: Evidence) -> str | None:
             return f"{build.builder} reaches level {max(b.level for b in signed)}"
     if rule.build_types and not patterns.any_matches(rule.build_types, [build.build_type or ""]):
         return f"it was built as {build.build_type or 'nothing in particular'}"
-    if rule.sources and not patterns.any_matches(rule.sources, [build.source or ""]):
+    if rule.sources and not any(is_source(build.source, one) for one in rule.sources):
         return f"it was built of {build.source or 'nothing that it names'}"
     for path, wanted in rule.parameters.items():
         got = value_at(build.parameters, path)

@@ -2,26 +2,29 @@
 
     Case ──input_of──► {"artifact", "environment", "provenance": [...], …} ──► true, or not
 
-CEL is Google's own implementation, compiled once an expression. Rego runs in process too. Neither
-can read a file, a clock or the network. Whatever is not plainly true (an error, a missing field,
-another type) is a no, in the engine's words.
+CEL is Google's own implementation, compiled once an expression, with its libraries of strings,
+numbers, bindings, optional values and encodings; it bounds how long it counts. Rego is kept apart
+(``rego``). Whatever is not plainly true (an error, a missing field, another type) is a no, in the
+engine's words.
 
 Source: docs/formats/policy.md, "Conditions"; github.com/google/cel-spec; openpolicyagent.org
 """
 
 from __future__ import annotations
 
-import json
+import atexit
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final
 
 import msgspec
 
-from wherefrom.errors import SettingError
-from wherefrom.formats.policy import Cel, Rego
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats.policy import Cel
+from wherefrom.formats.policy import Rego as RegoRule
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.policy.checks import Case, Said
+from wherefrom.policy.rego import Rego
 from wherefrom.query.dossier import TRUSTED, Evidence, Found
 
 _LISTS = {
@@ -56,15 +59,23 @@ def _as_json(one: msgspec.Struct) -> dict[str, Any]:
     return said
 
 
+def evaluate(expression: str, document: Mapping[str, Any]) -> Any:
+    """What an expression of CEL gives over ``input``. Raises Malformed in the engine's words."""
+    try:
+        answer = _compiled(expression).eval(data={"input": document})
+    except Exception as error:
+        raise Malformed(_line(error)) from error
+    if str(answer.type()) == "ERROR":
+        raise Malformed(str(answer.value()))
+    return answer.plain_value()
+
+
 def cel(rule: Cel, case: Case) -> Said:
     """Whether an expression of CEL is true; it rests on all that it could look at."""
     try:
-        answer = _compiled(rule.expression).eval(data={"input": input_of(case)})
-    except RuntimeError as error:
-        return _no(case, f"its condition cannot be told: {_line(error)}")
-    value = answer.value()
-    if str(answer.type()) == "ERROR":
-        return _no(case, f"its condition cannot be told: {value}")
+        value = evaluate(rule.expression, input_of(case))
+    except Malformed as error:
+        return _no(case, f"its condition cannot be told: {error}")
     if value is True:
         return Said(True, "its condition is true", _all(case))
     if value is False:
@@ -91,41 +102,43 @@ def _no(case: Case, says: str) -> Said:
 
 @lru_cache(maxsize=256)
 def _compiled(expression: str) -> Any:
-    from cel_expr_python import cel as engine  # type: ignore[import-untyped] # late: it is large
-
-    return engine.NewEnv(variables={"input": engine.Type.DYN}).compile(expression)
+    return _environment().compile(expression)
 
 
-def rego(rule: Rego, case: Case, modules: Mapping[str, str]) -> Said:
+@cache
+def _environment() -> Any:
+    # Late: it is large.
+    from cel_expr_python import cel as engine  # type: ignore[import-untyped]
+    from cel_expr_python.ext.ext_bindings import ExtBindings  # type: ignore[import-untyped]
+    from cel_expr_python.ext.ext_encoders import ExtEncoders  # type: ignore[import-untyped]
+    from cel_expr_python.ext.ext_math import ExtMath  # type: ignore[import-untyped]
+    from cel_expr_python.ext.ext_optional import ExtOptional  # type: ignore[import-untyped]
+    from cel_expr_python.ext.ext_strings import ExtStrings  # type: ignore[import-untyped]
+
+    return engine.NewEnv(
+        variables={"input": engine.Type.DYN},
+        extensions=[ExtBindings(), ExtEncoders(), ExtMath(), ExtOptional(), ExtStrings()],
+    )
+
+
+def rego(rule: RegoRule, case: Case, modules: Mapping[str, str]) -> Said:
     """Whether a query of Rego holds. Raises SettingError if Rego is not installed."""
+    texts = {name: modules[name] for name in rule.modules}
     try:
-        from regopy import Interpreter  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise SettingError(
-            "conditions in Rego need regopy", do="Run: pip install 'wherefrom[rego]'"
-        ) from error
-    engine = Interpreter()
-    try:
-        for name in rule.modules:
-            engine.add_module(name, modules[name])
-        engine.set_input(input_of(case))
-        answer = engine.query(rule.query)
-    except Exception as error:  # noqa: BLE001 - the engine's errors have no common kind
-        return _no(case, f"its condition cannot be told: {_line(error)}")
-    return _told(answer, case)
-
-
-def _told(answer: Any, case: Case) -> Said:
-    try:
-        results = json.loads(str(answer))
-        value = results["expressions"][0] if isinstance(results, dict) else results
-    except (ValueError, KeyError, IndexError, TypeError):
+        value = _REGO.evaluate(rule.query, texts, input_of(case))
+    except (Malformed, LimitPassed) as error:
+        return _no(case, f"its condition cannot be told: {error}")
+    if value is None:
         return _no(case, "its condition is undefined")
     if value is True or value == []:
         return Said(True, "its condition holds", _all(case))
     if isinstance(value, list):
         return _no(case, "; ".join(str(one) for one in value[:5]))
     return _no(case, f"its condition gives {value!r}")
+
+
+_REGO: Final = Rego()
+atexit.register(_REGO.close)
 
 
 def _line(error: Exception) -> str:

@@ -191,9 +191,10 @@ class Gate:
             looked = survey(graph, lens, asked.artifact, also=[policy.digest])
             statement = policies.to_statement(policy).decode()
             for known in self._known(looked, policy, asked.environment, at):
-                since = int(value_at(known.predicate, "wherefrom.log.size"))
-                if not touched(graph, looked, since=since, own=self._own):
-                    verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)
+                verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)
+                if not touched(
+                    graph, looked, since=verdict.as_of, used=verdict.inputs, own=self._own
+                ):
                     return Prepared(
                         verdict=verdict, policy=statement, summary=None, entry=known.entry
                     )
@@ -342,7 +343,7 @@ def _verdict_of(
         (int(one.removeprefix(_LEVEL)) for one in predicate["verifiedLevels"]
          if one.startswith(_LEVEL)), default=0,
     )  # fmt: skip
-    names: Sequence[str] = sorted(graph.ids(sorted(looked.links)).values())
+    names: Sequence[str] = sorted(graph.ids(sorted(looked.names)).values())
     return Verdict(
         allowed=predicate["verificationResult"] == "PASSED",
         artifact=looked.artifact,

@@ -22,12 +22,13 @@ from typing import Any, Final, NamedTuple
 import apsw
 import msgspec
 
-from wherefrom.query.dossier import Survey, is_evidence
+from wherefrom.query.dossier import Survey, is_evidence, products_of
 from wherefrom.query.summary import Summary, summaries
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES
 
 CACHE_KIB: Final = 32 * 1024
+ROWS_MAX: Final = 1_000
 NAME, DOCUMENT, WITHIN, ABOVE = 1, 2, 4, 8
 _TABLES: Final = """
 CREATE TABLE hangs(node INTEGER, who INTEGER, role INTEGER, PRIMARY KEY (node, who)) WITHOUT ROWID;
@@ -106,21 +107,22 @@ class Interests:
         elif relation in (DESCRIBES, CONTAINS):
             found |= self._hanging([cause], NAME)
         if relation == DESCRIBES and (in_parts := self._hanging([cause], WITHIN) - found):
-            found |= self._claimed(effect, cause, in_parts, graph, lens)
+            found |= self._claimed(edge, in_parts, graph, lens)
         return found
 
-    def _claimed(
-        self, claim: int, part: int, who: set[int], graph: Snapshot, lens: Lens
-    ) -> set[int]:
+    def _claimed(self, edge: _Edge, who: set[int], graph: Snapshot, lens: Lens) -> set[int]:
         """Those of ``who`` that a document about one of their parts is about."""
+        claim, _, part = edge
         said = summaries(graph, [claim, part], lens)
         if said[claim].kind != "claim" or said[part].kind in ("claim", "vulnerability"):
             return set()
-        products = said[claim].properties.get("within")
-        if not isinstance(products, list) or not products:
+        products: set[str] = set()
+        for step in graph.steps([claim], lens, up=True, only=DESCRIBES, rows_max=ROWS_MAX):
+            if step.cause == part:
+                products |= products_of(graph, step, frozenset())
+        if not products:
             return who
-        named = graph.numbers(one for one in products if isinstance(one, str))
-        return who & self._hanging(named.values(), NAME)
+        return who & self._hanging(graph.numbers(products).values(), NAME)
 
     def _said_anew(
         self, graph: Snapshot, before: Lens, after: Lens, nodes: Collection[int],

@@ -49,8 +49,8 @@ _PROVENANCE: Final = f"""\
       - id: "$builder"
         by: [{{key: "$signer"}}]
         level: 3
-      - id: "{_GENERATOR}/*"
-        by: [{{identity: "{_GENERATOR}/*", issuer: "{_GITHUB}"}}]
+      - id: "{_GENERATOR}/*@refs/tags/v*"
+        by: [{{identity: "{_GENERATOR}/*@refs/tags/v*", issuer: "{_GITHUB}"}}]
         level: 3
       - id: "https://github.com/actions/runner/github-hosted"
         by: [{{identity: "https://github.com/*", issuer: "{_GITHUB}"}}]

@@ -240,7 +240,7 @@ def _subject(artifact: str, graph: Snapshot, lens: Lens) -> str | None:
         looked = survey(graph, lens, artifact)
     except (NotFound, Ambiguous):
         return None
-    return subject_of(looked.artifact, sorted(_ids(looked.links, graph)))
+    return subject_of(looked.artifact, sorted(_ids(looked.names, graph)))
 
 
 def _ids(numbers: Collection[int], graph: Snapshot) -> Collection[str]:

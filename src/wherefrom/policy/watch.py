@@ -97,6 +97,7 @@ class Watch:
 
     def _forget(self) -> None:
         self.size = 0
+        self._begins = self._log.refresh().size
         self._interests = Interests()
         self._policies: dict[str, Policy] = {}  # by environment
         self._runs: dict[Service, tuple[Runs, ...]] = {}
@@ -128,6 +129,10 @@ class Watch:
         self._as_set = self._settings()
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             lens = graph.lens(as_of=min(estate.size, graph.size))
+            if lens.as_of < self.size:  # the views are made anew, and number everything anew
+                self._forget()
+            if lens.as_of < self._begins:  # what we wrote ourselves is not all in them yet
+                return Round(self.size, 0, 0, len(self._queue))
             self._take_up(estate, graph, lens, at)
             looks: list[_Look] = []
             for number in self._queue.take():
@@ -141,8 +146,6 @@ class Watch:
     # -- what the log says
 
     def _take_up(self, estate: EstateSnapshot, graph: Snapshot, lens: Lens, at: str) -> None:
-        if lens.as_of < self.size:  # the views were made anew, and number everything anew
-            self._forget()
         if self._open is None:
             found = open_turns(estate, graph, lens, at=at, own=self._gate.own)
             self._open = {place: one.against for place, one in found.items()}
@@ -272,7 +275,7 @@ class Watch:
     def _recall(self, one: Watched, looked: Survey, graph: Snapshot, lens: Lens) -> None:
         """How it stands, as the log says."""
         one.looked = True
-        names = graph.ids(sorted(looked.links)).values()
+        names = graph.ids(sorted(looked.names)).values()
         one.subject = subject_of(looked.artifact, sorted(names))
         if one.subject is None:
             return
@@ -292,7 +295,10 @@ class Watch:
             return False
         found = statement_in(self._log.content_of(one.stands.entry) or b"")
         size = value_at(None if found is None else found[1], "wherefrom.log.size")
-        return isinstance(size, int) and not touched(graph, looked, since=size, own=self._gate.own)
+        used = {entry for reason in one.stands.reasons for entry in reason.entries}
+        return isinstance(size, int) and not touched(
+            graph, looked, since=size, used=used, own=self._gate.own
+        )
 
     # -- what follows
 

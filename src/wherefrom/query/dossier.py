@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from wherefrom.errors import NotFound
-from wherefrom.formats import approval, digests, exception, in_force, policy, release, slsa
+from wherefrom.formats import approval, digests, exception, release, slsa
 from wherefrom.formats.claims import STATUSES
 from wherefrom.formats.heard import kinds_of_type
 from wherefrom.query.answers import LogPosition, log_of
@@ -45,9 +45,9 @@ TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _PARTS: Final = (CONTAINS, RELATION_NUMBERS["depends_on"])
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
-_NO_EVIDENCE: Final = frozenset({"change", "observation", "incident", "access", "refusals", "gap"})
-# A policy is what its digest says; where it is in force changes nothing that it says.
-_OF_POLICIES: Final = frozenset({policy.PREDICATE_TYPE, in_force.PREDICATE_TYPE})
+_NO_EVIDENCE: Final = frozenset(
+    {"change", "observation", "incident", "access", "refusals", "gap", "policy"}
+)
 _HAPPENINGS: Final = ("dev.cdevents.service.", "dev.cdevents.incident.")
 Content = Callable[[int], bytes | None]
 
@@ -151,7 +151,7 @@ class Survey(NamedTuple):
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
     within     those of ``nodes`` that are parts of it, or say or name what is wrong with them
-    above      those that are upstream
+    above      those that are upstream; ``beside`` those of ``links`` that only concern it
     """
 
     artifact: str
@@ -167,6 +167,12 @@ class Survey(NamedTuple):
     truncated: bool
     within: frozenset[int] = frozenset()
     above: frozenset[int] = frozenset()
+    beside: frozenset[int] = frozenset()
+
+    @property
+    def names(self) -> list[int]:
+        """Those of ``links`` that are it, or what it is a part of."""
+        return [number for number in self.links if number not in self.beside]
 
 
 def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = ()) -> Survey:
@@ -221,6 +227,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         ),
         within=frozenset(claims.nodes),
         above=frozenset(upstream.nodes),
+        beside=frozenset(beside) - frozenset(links),
     )
 
 
@@ -232,7 +239,7 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
     return Dossier(
         artifact=looked.artifact,
         name=None if own is None else own.name,
-        names=tuple(sorted(ids[n] for n in looked.links)) or (looked.artifact,),
+        names=tuple(sorted(ids[n] for n in looked.names)) or (looked.artifact,),
         log=log_of(graph),
         as_of=lens.as_of,
         evidence=[_evidence(n, looked, ids, content) for n in newest[:EVIDENCE_MAX]],
@@ -242,15 +249,16 @@ def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Do
     )
 
 
-def touched(graph: Snapshot, looked: Survey, *, since: int, own: str) -> bool:
+def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int], own: str) -> bool:
     """Whether the log has said more of what was looked at in entries from ``since`` on.
 
-    own  the key that signs this log's own summaries: those change nothing
+    used  the entries that the answer rested on: one that is erased is looked at no more
+    own   the key that signs this log's own summaries: those change nothing
 
     Where something runs and what happens there is no evidence about it; what cannot be told apart
     in time counts as more.
     """
-    if graph.judged_since(looked.entries, since):
+    if graph.judged_since({*looked.entries, *used}, since):
         return True
     entries = graph.mentioned_since(looked.nodes, since, rows_max=_TOUCHES_MAX)
     if len(entries) >= _TOUCHES_MAX:
@@ -263,7 +271,6 @@ def is_evidence(one: Judgement, *, own: str) -> bool:
     """Whether a record may change what a policy says of anything. ``own`` as in ``touched``."""
     return (
         one.kind not in _NO_EVIDENCE
-        and one.type not in _OF_POLICIES
         and not one.type.startswith(_HAPPENINGS)
         and not (slsa.is_vsa(one.type) and own in one.signers)
     )
@@ -389,10 +396,10 @@ def _claims(
     by_entry = {documents[n][0]: one for n, one in signed.items()}
     found = []
     for number, claim in sorted(claims.items()):
-        on = [step for step in ties[number] if step.cause in names]
-        within = claim.properties.get("within")
-        part = next((s for s in ties[number] if s.cause in parts and s.cause not in names), None)
-        if not on and not _is_within(part, own, within):
+        on = any(step.cause in names for step in ties[number])
+        some = (s for s in ties[number] if s.cause in parts and s.cause not in names)
+        part = next((s for s in some if on or own & products_of(graph, s, own)), None)
+        if not on and part is None:
             continue
         entry = ties[number][0].first
         judgement = judged[entry]
@@ -420,12 +427,11 @@ def _claims(
     return _Claims(found, {*parts, *claims, *weak}, len(about) >= CLAIMS_MAX)
 
 
-def _is_within(part: Step | None, own: frozenset[str], within: object) -> bool:
-    """Whether a claim about a part is about it in this artifact, or wherever it is."""
-    if part is None:
-        return False
-    products = within if isinstance(within, list) else []
-    return not products or not own.isdisjoint(products)
+def products_of(graph: Snapshot, step: Step, own: frozenset[str]) -> frozenset[str]:
+    """In which products a claim is about a part; in ``own``, wherever that is, if in any."""
+    properties = graph.edge_properties(step, step.first)
+    within = msgspec.json.decode(properties).get("within") if properties else None
+    return frozenset(within) if isinstance(within, list) and within else own
 
 
 def _parts(graph: Snapshot, lens: Lens, names: Collection[int]) -> set[int]:

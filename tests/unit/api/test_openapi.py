@@ -271,6 +271,24 @@ def requests_of_all_kinds():
     an_inventory = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z"}
     for inventory in ({**an_inventory, "listed": [{"what": "thing", "id": "sha256:0"}]}, {}):
         yield "POST", "/v1/reconcile", "/v1/reconcile", json.dumps(inventory).encode()
+    rules = {"name": "p", "version": "1", "rules": [{"name": "s", "needs": "sbom"}]}
+    known = "sha256:" + "0" * 64
+    for policy, artifact in (
+        (rules, known),
+        (rules, known),
+        ({}, known),
+        (rules, "nothing"),
+        (known, known),
+    ):
+        asked = {"policy": policy, "environment": "prod"}
+        for path, body in (
+            ("/v1/decide", {**asked, "artifacts": [artifact], "explain": True}),
+            ("/v1/gate", {**asked, "artifact": artifact}),
+        ):
+            yield "POST", path, path, json.dumps(body).encode()
+    for body in (b"{", b'{"artifacts": [], "policy": {}}', b'{"artifact": 1}'):
+        for path in ("/v1/decide", "/v1/gate"):
+            yield "POST", path, path, body
     for verb, query in (
         ("running", ""),
         ("catalog", ""),
