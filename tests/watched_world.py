@@ -135,6 +135,10 @@ class World:
         assert all(o.status == "recorded" for o in outcomes), outcomes
         return [o.index for o in outcomes]
 
+    def put(self, envelope):
+        """Record what may be known already."""
+        self.recorder.record([envelope], principal=local(0))
+
     def sign(self, payload, key=None):
         (entry,) = self.record(sign_envelope(IN_TOTO_TYPE, payload, key or self.key))
         return entry
@@ -233,7 +237,7 @@ class World:
         """Put a policy in force, or end it; the entry of the last word."""
         if stage == "in_force":
             envelope = sign_envelope(IN_TOTO_TYPE, policies.to_statement(said), self.key)
-            self.recorder.record([envelope], principal=local(0))
+            self.put(envelope)
         entry = None
         for environment in environments:
             word = in_force.InForce(

@@ -6,7 +6,8 @@ DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who 
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
-DIR/watch.yaml                 who puts policies in force, what is looked at first (optional)
+DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -81,6 +82,8 @@ from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
+    from wherefrom.collect.settings_file import SettingsFile
+    from wherefrom.formats.notify_settings import NotifySettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.formats.watch_settings import WatchSettings
@@ -399,6 +402,11 @@ class DataFolder:
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
 
     @property
+    def watch_socket(self) -> Path:
+        """Where the watch of a server listens for the writer."""
+        return self.path / "watch.sock"
+
+    @property
     def watch_path(self) -> Path:
         """Where the watch notes how far it has come."""
         return self.path / "views" / "watch.json"
@@ -684,6 +692,32 @@ def open_status(folder: DataFolder, log: LogReader, gate: Gate) -> StatusDesk:
         settings=folder.watch_settings,
         watch_at=watch_at,
     )
+
+
+def open_watch_settings(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[WatchSettings]:
+    """The settings of the watch, as they are at each question. Raises SettingError."""
+    from wherefrom.collect.settings_file import WATCH, SettingsFile
+    from wherefrom.formats.watch_settings import WatchSettings, parse
+
+    return SettingsFile(
+        folder.path / WATCH, parse, WatchSettings(), what="the settings of the watch",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_notify_settings(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[NotifySettings]:
+    """Whom to tell what turned, as it is at each question. Raises SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, SettingsFile
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    return SettingsFile(
+        folder.path / NOTIFY, parse, NotifySettings(), what="the settings of notifications",
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def open_words(folder: DataFolder, log: LogReader) -> Words:

@@ -24,12 +24,12 @@ from wherefrom.log.reader import LogReader
 from wherefrom.policy import in_force
 from wherefrom.policy.decide import subject_of
 from wherefrom.policy.gate import Gate
-from wherefrom.policy.open_turns import Open, open_turns
 from wherefrom.policy.summaries import About, Summary, newest_summaries, reasons_in
 from wherefrom.policy.verdict import Reason
 from wherefrom.policy.watched import Running
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.dossier import survey
+from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.summary import summaries
 from wherefrom.query.what_runs import Runs, services_of, what_runs
 from wherefrom.views.estate import EstateReader
@@ -136,11 +136,10 @@ class StatusDesk:
                 if environment in ("", one.environment)
             ]  # fmt: skip
             things: list[_Thing] = []
-            opened = open_turns(estate, graph, lens, at=at, own=self._gate.own)
+            now = timestamps.micros(at)
+            opened = open_turns(estate, graph, lens, at=now, own=self._gate.own)
             for one in policies:
-                runs = what_runs(
-                    estate, one.environment, at=timestamps.micros(at), as_of=lens.as_of
-                )
+                runs = what_runs(estate, one.environment, at=now, as_of=lens.as_of)
                 there = {a: s for (_, a), s in services_of(runs).items()}
                 things += self._things(one, there, opened, graph, lens)
             things.sort(key=lambda t: (_order(t), settings.rank(t.environment), t.artifact))

@@ -33,11 +33,11 @@ from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.decide import subject_of
 from wherefrom.policy.gate import Gate
 from wherefrom.policy.interests import Interests, news_of
-from wherefrom.policy.open_turns import open_turns
 from wherefrom.policy.summaries import About, newest_summaries, reasons_in
 from wherefrom.policy.verdict import Verdict
-from wherefrom.policy.watched import Against, Ends, Queue, Running, Stand, Turn, Watched, failing
+from wherefrom.policy.watched import Ends, Queue, Running, Stand, Turn, Watched, failing
 from wherefrom.query.dossier import Survey, survey, touched
+from wherefrom.query.open_turns import Against, open_turns
 from wherefrom.query.statements import statement_in
 from wherefrom.query.what_runs import SLOT, Runs, Service, what_runs
 from wherefrom.views.estate import EstateReader, EstateSnapshot
@@ -147,7 +147,7 @@ class Watch:
 
     def _take_up(self, estate: EstateSnapshot, graph: Snapshot, lens: Lens, at: str) -> None:
         if self._open is None:
-            found = open_turns(estate, graph, lens, at=at, own=self._gate.own)
+            found = open_turns(estate, graph, lens, at=timestamps.micros(at), own=self._gate.own)
             self._open = {place: one.against for place, one in found.items()}
             self._roots.update((subject, one) for (_, subject), one in self._open.items())
         anew = self._take_up_policies(graph, lens, at)

@@ -16,13 +16,7 @@ import msgspec
 
 from wherefrom.formats.turned import LISTED_MAX, Turned
 from wherefrom.policy.verdict import Reason
-
-
-class Against(NamedTuple):
-    """What speaks against something: the policy's digest, and its rules that do not hold."""
-
-    policy: str
-    rules: tuple[str, ...]
+from wherefrom.query.open_turns import Against
 
 
 class Stand(NamedTuple):
