@@ -10,6 +10,7 @@ from tests.served import WHEREFROM, ServerProcess
 from tests.watched_world import SBOM, SCANNED, World, image, key_id, policy
 from tests.webhook_receiver import SECRET, Receiver
 from wherefrom.keys.ed25519 import spki_der
+from wherefrom.keys.pem import new_key_pair
 from wherefrom.keys.public import PublicKey
 
 
@@ -172,10 +173,11 @@ def test_the_command_line_puts_policies_in_force_and_tells_what_they_say(world, 
         assert done.returncode == exits, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    world.write_key(key)
-    (tmp_path / "policy.yaml").write_text(
-        "{name: p, version: '1', rules: [{name: sbom, needs: sbom}]}"
-    )
+    secret, public = new_key_pair()
+    key.write_bytes(secret)
+    world._post("/v1/keys", {"action": "trust", "pem": public.decode()})
+    said = {"name": "p", "version": "1", "rules": [SBOM]}
+    (tmp_path / "policy.yaml").write_text(json.dumps(said))
     world.deploy("cart", 1)
     assert "no policy is in force in prod" in run("gate", image(1), "-e", "prod", exits=2)
     assert "No policy is in force" in run("policy", "status")

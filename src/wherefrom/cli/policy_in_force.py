@@ -161,14 +161,19 @@ def _drawn(found: Sequence[Standing]) -> Iterator[str]:
     yield table(
         [
             (
-                printable(one.environment), short_id(one.policy), f"since {one.since[:19]}Z",
-                f"until {one.until[:19]}Z" if one.until else "", f"#{one.entry}",
-                " ".join(short_key(name) if name[:2] == "k:" else printable(name)
-                         for name in one.by) + f"  {printable(one.reason)}".rstrip(),
+                printable(one.environment),
+                short_id(one.policy),
+                f"since {one.since[:19]}Z",
+                f"until {one.until[:19]}Z" if one.until else "",
+                f"#{one.entry}",
+                " ".join(short_key(n) if n[:2] == "k:" else printable(n) for n in one.by),
             )
             for one in found
         ]
-    )  # fmt: skip
+    )
+    for one in found:
+        if one.reason:
+            yield f"  {printable(one.environment)}: {printable(one.reason)}"
 
 
 @click.command()
