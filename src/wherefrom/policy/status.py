@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Ambiguous, NotFound
+from wherefrom.errors import Ambiguous, Malformed, NotFound
 from wherefrom.formats import timestamps
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.formats.watch_settings import WatchSettings
@@ -126,7 +126,12 @@ class StatusDesk:
         self._settings, self._watch_at, self._clock = settings, watch_at, clock
 
     def status(self, environment: str = "", *, limit: int = LISTED_DEFAULT) -> PolicyStatus:
-        """What runs everywhere, or in one environment, and what its policy says of it."""
+        """What runs everywhere, or in one environment, and what its policy says of it.
+
+        Raises Malformed for a limit that is none.
+        """
+        if not 0 < limit <= LISTED_MAX:
+            raise Malformed("not a limit", expected=f"1 to {LISTED_MAX}", got=limit)
         at = timestamps.to_text(self._clock())
         settings = self._settings()
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
@@ -146,7 +151,7 @@ class StatusDesk:
             in_force_in = {one.environment: one.policy for one in policies}
             listed = [
                 self._judged(one, in_force_in[one.environment], settings, graph, lens, at)
-                for one in things[: min(limit, LISTED_MAX)]
+                for one in things[:limit]
             ]
             answers = [None if one.signed is None else one.signed.allowed for one in things]
             return PolicyStatus(
