@@ -142,7 +142,7 @@ def _give(
 @_environment_option
 @placed
 def in_force(environment: str, where: Where, as_json: bool) -> int:
-    """List which policy is in force where, since when and by whose word.
+    """List which policy is in force where, and by whose word.
 
     Exits 1 if an environment is named, and none is in force there.
     """

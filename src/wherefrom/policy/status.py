@@ -26,7 +26,7 @@ from wherefrom.policy.decide import subject_of
 from wherefrom.policy.gate import Gate
 from wherefrom.policy.summaries import About, Summary, newest_summaries, reasons_in
 from wherefrom.policy.verdict import Reason
-from wherefrom.policy.watched import Running
+from wherefrom.policy.watched import RunsIn
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.dossier import survey
 from wherefrom.query.open_turns import Open, open_turns
@@ -68,7 +68,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     artifact: str
     subject: str | None
     name: str | None
-    places: tuple[Running, ...]
+    places: tuple[RunsIn, ...]
     policy: str
     allowed: bool | None
     since: str | None = None
@@ -208,7 +208,7 @@ class StatusDesk:
             subject=one.subject,
             name=_name(one.subject or one.artifact, graph, lens),
             places=tuple(
-                Running(environment=one.environment, service=service, mode=runs.mode,
+                RunsIn(environment=one.environment, service=service, mode=runs.mode,
                         instances=runs.instances)
                 for service, runs in one.services
             ),

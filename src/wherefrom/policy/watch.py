@@ -35,7 +35,7 @@ from wherefrom.policy.gate import Gate
 from wherefrom.policy.interests import Interests, news_of
 from wherefrom.policy.summaries import About, newest_summaries, reasons_in
 from wherefrom.policy.verdict import Verdict
-from wherefrom.policy.watched import Ends, Queue, Running, Stand, Turn, Watched, failing
+from wherefrom.policy.watched import Ends, Queue, RunsIn, Stand, Turn, Watched, failing
 from wherefrom.query.dossier import Survey, survey, touched
 from wherefrom.query.open_turns import Against, open_turns
 from wherefrom.query.statements import statement_in
@@ -411,7 +411,7 @@ class Watch:
             self._open.pop(key, None)
         self._gone = [one for one in self._gone if (one.environment, one.subject) != key]
 
-    def _places(self, one: Watched) -> list[Running]:
+    def _places(self, one: Watched) -> list[RunsIn]:
         """Where it runs, in all environments that the same policy decides in."""
         some = [e for e, policy in self._policies.items() if policy.digest == one.policy]
         found = []
@@ -419,7 +419,7 @@ class Watch:
             for service in sorted(self._services.get((environment, one.artifact), ())):
                 runs = self._runs.get((environment, service), ())
                 found += [
-                    Running(environment=environment, service=service, mode=each.mode,
+                    RunsIn(environment=environment, service=service, mode=each.mode,
                             instances=each.instances)
                     for each in runs if each.artifact == one.artifact
                 ]  # fmt: skip

@@ -65,7 +65,7 @@ class Watched(msgspec.Struct, kw_only=True):
         return Against(self.policy, self.stands.failing[:LISTED_MAX])
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
+class RunsIn(msgspec.Struct, frozen=True, kw_only=True):
     """One service that something runs in. ``mode`` is ``observed``, or ``declared`` where nobody
     sees it; ``instances`` how many report it."""
 
@@ -90,7 +90,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     policy: str
     production: bool
-    places: tuple[Running, ...]
+    places: tuple[RunsIn, ...]
     reasons: tuple[Reason, ...]
     was: Against | None
     again: bool

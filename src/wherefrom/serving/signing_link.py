@@ -5,12 +5,13 @@
 A line of JSON each way, one question at a time. The watch listens, the writer comes; whoever of
 them is started again finds the other. The socket lies in the directory that only its owner opens.
 
+The writer's end is ``signing``: the reader's processes hold nothing that writes.
+
 Sizes:  a line LINE_BYTES_MAX · an answer within ANSWER_SECONDS
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Sequence
@@ -19,17 +20,15 @@ from typing import Final
 
 import msgspec
 
-from wherefrom.collect.principals import Principal
-from wherefrom.errors import Error, Unavailable
-from wherefrom.log.recorder import Recorder
+from wherefrom.errors import Unavailable
 
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 ANSWER_SECONDS: Final = 60.0
-AGAIN_SECONDS: Final = 1.0
-WATCH: Final = Principal(name="watch", roles=("record",))
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """The entries of what was signed, or why it was not."""
+
     entries: list[int] = []
     error: str = ""
 
@@ -64,7 +63,7 @@ class SigningLink:
         asked = msgspec.json.encode([one.decode() for one in statements])
         try:
             self._writer.sendall(asked + b"\n")
-            answer = msgspec.json.decode(self._line(), type=_Answer)
+            answer = msgspec.json.decode(self._line(), type=Answer)
         except (OSError, ValueError) as error:
             self._writer.close()
             self._writer, self._read = None, b""
@@ -82,31 +81,3 @@ class SigningLink:
             self._read += piece
         line, _, self._read = self._read.partition(b"\n")
         return line
-
-
-async def keep_signing(recorder: Recorder, path: Path) -> None:
-    """The writer's end: sign for whoever watches, for as long as this server runs."""
-    while True:
-        try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=LINE_BYTES_MAX)
-        except OSError:
-            await asyncio.sleep(AGAIN_SECONDS)
-            continue
-        try:
-            while line := await reader.readline():
-                answer = await asyncio.to_thread(_signed, line, recorder)
-                writer.write(msgspec.json.encode(answer) + b"\n")
-                await writer.drain()
-        except (OSError, ValueError):  # it went; or a line too long, and it will come again
-            await asyncio.sleep(AGAIN_SECONDS)
-        finally:
-            writer.close()
-
-
-def _signed(line: bytes, recorder: Recorder) -> _Answer:
-    try:
-        statements = msgspec.json.decode(line, type=list[str])
-        done = recorder.vouch_all([one.encode() for one in statements], principal=WATCH)
-    except (Error, ValueError) as error:
-        return _Answer(error=str(error))
-    return _Answer(entries=[one.entry for one in done])

@@ -45,7 +45,7 @@ from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
-from wherefrom.serving.signing_link import keep_signing
+from wherefrom.serving.signing import keep_signing
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
