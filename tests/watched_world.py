@@ -35,7 +35,10 @@ from wherefrom.keys.changes import KeyWish
 from wherefrom.keys.ed25519 import SigningKey, spki_der
 from wherefrom.keys.envelopes import sign_envelope
 from wherefrom.keys.public import PublicKey
+from wherefrom.policy.gate import GateRequest
+from wherefrom.policy.signing import vouched_for
 from wherefrom.policy.watch import Watch
+from wherefrom.query.dossier import dossier, survey
 from wherefrom.query.reality import RealityOptions
 from wherefrom.sample.signed import digest
 from wherefrom.views.estate import EstateReader
@@ -114,6 +117,13 @@ class World:
     def write(self, name, text):
         (self.folder.path / name).write_text(text)
 
+    def dossier(self, artifact, policy):
+        """What a decision about an artifact by a policy looks at."""
+        self.fold()
+        with self.views() as (_, graph):
+            looked = survey(graph, graph.lens(), artifact, also=[policy.digest])
+            return dossier(graph, graph.lens(), looked, self.log.content_of)
+
     @contextlib.contextmanager
     def views(self):
         with (
@@ -126,6 +136,29 @@ class World:
         self.fold()
         desk = open_desk(self.folder, self.log)
         return desk.reality.changes(scope, RealityOptions(slots=(slot,))).changes
+
+    @staticmethod
+    def hours(number):
+        return timedelta(hours=number)
+
+    def running(self, scope="", **more):
+        self.fold()
+        options = RealityOptions(slots=("artifact",), **more)
+        return open_desk(self.folder, self.log).reality.running(scope, options).places
+
+    def ask_the_gate(self, number, *, environment="prod", policy=None):
+        self.fold()
+        asked = GateRequest(
+            artifact=image(number), environment=environment,
+            policy="" if policy is None else policy.to_document(),
+        )  # fmt: skip
+        return vouched_for(self.gate.prepare(asked), self.recorder, principal=local(0))
+
+    def summary(self, number, policy):
+        """The statement that the gate would sign."""
+        self.fold()
+        asked = GateRequest(artifact=image(number), environment="prod", policy=policy.to_document())
+        return self.gate.prepare(asked).summary.encode()
 
     def revoke(self, key):
         self.recorder.wish(KeyWish(action="revoke", key=key_id(key)))
@@ -181,6 +214,18 @@ class World:
         }  # fmt: skip
         type = "https://cosign.sigstore.dev/attestation/vuln/v1"
         return self.sign(statement(image(number), type, predicate), key)
+
+    def vex_of(self, purl, status):
+        """A VEX about a package, wherever it is."""
+        self._number += 1
+        document = {
+            "@context": "https://openvex.dev/ns/v0.2.0",
+            "@id": f"https://example.com/{self._number}", "author": "x", "version": 1,
+            "timestamp": timestamps.to_text(datetime.now(UTC)),
+            "statements": [{"vulnerability": {"name": CVE}, "status": status,
+                            "action_statement": "update", "products": [{"@id": purl}]}],
+        }  # fmt: skip
+        return self.sign(statement(image(99), "https://openvex.dev/ns/v0.2.0", document))
 
     def vex(self, number, status="not_affected", key=None):
         self._number += 1
@@ -305,7 +350,9 @@ class World:
 
     def status(self, environment="", **more):
         self.fold()
-        return open_status(self.folder, self.log, self.gate).status(environment, **more)
+        desk = open_status(self.folder, self.log, self.gate)
+        desk._clock = self.clock
+        return desk.status(environment, **more)
 
     def stands(self):
         """What runs and whether it is allowed: by environment, then number of the artifact."""

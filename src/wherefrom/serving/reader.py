@@ -9,6 +9,7 @@ started: they share the memory of what they imported.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -82,6 +83,8 @@ def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None
 
 def _be(folder: DataFolder, follow: Callable[[DataFolder], NoReturn], lifeline: int) -> NoReturn:
     at_the_end_of(lifeline, lambda: os._exit(0))
+    with contextlib.suppress(OSError):  # for ps, where there is such a file
+        Path("/proc/self/comm").write_text(f"wf-{follow.__name__}")
     try:
         follow(folder)
     finally:
