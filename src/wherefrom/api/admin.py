@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
-from wherefrom.api.questions import read_whole
+from wherefrom.api.questions import read_wanted
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
 from wherefrom.errors import Malformed, ReadOnly
@@ -22,7 +22,6 @@ from wherefrom.log.look_back import Over
 from wherefrom.log.own_keys import LogKeysWish
 from wherefrom.log.recorder import Recorder
 
-_BODY_BYTES_MAX = 64 * 1024
 _RULES_BYTES_MAX = 256 * 1024
 LOOKED_BACK_MAX = 20_000
 
@@ -68,15 +67,6 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Why the content is erased; kept for ever in the tombstone."""
 
     reason: str
-
-
-async def read_wanted(request: Request, shape: Any, *, bytes_max: int = _BODY_BYTES_MAX) -> Any:
-    """What a body asks for. Raises LimitPassed, Malformed."""
-    body = await read_whole(request, bytes_max=bytes_max)
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed("the request is not as described", got=str(error)) from error
 
 
 async def get_keys(request: Request) -> Response:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.admin import read_wanted
 from wherefrom.api.answers import json_response
 from wherefrom.api.proxy import ReaderProxy
-from wherefrom.api.questions import read_whole
+from wherefrom.api.questions import read_wanted, read_whole
 from wherefrom.api.reads import number
-from wherefrom.api.records import Intake
 from wherefrom.policy.gate import Gate, GateRequest, Prepared, Question
 from wherefrom.policy.signing import vouched_for
 from wherefrom.policy.status import LISTED_DEFAULT, StatusDesk
+
+if TYPE_CHECKING:
+    from wherefrom.api.records import Intake  # the reader holds nothing that writes
 
 POLICY_BYTES_MAX = 4 * 1024 * 1024
 

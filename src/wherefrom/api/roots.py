@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.admin import read_wanted
 from wherefrom.api.answers import json_response
+from wherefrom.api.questions import read_wanted
 from wherefrom.api.reads import number
 from wherefrom.errors import Malformed
 from wherefrom.keys.changes import RootWish, draft
