@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wherefrom.errors import Refused, SettingError
+from wherefrom.errors import Ambiguous, Refused
 from wherefrom.formats import names
 from wherefrom.formats.in_force import PREDICATE_TYPE, InForce, parse
 from wherefrom.formats.own import Administrators
@@ -151,10 +151,10 @@ class Words:
 
 
 def need_standing(words: Words, graph: Snapshot, lens: Lens, environment: str, at: str) -> Standing:
-    """The policy in force. Raises SettingError if there is none."""
+    """The policy in force. Raises Ambiguous if there is none: nobody said by which to ask."""
     found = words.standing(graph, lens, environment, at)
     if found is None:
-        raise SettingError(
+        raise Ambiguous(
             f"no policy is in force in {environment or 'no environment'}",
             do="Name one with --policy, or put one in force: wherefrom policy use DIR -e ENV",
         )

@@ -289,7 +289,15 @@ def requests_of_all_kinds():
     for body in (b"{", b'{"artifacts": [], "policy": {}}', b'{"artifact": 1}'):
         for path in ("/v1/decide", "/v1/gate"):
             yield "POST", path, path, body
+    yield "POST", "/v1/gate", "/v1/gate", json.dumps({"artifact": known}).encode()
+    yield "POST", "/v1/decide", "/v1/decide", json.dumps({"artifacts": [known]}).encode()
     for verb, query in (
+        ("policy/in-force", ""),
+        ("policy/in-force", "?environment=prod"),
+        ("policy/status", ""),
+        ("policy/status", "?environment=prod&limit=1"),
+        ("policy/status", "?limit=0"),
+        ("policy/status", "?limit=x"),
         ("running", ""),
         ("catalog", ""),
         ("catalog", "?service=nobody"),

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.watched_world import SBOM, SCANNED, World, image, key_id, policy
-from wherefrom.errors import Malformed, SettingError
+from wherefrom.errors import Ambiguous, Malformed
 from wherefrom.formats import in_force
 from wherefrom.formats.policy import Signer
 from wherefrom.formats.watch_settings import WatchSettings, parse
@@ -37,7 +37,7 @@ def test_the_gate_asks_by_the_policy_in_force_where_none_is_named(world):
     assert world.gate.prepare(asked).verdict.digest == ONE.digest
     (verdict,) = world.gate.decide(Question(artifacts=(image(1),), environment="prod")).verdicts
     assert verdict.allowed
-    with pytest.raises(SettingError, match="no policy is in force in test"):
+    with pytest.raises(Ambiguous, match="no policy is in force in test"):
         world.gate.prepare(GateRequest(artifact=image(1), environment="test"))
 
 
