@@ -194,6 +194,8 @@ class World:
             "components": [
                 {"type": "library", "name": purl, "purl": purl, "bom-ref": purl} for purl in purls
             ],
+            # The first needs the others.
+            "dependencies": [{"ref": purls[0], "dependsOn": [*purls[1:]]}] if purls else [],
         }  # fmt: skip
         return self.sign(statement(image(number), "https://cyclonedx.org/bom", bom), key)
 
@@ -242,16 +244,23 @@ class World:
         }  # fmt: skip
         return self.sign(statement(image(number), "https://openvex.dev/ns/v0.2.0", document), key)
 
-    def alternates(self, one, other, key=None):
-        """Say that two digests name one thing."""
-        return self.sign(
-            json.dumps({
-                "_type": "https://in-toto.io/Statement/v1",
-                "subject": [{"name": "x", "digest": {"sha256": image(n)[7:], "sha512": "e" * 128}}
-                            for n in (one, other)],
-                "predicateType": "https://example.com/x", "predicate": {},
-            }).encode(), key,
-        )  # fmt: skip
+    def contains(self, whole, part, key=None):
+        """Say that an image has another in it, as an SBOM of the whole does."""
+        self._number += 1
+        bom = {
+            "bomFormat": "CycloneDX", "specVersion": "1.6", "version": self._number,
+            "metadata": {"component": {"type": "container", "name": "x", "bom-ref": "r"}},
+            "components": [{"type": "container", "name": f"x@{image(part)}", "bom-ref": "p",
+                            "hashes": [{"alg": "SHA-256", "content": image(part)[7:]}]}],
+        }  # fmt: skip
+        return self.sign(statement(image(whole), "https://cyclonedx.org/bom", bom), key)
+
+    def tag(self, number, name):
+        """Say that an image is called so from now on."""
+        self._number += 1
+        said = json.loads(statement(image(number), "https://example.com/x", {"n": self._number}))
+        said["subject"][0]["name"] = name
+        return self.sign(json.dumps(said).encode())
 
     def break_glass(self, number, rule, *, hours):
         at = datetime.now(UTC)

@@ -31,7 +31,7 @@ from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.dossier import survey
 from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.summary import summaries
-from wherefrom.query.what_runs import Runs, services_of, what_runs
+from wherefrom.query.what_runs import Runs, services_of, thing_named, what_runs
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 
@@ -241,7 +241,7 @@ def _subject(artifact: str, graph: Snapshot, lens: Lens) -> str | None:
     if itself is not None:
         return itself
     try:
-        looked = survey(graph, lens, artifact)
+        looked = survey(graph, lens, thing_named(graph, lens, artifact))
     except (NotFound, Ambiguous):
         return None
     return subject_of(looked.artifact, sorted(_ids(looked.names, graph)))

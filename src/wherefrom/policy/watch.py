@@ -39,7 +39,7 @@ from wherefrom.policy.watched import Ends, Queue, RunsIn, Stand, Turn, Watched, 
 from wherefrom.query.dossier import Survey, survey, touched
 from wherefrom.query.open_turns import Against, open_turns
 from wherefrom.query.statements import statement_in
-from wherefrom.query.what_runs import SLOT, Runs, Service, what_runs
+from wherefrom.query.what_runs import SLOT, Runs, Service, thing_named, what_runs
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 
@@ -250,7 +250,8 @@ class Watch:
     def _look(self, one: Watched, graph: Snapshot, lens: Lens, at: str) -> _Look:
         policy = self._policies[one.environment]
         try:
-            looked = survey(graph, lens, one.artifact, also=[policy.digest])
+            named = thing_named(graph, lens, one.artifact)
+            looked = survey(graph, lens, named, also=[policy.digest])
             one.heard = looked.start is not None
             self._interests.keep(one.number, looked)
             if not one.looked:

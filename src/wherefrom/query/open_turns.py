@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import structs
 
-from wherefrom.formats.digests import strong_id
 from wherefrom.formats.states import OBSERVED
 from wherefrom.formats.turned import PREDICATE_TYPE, SLOT
 from wherefrom.query.reality_answers import Place, Stated
@@ -63,22 +62,18 @@ def open_turns(
 def with_denied(
     found: Sequence[Place],
     denied: Mapping[tuple[str, str], Open],
-    same: Callable[[str, str], bool],
+    named: Callable[[str], str],
 ) -> list[Place]:
     """Places, with a mark at each artifact that is denied where it is.
 
-    same  whether two values are one thing: what runs by a name is denied by its digest
+    named  what runs by a name (``thing_named``)
     """
 
     def marked(one: T, environment: str) -> T:
-        found = denied.get((environment, one.value))
-        if found is None and not _is_digest(one.value):
-            named = (open for (e, name), open in denied.items()
-                     if e == environment and same(one.value, name))  # fmt: skip
-            found = next(named, None)
-        if found is None:
+        open = denied.get((environment, named(one.value)))
+        if open is None:
             return one
-        return structs.replace(one, marks=(*one.marks, "denied"), denied=found.entry)
+        return structs.replace(one, marks=(*one.marks, "denied"), denied=open.entry)
 
     return [
         structs.replace(
@@ -90,8 +85,3 @@ def with_denied(
         else place
         for place in found
     ]
-
-
-def _is_digest(value: str) -> bool:
-    algorithm, _, digits = value.partition(":")
-    return strong_id(algorithm, digits) is not None

@@ -52,6 +52,7 @@ from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
 from wherefrom.query.touched import touched
+from wherefrom.query.what_runs import thing_named
 from wherefrom.views.estate import Changed, EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Judgement, Lens, Snapshot
 
@@ -348,7 +349,9 @@ class Reality:
             owner_of=known.owner_of,
         )  # fmt: skip
         denied = open_turns(estate, graph, lens, at=meant.at, own=self._own)
-        return with_denied(found, denied, same) if denied else found
+        if not denied:
+            return found
+        return with_denied(found, denied, lambda value: thing_named(graph, lens, value))
 
     @functools.cached_property
     def _own(self) -> str:

@@ -11,9 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from wherefrom.formats.digests import strong_id
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.query.running import places
 from wherefrom.views.estate import EstateSnapshot, Held
+from wherefrom.views.graph import Lens, Snapshot
+from wherefrom.views.graph.spelling import tag_key
 
 SLOT: Final = "artifact"
 Service = tuple[str, str]  # environment, service
@@ -63,3 +66,12 @@ def services_of(
         for one in ones:
             found[environment, one.artifact].append((service, one))
     return found
+
+
+def thing_named(graph: Snapshot, lens: Lens, value: str) -> str:
+    """What runs by a name: what its tag means now; else the value itself."""
+    algorithm, _, digits = value.partition(":")
+    if strong_id(algorithm, digits) is not None:
+        return value
+    tagged = graph.tagged(tag_key(value), lens)
+    return graph.ids(tagged)[tagged[0]] if len(tagged) == 1 else value

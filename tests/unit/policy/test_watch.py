@@ -7,6 +7,7 @@ import pytest
 from tests.watched_world import SBOM, SCANNED, World, image, key_id, policy
 from wherefrom.errors import Unavailable
 from wherefrom.formats import turned
+from wherefrom.formats.timestamps import to_text
 
 
 @pytest.fixture
@@ -83,13 +84,13 @@ def test_what_others_share_concerns_nobody_when_it_is_only_named(world):
     for number in range(5):
         world.deploy(f"s{number}", number)
         world.built(number)
-        world.sbom(number, "pkg:npm/shared@1", f"pkg:npm/own@{number}")
+        world.sbom(number, "pkg:npm/shared@1", "pkg:npm/needed@1", f"pkg:npm/own@{number}")
         world.scan(number, "low", purl="pkg:npm/shared@1")
     world.use(policy(SBOM, SCANNED), "prod")
     world.rounds()
-    # The same builder, the same package, the same CVE: of an image that does not run.
+    # The same builder, packages, dependencies, the same CVE: of an image that does not run.
     world.built(99)
-    world.sbom(99, "pkg:npm/shared@1", "pkg:npm/more@1")
+    world.sbom(99, "pkg:npm/shared@1", "pkg:npm/needed@1")
     world.scan(99, "critical", purl="pkg:npm/shared@1")
     assert world.rounds() == (0, 0)
 
@@ -194,7 +195,7 @@ def test_what_a_stranger_says_of_a_name_counts_once_he_is_trusted(world):
     """The link by which an index vouches for its platform was not believed when it was looked."""
     world.deploy("cart", 2)
     world.sbom(1)
-    world.alternates(1, 2, key=world.other)
+    world.contains(1, 2, key=world.other)
     world.use(policy(SBOM), "prod")
     world.rounds()
     assert world.stands() == {("prod", image(2)): False}
@@ -336,10 +337,37 @@ def test_a_stranger_closes_nothing(world):
     world.use(said, "prod")
     world.rounds()
     lie = turned.Turned(
-        to="allowed", environment="prod", at="2026-01-01T00:00:00Z", policy=said.digest
+        to="allowed", environment="prod", at=to_text(world.clock()), policy=said.digest
     )
     world.sign(turned.to_statement(lie, image(1)), world.other)
     world.restart()
     world.rounds()
     assert [turn.turned.to for turn in world.told] == ["denied"]
     assert world.status().running[0].turned is not None
+
+
+def test_a_rule_more_or_less_that_fails_is_told_though_it_stays_denied(world):
+    world.deploy("cart", 1)
+    world.use(policy(SBOM, SCANNED), "prod")
+    world.rounds()
+    world.sbom(1)
+    world.rounds()
+    assert [turn.turned.rules for turn in world.told] == [("sbom", "scanned"), ("scanned",)]
+    assert [turn.turned.to for turn in world.told] == ["denied", "denied"]
+    (one,) = world.status().running
+    assert [reason.rule for reason in one.failing] == ["scanned"]
+
+
+def test_what_runs_by_a_name_is_judged_as_what_the_name_means_now(world):
+    name = "registry.example/shop/cart:1"
+    world.tag(1, name)
+    world.sbom(1)
+    world.deploy("cart", name)
+    world.use(policy(SBOM), "prod")
+    world.rounds()
+    assert world.stands() == {("prod", image(1)): True}
+    world.tag(2, name)
+    world.rounds()
+    assert world.stands() == {("prod", image(2)): False}
+    (place,) = world.running("prod/cart")
+    assert "denied" in place.declared.marks
