@@ -141,9 +141,9 @@ class World:
     def hours(number):
         return timedelta(hours=number)
 
-    def running(self, scope="", **more):
+    def running(self, scope="", slots=("artifact",), **more):
         self.fold()
-        options = RealityOptions(slots=("artifact",), **more)
+        options = RealityOptions(slots=slots, **more)
         return open_desk(self.folder, self.log).reality.running(scope, options).places
 
     def ask_the_gate(self, number, *, environment="prod", policy=None):
@@ -179,12 +179,13 @@ class World:
     def deploy(self, service, artifact, environment="prod", mode="declared"):
         value = artifact if isinstance(artifact, str | None) else image(artifact)
         states = [{"slot": "artifact", "name": "", "value": value}] if value else []
-        self.record(
+        (entry,) = self.record(
             changes.estate(
                 mode, Scope(environment, service), states, all_of=["artifact"],
                 at=timestamps.to_text(datetime.now(UTC)), source=f"/ci/{environment}/{service}",
             )
         )  # fmt: skip
+        return entry
 
     def sbom(self, number, *purls, key=None):
         self._number += 1

@@ -373,6 +373,7 @@ class Watch:
                 count=len(services),
                 summary=None if to == "gone" or stands is None else stands.entry,
             ),
+            number=one.number,
             artifact=one.subject,
             name=one.name,
             policy="" if policy is None else f"{policy.name} {policy.version}",
@@ -398,19 +399,18 @@ class Watch:
 
     def _take_turn(self, turn: Turn) -> None:
         """It is recorded: from now on it stands so."""
-        key = turn.turned.environment, turn.artifact
         if turn.was is not None:
             self._roots[turn.artifact, turn.was] -= 1
         against = None
         if turn.turned.to == "denied":
             against = Against(turn.turned.policy, turn.turned.rules)
             self._roots[turn.artifact, against] += 1
-        for one in self._watched.values():
-            if (one.environment, one.subject) == key:
-                one.open = against
-        if self._open is not None:
-            self._open.pop(key, None)
-        self._gone = [one for one in self._gone if (one.environment, one.subject) != key]
+        if turn.number in self._by_number:
+            self._by_number[turn.number].open = against
+        elif turn.number:
+            self._gone = [one for one in self._gone if one.number != turn.number]
+        elif self._open is not None:
+            del self._open[turn.turned.environment, turn.artifact]
 
     def _places(self, one: Watched) -> list[RunsIn]:
         """Where it runs, in all environments that the same policy decides in."""

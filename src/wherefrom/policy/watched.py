@@ -78,6 +78,7 @@ class RunsIn(msgspec.Struct, frozen=True, kw_only=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What turned, for whoever is to be told.
 
+    number    of whom it is; 0 of what an earlier watch left open
     artifact  the digest that names it; ``name`` what it is called
     policy    its name and version
     was       what spoke against it before; None if nothing did
@@ -86,6 +87,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     turned: Turned
+    number: int
     artifact: str
     name: str | None
     policy: str

@@ -84,6 +84,7 @@ def test_an_artifact_that_is_denied_is_marked_where_it_runs_and_only_there(world
     marks = {(p.environment, p.service): p.declared.marks for p in world.running()}
     assert marks == {("prod", "cart"): ("denied",), ("test", "cart"): (), ("prod", "till"): ()}
     assert world.running("prod/cart")[0].declared.denied == world.status().running[0].turned
+    assert not any(place.drift for place in world.running("prod", slots=("denied",)))
     size = world.log.refresh().size
     world.sbom(1)
     world.rounds()

@@ -371,3 +371,14 @@ def test_what_runs_by_a_name_is_judged_as_what_the_name_means_now(world):
     assert world.stands() == {("prod", image(2)): False}
     (place,) = world.running("prod/cart")
     assert "denied" in place.declared.marks
+
+
+def test_what_only_an_erased_record_deployed_runs_no_more(world):
+    world.use(policy(SBOM), "prod")
+    entry = world.deploy("cart", 1)
+    world.deploy("till", 2)
+    world.rounds()
+    world.recorder.erase(entry, reason="x", principal=world.principal)
+    world.rounds()
+    assert world.stands() == {("prod", image(2)): False}
+    assert [turn.turned.to for turn in world.told] == ["denied", "denied", "gone"]
