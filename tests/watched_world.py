@@ -114,6 +114,9 @@ class World:
         change = Administrators(keys=tuple(map(key_id, keys)), threshold=1)
         self.recorder._change(change)
 
+    def limit_service_key(self, *kinds):
+        self.trust(self.recorder._service_key, kinds=kinds)
+
     def write(self, name, text):
         (self.folder.path / name).write_text(text)
 
@@ -121,7 +124,7 @@ class World:
         """What a decision about an artifact by a policy looks at."""
         self.fold()
         with self.views() as (_, graph):
-            looked = survey(graph, graph.lens(), artifact, also=[policy.digest])
+            looked = survey(graph, graph.lens(), artifact, also=[policy.digest], own=self.gate.own)
             return dossier(graph, graph.lens(), looked, self.log.content_of)
 
     @contextlib.contextmanager

@@ -19,6 +19,7 @@ from wherefrom.cli.render import columns, count, foot, table, write_answer
 from wherefrom.cli.saying import now, record
 from wherefrom.cli.settings import Where, placed
 from wherefrom.cli.targets import unreadable
+from wherefrom.errors import NotFound, SettingError
 from wherefrom.formats.shown import cut, printable, short_id, short_key
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ def use(
 def _in_force_there(environments: Sequence[str], where: Where) -> dict[str, tuple[str, str]]:
     """What is in force in each. Raises SettingError where nothing is."""
     from wherefrom.cli.opening import reading
-    from wherefrom.errors import SettingError
 
     with reading(where) as place:
         found = {one.environment: one for one in place.in_force("")}
@@ -116,7 +116,9 @@ def _need_held(digest: str, where: Where) -> None:
     from wherefrom.query.desk import TraceOptions
 
     with reading(where) as place:
-        place.show(digest, TraceOptions())
+        kinds = {match.kind for match in place.show(digest, TraceOptions()).matches}
+    if "policy" not in kinds:
+        raise NotFound("the log holds no policy of this digest", got=digest)
 
 
 def _give(

@@ -171,7 +171,9 @@ class Gate:
             lens = graph.lens(as_of=asked.as_of)
             policy = self._asked_for(asked, graph, lens, at)
             told = [
-                self._dossier(graph, lens, survey(graph, lens, one, also=[policy.digest]))
+                self._dossier(
+                    graph, lens, survey(graph, lens, one, also=[policy.digest], own=self._own)
+                )
                 for one in asked.artifacts
             ]
         verdicts = [decide(policy, one, environment=asked.environment, at=at) for one in told]
@@ -188,7 +190,7 @@ class Gate:
         with self._graph.snapshot() as graph:
             lens = graph.lens()
             policy = self._asked_for(asked, graph, lens, at)
-            looked = survey(graph, lens, asked.artifact, also=[policy.digest])
+            looked = survey(graph, lens, asked.artifact, also=[policy.digest], own=self._own)
             statement = policies.to_statement(policy).decode()
             for known in self._known(looked, policy, asked.environment, at):
                 verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)

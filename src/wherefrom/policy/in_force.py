@@ -33,7 +33,7 @@ from wherefrom.query.statements import whole_statement_in
 from wherefrom.query.summary import IDENTITY_IS, summaries
 from wherefrom.views.graph import Judgement, Lens, Snapshot
 
-WORDS_MAX: Final = 500
+WORDS_MAX: Final = 20_000
 ENVIRONMENTS_MAX: Final = 5_000
 
 
@@ -127,8 +127,12 @@ class Words:
         found = []
         for step in steps:
             judgement = judged.get(step.first)
-            if judgement is None or judgement.type != PREDICATE_TYPE:
-                continue
+            if (
+                judgement is None
+                or judgement.type != PREDICATE_TYPE
+                or judgement.level not in TRUSTED
+            ):
+                continue  # whatever strangers say is not even read
             word = self._word(step.first)
             one = _evidence(graph, lens, step.effect, judgement)
             if word is not None and one.said <= at and deciders.counts(one):

@@ -22,7 +22,7 @@ from wherefrom.query.clocks import happened
 from wherefrom.query.statements import statement_in
 from wherefrom.views.graph import Judgement, Lens, Snapshot
 
-DOCUMENTS_MAX: Final = 300
+DOCUMENTS_MAX: Final = 2_000
 
 
 class About(NamedTuple):

@@ -251,7 +251,7 @@ class Watch:
         policy = self._policies[one.environment]
         try:
             named = thing_named(graph, lens, one.artifact)
-            looked = survey(graph, lens, named, also=[policy.digest])
+            looked = survey(graph, lens, named, also=[policy.digest], own=self._gate.own)
             one.heard = looked.start is not None
             self._interests.keep(one.number, looked)
             if not one.looked:

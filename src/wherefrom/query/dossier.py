@@ -12,12 +12,13 @@ it was signed. What is erased says nothing. Before any content is read, ``survey
 that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
 Sizes:  NAMES_MAX names · EVIDENCE_MAX records, the newest · UPSTREAM_MAX things upstream; what is
-        passed is told (``truncated``), and whoever decides must take it for a no
+        passed is told (``truncated``), and whoever decides must take it for a no; of the log's own
+        summaries the newest SUMMARIES_MAX
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -37,6 +38,7 @@ from wherefrom.views.graph.schema import ALTERNATE, CONTAINS, DESCRIBES, RELATIO
 
 NAMES_MAX: Final = 200
 EVIDENCE_MAX: Final = 2_000
+SUMMARIES_MAX: Final = 200
 UPSTREAM_MAX: Final = 5_000
 CLAIMS_MAX: Final = 20_000
 DEPTH_MAX: Final = 30
@@ -175,10 +177,13 @@ class Survey(NamedTuple):
         return [number for number in self.links if number not in self.beside]
 
 
-def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = ()) -> Survey:
+def survey(
+    graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = (), own: str = ""
+) -> Survey:
     """Look at ``artifact``, an id, a name or a tag; a digest may be unknown.
 
     also  ids of what else documents may be about that concern it: the policy it is judged by
+    own   the key that signs this log's own summaries, of which the newest are enough
 
     Raises NotFound, Ambiguous.
     """
@@ -201,6 +206,8 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         for number, (entry, _) in documents.items()
         if entry in judged
     }
+    for number in _older_summaries(signed, documents, own=own):
+        del signed[number]
     claims = _claims(graph, lens, links, signed, documents)
     upstream = _upstream(graph, lens, links)
     return Survey(
@@ -229,6 +236,15 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         above=frozenset(upstream.nodes),
         beside=frozenset(beside) - frozenset(links),
     )
+
+
+def _older_summaries(
+    signed: Mapping[int, _Signed], documents: Mapping[int, tuple[int, int]], *, own: str
+) -> list[int]:
+    """Summaries by this log that newer ones of its own stand for: each was renewed at its end."""
+    ours = [n for n, one in signed.items()
+            if slsa.is_vsa(one.judgement.type) and own in one.judgement.signers]  # fmt: skip
+    return sorted(ours, key=lambda n: documents[n][0], reverse=True)[SUMMARIES_MAX:]
 
 
 def dossier(graph: Snapshot, lens: Lens, looked: Survey, content: Content) -> Dossier:

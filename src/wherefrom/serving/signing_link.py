@@ -45,6 +45,12 @@ class SigningLink:
         self._writer: socket.socket | None = None
         self._read = b""
 
+    def close(self) -> None:
+        """Listen no more."""
+        self._listening.close()
+        if self._writer is not None:
+            self._writer.close()
+
     def wait(self, seconds: float) -> bool:
         """Wait for the writer, if it is not here; whether it is."""
         if self._writer is None:

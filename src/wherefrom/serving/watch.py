@@ -41,6 +41,7 @@ from wherefrom.views.graph import GraphReader
 
 ROUND_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 10.0
+FAILED_SECONDS_MAX: Final = 30.0
 _NICE: Final = 10
 _WAIT_SECONDS_MIN: Final = 0.05
 
@@ -81,7 +82,7 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
         clock=lambda: datetime.now(UTC),
         on_trouble=_say,
     )
-    noted, said, looked = None, "", 0.0
+    noted, said, looked, failed = None, "", 0.0, 0
     while True:
         if not link.wait(ROUND_SECONDS):
             continue
@@ -97,8 +98,11 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
                     noted = at.size, at.waiting
                 if done.waiting:  # as long as it took, so that questions have as much
                     pause = max(_WAIT_SECONDS_MIN, time.monotonic() - began)
-                said = ""
+                said, failed = "", 0
             except Error as error:
+                # What was looked at is looked at again, which costs as much each time.
+                failed += 1
+                pause = min(2.0**failed, FAILED_SECONDS_MAX)
                 if str(error) != said:
                     said = str(error)
                     _say(f"the watch waits: {error}")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.watched_world import CVE, SBOM, World, image, policy, statement
 from wherefrom.policy.gate import GateRequest
+from wherefrom.query import dossier as dossiers
 
 SHARED = "pkg:npm/shared@1"
 
@@ -55,3 +56,18 @@ def test_such_a_claim_concerns_all_that_run_with_the_part(world):
     world.rounds()
     world.vex_of(SHARED, "affected")
     assert world.rounds()[0] == 2
+
+
+def test_summaries_that_newer_ones_stand_for_do_not_crowd_out_what_is_recorded(world, monkeypatch):
+    monkeypatch.setattr(dossiers, "SUMMARIES_MAX", 3)
+    said = policy(SBOM, valid="1h")
+    entry = world.sbom(1)
+    world.deploy("cart", 1)
+    world.use(said, "prod")
+    for _ in range(6):
+        world.rounds()
+        world.ahead += world.hours(2)
+    kinds = [one.kind for one in world.dossier(image(1), said).evidence]
+    assert kinds.count("vsa") == 3
+    (sbom,) = [one for one in world.dossier(image(1), said).evidence if one.kind == "sbom"]
+    assert sbom.entry == entry

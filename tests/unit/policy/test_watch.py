@@ -382,3 +382,12 @@ def test_what_only_an_erased_record_deployed_runs_no_more(world):
     world.rounds()
     assert world.stands() == {("prod", image(2)): False}
     assert [turn.turned.to for turn in world.told] == ["denied", "denied", "gone"]
+
+
+def test_a_service_key_that_may_sign_less_is_let_sign_what_the_watch_says(world):
+    """A log of an earlier version, whose key signs summaries and policies."""
+    world.limit_service_key("https://slsa.dev/verification_summary/v1", "urn:wherefrom:policy:v1")
+    world.deploy("cart", 1)
+    world.use(policy(SBOM), "prod")
+    world.rounds()
+    assert world.status().running[0].turned is not None
