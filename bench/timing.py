@@ -78,13 +78,18 @@ def usage_of(server: int) -> Usage:
         if b"serving.reader" in _read(child, "cmdline"):
             reader += _processor_seconds(child)
             for forked in children_of(child):
-                if b"watch" in _read(forked, "comm"):
+                if forked_as(forked) == "watch":
                     watch += _processor_seconds(forked)
                 else:
                     fold += _processor_seconds(forked)
         else:
             judges += _processor_seconds(child)
     return Usage(writer, judges, reader, fold, watch)
+
+
+def forked_as(process: int) -> str:
+    """What a process that the reader forked is: its ``fold`` or its ``watch``."""
+    return "watch" if b"watch" in _read(process, "comm") else "fold"
 
 
 def _read(process: int, name: str) -> bytes:
