@@ -19,7 +19,7 @@ from typing import Final
 from bench.place import Place
 from bench.report import Row
 from bench.server import COMMAND, serving
-from bench.timing import Spread, children_of, each
+from bench.timing import Spread, children_of, each, forked_as
 
 _REPOSITORY: Final = Path(__file__).parent.parent
 _SETTLE_SECONDS: Final = 2.0
@@ -61,15 +61,15 @@ def _run(rounds: int, *command: str) -> Spread:
 
 
 def _server(place: Place) -> Iterator[Row]:
-    """PSS, not RSS: what the reader and its fold share is counted once."""
+    """PSS, not RSS: what the reader shares with its fold and watch is counted once."""
     if not Path("/proc/self/smaps_rollup").exists():
         place.say("no /proc/self/smaps_rollup here: the memory of a server is left out")
         return
     with serving(place.fresh("idle")) as server:
         time.sleep(_SETTLE_SECONDS)
         (reader,) = children_of(server.pid)
-        (fold,) = children_of(reader)
-        processes = {"writer": server.pid, "reader": reader, "fold": fold}
+        processes = {"writer": server.pid, "reader": reader}
+        processes |= {forked_as(process): process for process in children_of(reader)}
         held = {name: _pss_mb(process) for name, process in processes.items()}
     yield Row(
         area="footprint",

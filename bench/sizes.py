@@ -19,6 +19,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     edges      about how many edge statements the graph holds
     changes    how many statements about what is where the estate holds
     reviewed   images that reviews name, for ``review_seconds``
+    running    artifacts that run, and that the watch looks at
     overhead   (batch size, entries) of each log whose bytes are counted
     peer_entries, peer_edges  how many the logs and graphs of others get; ``prov_edges`` of those
                that build an object for each
@@ -45,6 +46,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     audited: int
     edges: int
     changes: int
+    running: int
     questions: int
     commands: int
     reviewed: int = 500
@@ -79,6 +81,7 @@ FULL: Final = Sizes(
     audited=100_000,
     edges=1_000_000,
     changes=1_000_000,
+    running=10_000,
     questions=2_000,
     commands=15,
 )
@@ -98,6 +101,7 @@ QUICK: Final = Sizes(
     audited=20_000,
     edges=100_000,
     changes=50_000,
+    running=1_000,
     questions=500,
     commands=7,
     reviewed=200,
@@ -133,6 +137,7 @@ TINY: Final = Sizes(
     audited=40,
     edges=600,
     changes=200,
+    running=10,
     questions=8,
     commands=1,
     reviewed=10,

@@ -55,6 +55,7 @@ class Usage(NamedTuple):
     judges: float
     reader: float
     fold: float
+    watch: float = 0.0
 
     def since(self, before: Usage) -> Usage:
         """What was used from ``before`` on."""
@@ -70,16 +71,25 @@ class Usage(NamedTuple):
 
 
 def usage_of(server: int) -> Usage:
-    """Of the process ``server``, its judges, reader and fold. Zeros where /proc is not."""
+    """Of the process ``server``, its judges, reader, fold and watch. Zeros where /proc is not."""
     writer = _processor_seconds(server)
-    judges = reader = fold = 0.0
+    judges = reader = fold = watch = 0.0
     for child in children_of(server):
         if b"serving.reader" in _read(child, "cmdline"):
             reader += _processor_seconds(child)
-            fold += sum(map(_processor_seconds, children_of(child)))
+            for forked in children_of(child):
+                if forked_as(forked) == "watch":
+                    watch += _processor_seconds(forked)
+                else:
+                    fold += _processor_seconds(forked)
         else:
             judges += _processor_seconds(child)
-    return Usage(writer, judges, reader, fold)
+    return Usage(writer, judges, reader, fold, watch)
+
+
+def forked_as(process: int) -> str:
+    """What a process that the reader forked is: its ``fold`` or its ``watch``."""
+    return "watch" if b"watch" in _read(process, "comm") else "fold"
 
 
 def _read(process: int, name: str) -> bytes:

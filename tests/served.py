@@ -37,6 +37,7 @@ from wherefrom.app import (
     open_rekor,
     open_requests,
     open_series,
+    open_status,
 )
 from wherefrom.collect.principals import Principal
 
@@ -113,8 +114,13 @@ class Inside:
         self.log = open_log(self.folder)
         self.desk = open_desk(self.folder, self.log)
         self.fold()
+        gate = open_gate(self.folder, self.log)
         self.reader = reader_app(
-            desk=self.desk, gate=open_gate(self.folder, self.log), log=self.log, tokens=self.tokens
+            desk=self.desk,
+            gate=gate,
+            statuses=open_status(self.folder, self.log, gate),
+            log=self.log,
+            tokens=self.tokens,
         )
         self._ends.callback(self._run())
         self.client = self._ends.enter_context(self.as_("admin"))

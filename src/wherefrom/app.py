@@ -6,6 +6,8 @@ DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who 
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
+DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -26,6 +28,7 @@ import secrets
 import shutil
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -79,11 +82,16 @@ from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
 
 if TYPE_CHECKING:
+    from wherefrom.collect.settings_file import SettingsFile
+    from wherefrom.formats.notify_settings import NotifySettings
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
+    from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
     from wherefrom.policy.gate import Gate
+    from wherefrom.policy.in_force import Words
+    from wherefrom.policy.status import StatusDesk
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -386,6 +394,24 @@ class DataFolder:
         """The checkpoints that others hold."""
         return AnchorFolder(self.path / "anchors")
 
+    def watch_settings(self) -> WatchSettings:
+        """Who puts policies in force, and what is looked at first. Raises SettingError."""
+        from wherefrom.collect.settings_file import WATCH, read
+        from wherefrom.formats.watch_settings import WatchSettings, parse
+
+        what = "the settings of the watch"
+        return read(self.path / WATCH, parse, WatchSettings(), what=what)
+
+    @property
+    def watch_socket(self) -> Path:
+        """Where the watch of a server listens for the writer."""
+        return self.path / "watch.sock"
+
+    @property
+    def watch_path(self) -> Path:
+        """Where the watch notes how far it has come."""
+        return self.path / "views" / "watch.json"
+
     @property
     def requests_path(self) -> Path:
         """Where the spans of requests lie."""
@@ -647,7 +673,69 @@ def open_gate(folder: DataFolder, log: LogReader) -> Gate:
     """Decisions by policies over a directory's log and graph."""
     from wherefrom.policy.gate import Gate  # late: only those who ask pay for it
 
-    return Gate(log, GraphReader(folder.graph_path))
+    return Gate(log, GraphReader(folder.graph_path), words=open_words(folder, log))
+
+
+def open_status(folder: DataFolder, log: LogReader, gate: Gate) -> StatusDesk:
+    """What runs, and what the policies in force say of it."""
+    from wherefrom.policy.status import StatusDesk, WatchAt
+
+    def watch_at() -> WatchAt | None:
+        try:
+            return msgspec.json.decode(folder.watch_path.read_bytes(), type=WatchAt)
+        except (OSError, ValueError):
+            return None
+
+    return StatusDesk(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        settings=folder.watch_settings,
+        watch_at=watch_at,
+    )
+
+
+def open_watch_settings(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[WatchSettings]:
+    """The settings of the watch, as they are at each question. Raises SettingError."""
+    from wherefrom.collect.settings_file import WATCH, SettingsFile
+    from wherefrom.formats.watch_settings import WatchSettings, parse
+
+    return SettingsFile(
+        folder.path / WATCH, parse, WatchSettings(), what="the settings of the watch",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_notify_settings(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[NotifySettings]:
+    """Whom to tell what turned, as it is at each question. Raises SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, SettingsFile
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    return SettingsFile(
+        folder.path / NOTIFY, parse, NotifySettings(), what="the settings of notifications",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_words(folder: DataFolder, log: LogReader) -> Words:
+    """Which policies are in force, by the word of those who may say so."""
+    from wherefrom.policy.in_force import Deciders, Words, deciders_of
+
+    decisions = Decisions(folder.path / "decisions.json", keeps=False)
+    deciding = threading.Lock()
+
+    def deciders() -> Deciders:
+        settings = folder.watch_settings()
+        with deciding:
+            decisions.catch_up(log)
+            return deciders_of(settings, decisions.keyring)
+
+    return Words(log.content_of, deciders)
 
 
 def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> int:

@@ -1,6 +1,7 @@
 """The gate over HTTP: whether artifacts may go somewhere, by a policy.
 
 POST /v1/decide ──► the reader: verdicts, nothing recorded
+GET /v1/policy/in-force, /v1/policy/status ──► the reader: what decides where, what it says
 POST /v1/gate ──► the reader prepares ──► the writer signs and records ──► the answer
 """
 
@@ -18,10 +19,12 @@ from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.questions import read_wanted, read_whole
+from wherefrom.api.reads import number
 from wherefrom.policy.gate import Gate, GateRequest, Prepared, Question
+from wherefrom.policy.status import LISTED_DEFAULT, StatusDesk
 
 if TYPE_CHECKING:
-    from wherefrom.api.records import Intake
+    from wherefrom.api.records import Intake  # the reader holds nothing that writes
 
 POLICY_BYTES_MAX = 4 * 1024 * 1024
 
@@ -32,6 +35,22 @@ async def post_decide(request: Request) -> Response:
     gate: Gate = request.app.state.gate
     asked: Question = await read_wanted(request, Question, bytes_max=POLICY_BYTES_MAX)
     return json_response(await asyncio.to_thread(gate.decide, asked))
+
+
+def get_in_force(request: Request) -> Response:
+    """``/v1/policy/in-force?environment=``: which policy decides where."""
+    principal_of(request, "read")
+    gate: Gate = request.app.state.gate
+    return json_response(gate.in_force(request.query_params.get("environment", "")))
+
+
+def get_status(request: Request) -> Response:
+    """``/v1/policy/status?environment=&limit=``: what runs, and what its policy says of it."""
+    principal_of(request, "read")
+    statuses: StatusDesk = request.app.state.statuses
+    limit = number(request, "limit")
+    wanted = LISTED_DEFAULT if limit is None else limit
+    return json_response(statuses.status(request.query_params.get("environment", ""), limit=wanted))
 
 
 async def post_prepare(request: Request) -> Response:

@@ -472,6 +472,19 @@ def _paths() -> dict[str, Schema]:
                 problems="400 413 422", body=_json("LookRequest"), role="admin",
             )
         },
+        "/v1/policy/in-force": _ask(
+            "policiesInForce", "Which policy decides in which environment, and by whose word.",
+            {"application/json": {"schema": {"type": "array", "items": ref("Standing")}}},
+            _query("environment", "Only there.", _TEXT), problems="",
+        ),
+        "/v1/policy/status": _ask(
+            "policyStatus", "What runs where policies are in force, and what was signed of it.",
+            _json("PolicyStatus"),
+            _query("environment", "Only there.", _TEXT),
+            _query("limit", "So many things; all are counted.",
+                   {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000}),
+            problems="400",
+        ),
         "/v1/gate": {
             "post": _operation(
                 "gate", "Whether an artifact may go in now, as a summary that the log signs.",

@@ -1,6 +1,7 @@
 """A question whose matter has no room in a path: it comes in a body, and is read whole.
 
-Sizes:  QUESTION_BYTES_MAX, an inventory of 100,000 things · what is wanted WANTED_BYTES_MAX
+Sizes:  QUESTION_BYTES_MAX, an inventory of 100,000 things; WANTED_BYTES_MAX, what is asked for in
+        a few fields
 """
 
 from __future__ import annotations

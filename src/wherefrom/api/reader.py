@@ -22,6 +22,7 @@ from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error
 from wherefrom.log.reader import LogReader
 from wherefrom.policy.gate import Gate
+from wherefrom.policy.status import StatusDesk
 from wherefrom.query.desk import Desk
 
 ERRORS = {
@@ -72,13 +73,17 @@ READS = [
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
+    ("/v1/policy/in-force", gates.get_in_force),
+    ("/v1/policy/status", gates.get_status),
 ]
 
 # Those that no path has room for.
 QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile), ("/v1/decide", gates.post_decide)]
 
 
-def reader_app(*, desk: Desk, gate: Gate, log: LogReader, tokens: TokenFile) -> Starlette:
+def reader_app(
+    *, desk: Desk, gate: Gate, statuses: StatusDesk, log: LogReader, tokens: TokenFile
+) -> Starlette:
     """The application on the socket, over one log and its views."""
     metrics = ViewMetrics()
 
@@ -102,6 +107,7 @@ def reader_app(*, desk: Desk, gate: Gate, log: LogReader, tokens: TokenFile) -> 
     )
     app.state.desk = desk
     app.state.gate = gate
+    app.state.statuses = statuses
     app.state.log = log
     app.state.tokens = tokens
     return app

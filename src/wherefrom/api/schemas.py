@@ -38,6 +38,8 @@ from wherefrom.log.renewal import Renewing
 from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched
 from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
+from wherefrom.policy.in_force import Standing
+from wherefrom.policy.status import PolicyStatus
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
@@ -63,7 +65,7 @@ _STRUCTS: Final = (
     TokenMade, Item, KeyRequest, EraseRequest, IntakeTold, IntakeRequest, IntakeChanged,
     SimulateRequest, Simulated, Marked, Renewing, LogKeysRequest, LogKeysTold,
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
-    Question, Decided, GateRequest, Gated, LookRequest, LookMade, Packages,
+    Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

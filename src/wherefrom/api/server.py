@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -64,6 +64,7 @@ def writer_app(
     measured: SeriesStore,
     witnessing: Callable[[], Witnessing] | None = None,
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
@@ -73,6 +74,7 @@ def writer_app(
     measured    the series that are; likewise
     witnessing  makes the rounds of a log with witnesses, once the loop is there
     anchoring   makes the schedule of a log with anchors, given what is published
+    beside      runs for as long as the application does
     """
     metrics = WriterMetrics()
 
@@ -129,6 +131,7 @@ def writer_app(
             asyncio.create_task(spans.keep_expiring(requests)),
             asyncio.create_task(series.keep_expiring(measured)),
         ]
+        running = asyncio.create_task(beside()) if beside is not None else None
         if witnessing is not None:
             intake.witnessing = witnessing()
             recorder.writer.on_signed = intake.witnessing.grown
@@ -147,6 +150,8 @@ def writer_app(
         yield
         if anchors is not None:
             await anchors.close()
+        if running is not None:
+            running.cancel()
         noting.cancel()
         ticking.cancel()
         for task in expiring:

@@ -81,7 +81,7 @@ def _rows(place: Place) -> Iterator[tuple[bool, list[str]]]:
     for one in stated[:_LISTED]:
         drift = [place.drift] if place.drift not in (None, "differs") else []
         value = "  ".join([_value(one), *drift, *(mark.replace("_", " ") for mark in one.marks)])
-        red = place.drift is not None or "outlived" in one.marks
+        red = place.drift is not None or not {"outlived", "denied"}.isdisjoint(one.marks)
         yield red, [*head, value, _instances(one), _seen(one)]
         head = ["", ""]
     if len(stated) > _LISTED:

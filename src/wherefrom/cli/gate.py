@@ -24,22 +24,28 @@ policy_option = click.option(
 
 @click.command()
 @click.argument("artifact")
-@policy_option
+@click.option(
+    "--policy",
+    metavar="DIR|FILE|DIGEST",
+    help="A policy: its folder, its file, or its digest in the log; else the one in force there.",
+)
 @environment_option
 @placed
-def gate(artifact: str, policy: str, environment: str, where: Where, as_json: bool) -> int:
+def gate(artifact: str, policy: str | None, environment: str, where: Where, as_json: bool) -> int:
     """Ask whether an artifact may go in, by a policy.
 
     ARTIFACT is an id, such as a digest or a package URL, or a file. The answer says of each rule
     whether it holds, by which records, and what to do where it does not. It is recorded, signed, as
     a SLSA verification summary; asked again, one that still counts is looked up.
+
+    Without --policy it is asked by the policy that is in force in the environment.
     """
     from wherefrom.cli.draw_policy import draw_gated
     from wherefrom.cli.opening import writing
     from wherefrom.cli.policy_files import read_policy
     from wherefrom.policy.gate import GateRequest
 
-    said = read_policy(policy)
+    said = read_policy(policy) if policy is not None else ""
     document = said if isinstance(said, str) else said.to_document()
     with writing(where) as place:
         answer = ask(

@@ -25,6 +25,7 @@ from wherefrom.app import (
     open_gate,
     open_log,
     open_recorder,
+    open_status,
 )
 from wherefrom.cli.failures import warn
 from wherefrom.cli.places import LogAt
@@ -75,6 +76,8 @@ from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
+    from wherefrom.policy.in_force import Standing
+    from wherefrom.policy.status import PolicyStatus
 
 BUSY_SECONDS: Final = 10.0
 _LOOK_EVERY_SECONDS: Final = 0.02
@@ -240,6 +243,15 @@ class LocalReading:
     def decide(self, asked: Question) -> Decided:
         _ = self._desk  # the views are folded by it
         return open_gate(self._folder, self._log).decide(asked)
+
+    def in_force(self, environment: str) -> list[Standing]:
+        _ = self._desk
+        return open_gate(self._folder, self._log).in_force(environment)
+
+    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
+        _ = self._desk
+        gate = open_gate(self._folder, self._log)
+        return open_status(self._folder, self._log, gate).status(environment, limit=limit)
 
     def anchor(self, entry: int | None) -> Anchor:
         return self._unfolded.anchor(entry)

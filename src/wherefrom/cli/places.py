@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wherefrom.log.roots import RootChanged, RootsTold
     from wherefrom.log.vouched import Vouched
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
+    from wherefrom.policy.in_force import Standing
+    from wherefrom.policy.status import PolicyStatus
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.canary.live import CanaryOptions
     from wherefrom.query.canary_answers import Canary
@@ -136,6 +138,10 @@ class Reading(Protocol):
     def status(self) -> LogStatus: ...
 
     def decide(self, asked: Question) -> Decided: ...
+
+    def in_force(self, environment: str) -> list[Standing]: ...
+
+    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus: ...
 
     def keys(self) -> Keys: ...
 

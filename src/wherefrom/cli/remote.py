@@ -61,6 +61,8 @@ from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
+    from wherefrom.policy.in_force import Standing
+    from wherefrom.policy.status import PolicyStatus
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
@@ -230,6 +232,18 @@ class Remote:
 
         answer = self._request("POST", "/v1/decide", content=msgspec.json.encode(asked))
         return _read(self._checked(answer), Decided)
+
+    def in_force(self, environment: str) -> list[Standing]:
+        from wherefrom.policy.in_force import Standing
+
+        answer = self._get("/v1/policy/in-force", {"environment": environment})
+        return _read(answer, list[Standing])
+
+    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
+        from wherefrom.policy.status import PolicyStatus
+
+        asked = {"environment": environment, "limit": limit}
+        return _read(self._get("/v1/policy/status", asked), PolicyStatus)
 
     def keys(self) -> Keys:
         return _read(self._get("/v1/keys"), Keys)

@@ -16,6 +16,8 @@ SPAN_RULES: Final = "request-rules.json"
 SERIES: Final = "series.json"
 ROLLBACK: Final = "rollback.json"
 FEEDS: Final = "feeds.json"
+WATCH: Final = "watch.yaml"
+NOTIFY: Final = "notify.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

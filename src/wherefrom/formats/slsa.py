@@ -275,6 +275,7 @@ def vsa_facts(
         "policyLevel": _scalar(said.get("policyLevel")),
         "resourceUri": text(said, "resourceUri", where=where),
         "slsaVersion": _scalar(said.get("slsaVersion")),
+        **_of_a_log(said.get("wherefrom"), policy),
     }
     builder.node(document_id, "attestation", properties=properties)
     builder.edge(document_id, "attributed_to", builder.node(agent, "software"))
@@ -287,6 +288,19 @@ def vsa_facts(
         if node:
             builder.edge(document_id, "used", node)
     return Dated(occurred, agent)
+
+
+def _of_a_log(said: object, policy: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary by a log like this one says beside (``vsa``), and of which policy."""
+    if not isinstance(said, dict):
+        return {}
+    digest = policy.get("digest")
+    digits = _scalar(digest.get("sha256")) if isinstance(digest, dict) else None
+    return {
+        "policyDigest": f"sha256:{digits}" if digits else None,
+        "environment": _scalar(said.get("environment")) or None,
+        "validUntil": _scalar(said.get("validUntil")),
+    }
 
 
 def _camel(predicate: Mapping[str, Any]) -> dict[str, Any]:

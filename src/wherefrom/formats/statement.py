@@ -3,9 +3,9 @@
 A statement binds subjects, by digest, to a predicate. Here are the statement and its subjects,
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``, ``response``,
-``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``rebuild``,
-``feed`` or, where it is a document of another format, in ``embedded``. The envelope around it is
-``dsse``.
+``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``in_force``,
+``turned``, ``rebuild``, ``feed`` or, where it is a document of another format, in ``embedded``. The
+envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -30,6 +30,7 @@ from wherefrom.formats import (
     embedded,
     exception,
     feed,
+    in_force,
     in_toto_steps,
     inventory,
     policy,
@@ -39,6 +40,7 @@ from wherefrom.formats import (
     slsa,
     strict_json,
     test_result,
+    turned,
     vulns,
     witness,
 )
@@ -56,16 +58,21 @@ _ENTRY_KINDS: Final = {
     policy.PREDICATE_TYPE: "policy",
     response.PREDICATE_TYPE: "change",
     feed.PREDICATE_TYPE: "observation",
+    in_force.PREDICATE_TYPE: "policy",
+    turned.PREDICATE_TYPE: "observation",
 }
 
-# Predicates of our own: those that tell of their subjects, and those that tell of the statement
-# itself. Each gives the time that it says, or None.
+# Predicates of our own: those that tell of their subjects, of the statement itself, or of both.
+# Each gives the time that it says, or None.
 _OF_SUBJECTS: Final[Mapping[str, Callable[..., str | None]]] = {
     ours.PREDICATE_TYPE: ours.add
     for ours in (canary, catalog, cause, config_bundle, inventory, policy, release, response)
 }
 _OF_ITSELF: Final[Mapping[str, Callable[..., str | None]]] = {
     ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, feed, rebuild)
+}
+_OF_BOTH: Final[Mapping[str, Callable[..., str | None]]] = {
+    ours.PREDICATE_TYPE: ours.add for ours in (in_force, turned)
 }
 
 
@@ -240,6 +247,9 @@ def _predicate(
         return slsa.Dated(of_subjects(builder, predicate, subjects=subjects, where=where), None)
     if of_itself := _OF_ITSELF.get(predicate_type):
         said = of_itself(builder, predicate, document_id=document_id, where=where)
+        return slsa.Dated(said, None)
+    if of_both := _OF_BOTH.get(predicate_type):
+        said = of_both(builder, predicate, subjects=subjects, document_id=document_id, where=where)
         return slsa.Dated(said, None)
     if vulns.is_scan(predicate_type):
         return vulns.add(

@@ -43,6 +43,8 @@ SLOTS: Final[Mapping[str, str]] = {
     "incident": "an incident that is open, by its id",
     "catalog": "a catalogue of services, by its name: the digest of what it says",
     "response": "an answer to trouble that is under way, by its plan: that it has begun",
+    "gate": "the policy that decides what may go in, and may stay: its digest",
+    "denied": "an artifact that runs although the policy in force denies it: the policy's digest",
     "resource": "anything else that is provisioned, by its address: the digest of its settings",
 }
 

@@ -31,6 +31,7 @@ from wherefrom.formats import (
     own,
     policy,
     timestamps,
+    turned,
     vsa,
 )
 from wherefrom.formats.dsse import Envelope, Signature
@@ -73,7 +74,12 @@ if TYPE_CHECKING:
     from wherefrom.keys.note_keys import NoteKey
 
 # What the service key may sign besides decisions about the log: predicate types.
-OWN_STATEMENTS: Final = (vsa.PREDICATE_TYPE, policy.PREDICATE_TYPE, feed.PREDICATE_TYPE)
+OWN_STATEMENTS: Final = (
+    vsa.PREDICATE_TYPE,
+    policy.PREDICATE_TYPE,
+    feed.PREDICATE_TYPE,
+    turned.PREDICATE_TYPE,
+)
 _USES_EVERY: Final = timedelta(days=1)
 
 
@@ -339,29 +345,37 @@ class Recorder:
         return receipts
 
     def vouch(self, statement: bytes, *, principal: Principal) -> OwnRecord:
-        """Record a statement that Wherefrom itself makes, signed by the service key.
+        """Record a statement that Wherefrom itself makes. As ``vouch_all``."""
+        return self.vouch_all([statement], principal=principal)[0]
 
-        statement  an in-toto statement, of a type of ``OWN_STATEMENTS``
-        principal  who asked for it
+    def vouch_all(self, statements: Sequence[bytes], *, principal: Principal) -> list[OwnRecord]:
+        """Record statements that Wherefrom itself makes, signed by the service key, at once.
+
+        statements  in-toto statements, of types of ``OWN_STATEMENTS``
+        principal   who asked for them
 
         The first time, that the service key may sign these becomes a record too, so that whoever
         reads the log judges them like any other. Raises NotAllowed where administrators decide
         which keys count and have not let it, and where the intake rules or a token's scope do not.
         """
         key = PublicKey(spki_der(self._service_key.public_key))
-        if all(known.id != key.id for known in self.decisions.keyring.list()):
+        known = next((one for one in self.decisions.keyring.list() if one.id == key.id), None)
+        if known is None or (known.state == "active" and not {*OWN_STATEMENTS} <= {*known.kinds}):
             reason = "signs what this log decides by its policies"
             self.wish(
                 KeyWish(action="trust", pem=key.to_pem(), kinds=OWN_STATEMENTS, reason=reason)
             )
-        content = sign_envelope(dsse.IN_TOTO_TYPE, statement, self._service_key)
-        (outcome,) = self.record([content], principal=principal)
-        if outcome.index is None:
-            raise NotAllowed(
-                f"the log does not take what it says itself: {outcome.reason}",
-                do="Let its intake rules, and the token, take summaries and policies",
-            )
-        return OwnRecord(outcome.index, content)
+        contents = [sign_envelope(dsse.IN_TOTO_TYPE, one, self._service_key) for one in statements]
+        made = []
+        outcomes = self.record(contents, principal=principal)
+        for content, outcome in zip(contents, outcomes, strict=True):
+            if outcome.index is None:
+                raise NotAllowed(
+                    f"the log does not take what it says itself: {outcome.reason}",
+                    do="Let its intake rules, and the token, take summaries, policies and turns",
+                )
+            made.append(OwnRecord(outcome.index, content))
+        return made
 
     # -- decisions
 

@@ -35,6 +35,7 @@ from wherefrom.policy.builds import at as value_at
 from wherefrom.policy.checks import Case
 from wherefrom.policy.conditions import input_of
 from wherefrom.policy.decide import decide, subject_of
+from wherefrom.policy.in_force import Deciders, Standing, Words, need_standing
 from wherefrom.policy.verdict import Reason, Verdict
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.dossier import Dossier, Survey, dossier, survey, touched
@@ -53,13 +54,13 @@ _LEVEL: Final = "SLSA_BUILD_LEVEL_"
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is asked: may each of ``artifacts`` go to ``environment``, by ``policy``?
 
-    policy   as its file says it; or its digest, if the log holds it
+    policy   as its file says it; or its digest, if the log holds it; empty for the one in force
     at       as if it were this time, with what had been recorded by ``as_of``
     explain  tell also what conditions look at
     """
 
     artifacts: tuple[str, ...]
-    policy: dict[str, Any] | str
+    policy: dict[str, Any] | str = ""
     environment: str = ""
     at: str | None = None
     as_of: int | None = None
@@ -74,10 +75,13 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """May ``artifact`` go to ``environment`` now, by ``policy``, with a summary that is signed?"""
+    """May ``artifact`` go to ``environment`` now, by ``policy``, with a summary that is signed?
+
+    policy  as in ``Question``
+    """
 
     artifact: str
-    policy: dict[str, Any] | str
+    policy: dict[str, Any] | str = ""
     environment: str = ""
 
 
@@ -152,17 +156,22 @@ class _Known(NamedTuple):
 
 
 class Gate:
-    """Decides over one log's graph; safe for several threads."""
+    """Decides over one log's graph; safe for several threads.
+
+    words  tell which policy is in force, where none is named
+    """
 
     def __init__(
         self,
         log: LogReader,
         graph: GraphReader,
         *,
+        words: Words | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log, self._graph, self._clock, self._elapsed = log, graph, clock, elapsed
+        self._words = words or Words(self._content, Deciders)
 
     def decide(self, asked: Question) -> Decided:
         """A verdict each. Raises NotFound, Ambiguous, Malformed, LimitPassed, SettingError."""
@@ -179,11 +188,11 @@ class Gate:
         with self._graph.snapshot() as graph:
             need_size(asked.as_of, reached=graph.size, log=self._log)
             lens = graph.lens(as_of=asked.as_of)
-            policy = self._policy(asked.policy, graph, lens)
+            policy = self._asked_for(asked, graph, lens, at)
             told = []
             for one in asked.artifacts:
                 self._need_before(until)
-                looked = survey(graph, lens, one, also=[policy.digest])
+                looked = survey(graph, lens, one, also=[policy.digest], own=self._own)
                 told.append(self._dossier(graph, lens, looked))
         verdicts = []
         for papers in told:
@@ -202,8 +211,8 @@ class Gate:
         wait_for_graph(self._graph, self._log)
         with self._graph.snapshot() as graph:
             lens = graph.lens()
-            policy = self._policy(asked.policy, graph, lens)
-            looked = survey(graph, lens, asked.artifact, also=[policy.digest])
+            policy = self._asked_for(asked, graph, lens, at)
+            looked = survey(graph, lens, asked.artifact, also=[policy.digest], own=self._own)
             statement = policies.to_statement(policy).decode()
             for known in self._known(graph, looked, policy, asked.environment, at):
                 verdict = _verdict_of(known.predicate, looked, policy, asked.environment, graph)
@@ -217,6 +226,47 @@ class Gate:
             verdict = decide(policy, told, environment=asked.environment, at=at)
             summary = self._summary(verdict, graph).decode()
         return Prepared(verdict=verdict, policy=statement, summary=summary, entry=None)
+
+    # -- what runs is asked about piece by piece (``watch``, ``standing``)
+
+    @property
+    def own(self) -> str:
+        """The id of the key that signs what this log itself says."""
+        return self._own
+
+    @property
+    def words(self) -> Words:
+        """Which policy is in force where."""
+        return self._words
+
+    def in_force(self, environment: str = "") -> list[Standing]:
+        """Which policies are in force now, everywhere or in one environment."""
+        wait_for_graph(self._graph, self._log)
+        with self._graph.snapshot() as graph:
+            found = self._words.all_standing(graph, graph.lens(), self._now())
+        return [one for one in found if environment in ("", one.environment)]
+
+    def policy_of(self, digest: str, graph: Snapshot, lens: Lens) -> Policy:
+        """A policy that the log holds. Raises NotFound."""
+        return self._policy(digest, graph, lens)
+
+    def verdict(
+        self, looked: Survey, policy: Policy, environment: str, graph: Snapshot, lens: Lens, at: str
+    ) -> Verdict:
+        """What a policy says of what was looked at. Raises SettingError."""
+        return decide(policy, self._dossier(graph, lens, looked), environment=environment, at=at)
+
+    def summary(self, verdict: Verdict, graph: Snapshot) -> bytes:
+        """The statement to sign. Raises Malformed for an artifact without a digest."""
+        return self._summary(verdict, graph)
+
+    def _asked_for(
+        self, asked: Question | GateRequest, graph: Snapshot, lens: Lens, at: str
+    ) -> Policy:
+        said = asked.policy
+        if said == "":
+            said = need_standing(self._words, graph, lens, asked.environment, at).policy
+        return self._policy(said, graph, lens)
 
     def _policy(self, said: dict[str, Any] | str, graph: Snapshot, lens: Lens) -> Policy:
         if not isinstance(said, str):

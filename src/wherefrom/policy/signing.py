@@ -5,10 +5,14 @@ Prepared ──► Recorder.vouch(policy), vouch(summary) ──► Gated
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import Unavailable
-from wherefrom.log.recorder import Recorder
 from wherefrom.policy.gate import Gated, Prepared, gated
+
+if TYPE_CHECKING:
+    from wherefrom.log.recorder import Recorder  # the reader holds nothing that writes
 
 
 def vouched_for(prepared: Prepared, recorder: Recorder, *, principal: Principal) -> Gated:

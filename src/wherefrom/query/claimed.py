@@ -330,6 +330,13 @@ def _found(one: Named, claim: Summary, part: str | None, by: Signed) -> Found:
     )
 
 
+def products_of(graph: Snapshot, step: Step, own: frozenset[str]) -> frozenset[str]:
+    """In which products a claim is about a part; in ``own``, wherever that is, if in any."""
+    properties = graph.edge_properties(step, step.first)
+    within = msgspec.json.decode(properties).get("within") if properties else None
+    return frozenset(within) if isinstance(within, list) and within else own
+
+
 def _is_build(id: str) -> bool:
     """Whether an id names one version of a distribution's package."""
     return id.startswith(_DISTRIBUTED) and without_version(id) != id

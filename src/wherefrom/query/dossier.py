@@ -12,12 +12,13 @@ it was signed. What is erased says nothing. Before any content is read, ``survey
 that the answer hangs on, and ``touched`` whether the log has said more of that since.
 
 Sizes:  EVIDENCE_MAX records, the newest · CLAIMS_MAX claims and parts; what is passed is told
-        (``truncated``), and whoever decides must take it for a no
+        (``truncated``), and whoever decides must take it for a no; of the log's own summaries the
+        newest SUMMARIES_MAX
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -54,10 +55,11 @@ from wherefrom.query.statements import statement_in
 from wherefrom.query.summary import Summary, summaries
 from wherefrom.query.upstream import Upstream, upstream_of
 from wherefrom.query.words import word_of
-from wherefrom.views.graph import Lens, Snapshot, Step
+from wherefrom.views.graph import Judgement, Lens, Snapshot, Step
 from wherefrom.views.graph.schema import DESCRIBES
 
 EVIDENCE_MAX: Final = 2_000
+SUMMARIES_MAX: Final = 200
 _TOUCHES_MAX: Final = 200
 # Entries that say where something is and what happens there, not what it is.
 _NO_EVIDENCE: Final = frozenset(
@@ -133,6 +135,8 @@ class Survey(NamedTuple):
     links      those, each with the entries that say so; and what else documents are about
     documents  each by its node: its entry, and which name it describes
     nodes      all that were looked at; ``entries`` all that anything rests on
+    within     those of ``nodes`` that are parts of it, or say or name what is wrong with them;
+               ``above`` those that are upstream
     """
 
     artifact: str
@@ -148,13 +152,18 @@ class Survey(NamedTuple):
     upstream: list[Upstream]
     nodes: frozenset[int]
     entries: frozenset[int]
+    within: frozenset[int]
+    above: frozenset[int]
     truncated: bool
 
 
-def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = ()) -> Survey:
+def survey(
+    graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] = (), own: str = ""
+) -> Survey:
     """Look at ``artifact``, an id, a name or a tag; a digest may be unknown.
 
     also  ids of what else documents may be about that concern it: the policy it is judged by
+    own   the key that signs this log's own summaries, of which the newest are enough
 
     Raises NotFound, Ambiguous.
     """
@@ -165,7 +174,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         id = digests.strong_id(algorithm, digits)
         if id is None:
             raise
-        start, same = None, Same({}, frozenset(), (id,), truncated=False)
+        start, same = None, Same({}, frozenset(), (id,))
     else:
         id = match.id
         start = graph.numbers([id])[id]
@@ -187,6 +196,8 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         for number, (entry, _) in documents.items()
         if entry in judged
     }
+    for number in _older_summaries(signed, documents, own=own):
+        del signed[number]
     parts = parts_of(graph, lens, links)
     # A claim in a document may describe the artifact too, which says not who signed it.
     by_entry = {
@@ -217,6 +228,7 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
         entries=frozenset(
             {
                 *judged,
+                *same.doubted,
                 *(entry for entries in links.values() for entry in entries),
                 *(one.entry for one in claims.found),
                 *claims.entries,
@@ -224,6 +236,8 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
                 *upstream.entries,
             }
         ),
+        within=frozenset({*claims.nodes, *advisories.nodes}),
+        above=frozenset(upstream.nodes),
         truncated=(
             same.truncated
             or too_many
@@ -234,6 +248,18 @@ def survey(graph: Snapshot, lens: Lens, artifact: str, *, also: Collection[str] 
             or upstream.truncated
         ),
     )
+
+
+def _older_summaries(
+    signed: Mapping[int, Signed], documents: Mapping[int, tuple[int, int]], *, own: str
+) -> list[int]:
+    """Summaries by this log that newer ones of its own stand for: each was renewed at its end."""
+    ours = [
+        n
+        for n, one in signed.items()
+        if slsa.is_vsa(one.judgement.type) and own in one.judgement.signers
+    ]
+    return sorted(ours, key=lambda n: documents[n][0], reverse=True)[SUMMARIES_MAX:]
 
 
 def dossier(
@@ -319,11 +345,15 @@ def touched(graph: Snapshot, looked: Survey, *, since: int, used: Iterable[int],
     if len(entries) >= _TOUCHES_MAX:
         return True
     judged = graph.judgements(entries, graph.lens())
-    return any(
+    return any(is_evidence(one, own=own) for one in judged.values())
+
+
+def is_evidence(one: Judgement, *, own: str) -> bool:
+    """Whether a record may change what a policy says of anything. ``own`` as in ``touched``."""
+    return (
         (one.kind not in _NO_EVIDENCE or one.type == feed.PREDICATE_TYPE)
         and not one.type.startswith(_HAPPENINGS)
         and not (slsa.is_vsa(one.type) and own in one.signers)
-        for one in judged.values()
     )
 
 

@@ -22,6 +22,7 @@ from wherefrom.formats import config_bundle, timestamps
 from wherefrom.formats.states import DECLARED, MODES, OBSERVED, SLOTS, Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
+from wherefrom.log.replay import service_key_id
 from wherefrom.query import clocks, scopes
 from wherefrom.query.affected import blast, reached_places
 from wherefrom.query.answers import LogPosition
@@ -33,6 +34,7 @@ from wherefrom.query.containment import Containment, check_containment, stated
 from wherefrom.query.made_of import made_of
 from wherefrom.query.materials import materials
 from wherefrom.query.one_thing import OneThing
+from wherefrom.query.open_turns import open_turns, with_denied
 from wherefrom.query.reality_answers import (
     Affected,
     Change,
@@ -50,6 +52,7 @@ from wherefrom.query.running import places
 from wherefrom.query.scopes import Expression
 from wherefrom.query.sizes import need_size
 from wherefrom.query.touched import touched
+from wherefrom.query.what_runs import thing_named
 from wherefrom.views.estate import Changed, EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Judgement, Lens, Snapshot
 
@@ -360,10 +363,19 @@ class Reality:
         }
         marks = clocks.marks(estate, judged, size=lens.as_of)
         known = self._catalogs.in_force(estate, graph, lens, at=meant.at)
-        return places(
+        found = places(
             held, judged, at=meant.at, same=same, seconds_max=seconds_max, marks=marks,
             owner_of=known.owner_of,
         )  # fmt: skip
+        denied = open_turns(estate, graph, lens, at=meant.at, own=self._own)
+        if not denied:
+            return found
+        return with_denied(found, denied, lambda value: thing_named(graph, lens, value))
+
+    @functools.cached_property
+    def _own(self) -> str:
+        """The id of the key that signs what this log itself says."""
+        return service_key_id(self._log)
 
     def _meant(
         self, estate: EstateSnapshot, text: str, options: RealityOptions, lens: Lens

@@ -28,7 +28,9 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     source  who says it; ``trust`` and ``signers`` of the record that said it last
     marks   what to know of it: ``unpinned``, an artifact by a name that may move; ``outlived``, a
             safe mode past its end or its maximum duration; ``out_of_band``, a resource that was
-            changed by no pipeline; and those of clocks (``clocks.py``)
+            changed by no pipeline; ``denied``, an artifact that the policy in force denies; and
+            those of clocks (``clocks.py``)
+    denied  the record by which the policy in force denies it
     """
 
     value: str
@@ -43,6 +45,7 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     signers: tuple[str, ...]
     properties: dict[str, Any] = {}
     marks: tuple[str, ...] = ()
+    denied: int | None = None
 
 
 class Observed(Stated, frozen=True, kw_only=True, omit_defaults=True, gc=False):

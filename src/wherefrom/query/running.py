@@ -32,6 +32,8 @@ from wherefrom.views.graph import Judgement
 # Whether two values are one thing.
 Same = Callable[[str, str], bool]
 RESOURCE: Final = "resource"
+# Slots that nobody declares: what is found is all there is.
+UNDECLARED: Final = frozenset({"incident", "denied"})
 _SECOND: Final = 1_000_000
 _Where = tuple[Scope, str, str]  # without the instance; slot, name
 _Marked = Mapping[int, tuple[str, ...]]  # by the id of what is held
@@ -147,7 +149,7 @@ def _place(
         by_value[one.value].append(one)
     drift = None
     if seen and declared is None:
-        drift = None if slot == "incident" else "undeclared"
+        drift = None if slot in UNDECLARED else "undeclared"
     elif seen and declared is not None and not _all_as(declared, by_value, same):
         drift = "differs"
     return Place(

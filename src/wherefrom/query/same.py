@@ -34,13 +34,15 @@ class Same(NamedTuple):
 
     links      all of them; ``own`` those of the artifact itself, not of a whole
     digests    the ids among ``own`` that are digests
+    doubted    entries that say there are others, and that nobody known signed
     truncated  there are more
     """
 
     links: dict[int, tuple[int, ...]]
     own: frozenset[int]
     digests: tuple[str, ...]
-    truncated: bool
+    doubted: frozenset[int] = frozenset()
+    truncated: bool = False
 
 
 class _Way(NamedTuple):
@@ -56,9 +58,11 @@ def names_of(graph: Snapshot, lens: Lens, start: int) -> Same:
     thing = {start: start}  # each name, by the thing that it names
     taken = {start: _by_algorithm(graph.ids([start])[start])}
     fresh, cut = [start], False
+    doubted: set[int] = set()
     while fresh and len(links) < NAMES_MAX:
-        ways, too_many = _ways(graph, lens, fresh)
+        ways, others, too_many = _ways(graph, lens, fresh)
         cut = cut or too_many
+        doubted |= others
         ids = graph.ids(sorted({way.there for way in ways}))
         kinds = summaries(graph, sorted(ids), lens)
         fresh = []
@@ -76,7 +80,8 @@ def names_of(graph: Snapshot, lens: Lens, start: int) -> Same:
             fresh.append(way.there)
     own = frozenset(number for number, whole in thing.items() if whole == start)
     found = sorted(id for id in graph.ids(sorted(own)).values() if _by_algorithm(id))
-    return Same(links, own, tuple(found), cut or len(links) >= NAMES_MAX)
+    cut = cut or len(links) >= NAMES_MAX
+    return Same(links, own, tuple(found), frozenset(doubted), cut)
 
 
 def believed(graph: Snapshot, lens: Lens, steps: Collection[Step]) -> dict[Step, int]:
@@ -95,8 +100,9 @@ def believed(graph: Snapshot, lens: Lens, steps: Collection[Step]) -> dict[Step,
     return found
 
 
-def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], bool]:
-    """Where trusted links lead from ``fresh``, oldest first; whether there are too many."""
+def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], set[int], bool]:
+    """Where trusted links lead from ``fresh``, oldest first; the entries that state others; whether
+    there are too many."""
     names: list[Step] = []
     for up in (True, False):
         names += graph.steps(fresh, lens, up=up, only=ALTERNATE, rows_max=ROWS_MAX)
@@ -105,7 +111,8 @@ def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], bo
     parts = graph.steps(images, lens, up=False, only=CONTAINS, rows_max=ROWS_MAX)
     ways = set()
     here = set(fresh)
-    for step, entry in believed(graph, lens, names).items():
+    known = believed(graph, lens, names)
+    for step, entry in known.items():
         for one, other in ((step.effect, step.cause), (step.cause, step.effect)):
             if one in here:
                 ways.add(_Way(one, other, False, entry))
@@ -117,7 +124,9 @@ def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], bo
         if step in indexes
     }
     cut = len(names) >= ROWS_MAX or len(parts) >= ROWS_MAX
-    return sorted(ways, key=lambda way: (way.is_whole, way.entry, way.there)), cut
+    doubted = {step.first for step in names if step not in known}
+    doubted |= {step.first for step in parts if step not in wholes}
+    return sorted(ways, key=lambda way: (way.is_whole, way.entry, way.there)), doubted, cut
 
 
 def _indexes(

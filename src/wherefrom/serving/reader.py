@@ -1,27 +1,32 @@
-"""The reader process: it answers. What it answers from is folded by a process of its own.
+"""The reader process: it answers. What it answers from is folded by a process of its own, and what
+runs is watched by another.
 
-A fold computes without pause, and in one interpreter each answer would wait for its turns. The
-fold is forked before anything is opened or any thread is started: the two share the memory of
-what they imported.
+A fold computes without pause, and in one interpreter each answer would wait for its turns; so does
+a watch that looks at everything anew. Both are forked before anything is opened or any thread is
+started: they share the memory of what they imported.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 
 from wherefrom.api.reader import reader_app
-from wherefrom.app import DataFolder, open_desk, open_gate, open_log
+from wherefrom.app import DataFolder, open_desk, open_gate, open_log, open_status
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
 from wherefrom.serving.lifeline import at_the_end_of
+from wherefrom.serving.watch import watch
 
 _FAILED = 3
 
@@ -32,11 +37,13 @@ def run(path: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     folder = DataFolder(Path(path))
     spare_collections()
-    _keep_a_fold(folder)
+    _keep(folder, follow, watch)
     log = open_log(folder)
+    gate = open_gate(folder, log)
     app = reader_app(
         desk=open_desk(folder, log, others=Others(folder)),
-        gate=open_gate(folder, log),
+        gate=gate,
+        statuses=open_status(folder, log, gate),
         log=log,
         tokens=folder.tokens,
     )
@@ -53,21 +60,32 @@ def run(path: str) -> None:
         runner.run(server.serve())
 
 
-def _keep_a_fold(folder: DataFolder) -> None:
-    """Fork the fold; it ends with us, and we with it: the writer starts both again."""
-    ours, mine = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(mine)
-        at_the_end_of(ours, lambda: os._exit(0))
-        try:
-            follow(folder)
-        finally:
-            os._exit(_FAILED)
-    os.close(ours)  # the other end stays open as long as we live
+def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None:
+    """Fork one process for each; they end with us, and we with any: the writer starts all again."""
+    made: dict[int, int] = {}  # by process, the end of its pipe that we hold
+    for one in follow:
+        ours, mine = os.pipe()
+        process = os.fork()
+        if process == 0:
+            for held in (mine, *made.values()):
+                os.close(held)
+            _be(folder, one, ours)
+        os.close(ours)  # the other end stays open as long as we live
+        made[process] = mine
 
-    def watch() -> None:
+    def watch(process: int) -> None:
         os.waitpid(process, 0)
         os._exit(_FAILED)
 
-    threading.Thread(target=watch, name="fold-watch", daemon=True).start()
+    for process in made:
+        threading.Thread(target=watch, args=(process,), name="fork-watch", daemon=True).start()
+
+
+def _be(folder: DataFolder, follow: Callable[[DataFolder], NoReturn], lifeline: int) -> NoReturn:
+    at_the_end_of(lifeline, lambda: os._exit(0))
+    with contextlib.suppress(OSError):  # for ps, where there is such a file
+        Path("/proc/self/comm").write_text(f"wf-{follow.__name__}")
+    try:
+        follow(folder)
+    finally:
+        os._exit(_FAILED)

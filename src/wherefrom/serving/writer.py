@@ -3,8 +3,9 @@
     writer process   the port, the door, the log             ── ends ──► all end
        │ starts, watches, restarts
     reader process   DIR/reader.sock: answers                ── ends ──► its fold ends
-       │ forks, watches, leaves with it
+       │ forks both, watches, leaves with them
     fold process     follows the log into the views
+    watch process    judges again what runs, and asks the writer to sign what it found
     scrub process    now and then: reads the whole log, and stops the writer if it is damaged
 
 The reader holds the writer's end of a pipe, and its fold the reader's: when the other end is gone,
@@ -30,10 +31,12 @@ from wherefrom.app import (
     DataFolder,
     Served,
     now,
+    open_notify_settings,
     open_recorder,
     open_rekor,
     open_requests,
     open_series,
+    open_watch_settings,
 )
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
@@ -42,6 +45,7 @@ from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
+from wherefrom.serving.signing import keep_signing
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
@@ -115,6 +119,9 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        # A wrong file is an error now, not when something turned.
+        open_watch_settings(folder)
+        open_notify_settings(folder)
         requests = open_requests(folder, on_trouble=_say_trouble)
         measured = open_series(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()
@@ -142,6 +149,7 @@ def up(
                 measured=measured,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
+                beside=lambda: keep_signing(recorder, folder.watch_socket),
             )
 
         try:
@@ -152,6 +160,7 @@ def up(
             folder.say_served(None)
             scrub.stop()
             reader.stop()
+            folder.watch_socket.unlink(missing_ok=True)
 
 
 def _say(why: str) -> None:

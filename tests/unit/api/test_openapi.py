@@ -314,7 +314,15 @@ def requests_of_all_kinds():
         {"look": {}, "digest": ""},
     ):
         yield "POST", "/v1/feeds/looks", "/v1/feeds/looks", json.dumps(body).encode()
+    yield "POST", "/v1/gate", "/v1/gate", json.dumps({"artifact": known}).encode()
+    yield "POST", "/v1/decide", "/v1/decide", json.dumps({"artifacts": [known]}).encode()
     for verb, query in (
+        ("policy/in-force", ""),
+        ("policy/in-force", "?environment=prod"),
+        ("policy/status", ""),
+        ("policy/status", "?environment=prod&limit=1"),
+        ("policy/status", "?limit=0"),
+        ("policy/status", "?limit=x"),
         ("running", ""),
         ("catalog", ""),
         ("catalog", "?service=nobody"),

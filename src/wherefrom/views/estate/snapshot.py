@@ -80,6 +80,17 @@ class Changed(NamedTuple):
     says: tuple[str | None, str | None] = (None, None)
 
 
+class Stated(NamedTuple):
+    """One statement about a place, of whoever made it; ``value`` None ends it."""
+
+    environment: str
+    name: str
+    at: int
+    entry: int
+    value: str | None
+    properties: Mapping[str, Any]
+
+
 class EstateSnapshot:
     """One read transaction. Made by ``EstateReader.snapshot`` and good inside its block."""
 
@@ -154,7 +165,61 @@ class EstateSnapshot:
         given = {"at": at, "size": self.need(as_of), "mode": mode, "slot": slot}
         return [_held(*row) for row in self.db.execute(_HELD.format(where=where), given)]
 
+    def stated(
+        self, slot: str, *, mode: str, at: int, environment: str = "", as_of: int | None = None
+    ) -> list[Stated]:
+        """Every statement by ``at`` about a slot of environments that has no service, newest first
+        in each place: for whoever believes only some of them.
+
+        environment  only there; everywhere if empty
+        """
+        there = "environment = :environment AND" if environment else ""
+        rows = self.db.execute(
+            f"""SELECT environment, name, at, entry, value, properties
+            FROM keys CROSS JOIN said USING (key)
+            WHERE {there} service = '' AND mode = :mode AND slot = :slot
+                AND at <= :at AND entry < :size
+            ORDER BY environment, name, at DESC, entry DESC""",
+            {"environment": environment, "mode": mode, "slot": slot, "at": at,
+             "size": self.need(as_of)},
+        )  # fmt: skip
+        return [
+            Stated(e, n, when, by, value, _PROPERTIES.decode(more) if more else {})
+            for e, n, when, by, value, more in rows
+        ]
+
     # -- change
+
+    def moved(self, slot: str, *, since: int) -> set[tuple[str, str]]:
+        """Services, each with its environment, where what held in a slot was told otherwise by an
+        entry from ``since`` on. What only says again what held moves nothing.
+
+        What a tombstone took away is not among it.
+        """
+        keys: set[int] = set()
+        streams: set[int] = set()
+        rows = self.db.execute("SELECT keys, streams FROM written WHERE entry >= ?", (since,))
+        for some, whole in rows:
+            keys.update(_NUMBERS.decode(some))
+            streams.update(_NUMBERS.decode(whole))
+        given = {"since": since, "slot": slot, "for_ever": FOR_EVER}
+        told = """slot = :slot AND EXISTS (SELECT 1 FROM intervals i WHERE i.key = keys.key
+            AND (i.known >= :since OR i.denied >= :since AND i.denied < :for_ever))"""
+        among = "key IN (SELECT value FROM json_each(:keys))"
+        listed = msgspec.json.encode(sorted(keys)).decode()
+        query = f"SELECT DISTINCT environment, service FROM keys WHERE {among} AND {told}"
+        found = set(self.db.execute(query, {"keys": listed, **given}))
+        named: list[tuple[str, str, str]] = self.db.execute(
+            "SELECT DISTINCT environment, service, slots FROM streams"
+            " WHERE stream IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(sorted(streams)).decode(),),
+        ).fetchall()  # type: ignore[assignment]
+        for environment, service, slots in named:
+            if slot in slots.split():
+                where, parts = _conditions(Scope(environment, service), (), ())
+                query = f"SELECT DISTINCT environment, service FROM keys WHERE {where} {told}"
+                found.update(self.db.execute(query, {**parts, **given}))
+        return found
 
     def changed(
         self,

@@ -10,18 +10,22 @@ Source: docs/formats/graph.md
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
+import msgspec
 
 from wherefrom.errors import Corrupt, Unavailable
-from wherefrom.views.graph.batch import integers, numbers_of
+from wherefrom.views.graph.batch import Written, integers, numbers_of
 from wherefrom.views.graph.edges import EdgeReads
 from wherefrom.views.graph.lens import TIME, Judgement, Lens, Mention, bind, chunks, encodes
 
 if TYPE_CHECKING:
     from wherefrom.views.graph.segment import Segment
+
+
+_WRITTEN: Final = msgspec.msgpack.Decoder(Written)
 
 
 class Snapshot(EdgeReads):
@@ -215,6 +219,31 @@ class Snapshot(EdgeReads):
             )
             for chunk in chunks(sorted(entries))
         )
+
+    def written_since(self, since: int, until: int) -> Iterator[tuple[int, Written]]:
+        """What each entry from ``since`` on and below ``until`` wrote; nothing of those erased."""
+        rows = self.db.execute(
+            "SELECT entry, rows FROM written WHERE entry >= ? AND entry < ?", (since, until)
+        )
+        for entry, written in rows:
+            yield entry, _WRITTEN.decode(written)
+
+    def first_since(
+        self, edges: Iterable[tuple[int, int, int]], since: int
+    ) -> set[tuple[int, int, int]]:
+        """Those of ``edges`` (effect, relation, cause) that nobody stated before ``since``."""
+        # What is sealed in a segment is older than that.
+        query = "SELECT first FROM causes WHERE effect = ? AND relation = ? AND cause = ?"
+        return {
+            edge
+            for edge in edges
+            if (first := self.db.execute(query, edge).get) is not None and first >= since
+        }
+
+    def properties_by(self, mentions: Iterable[tuple[int, int]]) -> dict[int, str | None]:
+        """What one record says of one node, as JSON: of each (node, entry), by entry."""
+        query = "SELECT entry, properties FROM mentions WHERE node = ? AND entry = ?"
+        return dict(row for pair in mentions for row in self.db.execute(query, pair))
 
     def lost_signer(self, key: str, lens: Lens, rows_max: int) -> list[int]:
         """Entries that the key ``key`` vouched for, at the door or later, and no longer does."""

@@ -1,0 +1,122 @@
+"""The watch process: what runs is judged again whenever the log says what concerns it.
+
+    log grown, a time come ──at most every ROUND_SECONDS──► a round ──► the writer signs
+                                                              └──► DIR/notify ──► webhooks
+
+Off while no policy is in force: it then looks once a second whether the log has grown, and asks the
+graph one question if it has. It computes no longer than it rests, and gives way to everything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+import msgspec
+
+from wherefrom.app import (
+    DataFolder,
+    now,
+    open_gate,
+    open_log,
+    open_notify_settings,
+    open_watch_settings,
+)
+from wherefrom.errors import Error
+from wherefrom.formats.notify_settings import NotifySettings
+from wherefrom.log.reader import LogReader
+from wherefrom.notify import Delivery, Spool
+from wherefrom.policy.status import WatchAt
+from wherefrom.policy.watch import Watch
+from wherefrom.policy.watched import Turn
+from wherefrom.serving.signing_link import SigningLink
+from wherefrom.serving.turn_message import message_of
+from wherefrom.storage.whole_file import replace_whole
+from wherefrom.views.estate import EstateReader
+from wherefrom.views.graph import GraphReader
+
+ROUND_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 10.0
+FAILED_SECONDS_MAX: Final = 30.0
+_NICE: Final = 10
+_WAIT_SECONDS_MIN: Final = 0.05
+
+
+def watch(folder: DataFolder) -> NoReturn:
+    """Watch for ever. What goes wrong is said, and tried again."""
+    os.nice(_NICE)
+    link = SigningLink(folder.watch_socket)
+    spool = Spool(folder.path / "notify")
+    settings = open_notify_settings(folder, on_trouble=_say)
+    Delivery(spool, settings, on_trouble=_say).start()
+    said = ""
+    while True:
+        try:
+            _watch_on(folder, link, spool)
+        except Exception as error:  # noqa: BLE001 - views not there yet, a full disk, our own slip
+            if str(error) != said:
+                said = str(error)
+                _say(f"the watch waits: {error or error!r}")
+            time.sleep(ROUND_SECONDS)
+
+
+def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
+    log = open_log(folder)
+    notify = open_notify_settings(folder, on_trouble=_say)
+
+    def tell(turns: Sequence[Turn]) -> None:
+        _keep(turns, spool, notify(), log)
+
+    watched = Watch(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        open_gate(folder, log),
+        sign=link.sign,
+        tell=tell,
+        settings=open_watch_settings(folder, on_trouble=_say),
+        clock=lambda: datetime.now(UTC),
+        on_trouble=_say,
+    )
+    noted, said, looked, failed = None, "", 0.0, 0
+    while True:
+        if not link.wait(ROUND_SECONDS):
+            continue
+        began = time.monotonic()
+        pause = ROUND_SECONDS
+        if watched.is_due() or began - looked > IDLE_SECONDS:
+            looked = began
+            try:
+                done = watched.round()
+                at = WatchAt(size=done.size, at=now(), waiting=done.waiting)
+                if (at.size, at.waiting) != noted:
+                    replace_whole(folder.watch_path, msgspec.json.encode(at))
+                    noted = at.size, at.waiting
+                if done.waiting:  # as long as it took, so that questions have as much
+                    pause = max(_WAIT_SECONDS_MIN, time.monotonic() - began)
+                said, failed = "", 0
+            except Error as error:
+                # What was looked at is looked at again, which costs as much each time.
+                failed += 1
+                pause = min(2.0**failed, FAILED_SECONDS_MAX)
+                if str(error) != said:
+                    said = str(error)
+                    _say(f"the watch waits: {error}")
+        time.sleep(pause)
+
+
+def _keep(turns: Sequence[Turn], spool: Spool, settings: NotifySettings, log: LogReader) -> None:
+    """Keep a message of each turn for everybody who is told of it, before it is recorded."""
+    for turn in turns:
+        environments = {place.environment for place in turn.places} | {turn.turned.environment}
+        receivers = [one.name for one in settings.webhooks if any(map(one.wants, environments))]
+        if receivers:
+            spool.put(message_of(turn, origin=log.origin, url=settings.url), receivers)
+
+
+def _say(says: str) -> None:
+    print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
