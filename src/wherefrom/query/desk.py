@@ -305,6 +305,7 @@ class Desk:
 
     def packages(self, after: str = "") -> Packages:
         """A page of the packages that the log names, without their versions."""
+        wait_for_graph(self._graph, self._log)
         with self._snapshot(None) as snapshot:
             return packages(snapshot, snapshot.lens(), after=after)
 
