@@ -133,7 +133,11 @@ class Watch:
                 self._forget()
             if lens.as_of < self._begins:  # what we wrote ourselves is not all in them yet
                 return Round(self.size, 0, 0, len(self._queue))
-            self._take_up(estate, graph, lens, at)
+            try:
+                self._take_up(estate, graph, lens, at)
+            except BaseException:
+                self._forget()  # half of it is taken up, and which half nobody knows
+                raise
             looks: list[_Look] = []
             for number in self._queue.take():
                 looks.append(self._look(self._by_number[number], graph, lens, at))

@@ -391,3 +391,18 @@ def test_a_service_key_that_may_sign_less_is_let_sign_what_the_watch_says(world)
     world.use(policy(SBOM), "prod")
     world.rounds()
     assert world.status().running[0].turned is not None
+
+
+def test_a_round_that_breaks_off_is_begun_again(world, monkeypatch):
+    world.deploy("cart", 1)
+    world.use(policy(SBOM), "prod")
+
+    def broken(*_, **__):
+        raise Unavailable("the estate is gone for a moment")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wherefrom.policy.watch.what_runs", broken)
+        with pytest.raises(Unavailable):
+            world.round()
+    world.rounds()
+    assert world.stands() == {("prod", image(1)): False}
