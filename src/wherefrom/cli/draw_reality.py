@@ -226,10 +226,10 @@ def _said(value: str | None, says: str | None) -> str:
         return printable(f"{value} {says}")  # two migrations may be called alike
     if short == value:
         return printable(value if says.startswith("pkg:") else says)
-    return printable(f"{_short_name(says)} {short}")
+    return printable(f"{short_name(says)} {short}")
 
 
-def _short_name(says: str) -> str:
+def short_name(says: str) -> str:
     """Of a reference or package URL what people say: ``cart:1.4``; the whole stands in the JSON."""
     if not says.startswith("pkg:"):
         # A digest that it is pinned to stands beside it, in short.

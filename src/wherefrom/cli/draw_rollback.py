@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from wherefrom.cli.draw_keys import draw_keys
-from wherefrom.cli.render import foot, table
+from wherefrom.cli.draw_reality import short_name
+from wherefrom.cli.render import columns, foot, table
 from wherefrom.formats.shown import cut, printable, short_id, trust_said
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _part(one: RestoredPart) -> list[str]:
     exists = "is there" if one.exists == "yes" else f"may be gone: {one.because[0].says}"
     return [
         cut(f"{what} {where}".strip(), 30),
-        cut(one.says or "", 40) if one.says != one.value else "",
+        cut(short_name(one.says), 40) if one.says and one.says != one.value else "",
         cut(short_id(one.value), 28),
         cut(exists, 60),
         trust_said(one.trust, one.signers) if one.trust != "unknown" else "nobody vouches for it",
@@ -78,11 +79,15 @@ def _changes(found: Sequence[Differing]) -> Iterator[str]:
     yield click.style("Going back changes", bold=True)
     for one in found:
         what = " ".join(filter(None, (one.slot, one.name, one.region, one.pool)))
-        sides = (", ".join(map(short_id, side)) or "nothing" for side in (one.a_says, one.b_says))
-        yield cut("  {}  {} → {}".format(what, *sides), 200)
+        sides = (", ".join(map(_named, side)) or "nothing" for side in (one.a_says, one.b_says))
+        yield cut("  {}  {} → {}".format(what, *sides), columns())
         yield from (f"  {line}" for line in draw_keys(one.keys))
         if one.commits_a:
             yield f"    without {', '.join(map(short_id, one.commits_a[:_SHOWN_MAX]))}"
+
+
+def _named(says: str) -> str:
+    return short_id(says) if short_id(says) != says else short_name(says)
 
 
 def _beside(found: Sequence[Change]) -> Iterator[str]:
@@ -91,8 +96,8 @@ def _beside(found: Sequence[Change]) -> Iterator[str]:
     yield ""
     yield click.style("Changed since for every service, and stays", bold=True)
     for one in found[:_SHOWN_MAX]:
-        after = "nothing" if one.after is None else short_id(one.after_says or one.after)
-        yield cut(f"  {one.at[:16]}Z  {one.slot} {one.name} to {after}  #{one.entry}", 100)
+        after = "nothing" if one.after is None else _named(one.after_says or one.after)
+        yield cut(f"  {one.at[:16]}Z  {one.slot} {one.name} to {after}  #{one.entry}", columns())
     if len(found) > _SHOWN_MAX:
         yield f"  and {len(found) - _SHOWN_MAX} more; see --json"
 

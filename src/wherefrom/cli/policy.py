@@ -260,6 +260,8 @@ def _then(one: Change, document: dict[str, Any] | str, place: Reading) -> Verdic
 
 
 def _simulated(judged: Sequence[tuple[Change, Verdict | None]], truncated: bool) -> Iterator[str]:
+    from wherefrom.cli.draw_reality import short_name
+
     rows = []
     against: dict[str, int] = {}
     for one, verdict in judged:
@@ -268,7 +270,7 @@ def _simulated(judged: Sequence[tuple[Change, Verdict | None]], truncated: bool)
             against[rule] = against.get(rule, 0) + 1
         word = "unknown" if verdict is None else "allowed" if verdict.allowed else "DENIED"
         where = f"{printable(one.environment)}/{printable(one.service)}"
-        what = cut(printable(one.after_says or "") or short_id(one.after or ""), _NAME_CHARS_MAX)
+        what = cut(short_name(one.after_says or short_id(one.after or "")), _NAME_CHARS_MAX)
         rows.append((one.at[:19] + "Z", word, where, what, " ".join(failed)))
     if rows:
         yield table(rows)
