@@ -542,7 +542,7 @@ def _paths() -> dict[str, Schema]:
             _query("service", "Only of this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _AS_OF,
             _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
-            problems="400",
+            problems="400 404",
         ),
         "/v1/responses/{plan}": _ask(
             "showResponse", "One plan, and every record of what became of it.",

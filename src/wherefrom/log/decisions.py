@@ -239,8 +239,9 @@ class Decisions:
             envelope = dsse.parse(document)
             decision = own.parse_payload(envelope.payload_type, envelope.payload)
             if isinstance(decision, Change):
-                # Whoever holds the service key alone decides no more than that key may.
-                signers = signers_over(envelope, self.keyring)
+                # Whoever holds the service key alone decides no more than that key may; as a key of
+                # the ring it may sign summaries, and is nobody else's word.
+                signers = signers_over(envelope, self.keyring) - {*logged.trust.signers}
                 self.need_may_change(decision, signers, at=logged.received)
             self.fold(index, decision)
         except Error:

@@ -83,7 +83,9 @@ class Replay:
             return
         try:
             if isinstance(decision, Change):
-                signers = signers_over(envelope, self._said.keyring)
+                # As a key of the ring the service key may sign summaries, and decides no more.
+                service = ed25519.key_id(ed25519.spki_der(self._service_key))
+                signers = signers_over(envelope, self._said.keyring) - {service}
                 self._said.need_may_change(decision, signers, at=received)
             if isinstance(decision, LogKeysChange):
                 self._need_named(decision)

@@ -80,8 +80,10 @@ def test_every_slot_of_state_is_heard_or_left_out_on_purpose():
             states=(State("declared", Scope("p", "cart"), slot, "n", "v"),),
         )  # fmt: skip
         of_service = {one.kind for one in heard_of(facts) if one.about == "service:cart"}
-        expected = {"artifact": {"deployment"}, "scale": {"deployment"}, "share": {"deployment"},
-                    "catalog": set(), "gate": set(), "denied": set()}.get(slot, {slot})  # fmt: skip
+        expected = {
+            "artifact": {"deployment"}, "scale": {"deployment"}, "share": {"deployment"},
+            "catalog": set(), "gate": set(), "denied": set(), "response": set(),
+        }.get(slot, {slot})  # fmt: skip
         assert of_service == expected, slot
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wherefrom.app import DataFolder, fold_views, open_gate, open_log, open_recorder
+from wherefrom.app import DataFolder, decided, fold_views, open_gate, open_log, open_recorder
 from wherefrom.cli.up import load_sample
 from wherefrom.collect.principals import Principal, local
 from wherefrom.errors import LimitPassed, Malformed, NotAllowed, NotFound
@@ -19,6 +19,7 @@ from wherefrom.keys.public import PublicKey
 from wherefrom.policy.gate import ARTIFACTS_MAX, Gate, GateRequest, Question
 from wherefrom.policy.signing import vouched_for
 from wherefrom.sample.signed import digest
+from wherefrom.upkeep import audit_folder
 from wherefrom.views.graph import GraphReader
 
 TILL = f"sha256:{digest('till 1.1.0')}"
@@ -236,3 +237,16 @@ def test_a_question_that_means_nothing_is_refused(folder, wrong):
     gate = open_gate(folder, open_log(folder))
     with pytest.raises((LimitPassed, Malformed), match=r"negative|too long"):
         gate.decide(Question(artifacts=(TILL,), policy=RULES, **wrong))
+
+
+def test_keys_are_trusted_as_before_when_the_service_key_signs_summaries(folder):
+    asked(folder)
+    key = SigningKey.generate()
+    pem = PublicKey(spki_der(key.public_key)).to_pem()
+    with open_recorder(folder) as recorder:
+        changed = recorder.wish(KeyWish(action="trust", pem=pem, reason="a colleague"))
+    log = open_log(folder)
+    (folder.path / "decisions.json").unlink()
+    ring = decided(folder, log).keyring
+    assert ring.state(changed.key.id) == "active"
+    assert audit_folder(folder).problems == []
