@@ -29,7 +29,7 @@ from tests.fuzz.seeds import BETWEEN_FILES, seeds_of
 from tests.logs import VKEY
 from tests.sigstore_world import NOW, world
 from wherefrom.api.reader import reader_app
-from wherefrom.app import fold_views, open_desk, open_gate, open_log, open_recorder
+from wherefrom.app import fold_views, open_desk, open_gate, open_log, open_recorder, open_status
 from wherefrom.collect.collected import collect
 from wherefrom.collect.decompress import open_plain, plain
 from wherefrom.collect.principals import Principal, local
@@ -574,7 +574,9 @@ def _served() -> Any:
     fold_views(folder, log)
     token = folder.tokens.add(Principal(name="reader", roles=("read",)))[0]
     desk = open_desk(folder, log)
-    app = reader_app(desk=desk, gate=open_gate(folder, log), log=log, tokens=folder.tokens)
+    gate = open_gate(folder, log)
+    statuses = open_status(folder, log, gate)
+    app = reader_app(desk=desk, gate=gate, statuses=statuses, log=log, tokens=folder.tokens)
     atexit.register(shutil.rmtree, folder.path, ignore_errors=True)
     return app, token, desk
 
