@@ -23,9 +23,10 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, names, reality_id, timestamps
+from wherefrom.formats import names, reality_id, statement_shape
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.statement_shape import need_sized, need_time
 from wherefrom.formats.states import PART_BYTES_MAX, VALUE_BYTES_MAX
 
 PREDICATE_TYPE: Final = "urn:wherefrom:canary:v1"
@@ -115,13 +116,7 @@ class CanaryVerdict(_Part, frozen=True):
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> CanaryVerdict:
     """Read a predicate. Raises Malformed for a field that is wrong or unknown, LimitPassed."""
-    try:
-        found = msgspec.convert(predicate, CanaryVerdict)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise Malformed(
-            "not a canary's verdict", where=f"{where}{place.rstrip('`')}", got=said
-        ) from error
+    found = statement_shape.convert(predicate, CanaryVerdict, "a canary's verdict", where)
     _check(found, where)
     return found
 
@@ -131,14 +126,7 @@ def to_statement(verdict: CanaryVerdict) -> bytes:
     refuse, and for a canary of which nobody knows what it is."""
     predicate: dict[str, Any] = msgspec.to_builtins(verdict)
     parse(predicate)
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": _subjects(verdict),
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate,
-        }
-    )
+    return statement_shape.of_subjects(_subjects(verdict), PREDICATE_TYPE, predicate)
 
 
 def together(measures: Sequence[Measure]) -> str:
@@ -198,11 +186,11 @@ def _subjects(verdict: CanaryVerdict) -> list[dict[str, Any]]:
 
 def _check(found: CanaryVerdict, where: str) -> None:
     for what in ("service", "environment"):
-        _sized(getattr(found, what), f"{where}.{what}", PART_BYTES_MAX)
+        need_sized(getattr(found, what), f"{where}.{what}", PART_BYTES_MAX)
     if not found.service:
         raise Malformed("a verdict about no service", where=f"{where}.service")
     for what in ("since", "until"):
-        _time(getattr(found, what), f"{where}.{what}")
+        need_time(getattr(found, what), f"{where}.{what}")
     _among(found.verdict, VERDICTS, f"{where}.verdict")
     if not 0 < found.alpha < 1:
         raise Malformed("not a chance", where=f"{where}.alpha", got=found.alpha)
@@ -214,8 +202,8 @@ def _check(found: CanaryVerdict, where: str) -> None:
         raise LimitPassed("too many", where=f"{where}.apart", expected=f"{APART_MAX} at most")
     for one in found.apart:
         _among(one.slot, APART_SLOTS, f"{where}.apart")
-        _sized(one.name, f"{where}.apart", PART_BYTES_MAX)
-        _sized(one.value, f"{where}.apart", VALUE_BYTES_MAX)
+        need_sized(one.name, f"{where}.apart", PART_BYTES_MAX)
+        need_sized(one.value, f"{where}.apart", VALUE_BYTES_MAX)
     measured = [one.measure for one in found.measures]
     if len(set(measured)) != len(measured):
         raise Malformed("a measure twice", where=f"{where}.measures", got=" ".join(measured))
@@ -229,7 +217,7 @@ def _check(found: CanaryVerdict, where: str) -> None:
 
 
 def _check_side(side: CanarySide, where: str) -> None:
-    _sized(side.where, f"{where}.where", VALUE_BYTES_MAX)
+    need_sized(side.where, f"{where}.where", VALUE_BYTES_MAX)
     if side.requests < 0:
         raise Malformed("less than nothing", where=f"{where}.requests", got=side.requests)
     if side.artifact is not None:
@@ -249,21 +237,9 @@ def _check_measure(one: Measure, where: str) -> None:
     if min(one.canary_samples, one.baseline_samples) < 0:
         raise Malformed("less than nothing", where=f"{where}.samples")
     if one.decided is not None:
-        _time(one.decided, f"{where}.decided")
-
-
-def _time(text: str, where: str) -> None:
-    if timestamps.canonical(text, where=where) != text:
-        raise Malformed("not a time in its one spelling", where=where, got=text)
+        need_time(one.decided, f"{where}.decided")
 
 
 def _among(text: str, known: Sequence[str], where: str) -> None:
     if text not in known:
         raise Malformed("none of what it can be", where=where, expected=" ".join(known), got=text)
-
-
-def _sized(text: str, where: str, bytes_max: int) -> None:
-    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
-        raise LimitPassed(
-            "a text is too long", where=where, got=text[:80], expected=f"{bytes_max} bytes"
-        )

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, digests, heard, names, timestamps
+from wherefrom.formats import canonical_json, digests, heard, names, statement_shape, timestamps
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.states import DECLARED, Scope, State
 
@@ -156,15 +156,8 @@ def to_statement(catalog: Catalog) -> bytes:
     """The in-toto statement, canonical. Raises what ``parse`` raises."""
     said = msgspec.to_builtins(catalog)
     parse(said)
-    digest = catalog.digest.removeprefix("sha256:")
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": catalog.name, "digest": {"sha256": digest}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": said,
-        }
-    )
+    subject = {"name": catalog.name, "digest": statement_shape.digest_set(catalog.digest)}
+    return statement_shape.of_subjects([subject], PREDICATE_TYPE, said)
 
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Catalog:

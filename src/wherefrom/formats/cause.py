@@ -20,10 +20,11 @@ from typing import Any, Final
 
 import msgspec
 
-from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, names, timestamps
+from wherefrom.errors import Malformed
+from wherefrom.formats import canonical_json, names, statement_shape
 from wherefrom.formats.digests import sha256_id, strong_id
 from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.statement_shape import need_sized, need_time
 from wherefrom.formats.states import PART_BYTES_MAX, SLOTS, VALUE_BYTES_MAX
 
 PREDICATE_TYPE: Final = "urn:wherefrom:cause:v1"
@@ -71,24 +72,16 @@ def node_id(digest: str) -> str:
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Cause:
     """Read a predicate. Raises Malformed for a field that is wrong or unknown, LimitPassed."""
-    try:
-        found = msgspec.convert(predicate, Cause)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise Malformed("not a cause", where=f"{where}{place.rstrip('`')}", got=said) from error
+    found = statement_shape.convert(predicate, Cause, "a cause", where)
     for what, most in (("service", PART_BYTES_MAX), ("environment", PART_BYTES_MAX),
                        ("name", PART_BYTES_MAX), ("incident", PART_BYTES_MAX),
                        ("value", VALUE_BYTES_MAX)):  # fmt: skip
-        text = getattr(found, what) or ""
-        if len(text.encode("utf-8", "surrogatepass")) > most:
-            raise LimitPassed("a text is too long", where=f"{where}.{what}", got=text[:80],
-                              expected=f"{most} bytes")  # fmt: skip
+        need_sized(getattr(found, what) or "", f"{where}.{what}", most)
     if found.slot not in SLOTS:
         raise Malformed("not a slot of state", where=f"{where}.slot", got=found.slot)
     if found.probability is not None and not 0 <= found.probability <= 1:
         raise Malformed("not a probability", where=f"{where}.probability", got=found.probability)
-    if timestamps.canonical(found.at, where=f"{where}.at") != found.at:
-        raise Malformed("not a time in its one spelling", where=f"{where}.at", got=found.at)
+    need_time(found.at, f"{where}.at")
     return found
 
 
@@ -96,14 +89,7 @@ def to_statement(cause: Cause) -> bytes:
     """The in-toto statement, canonical. Raises as ``parse``."""
     predicate: dict[str, Any] = msgspec.to_builtins(cause)
     parse(predicate)
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [_subject(cause)],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate,
-        }
-    )
+    return statement_shape.of_subjects([_subject(cause)], PREDICATE_TYPE, predicate)
 
 
 def add(

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, digests, keyed_hash
+from wherefrom.formats import canonical_json, digests, keyed_hash, statement_shape
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.strict_json import get_object, get_string, need_object, need_string
 
@@ -103,15 +103,8 @@ def to_predicate(bundle: Bundle) -> dict[str, Any]:
 
 def to_statement(bundle: Bundle) -> bytes:
     """The in-toto statement, canonical. Raises as ``to_predicate``."""
-    digest = bundle.digest.removeprefix("sha256:")
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": bundle.name, "digest": {"sha256": digest}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": to_predicate(bundle),
-        }
-    )
+    subject = {"name": bundle.name, "digest": statement_shape.digest_set(bundle.digest)}
+    return statement_shape.of_subjects([subject], PREDICATE_TYPE, to_predicate(bundle))
 
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Bundle:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed, NotFound
-from wherefrom.formats import feed, strict_json, timestamps, yaml_text
+from wherefrom.formats import feed, statement_shape, strict_json, timestamps, yaml_text
 from wherefrom.formats.ecosystems import ECOSYSTEMS
 
 FEEDS_MAX: Final = 100
@@ -74,14 +74,8 @@ def parse(content: bytes, *, where: str) -> Feeds:
     if len(content) > BYTES_MAX:
         raise LimitPassed("a file of feeds is too long", where=where, expected=f"{BYTES_MAX} bytes")
     document: Any = strict_json.as_object(yaml_text.decode(content, where=where), where=where)
-    try:
-        said = msgspec.convert(document, Feeds)
-    except msgspec.ValidationError as error:
-        told, _, path = str(error).partition(" - at `$")
-        raise Malformed(
-            "not feeds", where=f"{where}{path.rstrip('`')}", got=told,
-            do="docs/formats/feeds.md has every field",
-        ) from error  # fmt: skip
+    do = "docs/formats/feeds.md has every field"
+    said = statement_shape.convert(document, Feeds, "feeds", where, do=do)
     if len(said.feeds) > FEEDS_MAX:
         raise LimitPassed("too many feeds", where=where, expected=f"{FEEDS_MAX} at most")
     names = [one.name for one in said.feeds]

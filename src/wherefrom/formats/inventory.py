@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, digests, strict_json, timestamps
+from wherefrom.formats import canonical_json, digests, statement_shape, strict_json, timestamps
 from wherefrom.formats.facts import FactsBuilder
 
 PREDICATE_TYPE: Final = "urn:wherefrom:inventory:v1"
@@ -112,16 +112,8 @@ def check(found: Inventory, *, where: str) -> Inventory:
 def to_statement(found: Inventory) -> bytes:
     """The in-toto statement, canonical. Raises as ``check``."""
     check(found, where="inventory")
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [
-                {"name": found.source, "digest": {"sha256": found.digest.removeprefix("sha256:")}}
-            ],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": msgspec.to_builtins(found),
-        }
-    )
+    subject = {"name": found.source, "digest": statement_shape.digest_set(found.digest)}
+    return statement_shape.of_subjects([subject], PREDICATE_TYPE, msgspec.to_builtins(found))
 
 
 def add(

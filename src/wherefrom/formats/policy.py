@@ -297,16 +297,8 @@ def read(written: bytes, *, where: str, modules: Mapping[str, str] = {}) -> Poli
 
 def parse(document: Mapping[str, Any], *, where: str) -> Policy:
     """A policy as it is recorded. Raises Malformed, LimitPassed."""
-    try:
-        policy = msgspec.convert(dict(document), Policy)
-    except msgspec.ValidationError as error:
-        says, _, path = str(error).partition(" - at `$")
-        raise Malformed(
-            "not a policy",
-            where=f"{where}{path.rstrip('`')}",
-            got=says,
-            do="docs/formats/policy.md has every rule and its fields",
-        ) from error
+    do = "docs/formats/policy.md has every rule and its fields"
+    policy = statement_shape.convert(document, Policy, "a policy", where, do=do)
     _check(policy, where)
     return policy
 

@@ -25,11 +25,12 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, names, purl, reality_id, timestamps
+from wherefrom.formats import canonical_json, names, purl, reality_id, statement_shape
 from wherefrom.formats.changes import public_name
 from wherefrom.formats.descriptors import public_id
 from wherefrom.formats.digests import commit_id, git_place, strong_id
 from wherefrom.formats.facts import FactsBuilder
+from wherefrom.formats.statement_shape import need_sized, need_time
 
 PREDICATE_TYPE: Final = "urn:wherefrom:release:v1"
 NAME_BYTES_MAX: Final = 256
@@ -162,12 +163,7 @@ class Release(_Part, frozen=True):
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Release:
     """Read a predicate. Raises Malformed for a field that is wrong or unknown, LimitPassed."""
-    try:
-        release = msgspec.convert(predicate, Release)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        at = f"{where}{place.rstrip('`')}"
-        raise Malformed("not a release", where=at, got=said) from error
+    release = statement_shape.convert(predicate, Release, "a release", where)
     _check(release, where)
     return release
 
@@ -181,14 +177,7 @@ def to_predicate(release: Release) -> dict[str, Any]:
 
 def to_statement(release: Release) -> bytes:
     """The in-toto statement, canonical. Raises as ``to_predicate``."""
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": _subjects(release),
-            "predicateType": PREDICATE_TYPE,
-            "predicate": to_predicate(release),
-        }
-    )
+    return statement_shape.of_subjects(_subjects(release), PREDICATE_TYPE, to_predicate(release))
 
 
 def differing(a: Release, b: Release) -> list[str]:
@@ -224,10 +213,7 @@ def _check(release: Release, where: str) -> None:
         _short(release.previous, f"{where}.previous", bytes_max=NAME_BYTES_MAX)
         if release.previous == release.version:
             raise Malformed("a release after itself", where=where, got=release.version)
-    if timestamps.canonical(release.released, where=f"{where}.released") != release.released:
-        raise Malformed(
-            "not a time in its one spelling", where=f"{where}.released", got=release.released
-        )
+    need_time(release.released, f"{where}.released")
     if release.build is not None:
         _short(release.build, f"{where}.build")
     if (code := release.code) is not None:
@@ -248,10 +234,10 @@ def _check(release: Release, where: str) -> None:
     for key, value in (release.flags or {}).items():
         _short(key, f"{where}.flags")
         if isinstance(value, str):
-            _sized(value, f"{where}.flags[{key!r}]", TEXT_BYTES_MAX)
+            need_sized(value, f"{where}.flags[{key!r}]", TEXT_BYTES_MAX)
     if release.rollout is not None:
         for part, text in msgspec.structs.asdict(release.rollout).items():
-            _sized(text, f"{where}.rollout.{part}", NAME_BYTES_MAX)
+            need_sized(text, f"{where}.rollout.{part}", NAME_BYTES_MAX)
     if release.changes is not None:
         _check_changes(release.changes.commits, f"{where}.changes.commits")
 
@@ -313,19 +299,12 @@ def repository(text: str) -> str:
 
 
 def _short(text: str, where: str, *, bytes_max: int = TEXT_BYTES_MAX) -> None:
-    _sized(text, where, bytes_max)
+    need_sized(text, where, bytes_max)
     if not text or text != text.strip() or not text.isprintable():
         raise Malformed(
             "not a text that a release has", where=where, got=text[:80],
             expected="printable characters, none of them a blank at an end",
         )  # fmt: skip
-
-
-def _sized(text: str, where: str, bytes_max: int) -> None:
-    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
-        raise LimitPassed(
-            "a text is too long", where=where, got=text[:80], expected=f"{bytes_max} bytes"
-        )
 
 
 def _counted(of: Sequence[Any] | Mapping[str, Any], most: int, where: str) -> None:

@@ -22,10 +22,11 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import canonical_json, names, timestamps
+from wherefrom.formats import canonical_json, names, statement_shape
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.remedy_rules import ACTIONS
+from wherefrom.formats.statement_shape import need_sized, need_time
 from wherefrom.formats.states import DECLARED, PART_BYTES_MAX, Scope, State
 
 PREDICATE_TYPE: Final = "urn:wherefrom:response:v1"
@@ -132,11 +133,7 @@ class Response(_Part, frozen=True):
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Response:
     """Read a predicate. Raises Malformed for a field that is wrong or unknown, LimitPassed."""
-    try:
-        found = msgspec.convert(predicate, Response)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$")
-        raise Malformed("not a response", where=f"{where}{place.rstrip('`')}", got=said) from error
+    found = statement_shape.convert(predicate, Response, "a response", where)
     _check(found, where)
     return found
 
@@ -146,14 +143,7 @@ def to_statement(response: Response) -> bytes:
     refuse."""
     predicate: dict[str, Any] = msgspec.to_builtins(response)
     parse(predicate)
-    return canonical_json.to_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [_subject(response)],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": predicate,
-        }
-    )
+    return statement_shape.of_subjects([_subject(response)], PREDICATE_TYPE, predicate)
 
 
 def asked(plan: Plan) -> Response:
@@ -222,10 +212,10 @@ def _check(found: Response, where: str) -> None:
         if value not in known:
             raise Malformed("none of what it can be", where=f"{where}.{what}",
                             expected=" ".join(known), got=value)  # fmt: skip
-    _time(found.at, f"{where}.at")
+    need_time(found.at, f"{where}.at")
     for what in ("service", "environment", "runner"):
-        _sized(getattr(found, what) or "", f"{where}.{what}", PART_BYTES_MAX)
-    _sized(found.reason, f"{where}.reason", REASON_BYTES_MAX)
+        need_sized(getattr(found, what) or "", f"{where}.{what}", PART_BYTES_MAX)
+    need_sized(found.reason, f"{where}.reason", REASON_BYTES_MAX)
     if not found.service:
         raise Malformed("a response of no service", where=f"{where}.service")
     if (found.outcome is not None) != (found.stage in WITH_OUTCOME):
@@ -247,22 +237,10 @@ def _check_plan(found: Response, plan: Plan, where: str) -> None:
         if len(getattr(plan, what)) > most:
             raise LimitPassed("too many", where=f"{where}.{what}", expected=f"{most} at most")
     for what in ("made", "until"):
-        _time(getattr(plan, what), f"{where}.{what}")
+        need_time(getattr(plan, what), f"{where}.{what}")
     said = (plan.digest, plan.service, plan.environment, plan.action, plan.made)
     if said != (found.digest, found.service, found.environment, found.action, found.at):
         raise Malformed("a plan that is not the one it is of", where=where, expected=plan.digest,
                         got=found.digest)  # fmt: skip
     if bool(plan.steps) == (plan.url is not None):
         raise Malformed("a plan of nothing, or in two ways", where=where)
-
-
-def _time(text: str, where: str) -> None:
-    if timestamps.canonical(text, where=where) != text:
-        raise Malformed("not a time in its one spelling", where=where, got=text)
-
-
-def _sized(text: str, where: str, bytes_max: int) -> None:
-    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
-        raise LimitPassed(
-            "a text is too long", where=where, got=text[:80], expected=f"{bytes_max} bytes"
-        )

@@ -1,31 +1,52 @@
 """How the predicates that are our own become statements, and are read again.
 
     Struct ──written──► in-toto statement {subject, predicateType, predicate}
-    predicate ──convert──► Struct, or Malformed that says where
+    predicate ──convert──► Struct, or Malformed that says where ──need_sized, need_time──► checked
 
 Source: in-toto attestation spec v1
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from wherefrom.errors import Malformed
-from wherefrom.formats import canonical_json, digests
+from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats import canonical_json, digests, timestamps
+from wherefrom.formats.dsse import STATEMENT_TYPES
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-def convert(predicate: Mapping[str, Any], shape: type[T], what: str, where: str) -> T:
-    """A predicate as its Struct. Raises Malformed for a field that is wrong or unknown."""
+def convert(
+    predicate: Mapping[str, Any], shape: type[T], what: str, where: str, *, do: str | None = None
+) -> T:
+    """A predicate as its Struct. Raises Malformed for a field that is wrong or unknown.
+
+    what  it is not then, such as ``an approval``; ``do`` what helps
+    """
     try:
         return msgspec.convert(dict(predicate), shape)
     except msgspec.ValidationError as error:
         said, _, path = str(error).partition(" - at `$")
-        raise Malformed(f"not {what}", where=f"{where}{path.rstrip('`')}", got=said) from error
+        place = f"{where}{path.rstrip('`')}"
+        raise Malformed(f"not {what}", where=place, got=said, do=do) from error
+
+
+def need_time(text: str, where: str) -> None:
+    """Raises Malformed for a time that is not as ``timestamps`` writes it."""
+    if timestamps.canonical(text, where=where) != text:
+        raise Malformed("not a time in its one spelling", where=where, got=text)
+
+
+def need_sized(text: str, where: str, bytes_max: int) -> None:
+    """Raises LimitPassed for a text of more bytes in UTF-8."""
+    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
+        raise LimitPassed(
+            "a text is too long", where=where, got=text[:80], expected=f"{bytes_max} bytes"
+        )
 
 
 def written(
@@ -46,13 +67,21 @@ def of_predicate(
     predicate: Mapping[str, Any], predicate_type: str, subjects: Mapping[str, str]
 ) -> bytes:
     """The statement, canonical; ``subjects`` digest → name, or none. Raises Malformed."""
+    named = [
+        {**({"name": name} if name else {}), "digest": digest_set(digest)}
+        for digest, name in subjects.items()
+    ]
+    return of_subjects(named, predicate_type, predicate)
+
+
+def of_subjects(
+    subjects: Sequence[Mapping[str, Any]], predicate_type: str, predicate: Mapping[str, Any]
+) -> bytes:
+    """The statement, canonical, about ``subjects`` as in-toto describes them."""
     return canonical_json.to_bytes(
         {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [
-                {**({"name": name} if name else {}), "digest": digest_set(digest)}
-                for digest, name in subjects.items()
-            ],
+            "_type": STATEMENT_TYPES[0],
+            "subject": list(subjects),
             "predicateType": predicate_type,
             "predicate": predicate,
         }

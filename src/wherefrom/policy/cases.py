@@ -17,6 +17,7 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import strict_json, timestamps, yaml_text
+from wherefrom.formats.statement_shape import convert
 from wherefrom.policy.verdict import Verdict
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.dossier import Dossier, Evidence, Found
@@ -24,6 +25,7 @@ from wherefrom.query.upstream import Upstream
 
 CASES_MAX: Final = 1_000
 BYTES_MAX: Final = 4 * 1024 * 1024
+_WHAT: Final = "as described"
 AT: Final = "2026-01-01T00:00:00.000000Z"
 
 
@@ -67,7 +69,7 @@ def read(written: bytes, *, where: str) -> list[Case]:
     if len(written) > BYTES_MAX:
         raise LimitPassed("a file of cases is too long", where=where, expected=f"{BYTES_MAX} bytes")
     document = strict_json.as_object(yaml_text.decode(written, where=where), where=where)
-    found = _converted(document, _Cases, where)
+    found = convert(document, _Cases, _WHAT, where)
     if not 0 < len(found.cases) <= CASES_MAX:
         raise LimitPassed("no cases, or too many", where=where, expected=f"1 to {CASES_MAX}")
     for number, case in enumerate(found.cases):
@@ -79,14 +81,6 @@ def read(written: bytes, *, where: str) -> list[Case]:
     return list(found.cases)
 
 
-def _converted(document: Mapping[str, Any], shape: Any, where: str) -> Any:
-    try:
-        return msgspec.convert(dict(document), shape)
-    except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Malformed("not as described", where=f"{where}{path.rstrip('`')}", got=said) from error
-
-
 def dossier_of(case: Case, *, where: str) -> Dossier:
     """The dossier that an input stands for. Raises Malformed."""
     said = case.input or {}
@@ -95,22 +89,23 @@ def dossier_of(case: Case, *, where: str) -> Dossier:
     if not isinstance(artifact, str) or not artifact:
         raise Malformed("about which artifact", where=f"{where}.input.artifact")
     evidence: list[Evidence] = [
-        _converted({**_EVIDENCE, "entry": number, "said": at, "of": artifact, **_known(one)},
-                   Evidence, f"{where}.input.evidence[{number}]")
+        convert({**_EVIDENCE, "entry": number, "said": at, "of": artifact, **_known(one)},
+                Evidence, _WHAT, f"{where}.input.evidence[{number}]")
         for number, one in enumerate(_list(said, "evidence", where))
     ]  # fmt: skip
     found: list[Found] = [
-        _converted({**_FOUND, "entry": number, "said": at, **_named(_known(one))},
-                   Found, f"{where}.input.vulnerabilities[{number}]")
+        convert({**_FOUND, "entry": number, "said": at, **_named(_known(one))},
+                Found, _WHAT, f"{where}.input.vulnerabilities[{number}]")
         for number, one in enumerate(_list(said, "vulnerabilities", where))
     ]  # fmt: skip
     for said_at in [one.said for one in evidence] + [one.said for one in found]:
         timestamps.canonical(said_at, where=f"{where}.input: said")
     upstream = [
-        _converted({**_UPSTREAM, **one}, Upstream, f"{where}.input.upstream[{number}]")
+        convert({**_UPSTREAM, **one}, Upstream, _WHAT, f"{where}.input.upstream[{number}]")
         for number, one in enumerate(_list(said, "upstream", where))
     ]
-    names = _converted({"names": said.get("names") or [artifact]}, _Names, f"{where}.input").names
+    said_names = {"names": said.get("names") or [artifact]}
+    names = convert(said_names, _Names, _WHAT, f"{where}.input").names
     return Dossier(
         artifact=artifact,
         name=None,

@@ -19,8 +19,7 @@ from typing import Any, Final
 from wherefrom import __version__
 from wherefrom.capture.recorder.found import File, Used
 from wherefrom.capture.recorder.step import Step
-from wherefrom.formats import canonical_json
-from wherefrom.formats.dsse import STATEMENT_TYPES
+from wherefrom.formats import canonical_json, statement_shape
 from wherefrom.formats.timestamps import to_text
 
 BUILD_TYPE: Final = "urn:wherefrom:run:v1"
@@ -33,13 +32,8 @@ def statement(step: Step, predicate_type: str = PREDICATE_TYPE, predicate: Any =
 
     Raises Refused for a number or text that JSON cannot hold.
     """
-    said = {
-        "_type": STATEMENT_TYPES[0],
-        "subject": subjects(step),
-        "predicateType": predicate_type,
-        "predicate": provenance(step) if predicate is None else predicate,
-    }
-    return canonical_json.to_bytes(said)
+    said = provenance(step) if predicate is None else predicate
+    return statement_shape.of_subjects(subjects(step), predicate_type, said)
 
 
 def subjects(step: Step) -> list[dict[str, Any]]:
