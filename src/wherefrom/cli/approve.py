@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from wherefrom.cli.gate import environment_option
-from wherefrom.cli.render import write_json
-from wherefrom.cli.saying import now, record
+from wherefrom.cli.saying import give, now, signed
 from wherefrom.cli.settings import Where, placed
-from wherefrom.cli.targets import ask, unreadable
+from wherefrom.cli.targets import ask
 from wherefrom.errors import Malformed
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def approve(
         reason=reason,
     )  # fmt: skip
     statement = approval.to_statement(said, {subject_named(artifact, where): ""})
-    return give(statement, key, output, where, as_json)
+    return give([signed(statement, key)], output, where, as_json)
 
 
 def subject_named(text: str, where: Where) -> str:
@@ -86,23 +85,3 @@ def _digest_of(text: str, place: Reading) -> str:
             do="Say which by its digest",
         )  # fmt: skip
     return found
-
-
-def give(statement: bytes, key: str, output: Path | None, where: Where, as_json: bool) -> int:
-    """Sign a statement, and record it or write it to a file; the exit status."""
-    from wherefrom.formats.dsse import IN_TOTO_TYPE
-    from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.held import open_signer
-
-    envelope = sign_envelope(IN_TOTO_TYPE, statement, open_signer(key))
-    if output is None:
-        return record([envelope], where, as_json)
-    try:
-        output.write_bytes(envelope + b"\n")
-    except OSError as error:
-        raise unreadable(output, error) from error
-    if as_json:
-        write_json({"file": str(output)})
-    else:
-        click.echo(f"Record it: wherefrom record {output}")
-    return 0

@@ -45,11 +45,10 @@ def record(files: tuple[Path, ...], key: str | None, name: str, where: Where, as
     import msgspec
 
     from wherefrom.cli.opening import reading
-    from wherefrom.cli.saying import now
+    from wherefrom.cli.saying import now, signed
     from wherefrom.cli.saying import record as record_contents
     from wherefrom.errors import NotAllowed, Unavailable
     from wherefrom.formats import catalog as catalogs
-    from wherefrom.formats.dsse import IN_TOTO_TYPE
     from wherefrom.query.catalog.questions import CatalogOptions
 
     made = _read(files, name)
@@ -66,12 +65,7 @@ def record(files: tuple[Path, ...], key: str | None, name: str, where: Where, as
                 click.echo(f"in force already, as entry {one.entry}")
             return YES
     made = msgspec.structs.replace(made, issued=now())
-    content = catalogs.to_statement(made)
-    if key is not None:
-        from wherefrom.keys.envelopes import sign_envelope
-        from wherefrom.keys.held import open_signer
-
-        content = sign_envelope(IN_TOTO_TYPE, content, open_signer(key))
+    content = signed(catalogs.to_statement(made), key)
     if not as_json:
         click.echo(_headline(made))
     return record_contents([content], where, as_json)

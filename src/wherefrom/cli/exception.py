@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from wherefrom.cli.approve import give, key_option, output_option, subject_named
+from wherefrom.cli.approve import key_option, output_option, subject_named
 from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.render import table, write_answer
-from wherefrom.cli.saying import now
+from wherefrom.cli.saying import give, now, signed
 from wherefrom.cli.settings import Where, placed
 from wherefrom.errors import NotFound
 from wherefrom.formats.shown import printable, short_id, short_key
@@ -100,7 +100,7 @@ def _ask(
         until=later(micros(at), duration_s(lasting, where="--for")), policy=policy,
     )  # fmt: skip
     statement = exceptions.to_statement(said, {subject_named(artifact, where): ""})
-    return give(statement, key, output, where, as_json)
+    return give([signed(statement, key)], output, where, as_json)
 
 
 _answered = [
@@ -165,7 +165,8 @@ def _answer(
             do="List them: wherefrom exception list ARTIFACT",
         )  # fmt: skip
     said = exceptions.Exceptional(stage=stage, at=now(), reason=reason, request=record.id)
-    return give(exceptions.to_statement(said, found.subjects), key, output, where, as_json)
+    statement = exceptions.to_statement(said, found.subjects)
+    return give([signed(statement, key)], output, where, as_json)
 
 
 class _Found(NamedTuple):

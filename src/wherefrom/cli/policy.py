@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from wherefrom.cli.approve import give, key_option, output_option
+from wherefrom.cli.approve import key_option, output_option
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.gate import environment_option, policy_option
 from wherefrom.cli.options import as_of_option, at_option, moment_of
 from wherefrom.cli.policy_files import document_in, policy_at, read_policy, write_files
 from wherefrom.cli.policy_in_force import in_force, status, use
 from wherefrom.cli.render import count, table, write_answer, write_json
+from wherefrom.cli.saying import give, signed
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import ask
 from wherefrom.errors import NotFound
@@ -297,7 +298,7 @@ def record(path: Path, key: str, output: Path | None, where: Where, as_json: boo
     found = policy_at(path)
     if not as_json:
         click.echo(f"{found.name} {found.version} is {found.digest}")
-    return give(to_statement(found), key, output, where, as_json)
+    return give([signed(to_statement(found), key)], output, where, as_json)
 
 
 for _command in (use, in_force, status):

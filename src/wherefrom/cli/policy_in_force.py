@@ -16,9 +16,8 @@ from wherefrom.cli.approve import key_option, output_option
 from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.policy_files import read_policy
 from wherefrom.cli.render import columns, count, foot, table, write_answer
-from wherefrom.cli.saying import now, record
+from wherefrom.cli.saying import give, now
 from wherefrom.cli.settings import Where, placed
-from wherefrom.cli.targets import unreadable
 from wherefrom.errors import NotFound, SettingError
 from wherefrom.formats.shown import cut, printable, short_id, short_key
 
@@ -65,6 +64,9 @@ def use(
     """
     from wherefrom.formats import in_force as words
     from wherefrom.formats import policy as policies
+    from wherefrom.formats.dsse import IN_TOTO_TYPE
+    from wherefrom.keys.envelopes import sign_envelope
+    from wherefrom.keys.held import open_signer
 
     if ends is (policy is not None):
         raise click.UsageError("name a policy, or end the one in force with --none")
@@ -92,7 +94,9 @@ def use(
             reason=reason,
         )  # fmt: skip
         statements.append(words.to_statement(word, digest, name))
-    return _give(statements, key, output, where, as_json)
+    signer = open_signer(key)
+    envelopes = [sign_envelope(IN_TOTO_TYPE, one, signer) for one in statements]
+    return give(envelopes, output, where, as_json)
 
 
 def _in_force_there(environments: Sequence[str], where: Where) -> dict[str, tuple[str, str]]:
@@ -119,25 +123,6 @@ def _need_held(digest: str, where: Where) -> None:
         kinds = {match.kind for match in place.show(digest, TraceOptions()).matches}
     if "policy" not in kinds:
         raise NotFound("the log holds no policy of this digest", got=digest)
-
-
-def _give(
-    statements: Sequence[bytes], key: str, output: Path | None, where: Where, as_json: bool
-) -> int:
-    from wherefrom.formats.dsse import IN_TOTO_TYPE
-    from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.held import open_signer
-
-    signer = open_signer(key)
-    envelopes = [sign_envelope(IN_TOTO_TYPE, one, signer) for one in statements]
-    if output is None:
-        return record(envelopes, where, as_json)
-    try:
-        output.write_bytes(b"".join(one + b"\n" for one in envelopes))
-    except OSError as error:
-        raise unreadable(output, error) from error
-    write_answer({"file": str(output)}, as_json, lambda: [f"Record it: wherefrom record {output}"])
-    return YES
 
 
 @click.command(name="in-force")

@@ -230,28 +230,21 @@ def _keep(
     """Record the verdict; its entry."""
     from wherefrom.capture.rebuild.trial import predicate
     from wherefrom.cli.opening import writing
-    from wherefrom.cli.saying import now
-    from wherefrom.formats import canonical_json, rebuild
-    from wherefrom.formats.dsse import IN_TOTO_TYPE, STATEMENT_TYPES
-    from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.held import open_signer
+    from wherefrom.cli.saying import now, signed
+    from wherefrom.formats import rebuild, statement_shape
 
     if dry:
         return None
     outputs = step.recipe.outputs if not isinstance(step.recipe, Exception) else []
     called = next((o.name for o in outputs if o.sha256 == sha256), Path(name).name)
-    content = canonical_json.to_bytes(
-        {
-            "_type": STATEMENT_TYPES[0],
-            "subject": [{"name": called, "digest": {"sha256": sha256}}],
-            "predicateType": rebuild.PREDICATE_TYPE,
-            "predicate": predicate(verdict, provenance=step.record, finished=now()),
-        }
+    statement = statement_shape.of_subjects(
+        [{"name": called, "digest": {"sha256": sha256}}],
+        rebuild.PREDICATE_TYPE,
+        predicate(verdict, provenance=step.record, finished=now()),
     )
     if key is None:
         warn("there is no --key: the verdict is not signed")
-    else:
-        content = sign_envelope(IN_TOTO_TYPE, content, open_signer(key))
+    content = signed(statement, key)
     with writing(where) as place:
         [outcome] = place.record([content])
     if outcome.reason is not None:

@@ -16,9 +16,8 @@ from wherefrom.cli.exits import YES
 from wherefrom.cli.failures import warn
 from wherefrom.cli.options import as_of_option, moment_of
 from wherefrom.cli.render import count, write_answer, write_json
-from wherefrom.cli.saying import now, record
+from wherefrom.cli.saying import give, now, signed
 from wherefrom.cli.settings import Where, placed
-from wherefrom.cli.targets import unreadable
 from wherefrom.formats.shown import printable
 
 if TYPE_CHECKING:
@@ -106,31 +105,17 @@ def make(
     """
     from wherefrom.cli.release_parts import Asked, Finding
     from wherefrom.formats import release as releases
-    from wherefrom.formats.dsse import IN_TOTO_TYPE
-    from wherefrom.keys.envelopes import sign_envelope
-    from wherefrom.keys.held import open_signer
 
     finding = Finding(name, version, Asked(**said), where, os.environ)
     made = finding.release(at or now())
-    statement = releases.to_statement(made)
-    envelope = sign_envelope(IN_TOTO_TYPE, statement, open_signer(key))
+    envelope = signed(releases.to_statement(made), key)
     told = {
         "release": releases.to_predicate(made), "id": made.id, "found_in": finding.found_in,
         "missing": [one._asdict() for one in finding.missing],
     }  # fmt: skip
     if not as_json:
         _draw_made(made, finding)
-    if output is None:
-        return record([envelope], where, as_json, told=told)
-    try:
-        output.write_bytes(envelope + b"\n")
-    except OSError as error:
-        raise unreadable(output, error) from error
-    if as_json:
-        write_json({**told, "file": str(output)})
-    else:
-        click.echo(f"Record it: wherefrom record {output}")
-    return YES
+    return give([envelope], output, where, as_json, told=told)
 
 
 def _draw_made(made: Release, finding: Finding) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from wherefrom.cli.exits import NO, YES
 from wherefrom.cli.options import moment_of
 from wherefrom.cli.render import write_json
 from wherefrom.cli.settings import Where
+from wherefrom.cli.targets import unreadable
 
 if TYPE_CHECKING:
     from wherefrom.formats.states import Scope
@@ -125,6 +127,31 @@ def signed(statement: bytes, key: str | None) -> bytes:
     from wherefrom.keys.held import open_signer
 
     return sign_envelope(IN_TOTO_TYPE, statement, open_signer(key))
+
+
+def give(
+    envelopes: Sequence[bytes],
+    output: Path | None,
+    where: Where,
+    as_json: bool,
+    *,
+    told: Mapping[str, Any] = {},
+) -> int:
+    """Record what was signed, or write it to a file, a line each; the exit status.
+
+    told  as for ``record``. Raises StorageError.
+    """
+    if output is None:
+        return record(envelopes, where, as_json, told=told)
+    try:
+        output.write_bytes(b"".join(one + b"\n" for one in envelopes))
+    except OSError as error:
+        raise unreadable(output, error) from error
+    if as_json:
+        write_json({**told, "file": str(output)})
+    else:
+        click.echo(f"Record it: wherefrom record {output}")
+    return YES
 
 
 def now() -> str:
