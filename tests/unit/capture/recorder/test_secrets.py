@@ -86,7 +86,7 @@ def test_names_that_are_no_text_become_text():
 
 
 @pytest.mark.parametrize(
-    "path", ["/root/.netrc", "/src/.env", "/home/a/.ssh/config", "/x/tls.key", "/run/secrets/db"]
+    "path", ["/home/b/.netrc", "/src/.env", "/home/a/.ssh/config", "/x/tls.key", "/run/secrets/db"]
 )
 def test_files_that_hold_secrets_are_known(path):
     assert holds_secrets(path)
