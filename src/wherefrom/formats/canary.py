@@ -24,7 +24,7 @@ import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import names, reality_id, statement_shape
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.statement_shape import need_sized, need_time
 from wherefrom.formats.states import PART_BYTES_MAX, VALUE_BYTES_MAX
@@ -220,10 +220,8 @@ def _check_side(side: CanarySide, where: str) -> None:
     need_sized(side.where, f"{where}.where", VALUE_BYTES_MAX)
     if side.requests < 0:
         raise Malformed("less than nothing", where=f"{where}.requests", got=side.requests)
-    if side.artifact is not None:
-        algorithm, _, digits = side.artifact.partition(":")
-        if strong_id(algorithm, digits) != side.artifact:
-            raise Malformed("not a digest", where=f"{where}.artifact", got=side.artifact)
+    if side.artifact is not None and strong_id_in(side.artifact) != side.artifact:
+        raise Malformed("not a digest", where=f"{where}.artifact", got=side.artifact)
     if side.reality is not None:
         reality_id.id_of(side.reality, where=f"{where}.reality")
 

@@ -22,7 +22,7 @@ import msgspec
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import canonical_json, names, statement_shape
-from wherefrom.formats.digests import sha256_id, strong_id
+from wherefrom.formats.digests import sha256_id, strong_id_in
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.statement_shape import need_sized, need_time
 from wherefrom.formats.states import PART_BYTES_MAX, SLOTS, VALUE_BYTES_MAX
@@ -116,8 +116,7 @@ def add(
     if found.service:
         service = builder.node(names.service_id(found.service), "service", found.service)
         builder.edge(node, "changes", service)
-    algorithm, _, digits = (found.value or "").partition(":")
-    if found.value is not None and strong_id(algorithm, digits) == found.value:
+    if found.value is not None and strong_id_in(found.value) == found.value:
         builder.edge(node, "used", builder.node(found.value, "artifact"))
     return found.at
 

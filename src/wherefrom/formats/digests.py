@@ -77,6 +77,12 @@ def strong_id(spelling: str, value: str) -> str | None:
     return None
 
 
+def strong_id_in(text: str) -> str | None:
+    """The strong digest that a text such as ``sha256:ab…`` is, in its one spelling, else None."""
+    spelling, _, value = text.partition(":")
+    return strong_id(spelling, value)
+
+
 def commit_id(value: str) -> str | None:
     """``gitCommit:…`` for 40 or 64 hex digits, else None."""
     value = _bare(value).lower()

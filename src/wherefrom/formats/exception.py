@@ -71,10 +71,8 @@ def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Exceptio
         raise Malformed("an exception without a reason", where=f"{where}.reason")
     if len(said.rules) > RULES_MAX:
         raise LimitPassed("too many rules", where=f"{where}.rules", expected=str(RULES_MAX))
-    if said.request:
-        algorithm, _, digits = said.request.partition(":")
-        if digests.strong_id(algorithm, digits) != said.request:
-            raise Malformed("not a digest", where=f"{where}.request", got=said.request)
+    if said.request and digests.strong_id_in(said.request) != said.request:
+        raise Malformed("not a digest", where=f"{where}.request", got=said.request)
     at = timestamps.canonical(said.at, where=f"{where}.at")
     until = said.until and timestamps.canonical(said.until, where=f"{where}.until")
     if until and until <= at:

@@ -45,8 +45,11 @@ def pod_spec_of(item: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     Raises Malformed for one that has no such spec.
     """
     path = PATHS.get(kind)
-    if path is None:
-        return None
+    return None if path is None else spec_at(item, path)
+
+
+def spec_at(item: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
+    """The spec of the pods of an object, by its path. Raises Malformed if there is none."""
     found: Any = item
     for key in path:
         found = found.get(key)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats.manifest_pods import PATHS
+from wherefrom.formats.manifest_pods import PATHS, spec_at
 
 IMAGES_MAX: Final = 2_000
 GROUPS: Final = frozenset({"", "apps", "batch", "extensions"})
@@ -52,23 +52,13 @@ def images_of(item: Mapping[str, Any], *, kind: str, group: str) -> list[ImageUs
     """All images of an object. Raises Malformed for a pod that cannot be read, LimitPassed."""
     path = _PATHS.get(kind) if group in GROUPS else None
     found: list[ImageUse] = []
-    specs = _looked_for(item) if path is None else [(path, _at(item, path))]
+    specs = _looked_for(item) if path is None else [(path, spec_at(item, path))]
     for place, spec in specs:
         for use in _of_spec(spec, place):
             found.append(use)
             if len(found) > IMAGES_MAX:
                 raise LimitPassed("too many images", expected=f"images_max {IMAGES_MAX}")
     return found
-
-
-def _at(item: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
-    found: Any = item
-    for key in path:
-        found = found.get(key)
-        if not isinstance(found, dict):
-            raise Malformed("a workload without its pods", where=".".join(path))
-    spec: Mapping[str, Any] = found
-    return spec
 
 
 def _of_spec(spec: Mapping[str, Any], path: tuple[_Step, ...]) -> Iterator[ImageUse]:

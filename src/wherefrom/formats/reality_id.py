@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats.canonical_json import to_bytes
-from wherefrom.formats.digests import STRONG, sha256_id, strong_id
+from wherefrom.formats.digests import STRONG, sha256_id, strong_id_in
 
 SHORT_HEX: Final = 12
 
@@ -52,8 +52,7 @@ def short(id: str) -> str:
 
 def part(text: str, *, where: str) -> str:
     """One part of a reality in its one spelling. Raises Malformed if it is not a strong digest."""
-    algorithm, _, digits = text.partition(":")
-    found = strong_id(algorithm, digits)
+    found = strong_id_in(text)
     if found is None:
         raise Malformed(
             "not a digest", where=where, expected=f"sha256: and {STRONG['sha256']} hex digits",

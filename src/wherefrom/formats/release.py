@@ -28,7 +28,7 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import canonical_json, names, purl, reality_id, statement_shape
 from wherefrom.formats.changes import public_name
 from wherefrom.formats.descriptors import public_id
-from wherefrom.formats.digests import commit_id, git_place, strong_id
+from wherefrom.formats.digests import commit_id, git_place, strong_id_in
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.statement_shape import need_sized, need_time
 
@@ -315,8 +315,7 @@ def _counted(of: Sequence[Any] | Mapping[str, Any], most: int, where: str) -> No
 def _digests(said: Sequence[str], where: str, *, once: bool = True) -> None:
     _counted(said, ARTIFACTS_MAX + 1, where)
     for digest in said:
-        algorithm, _, digits = digest.partition(":")
-        if strong_id(algorithm, digits) != digest:
+        if strong_id_in(digest) != digest:
             raise Malformed(
                 "not a digest", where=where, expected="sha256: and 64 hex digits", got=digest
             )

@@ -90,10 +90,10 @@ def of_subjects(
 
 def digest_set(id: str) -> dict[str, str]:
     """A digest as in-toto writes it. Raises Malformed for an id that is none."""
-    algorithm, _, digits = id.partition(":")
-    if digests.strong_id(algorithm, digits) is None:
+    if digests.strong_id_in(id) is None:
         raise Malformed(
             "a statement is about what a digest names", got=id, expected="sha256:…",
             do="Say which artifact by its digest",
         )  # fmt: skip
+    algorithm, _, digits = id.partition(":")
     return {algorithm: digits}

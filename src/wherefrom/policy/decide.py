@@ -127,8 +127,7 @@ def subject_of(artifact: str, called: Iterable[str]) -> str | None:
 
 
 def _algorithm_of(id: str) -> str | None:
-    algorithm, _, digits = id.partition(":")
-    return algorithm if digests.strong_id(algorithm, digits) == id else None
+    return id.partition(":")[0] if digests.strong_id_in(id) == id else None
 
 
 def _no(says: str, remedy: str) -> Reason:

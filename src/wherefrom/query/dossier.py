@@ -170,8 +170,7 @@ def survey(
     try:
         (match, *_) = resolve(graph, artifact, as_of=lens.as_of)
     except NotFound:
-        algorithm, _, digits = artifact.partition(":")
-        id = digests.strong_id(algorithm, digits)
+        id = digests.strong_id_in(artifact)
         if id is None:
             raise
         start, same = None, Same({}, frozenset(), (id,))

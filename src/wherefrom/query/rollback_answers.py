@@ -59,7 +59,7 @@ class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Ground]
 
 
-class RestoredPart(msgspec.Struct, frozen=True, kw_only=True):
+class RestoredPart(RealityValue, frozen=True, kw_only=True):
     """One part of the reality to go back to.
 
     exists   ``yes``, or ``unknown``; what is known to be gone is not gone back to
@@ -67,12 +67,6 @@ class RestoredPart(msgspec.Struct, frozen=True, kw_only=True):
              level of the records that speak of it, as they are believed now
     """
 
-    slot: str
-    region: str
-    pool: str
-    name: str
-    value: str
-    says: str | None
     exists: str
     trusted: str
     trust: str

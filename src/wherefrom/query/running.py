@@ -22,7 +22,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from wherefrom.errors import Refused
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.reality_answers import Observed, Place, Stated
@@ -234,8 +234,7 @@ def _marks(held: Held, at: int, seconds_max: Mapping[str, int]) -> tuple[str, ..
 
 
 def _is_pinned(value: str) -> bool:
-    algorithm, _, digits = value.partition(":")
-    return strong_id(algorithm, digits) is not None
+    return strong_id_in(value) is not None
 
 
 def _with_drift(place: Place, drift: str) -> Place:

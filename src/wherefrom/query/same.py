@@ -161,5 +161,4 @@ def _repository(image: Summary) -> str:
 
 def _by_algorithm(id: str) -> dict[str, str]:
     """Algorithm → id of a digest; nothing of another id."""
-    algorithm, _, digits = id.partition(":")
-    return {algorithm: id} if digests.strong_id(algorithm, digits) == id else {}
+    return {id.partition(":")[0]: id} if digests.strong_id_in(id) == id else {}

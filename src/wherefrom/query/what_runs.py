@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.query.running import places
 from wherefrom.views.estate import EstateSnapshot, Held
@@ -70,8 +70,7 @@ def services_of(
 
 def thing_named(graph: Snapshot, lens: Lens, value: str) -> str:
     """What runs by a name: what its tag means now; else the value itself."""
-    algorithm, _, digits = value.partition(":")
-    if strong_id(algorithm, digits) is not None:
+    if strong_id_in(value) is not None:
         return value
     tagged = graph.tagged(tag_key(value), lens)
     return graph.ids(tagged)[tagged[0]] if len(tagged) == 1 else value

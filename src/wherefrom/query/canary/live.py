@@ -26,7 +26,7 @@ from wherefrom.formats.canary import (
     Measure,
     together,
 )
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.series import Series
 from wherefrom.formats.shown import percent
 from wherefrom.formats.states import OBSERVED, Scope
@@ -248,7 +248,7 @@ class _Sides:
         choice = self.choices[number]
         artifacts = {value for slot, _, value in self._had[number] if slot == "artifact"}
         only = artifacts.pop() if len(artifacts) == 1 else None
-        if only is not None and strong_id(*_split(only)) != only:
+        if only is not None and strong_id_in(only) != only:
             only = None
         where = f"not {self.choices[0].text}" if choice is None else choice.text
         realities = self._realities[number]
@@ -256,11 +256,6 @@ class _Sides:
             where=where, requests=round(self.requests[number]), artifact=only,
             reality=min(realities) if len(realities) == 1 else None,
         )  # fmt: skip
-
-
-def _split(value: str) -> tuple[str, str]:
-    algorithm, _, digits = value.partition(":")
-    return algorithm, digits
 
 
 def _environment(options: CanaryOptions, held: Sequence[Held]) -> str:

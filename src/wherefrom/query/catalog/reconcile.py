@@ -20,7 +20,7 @@ import msgspec
 
 from wherefrom.formats import names
 from wherefrom.formats.descriptors import image_repository
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.inventory import Inventory, Listed
 from wherefrom.formats.states import DECLARED, Scope
 from wherefrom.query.answers import LogPosition
@@ -296,8 +296,7 @@ def _owners(known: InForce) -> dict[str, str]:
 
 
 def _is_digest(id: str) -> bool:
-    spelling, _, value = id.partition(":")
-    return strong_id(spelling, value) is not None
+    return strong_id_in(id) is not None
 
 
 def _number(page: str) -> int | None:

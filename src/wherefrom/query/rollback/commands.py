@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from wherefrom.errors import Malformed
 from wherefrom.formats.descriptors import image_repository
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.rollback_settings import RollbackSettings, filled
 from wherefrom.formats.shown import short_id
 from wherefrom.formats.states import Scope
@@ -93,8 +93,7 @@ def commands(parts: Sequence[Part], settings: RollbackSettings) -> list[Rollback
 
 def image_of(value: str, says: str | None) -> str:
     """An image by its digest, as far as that is known; else as it was called."""
-    algorithm, _, digits = value.partition(":")
-    if strong_id(algorithm, digits) != value:
+    if strong_id_in(value) != value:
         return says or value
     repository = image_repository(says) if says else None
     return value if repository is None else f"{repository}@{value}"

@@ -22,7 +22,7 @@ from wherefrom.errors import Refused
 from wherefrom.formats import cause
 from wherefrom.formats.canary import FAIL, PASS, PREDICATE_TYPE, CanaryVerdict, parse
 from wherefrom.formats.cause import Cause
-from wherefrom.formats.digests import strong_id
+from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.shown import short_id, short_key
 from wherefrom.formats.states import Scope
 from wherefrom.query.bundles import recorded
@@ -349,5 +349,4 @@ def _lasting(seconds: int) -> str:
 
 
 def _is_digest(value: str) -> bool:
-    algorithm, _, digits = value.partition(":")
-    return strong_id(algorithm, digits) == value
+    return strong_id_in(value) == value

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from wherefrom.formats import canonical_json, reality_id
-from wherefrom.formats.digests import sha256_id, strong_id
+from wherefrom.formats.digests import sha256_id, strong_id_in
 from wherefrom.formats.states import Scope
 from wherefrom.views.estate import Changed, Held
 
@@ -103,5 +103,4 @@ def _joined(found: Iterable[Stand]) -> list[Stand]:
 
 
 def _is_digest(value: str) -> bool:
-    algorithm, _, digits = value.partition(":")
-    return strong_id(algorithm, digits) == value
+    return strong_id_in(value) == value
