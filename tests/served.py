@@ -1,7 +1,8 @@
 """Servers for tests: one in this process, with its inside at hand, or the real one by its pid.
 
-    Inside         both applications here: a real port, a recorder and a view that can be touched
-    ServerProcess  ``wherefrom up`` as a person starts it: two processes, signals, exit codes
+    Inside           both applications here: a real port, a recorder and a view that can be touched
+    ServerProcess    ``wherefrom up`` as a person starts it: two processes, signals, exit codes
+    until, followed  wait for what must come
 
 Everything listens on 127.0.0.1 and a free port, and ends what it started.
 """
@@ -326,6 +327,25 @@ def command_line(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def until(holds, *, seconds=60):
+    """What ``holds()`` says, once that is true; fails when it does not come to it in time."""
+    end = time.monotonic() + seconds
+    while not (said := holds()):
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+    return said
+
+
+def followed(client):
+    """What a log says of itself, once each of its views has reached its end."""
+
+    def said():
+        told = client.get("/v1/log").json()
+        return told if min(told["views"].values()) >= told["size"] else None
+
+    return until(said)
 
 
 def wait_gone(family, *, seconds=60):

@@ -5,11 +5,10 @@ import http.server
 import json
 import subprocess
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 from tests.authorities import TimestampAuthority
-from tests.served import WHEREFROM, ServerProcess, event_bytes
+from tests.served import WHEREFROM, ServerProcess, event_bytes, until
 from wherefrom.app import DataFolder
 from wherefrom.formats import rfc3161_request
 
@@ -20,14 +19,6 @@ def wherefrom(*arguments, code=0):
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
-
-
-def until(holds, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-    return found
 
 
 @contextlib.contextmanager

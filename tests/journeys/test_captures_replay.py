@@ -21,12 +21,11 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import time
 
 import pytest
 
 from tests.paths import DATA
-from tests.served import ServerProcess
+from tests.served import ServerProcess, followed
 from wherefrom.app import DataFolder, fold_views, open_log, open_recorder
 from wherefrom.collect.principals import local
 from wherefrom.views.graph import GraphReader
@@ -146,10 +145,7 @@ def by_server(path, requests):
         for request in requests:
             answer = client.post(_OWN_PATH, content=request.body, headers=request.headers)
             statuses.append(answer.status_code)
-        until = time.monotonic() + 30
-        while (said := client.get("/v1/log").json())["views"]["graph"] < said["size"]:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        followed(client)
     return DataFolder(path), statuses
 
 

@@ -1,12 +1,11 @@
 """A catalogue over a real estate: owners stand in answers, and who is silent is told."""
 
 import json
-import time
 
 import pytest
 
 from tests.paths import DATA
-from tests.served import ServerProcess
+from tests.served import ServerProcess, until
 from tests.unit.cli.running import run
 
 SHOP = DATA / "runtime" / "microservices-demo-release-history"
@@ -230,8 +229,5 @@ def test_a_server_gives_the_same_answers(data, file, monkeypatch):
         assert json.loads(noted.read_bytes()) == {"billable": [], "critical": ["cartservice"]}
         file.write_text(CATALOG.replace("criticality: critical", "billable: true"))
         assert run("catalog", "record", file, "--server", server.url).code == 0
-        until = time.monotonic() + 30
         wanted = {"billable": ["cartservice"], "critical": []}
-        while json.loads(noted.read_bytes()) != wanted:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until(lambda: json.loads(noted.read_bytes()) == wanted)

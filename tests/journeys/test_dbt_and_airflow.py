@@ -16,7 +16,7 @@ import time
 import pytest
 
 from tests.paths import REPOSITORY
-from tests.served import ServerProcess
+from tests.served import ServerProcess, followed
 
 SECONDS_MAX = 240
 
@@ -62,15 +62,6 @@ def client(server):
 
 def size_of(client):
     return client.get("/v1/log").json()["size"]
-
-
-def followed(client):
-    """The size of the log, once the views have reached it."""
-    until = time.monotonic() + 30
-    while (said := client.get("/v1/log").json())["views"]["graph"] < said["size"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return said["size"]
 
 
 def recorded(client, since, number):
@@ -187,7 +178,7 @@ def test_what_dbt_tested_stands_at_the_table(built, client):
 def test_the_structured_logs_of_dbt_give_the_seed_as_an_input_too(built, dbt, client):
     since = size_of(client)
     dbt("run", "--consume-structured-logs")
-    assert followed(client) > since + 6
+    assert followed(client)["size"] > since + 6
     down, edges = traced(client, f"{TABLE}raw_orders", direction="down")
     used = [of for of, relation, to in edges if (relation, to) == ("used", f"{TABLE}raw_orders")]
     assert used

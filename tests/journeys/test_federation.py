@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import time
 
 from tests.folders import sha256_of
-from tests.served import WHEREFROM, ServerProcess, WitnessProcess
+from tests.served import WHEREFROM, ServerProcess, WitnessProcess, until
 from wherefrom.app import DataFolder
 from wherefrom.cli.exits import NO
 from wherefrom.formats import checkpoint, note
@@ -21,14 +20,6 @@ def wherefrom(*arguments, code=0):
 
 def said(*arguments, code=0):
     return json.loads(wherefrom(*arguments, "--json", code=code).stdout)
-
-
-def until(holds, seconds=60):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-    return found
 
 
 def built(name, *materials, commit=None, builder="https://ci.example/builder"):

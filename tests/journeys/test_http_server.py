@@ -15,9 +15,11 @@ from tests.served import (
     command_line,
     event_bytes,
     family_of,
+    followed,
     ndjson,
     rss_mib,
     run_up,
+    until,
     wait_gone,
 )
 
@@ -32,19 +34,6 @@ def server(tmp_path_factory):
 def client(server):
     with server.client() as client:
         yield client
-
-
-def until(holds, *, seconds=15):
-    end = time.monotonic() + seconds
-    while not (said := holds()):
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
-    return said
-
-
-def is_followed(client):
-    said = client.get("/v1/log").json()
-    return said["views"]["graph"] == said["size"]
 
 
 # -- starting and ending
@@ -167,7 +156,7 @@ def test_a_reader_that_dies_is_started_again_and_writes_go_on_meanwhile(server, 
     assert asked[0][0].headers["content-type"] == "application/problem+json"
     assert {read.status_code for read, _ in asked} == {200, 503}
     assert {written.status_code for _, written in asked} == {201}
-    until(lambda: is_followed(client))
+    followed(client)
 
 
 def test_a_reader_that_hangs_holds_up_no_write(server, client):
@@ -180,7 +169,7 @@ def test_a_reader_that_hangs_holds_up_no_write(server, client):
         assert time.monotonic() - began < 5
     finally:
         os.kill(reader, signal.SIGCONT)
-    until(lambda: is_followed(client))
+    followed(client)
 
 
 # -- bodies

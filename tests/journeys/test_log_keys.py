@@ -3,11 +3,10 @@
 import json
 import subprocess
 import threading
-import time
 
 from tests.journeys.test_monitor import run as monitor
 from tests.key_holders import kms_key
-from tests.served import WHEREFROM, ServerProcess, event_bytes
+from tests.served import WHEREFROM, ServerProcess, event_bytes, until
 from wherefrom.app import DataFolder
 from wherefrom.formats import checkpoint, note
 from wherefrom.keys.cosignatures import check_log_signature
@@ -19,13 +18,6 @@ def wherefrom(*arguments, code=0):
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
-
-
-def until(holds, seconds=20):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
 
 
 def signers(http, keys):
@@ -127,7 +119,7 @@ def test_keys_held_elsewhere_sign_what_is_published_and_an_add_waits_for_none(tm
         kms.update_alias(AliasName="alias/log", TargetKeyId=kms_key(kms, "ECC_NIST_P256"))
         for number in range(2, 6):
             assert http.post("/v1/records", content=event_bytes(number)).status_code == 201
-        until(lambda: "does not sign" in server.errors(), 10)
+        until(lambda: "does not sign" in server.errors(), seconds=10)
         assert signers(http, folder.own_keys.known()) == (held, 5)
         kms.update_alias(AliasName="alias/log", TargetKeyId=right)
         until(lambda: signers(http, folder.own_keys.known()) == (held, 9))

@@ -12,13 +12,12 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
-from tests.served import ServerProcess
+from tests.served import ServerProcess, followed
 
 CLIENT = """
 import sys
@@ -93,14 +92,6 @@ def server(tmp_path_factory):
 def client(server):
     with server.client() as client:
         yield client
-
-
-def followed(client):
-    until = time.monotonic() + 20
-    while (said := client.get("/v1/log").json())["views"]["graph"] < said["size"]:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return said
 
 
 def check_lineage(client, name, *, runs, events):

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.test_http_server import is_followed, until
-from tests.served import ServerProcess
+from tests.served import ServerProcess, followed, until
 from tests.unit.cli.running import run
 from tests.unit.test_remedies import SECRET, receiver, until_gone
 from wherefrom.capture import changes
@@ -54,7 +53,7 @@ class Ops:
         with server.client() as client:
             for content in (*said, canary.to_statement(verdict)):
                 assert client.post("/v1/records", content=content).status_code == 201
-            until(lambda: is_followed(client))
+            followed(client)
 
     def rules(self, **changes):
         rule = {

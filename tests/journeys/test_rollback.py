@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from tests.journeys.test_http_server import is_followed, until
 from tests.registry import RegistryProcess
-from tests.served import ServerProcess
+from tests.served import ServerProcess, followed
 from tests.unit.cli.running import run
 from wherefrom.capture import changes
 from wherefrom.formats.states import Scope
@@ -40,7 +39,7 @@ def test_a_server_answers_as_its_directory_does_and_a_registry_that_lost_an_imag
         for digest, hours in zip(digests, (30, 20, 1), strict=True):
             deployed(served, f"{name}@{digest}", hours)
         with served.client() as client:
-            until(lambda: is_followed(client))
+            followed(client)
             told = client.get("/v1/rollback/cart", params={"environment": "prod"}).json()
         asked = ("rollback", "cart", "--json")
         here = run(*asked, data=tmp_path / "data")
@@ -73,7 +72,7 @@ def test_a_canary_is_judged_by_a_server_as_it_is_here(served, tmp_path, monkeypa
             "/v1/series", content="\n".join(rows).encode(), headers={"Content-Type": "text/csv"}
         )
         assert sent.status_code == 200, sent.text
-        until(lambda: is_followed(client))
+        followed(client)
     asked = ("canary", "cart", "--tolerate", "failing=0.01", "--tolerate", "slow=0.5", "--json",
              "--until", of_posix(began + 1_800))  # fmt: skip
     here = run(*asked, data=tmp_path / "data")

@@ -5,9 +5,8 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 
-from tests.served import WHEREFROM, ServerProcess, WitnessProcess, event_bytes
+from tests.served import WHEREFROM, ServerProcess, WitnessProcess, event_bytes, until
 from tests.unit.formats.test_scitt import statement
 from wherefrom.app import DataFolder, open_log
 from wherefrom.formats import checkpoint, cose_receipt, note, tlog_proof
@@ -89,13 +88,6 @@ def shown(http):
         return 0, None
     signed = note.parse(answer.content)
     return checkpoint.parse(signed.text).size, signed
-
-
-def until(holds, seconds=20):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
 
 
 def post(http, number, *, wait=True):

@@ -9,7 +9,7 @@ import tracemalloc
 import httpx
 import pytest
 
-from tests.served import event_bytes, ndjson
+from tests.served import event_bytes, ndjson, until
 from wherefrom.api import bodies, records
 from wherefrom.errors import StorageError
 from wherefrom.log import group
@@ -49,13 +49,6 @@ def send_all(server, bodies_sent, *, path="/v1/records"):
     for thread in threads:
         thread.start()
     return answers, lambda: [thread.join() for thread in threads]
-
-
-def until(holds, *, seconds=10):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(
