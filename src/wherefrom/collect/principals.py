@@ -118,12 +118,13 @@ class TokenFile:
     def authenticate(self, bearer: str) -> Principal | None:
         """The principal of a bearer token, or None if nobody has it.
 
-        A change by another process is seen within LOOK_EVERY_SECONDS. Raises SettingError for a
-        broken file.
+        A token that another process made is known at once; one taken back is refused within
+        LOOK_EVERY_SECONDS. Raises SettingError for a broken file.
         """
-        if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
+        digest = _sha256(bearer)
+        if digest not in self._tokens or time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
             self._load()
-        token = self._tokens.get(_sha256(bearer))
+        token = self._tokens.get(digest)
         return token.principal if token else None
 
     def add(self, principal: Principal) -> tuple[str, Token]:
