@@ -7,6 +7,7 @@ from urllib.parse import quote
 from tests.shop_incident import ALERT
 
 TILL = quote("registry.corner-shop.example/till:1.0.0", safe="")
+BASKETS = quote("dataset:s3://corner-shop-lake:features/baskets", safe="")
 PAGES = {
     "home": "/",
     "incident": f"/incidents/{ALERT}",
@@ -21,4 +22,7 @@ PAGES = {
     "log": "/log",
     "keys": "/keys",
     "policies": "/policies",
+    "audit": "/audit?from=40",
+    "dataset": f"/things/{BASKETS}",
+    "model": "/things/what-to-restock-3.safetensors",
 }
