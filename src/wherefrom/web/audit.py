@@ -1,4 +1,4 @@
-"""What an auditor looks at first: that the log only ever grew, who else holds it, what is erased."""
+"""What an auditor looks at first: that the log only grew, who else holds it, what is erased."""
 
 from __future__ import annotations
 
