@@ -17,6 +17,7 @@ from starlette.routing import Route
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.errors import NotFound
 from wherefrom.web import home, records, services, things, trust
+from wherefrom.web.lineage.pages import lineage
 from wherefrom.web.live import live
 from wherefrom.web.page import FOLDER, SECURITY_HEADERS, Handler, compressed, page
 from wherefrom.web.sign_in import get_login, post_login, post_logout
@@ -29,6 +30,7 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/gaps", services.gaps),
     ("/services/{environment}/{service:path}", services.service),
     ("/things/{id:path}", things.thing),
+    ("/lineage/{id:path}", lineage),
     ("/records/{index}", records.record),
     ("/log", records.log),
     ("/keys", trust.keys),
