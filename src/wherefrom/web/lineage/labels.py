@@ -10,6 +10,7 @@ Whole paths lose their beginning, at a segment; all else loses its middle, as ev
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,6 +18,8 @@ from wherefrom.formats.shown import cut, short_id
 from wherefrom.web.words import harmless
 
 _SCHEMES: Final = ("git+https://", "git+ssh://", "https://", "http://", "oci://")
+_PIECE_CHARS: Final = 7
+_HEX: Final = re.compile(r"[0-9a-f]{32,}")
 _PLURALS: Final = {
     "activity": "activities", "policy": "policies", "vulnerability": "vulnerabilities",
     "reality": "realities", "person": "people", "software": "software", "catalog": "catalogues",
@@ -26,6 +29,12 @@ _PLURALS: Final = {
 def short_name(id: str, name: str | None, chars: int) -> str:
     """The name of a thing in at most ``chars``."""
     return _fit(_plain(_telling(id, name)), chars)
+
+
+def id_piece(id: str) -> str:
+    """The first digits of an id that ends in a digest or a UUID, to tell two of one name apart."""
+    digits = id.rpartition(":")[2].partition("#")[0]
+    return digits[:_PIECE_CHARS] if _HEX.fullmatch(digits.replace("-", "")) else ""
 
 
 def kind_said(kind: str, count: int = 1) -> str:

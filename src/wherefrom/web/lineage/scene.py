@@ -105,6 +105,7 @@ class Scene:
         self.relations: Counter[str] = Counter()
         self.left_out = 0
         self.notes: list[str] = []
+        self._followed: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str, str]] = set()
         self._all: dict[tuple[str, str, str], Link] = {}
         self._links: list[Link] | None = None
@@ -218,10 +219,10 @@ class Scene:
             thing = self.things.get(node.id)
             if thing is None:
                 continue
-            if node.id in further and way not in thing.beyond:
-                thing.beyond = [*thing.beyond, way]
-            if node.id in trace.starts and node.id not in further:
-                thing.beyond = [other for other in thing.beyond if other != way]
+            if node.id not in further:
+                self._followed.add((node.id, way))
+            beyond = dict.fromkeys([*thing.beyond, way])
+            thing.beyond = [way for way in beyond if (node.id, way) not in self._followed]
 
     def _bridged(self, links: Collection[Link]) -> list[Link]:
         """The links between things that are shown; chains of hidden ones become one each."""

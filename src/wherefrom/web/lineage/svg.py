@@ -12,11 +12,13 @@ Boxes follow in reading order, column by column, so Tab walks them so. Lines are
 ``text_tree.py`` says the same in words.
 
 Sizes:  TITLED_LINES_MAX lines have a title each; past them, those of one effect and relation are
-        one path. 2,000 boxes are under 150 KB compressed (tests hold it)
+        one path · past WHOLE_IDS_MAX boxes, a digest is linked by its beginning, for digests do not
+        compress. 2,000 boxes are under 150 KB compressed (a test holds that)
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from html import escape
 from typing import Final
@@ -32,12 +34,13 @@ from wherefrom.web.lineage.figure import (
     Route,
 )
 from wherefrom.web.lineage.folding import Drawn, Group
-from wherefrom.web.lineage.labels import kind_said, relation_said, short_name
+from wherefrom.web.lineage.labels import id_piece, kind_said, relation_said, short_name
 from wherefrom.web.lineage.scene import ALTERNATE, CAUSES, THROUGH, UNPROVEN, Thing
 from wherefrom.web.lineage.steering import Steering
 from wherefrom.web.words import harmless
 
 TITLED_LINES_MAX: Final = 400
+WHOLE_IDS_MAX: Final = 400
 MARGIN: Final = 28
 # Wider drawings are scrolled, narrower ones fitted to the page.
 FITTED_MAX: Final = 2_200
@@ -50,6 +53,8 @@ AGENTS: Final = frozenset({"builder", "person", "organization", "software"})
 
 _NAME_CHARS: Final = 24
 _SMALL_CHARS: Final = 36
+_DIGESTS: Final = ("sha256", "sha384", "sha512", "gitCommit")
+_DIGITS: Final = 16
 _CUT: Final = 9  # of the corners of agents
 _HEAD: Final = 7
 
@@ -71,6 +76,8 @@ class _Drawing:
         self._groups = explored.folding.groups
         self._steering = Steering(explored)
         self._lit_things, self._lit_links = explored.lit()
+        things = [self._scene.things[id] for id in explored.folding.things()]
+        self._labels = Counter(short_name(t.id, t.name, _NAME_CHARS) for t in things)
 
     def parts(self) -> Iterator[str]:
         """The element, piece by piece."""
@@ -278,14 +285,14 @@ class _Drawing:
             classes.append("start")
         if thing.id in self._lit_things:
             classes.append("on")
-        link = escape(self._thing_link(thing.id))
+        link = escape(self._thing_link(self._id_said(thing.id)))
         yield f'<a class="{" ".join(classes)}" href="{link}" {at}>'
         yield f"<title>{escape(self._thing_said(thing, trust))}</title>"
         yield _shape(thing.kind, place)
         mark = TRUST_MARKS.get(trust, "")
         wide = place.right - place.left
         if place.height == SMALL_HEIGHT:
-            name = escape(short_name(thing.id, thing.name, _SMALL_CHARS))
+            name = escape(self._label(thing, _SMALL_CHARS))
             yield f'<text x="8" y="15">{name}</text>'
             yield f'<text class="t" x="{wide - 8}" y="15">{mark}</text>'
         else:
@@ -295,7 +302,7 @@ class _Drawing:
                 kind += ' <tspan class="bad">⚠ gap</tspan>'
             elif thing.documents:
                 kind += f" · {thing.documents} doc{'s' if thing.documents > 1 else ''}"
-            name = escape(short_name(thing.id, thing.name, _NAME_CHARS))
+            name = escape(self._label(thing, _NAME_CHARS))
             yield f'<text class="k" x="10" y="{middle - 6}">{kind}</text>'
             if trust:
                 yield (f'<text class="t" x="{wide - 10}" y="{middle - 6}">{mark} {trust}</text>')
@@ -321,13 +328,21 @@ class _Drawing:
 
     # -- words
 
+    def _label(self, thing: Thing, chars: int) -> str:
+        """What a box says; of several that would say the same, each with a piece of its id."""
+        label = short_name(thing.id, thing.name, chars)
+        piece = id_piece(thing.id)
+        if self._labels[short_name(thing.id, thing.name, _NAME_CHARS)] < 2 or not piece:
+            return label
+        return f"{short_name(thing.id, thing.name, chars - len(piece) - 1)} {piece}"
+
     def _called(self, item: str) -> str:
         thing = self._scene.things.get(item)
         return escape(short_name(item, thing.name if thing else None, 60))
 
     def _thing_said(self, thing: Thing, trust: str) -> str:
         said = [f"{kind_said(thing.kind)} {harmless(thing.name or '')}".strip()]
-        said.append(harmless(thing.id))
+        said.append(harmless(self._id_said(thing.id)))
         if trust:
             said.append(trust)
         if thing.documents:
@@ -337,6 +352,13 @@ class _Drawing:
             said.append(f"also called {harmless(name)}, by record #{link.entry}: {link.trust}")
         said += thing.missing.values()
         return "\n".join(said)
+
+    def _id_said(self, id: str) -> str:
+        """An id; in a large drawing a digest's beginning."""
+        if len(self._figure.places) <= WHOLE_IDS_MAX or "#" in id:
+            return id
+        kind, colon, digits = id.partition(":")
+        return kind + colon + digits[:_DIGITS] if kind in _DIGESTS else id
 
     def _line_said(self, line: Drawn) -> str:
         ends = [self._item_said(item) for item in (line.effect, line.cause)]
