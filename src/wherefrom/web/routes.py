@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.errors import NotFound
-from wherefrom.web import home, records, services, things, trust
+from wherefrom.web import home, investigation, records, services, things, trust
 from wherefrom.web.lineage.pages import lineage
 from wherefrom.web.live import live
 from wherefrom.web.page import FOLDER, SECURITY_HEADERS, Handler, compressed, page
@@ -29,6 +29,7 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/changes", services.changes),
     ("/gaps", services.gaps),
     ("/services/{environment}/{service:path}", services.service),
+    ("/incidents/{id:path}", investigation.investigation),
     ("/things/{id:path}", things.thing),
     ("/lineage/{id:path}", lineage),
     ("/records/{index}", records.record),
