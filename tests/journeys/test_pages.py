@@ -22,7 +22,7 @@ PAGES = [
     "/", "/find?q=till", "/find", "/running", "/running?drift=1", "/running?scope=prod/till",
     "/changes?since=2026-11-01T00:00:00Z", "/changes", "/gaps", "/services/prod/till",
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
-    "/policies",
+    "/policies", f"/lineage/{quote(TILL, safe='')}", f"/lineage/{quote(TILL, safe='')}?view=list",
 ]  # fmt: skip
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = '"><script>alert(1)</script><b onload=x>\u202e'

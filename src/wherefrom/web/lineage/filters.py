@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -22,6 +22,7 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats.entry import LEVELS
 from wherefrom.formats.facts import KINDS, RELATIONS
 from wherefrom.query.walk import DEPTH_MAX as DEPTH_MAX
+from wherefrom.web.words import lineage_path
 
 DIRECTIONS: Final = ("both", "up", "down")
 DEPTH: Final = 4
@@ -111,11 +112,6 @@ def read_filters(query: Query) -> Filters:
 def token_of(*said: str) -> str:
     """The token by which a link names a group or a thing: ten hex digits."""
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:10]
-
-
-def lineage_path(id: str) -> str:
-    """The path of the drawing of a thing; its id is one segment, whatever it holds."""
-    return f"/lineage/{quote(id, safe=':@')}"
 
 
 def _query(filters: Filters) -> str:

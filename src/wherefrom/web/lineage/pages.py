@@ -1,18 +1,24 @@
-"""The page of a lineage: the drawing, what steers it, and the same in words."""
+"""The page of a lineage: the drawing, what steers it, and the same in words.
+
+/lineage/{id} ──► the page; ?part=drawing ──► the drawing alone, for a page that is open
+embedded(…)   ──► what ``lineage_drawing.html`` needs, for a page that shows a lineage too
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from wherefrom.formats.facts import KINDS, RELATIONS
 from wherefrom.web.asking import Ask
 from wherefrom.web.lineage.answer import drawn
 from wherefrom.web.lineage.explorer import Explored, explore
-from wherefrom.web.lineage.filters import DEPTH_MAX, DIRECTIONS, TRUST, read_filters
+from wherefrom.web.lineage.filters import DEPTH_MAX, DIRECTIONS, TRUST, Filters, read_filters
 from wherefrom.web.lineage.labels import kind_said, relation_said, short_name
 from wherefrom.web.lineage.svg import to_svg
-from wherefrom.web.lineage.text_tree import text_tree
+from wherefrom.web.lineage.text_tree import TextLine, text_tree
 from wherefrom.web.page import Page
 from wherefrom.web.words import thing_path, with_query
 
@@ -20,54 +26,83 @@ from wherefrom.web.words import thing_path, with_query
 LISTED_MAX: Final = 300
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A drawing for a template.
+
+    svg        the element; empty where the list stands alone
+    lines      the list; empty where there are too many things to tell below their drawing
+    links      of this drawing with its size, of its list alone, of its page
+    from_right whether what was asked for is in view if the drawing is looked at from its right
+    """
+
+    svg: str
+    lines: list[TextLine]
+    things: int
+    notes: list[str]
+    steps: int | None
+    link: str
+    list_link: str
+    page_link: str
+    from_right: bool
+
+
 def lineage(ask: Ask) -> Page:
     """``/lineage/{id}``, or its list alone with ``?view=list``."""
     filters = read_filters(ask.request.query_params)
     explored = explore(ask.desk, ask.path("id"), filters)
-    things = explored.folding.things()
-    alone = ask.query("view") == "list"
     start = explored.scene.things[explored.scene.starts[0]]
-
-    def thing_link(id: str) -> str:
-        return with_query(thing_path(id), as_of=filters.as_of, at=filters.at)
-
-    listed = alone or len(things) <= LISTED_MAX
     return Page(
         template="lineage.html",
         title=f"Lineage of {short_name(start.id, start.name, 60)}",
         answer=drawn(explored),
         log=explored.log,
         beside={
-            "explored": explored,
             "start": start,
-            "things": len(things),
-            "svg": "" if alone else to_svg(explored, thing_link),
-            "lines": text_tree(explored, thing_link) if listed else [],
-            "alone": alone,
-            "list_link": _with_view(explored),
-            "drawing_link": explored.filters.link(explored.id),
-            "thing_link": thing_link(start.id),
-            "causes_deeper": _causes_deeper(explored),
+            "start_link": _link_of(explored, start.id),
+            "drawing": _shown(explored, alone=ask.query("view") == "list"),
             **_choices(explored),
         },
     )
 
 
-def _with_view(explored: Explored) -> str:
-    link = explored.filters.link(explored.id)
-    return f"{link}{'&' if '?' in link else '?'}view=list"
+def embedded(ask: Ask, id: str, *, depth: int = 1) -> Shown:
+    """The lineage of ``id`` for another page, ``depth`` hops each way. Raises NotFound."""
+    filters = Filters(depth=depth, at=ask.at, as_of=ask.as_of)
+    return _shown(explore(ask.desk, id, filters), alone=False)
+
+
+def _shown(explored: Explored, *, alone: bool) -> Shown:
+    def link(id: str) -> str:
+        return _link_of(explored, id)
+
+    things = len(explored.folding.things())
+    page_link = explored.filters.link(explored.id)
+    listed = alone or things <= LISTED_MAX
+    return Shown(
+        svg="" if alone else to_svg(explored, link),
+        lines=text_tree(explored, link) if listed else [],
+        things=things,
+        notes=explored.notes,
+        steps=explored.way.length if explored.way is not None else None,
+        link=explored.pinned.link(explored.id),
+        list_link=f"{page_link}{'&' if '?' in page_link else '?'}view=list",
+        page_link=page_link,
+        from_right=_causes_deeper(explored),
+    )
+
+
+def _link_of(explored: Explored, id: str) -> str:
+    return with_query(thing_path(id), as_of=explored.filters.as_of, at=explored.filters.at)
 
 
 def _causes_deeper(explored: Explored) -> bool:
-    """Whether more columns stand left of what was asked for than right: it is then in view if the
-    drawing is looked at from its right side."""
     places = explored.figure.places
     here = places[explored.scene.starts[0]].column
     columns = [place.column for place in places.values()]
     return here - min(columns) > max(columns) - here
 
 
-def _choices(explored: Explored) -> dict[str, object]:
+def _choices(explored: Explored) -> dict[str, Any]:
     """What the form offers: kinds and relations that are there, or chosen."""
     scene, filters = explored.scene, explored.filters
     kinds = Counter(thing.kind for thing in scene.things.values())

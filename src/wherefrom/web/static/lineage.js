@@ -3,28 +3,50 @@
 
 const holder = document.getElementById("lineage");
 
-// Where something stands in the drawing, whatever part of it is in view.
 function viewed(box) {
   const drawing = box.querySelector("svg.lineage");
   return drawing && { drawing, view: drawing.viewBox.baseVal, scroller: drawing.parentElement };
 }
 
-// What is there keeps its place on the screen when more comes left of it or above it.
+// Opens more in place. What is there stays where it is on the screen, at the size it has, though
+// more comes left of it or above it.
 async function open(link) {
-  const before = viewed(holder);
-  const matrix = before.drawing.getScreenCTM();
+  const matrix = viewed(holder).drawing.getScreenCTM();
   const part = new URL(link, location.href);
   part.searchParams.set("part", "drawing");
   const answer = await fetch(part, { headers: { Accept: "text/html" } });
   if (!answer.ok) return location.assign(link);
   const made = new DOMParser().parseFromString(await answer.text(), "text/html");
   holder.replaceChildren(...made.getElementById("lineage").childNodes);
-  const after = viewed(holder);
-  const now = after.drawing.getScreenCTM();
-  // The drawing's own origin, on the screen: where it was, and where it is.
-  after.scroller.scrollLeft += now.e - matrix.e;
-  after.scroller.scrollTop += now.f - matrix.f;
-  history.pushState(null, "", link);
+  keep(viewed(holder), matrix);
+  // On its own page, the address is what is drawn; on others it is theirs.
+  if (location.pathname.startsWith("/lineage/")) history.pushState(null, "", link);
+}
+
+function keep({ drawing, view, scroller }, matrix) {
+  drawing.classList.add("wide");
+  scroller.classList.remove("from-right");
+  sized(drawing, view, matrix.a);
+  const now = drawing.getScreenCTM();
+  const x = room(scroller.scrollLeft + now.e - matrix.e, scroller.scrollWidth - scroller.clientWidth);
+  const y = room(scroller.scrollTop + now.f - matrix.f, scroller.scrollHeight - scroller.clientHeight);
+  // Where there is not so much to scroll through, there is more paper.
+  view.x -= x.before / matrix.a;
+  view.y -= y.before / matrix.a;
+  view.width += (x.before + x.after) / matrix.a;
+  view.height += (y.before + y.after) / matrix.a;
+  sized(drawing, view, matrix.a);
+  scroller.scrollLeft = x.to;
+  scroller.scrollTop = y.to;
+}
+
+function sized(drawing, view, scale) {
+  drawing.setAttribute("width", view.width * scale);
+  drawing.setAttribute("height", view.height * scale);
+}
+
+function room(wanted, most) {
+  return { to: Math.max(0, wanted), before: Math.max(0, -wanted), after: Math.max(0, wanted - most) };
 }
 
 if (holder && viewed(holder)) {
@@ -70,6 +92,7 @@ if (holder && viewed(holder)) {
   const start = holder.querySelector("svg.lineage .start");
   if (start) {
     const { scroller } = viewed(holder);
+    scroller.classList.remove("from-right");
     const box = start.getBoundingClientRect();
     const frame = scroller.getBoundingClientRect();
     scroller.scrollLeft += box.x + box.width / 2 - frame.x - frame.width / 2;

@@ -16,10 +16,10 @@ from wherefrom.web.lineage.filters import (
     OPENED_MAX,
     TRUST,
     Filters,
-    lineage_path,
     read_filters,
     token_of,
 )
+from wherefrom.web.words import lineage_path
 
 
 def read(query):
