@@ -25,6 +25,7 @@ PAGES = [
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
     "/policies", "/audit", "/audit?from=10", "/things/what-to-restock-3.safetensors",
     f"/things/{quote(BASKETS, safe='')}",
+    f"/lineage/{quote(TILL, safe='')}", f"/lineage/{quote(TILL, safe='')}?view=list",
 ]  # fmt: skip
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = '"><script>alert(1)</script><b onload=x>\u202e'
