@@ -18,6 +18,8 @@ PAGES = {
     "gaps": "/gaps",
     "service": "/services/prod/till",
     "artifact": f"/things/{TILL}",
+    "lineage": f"/lineage/{TILL}",
+    "lineage-list": f"/lineage/{TILL}?view=list",
     "record": "/records/17",
     "log": "/log",
     "keys": "/keys",
