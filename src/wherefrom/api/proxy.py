@@ -30,6 +30,7 @@ _PASSED_ON: Final = frozenset(
     {
         b"cache-control",
         b"content-disposition",
+        b"content-security-policy",
         b"content-type",
         b"location",
         b"retry-after",
