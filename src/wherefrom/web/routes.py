@@ -29,6 +29,7 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/changes", services.changes),
     ("/gaps", services.gaps),
     ("/services/{environment}/{service:path}", services.service),
+    ("/incidents", investigation.incidents),
     ("/incidents/{id:path}", investigation.investigation),
     ("/things/{id:path}", things.thing),
     ("/lineage/{id:path}", lineage),
@@ -38,12 +39,17 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/policies", trust.policies),
     ("/audit", audit.audit),
 ]
+# What is no page, but a file to keep; before the pages, whose paths take anything.
+FILES: Final[list[tuple[str, Callable[[Request], Response]]]] = [
+    ("/incidents/{id:path}/report", investigation.report),
+]
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def reader_routes() -> list[Route]:
     """What the reader answers."""
     return [
+        *(Route(path, handler) for path, handler in FILES),
         *(Route(path, page(handler)) for path, handler in PAGES),
         Route("/login", get_login),
         Route("/static/{name:path}", get_static),
@@ -56,7 +62,7 @@ def writer_routes(proxy: ReaderProxy, size: Callable[[], int]) -> list[Route]:
         Route("/live", live(size)),
         Route("/login", post_login, methods=["POST"]),
         Route("/logout", post_logout, methods=["POST"]),
-        *(Route(path, proxy.pass_page) for path, _ in PAGES),
+        *(Route(path, proxy.pass_page) for path, _ in [*FILES, *PAGES]),
         Route("/login", proxy.pass_page),
         Route("/static/{name:path}", proxy.pass_page),
     ]
