@@ -69,6 +69,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.query.catalog import Catalogs
 from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
+from wherefrom.query.health.chains import Judge, LateChains
 from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
@@ -666,7 +667,19 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        judge=LateChains(lambda: open_chains(folder, log)),
     )
+
+
+def open_chains(folder: DataFolder, log: LogReader) -> Judge:
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises SettingError."""
+    from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
+    from wherefrom.formats.coverage_policy import parse, shipped
+    from wherefrom.log.replay import service_key_id
+    from wherefrom.policy.chains import Chains
+
+    policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what="the policy of coverage")
+    return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 
 def open_gate(folder: DataFolder, log: LogReader) -> Gate:

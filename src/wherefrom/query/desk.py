@@ -50,6 +50,8 @@ from wherefrom.query.answers import (
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.find import find
+from wherefrom.query.health import Asking, HealthDesk
+from wherefrom.query.health.chains import NOBODY, Judge
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
@@ -171,6 +173,7 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    judge     says whether chains of what runs are whole
     """
 
     def __init__(
@@ -186,6 +189,7 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        judge: Judge = NOBODY,
     ) -> None:
         self._log = log
         self._graph = graph
@@ -193,6 +197,7 @@ class Desk:
         catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
+        self.health = HealthDesk(Asking(log, estate, graph, catalogs=catalogs, judge=judge))
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
