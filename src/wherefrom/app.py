@@ -78,6 +78,7 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
@@ -434,6 +435,11 @@ class DataFolder:
         return self.path / "views" / "estate.db"
 
     @property
+    def health_path(self) -> Path:
+        """Where the view of health lies."""
+        return self.path / "views" / "health.db"
+
+    @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
@@ -660,6 +666,7 @@ def open_desk(
         log,
         GraphReader(folder.graph_path),
         EstateReader(folder.estate_path),
+        HealthReader(folder.health_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
@@ -794,8 +801,11 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
         EstateView.open(
             folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as estate,
+        HealthView.open(
+            folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as health,
     ):
-        yield Views(source, graph, estate, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

@@ -81,7 +81,8 @@ def draw_history(answer: History) -> Iterator[str]:
         bar = ""
         if answer.unit == "share" and point.value is not None:
             bar = "█" * round(point.value * 40)
-        yield f"{point.at[:16]}Z  {told:>10}  of {point.of:<8,} size {point.size:<10,} {bar}".rstrip()
+        where = f"of {point.of:<8,} size {point.size:<10,}"
+        yield f"{point.at[:16]}Z  {told:>10}  {where} {bar}".rstrip()
     yield ""
     yield f"{answer.indicator} {answer.name}, as it was known at each moment"
     yield foot(answer.log)

@@ -1,7 +1,7 @@
 """What a whole, trusted chain is: the policy in ``coverage.yaml``, or the one that is shipped.
 
-It is a policy as the gate's are (``formats.policy``), asked of all that runs and is made. The shipped
-one asks for what a chain from what runs to its source needs, signed by somebody known: a provenance
+It is a policy as the gate's are (``formats.policy``), asked of all that runs and is made. What is
+shipped asks for what a chain from there to its source needs, signed by somebody known: a provenance
 that names what was built, and an SBOM.
 
 Source: docs/health.md, "Coverage"

@@ -139,6 +139,10 @@ class Chains:
         policy = self._policy()
         return f"{policy.name} {policy.version} {policy.digest}"
 
+    def needs(self) -> frozenset[str]:
+        """What its rules ask for. Raises Unavailable."""
+        return frozenset(str(rule.__struct_config__.tag) for rule in self._policy().rules)
+
     def judged(
         self, graph: Snapshot, lens: Lens, things: Collection[Thing], *, at: str
     ) -> Mapping[Thing, Chain]:
@@ -361,7 +365,7 @@ def _paper(
 
 def _lacks(reasons: Iterable[Reason]) -> tuple[Lack, ...]:
     return tuple(
-        Lack(rule=one.rule, says=one.says, remedy=one.remedy, entries=one.entries)
+        Lack(rule=one.rule, needs=one.needs, says=one.says, remedy=one.remedy, entries=one.entries)
         for one in reasons
         if not one.ok
     )

@@ -56,9 +56,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is missing: by which rule or of which kind; what helps."""
+    """One thing that is missing: by which rule, or of which kind; what helps.
+
+    needs  what the rule asks for: ``sbom``, ``provenance``, …
+    """
 
     rule: str
+    needs: str = ""
     says: str
     remedy: str = ""
     entries: list[int] = []

@@ -42,6 +42,9 @@ class Judge(Protocol):
     def named(self) -> str:
         """Name, version and digest of the policy. Raises Unavailable if it is wrong."""
 
+    def needs(self) -> frozenset[str]:
+        """What its rules ask for: ``sbom``, ``provenance``, … Raises as ``named``."""
+
     def judged(
         self, graph: Snapshot, lens: Lens, things: Collection[Thing], *, at: str
     ) -> Mapping[Thing, Chain]:
@@ -62,6 +65,10 @@ class LateChains:
     def named(self) -> str:
         """As of the judge."""
         return self._judge().named()
+
+    def needs(self) -> frozenset[str]:
+        """As of the judge."""
+        return self._judge().needs()
 
     def judged(
         self, graph: Snapshot, lens: Lens, things: Collection[Thing], *, at: str
