@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from wherefrom.api import catalogs, gates, health, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
+from wherefrom.api.answers import json_response
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.collect.principals import TokenFile
@@ -102,6 +103,7 @@ def reader_app(
         routes=[
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
+            Route("/views", lambda _: json_response(desk.views())),
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
             *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
             Route("/v1/gate", gates.post_prepare, methods=["POST"]),

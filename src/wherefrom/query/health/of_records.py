@@ -45,7 +45,7 @@ def _lateness(some: Collection[Count], share: float) -> Figure:
     """The upper edge of how late ``share`` of records came at most; None if later than all."""
     late: Counter[int] = Counter()
     for one in some:
-        if one.late >= 0:
+        if one.late >= 0 and one.part.trust != "self":
             late[one.late] += one.records
     total, passed = sum(late.values()), 0
     for place, edge in enumerate(LATE_EDGES_S):
