@@ -679,13 +679,17 @@ def open_desk(
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
-    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises SettingError."""
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises Unavailable."""
     from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
     from wherefrom.formats.coverage_policy import parse, shipped
     from wherefrom.log.replay import service_key_id
     from wherefrom.policy.chains import Chains
 
-    policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what="the policy of coverage")
+    what = "the rules of coverage"
+    try:
+        policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
     return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 

@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from wherefrom.api import catalogs, gates, health, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
-from wherefrom.api.answers import json_response
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
 from wherefrom.collect.principals import TokenFile
@@ -92,7 +91,8 @@ def reader_app(
     metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
+        views = await asyncio.to_thread(desk.views)
+        return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
         status = await asyncio.to_thread(desk.status)
@@ -103,7 +103,6 @@ def reader_app(
         routes=[
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
-            Route("/views", lambda _: json_response(desk.views())),
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
             *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
             Route("/v1/gate", gates.post_prepare, methods=["POST"]),

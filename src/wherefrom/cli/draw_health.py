@@ -37,7 +37,8 @@ def draw_health(answer: Health) -> Iterator[str]:
     unknown = sum(one.value is None for one in answer.indicators)
     yield ""
     told = f"misses its target: {', '.join(missed)}" if missed else "every target known is met"
-    yield f"At {answer.at[:19]}Z {told}" + (f"; {unknown} not known" if unknown else "")
+    told = f"At {answer.at[:19]}Z {told}" + (f"; {unknown} not known" if unknown else "")
+    yield from textwrap.wrap(told, columns(), subsequent_indent="  ")
     if missed:
         yield f"What is behind one:  wherefrom health --explain {missed[0].replace(' ', '-')}"
     yield foot(answer.log, as_of=answer.as_of)
@@ -106,7 +107,7 @@ def shown(value: float | None, unit: str) -> str:
 def _duration(seconds: float) -> str:
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
+            return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s" if seconds >= 1 or not seconds else f"{seconds * 1_000:.3g} ms"
 
 

@@ -274,7 +274,7 @@ class Chains:
             return self._read()
         except Error as error:  # whoever asks cannot mend it
             raise Unavailable(
-                "the policy of coverage is wrong", where=error.where, expected=error.expected,
+                "the rules of coverage are wrong", where=error.where, expected=error.expected,
                 got=f"{error.what}: {error.got}",
                 do="Mend coverage.yaml, or remove it: what is shipped then holds",
             ) from error  # fmt: skip

@@ -19,8 +19,6 @@ import time
 from pathlib import Path
 from typing import Final, NoReturn
 
-import msgspec
-
 from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.app import now
@@ -92,11 +90,10 @@ async def _keep_looking(
 async def _reached(proxy: ReaderProxy) -> int:
     """Up to which size every view has read the log; 0 if nobody answers."""
     try:
-        answer = await proxy.get("/views")
-        sizes = msgspec.json.decode(answer.content, type=dict[str, int])
+        _, *views = (await proxy.get("/readyz")).content.decode().splitlines()
+        return min(int(line.partition(" ")[2]) for line in views)
     except (Error, ValueError):
         return 0
-    return min(sizes.values(), default=0)
 
 
 def _stored(folder: Path) -> tuple[dict[str, int], int | None]:
