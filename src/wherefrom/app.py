@@ -3,10 +3,12 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/views/estate.db, health.db   what was where when, and what is counted; rebuildable
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
