@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.errors import NotFound
-from wherefrom.web import home, investigation, records, services, things, trust
+from wherefrom.web import audit, home, investigation, records, services, things, trust
 from wherefrom.web.lineage.pages import lineage
 from wherefrom.web.live import live
 from wherefrom.web.page import FOLDER, SECURITY_HEADERS, Handler, compressed, page
@@ -36,6 +36,7 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/log", records.log),
     ("/keys", trust.keys),
     ("/policies", trust.policies),
+    ("/audit", audit.audit),
 ]
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
