@@ -15,7 +15,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, gates, incidents, postmortems, reads, realities, scrapi, tlog
+from wherefrom.api import (
+    catalogs,
+    gates,
+    health,
+    incidents,
+    postmortems,
+    reads,
+    realities,
+    scrapi,
+    tlog,
+)
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -66,6 +76,9 @@ READS = [
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),
+    ("/v1/health", health.get_health),
+    ("/v1/health/explain", health.get_explained),
+    ("/v1/health/history", health.get_history),
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
@@ -99,7 +112,8 @@ def reader_app(
     metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
+        views = await asyncio.to_thread(desk.views)
+        return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
         status = await asyncio.to_thread(desk.status)
