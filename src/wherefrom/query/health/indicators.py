@@ -113,7 +113,7 @@ INDICATORS: Final = (
     Known("N8", "root cause", "s", 7_200, True, of_work.root_cause, _PLACES),
     Known("N9", "query errors", "share", 0.001, True, of_servers.query_errors, _WHOLE),
     Known("N10", "enforcement", "share", 0.05, True, of_work.enforcement, _PLACES[:1]),
-    Known("N11", "verified", "share", 1.0, False, of_records.verified),
+    Known("N11", "verified", "share", 1.0, False, of_records.verified, ("kind", "trust")),
     Known("N12", "redaction failures", "count", 0, True, of_records.redaction, _WHOLE),
     Known("N13", "reproduction", "s", 1_800, True, of_work.reproduction, _WHOLE),
     Known("N14", "verification", "ms", 100, True, of_servers.verification, _WHOLE),
