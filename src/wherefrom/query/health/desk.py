@@ -90,7 +90,7 @@ class HealthDesk:
                 size = size_at(self._asking.log, at, size=newest.lens.as_of)
                 then = structs.replace(options, at=at, as_of=size)
                 with self._asking.asked(then, as_then=True) as asked:
-                    found = known.find(asked)
+                    found = indicator(known, asked)
                 points.append(Point(at=at, size=size, value=found.value, of=found.of))
             return History(
                 log=newest.log, indicator=known.id, name=known.name, unit=known.unit,
