@@ -182,9 +182,9 @@ class _Report:
         told_later = opened is not None and micros(opened) > self._end
         # 1. What the ranking says of all that is known: it names the services that matter.
         asked = self._asked(stay)
-        at_end = [Moment(self._end, look.lens.as_of)]
+        at_end = Moment(self._end, look.lens.as_of)
         accepted = _first(causes)
-        _, final = knowing.rankings(asked, at_end, accepted, self._naming, entry=stay.entry)
+        ended, final = knowing.rankings(asked, [at_end], accepted, self._naming, entry=stay.entry)
         window = self._window(accepted, final)
         # 2. What happened in that window, in order.
         held, more = timeline.stays_in(look.estate, look.lens, window)
@@ -193,8 +193,10 @@ class _Report:
             incident=stay, words=words, causes=causes,
         )  # fmt: skip
         # 3. What was known at each moment of it.
-        some = self._moments(rows, accepted, told_later)
-        ranked, _ = knowing.rankings(asked, some, accepted, self._naming, entry=stay.entry)
+        some = self._moments(rows, accepted, told_later, 0 if final is None else len(final.ranked))
+        before_end = [one for one in some if one != at_end]
+        ranked, _ = knowing.rankings(asked, before_end, accepted, self._naming, entry=stay.entry)
+        ranked += ended if len(before_end) < len(some) else []
         explained = _explained(accepted, ranked, stay, self._naming)
         # 4. What stood before, and where all that was uncertain.
         since = self._began(accepted, final, held)
@@ -269,11 +271,11 @@ class _Report:
         return Window(environment, (*named, "") if named else (), since, until)
 
     def _moments(
-        self, rows: Sequence[Happened], accepted: CauseWord | None, told_later: bool
+        self, rows: Sequence[Happened], accepted: CauseWord | None, told_later: bool, ranked: int
     ) -> list[Moment]:
         at = knowing.moments(
-            rows, detected=self._stay.began, end=self._end, told_later=told_later,
-            accepted=None if accepted is None else min(micros(accepted.at), self._end),
+            rows, detected=self._stay.began, end=self._end, told_later=told_later, ranked=ranked,
+            accepted=accepted,
         )  # fmt: skip
         size = self._look.lens.as_of
         if told_later:
