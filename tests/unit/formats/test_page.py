@@ -13,13 +13,11 @@ from wherefrom.formats.page import Block, escaped, html, markdown, pdf, plain
 
 words = st.text(st.characters(codec="utf-8"), max_size=60)
 # What could begin, end or be markup, and what could be a link, more often than chance has it.
-nasty = st.lists(
-    st.sampled_from(
-        ["`", "*", "_", "[x](y)", "<b>", "&amp;", "|", "#", "~", "\\", "- ", "+ ", "1. ", "= "]
-        + ["$x$", "http://a.example", "www.a.example", "a@b.example", "\n", "\n\n# h", "![i](j)"]
-    ),
-    max_size=8,
-).map("".join)  # fmt: skip
+MARKUP = (
+    "`", "*", "_", "[x](y)", "<b>", "&amp;", "|", "#", "~", "\\", "- ", "+ ", "1. ", "= ", "$x$",
+    "http://a.example", "www.a.example", "a@b.example", "\n", "\n\n# h", "![i](j)", " ",
+)  # fmt: skip
+nasty = st.lists(st.sampled_from(MARKUP), max_size=8).map("".join)
 
 
 def unescaped(text: str) -> str:
