@@ -73,6 +73,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "feed": "feed",
     },
     "Go back, and answer trouble": {
+        "incident": "incident",
         "rollback": "rollback",
         "remediate": "remediate",
     },

@@ -183,10 +183,10 @@ def facts(document: Mapping[str, Any], *, document_id: str) -> Facts:
     builder.edge(document_id, "attributed_to", source)
     activity = _activity(builder, event)
     _links(builder, event, activity)
-    _subject(builder, event, activity)
+    node = _subject(builder, event, activity)
     if event.is_custom and event.type == f"{cdevents_commits.SUBJECT}.made":
         cdevents_commits.add(builder, str(event.subject["id"]), event.content, activity)
-    states.add(builder, event.type, event.subject, activity, is_custom=event.is_custom)
+    states.add(builder, event.type, event.subject, activity, node=node, is_custom=event.is_custom)
     return builder.build(
         kind=_entry_kind(event),
         type=str(event.context["type"]),
@@ -234,12 +234,12 @@ def _links(builder: FactsBuilder, event: CDEvent, activity: str) -> None:
                 builder.edge(activity, "informed_by", node, {"link": kind.lower()})
 
 
-def _subject(builder: FactsBuilder, event: CDEvent, activity: str) -> None:
-    """The thing that the event is about, and what the event says of it."""
+def _subject(builder: FactsBuilder, event: CDEvent, activity: str) -> str | None:
+    """The thing that the event is about, with what the event says of it; returns its id."""
     what, _, predicate = event.type.partition(".")
     kind = None if event.is_custom else _SUBJECTS.get(what)
     if kind is None:
-        return
+        return None
     content = event.content
     node = _thing(builder, event, kind)
     builder.edge(activity, "changes", node)
@@ -256,6 +256,7 @@ def _subject(builder: FactsBuilder, event: CDEvent, activity: str) -> None:
         repository = need_object(content, "repository", where="content")
         place = builder.node(_place(repository, event), "source")
         builder.edge(node, "changes" if what == "change" else "specializes", place)
+    return node
 
 
 def _thing(builder: FactsBuilder, event: CDEvent, kind: str) -> str:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from wherefrom.errors import Malformed
 from wherefrom.formats import config_bundle, invocation, names, reality_id, timestamps
-from wherefrom.formats.descriptors import resource
+from wherefrom.formats.descriptors import public_id, resource
 from wherefrom.formats.digests import strong_id
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.states import DECLARED, OBSERVED, SLOTS, Scope, State, Whole
@@ -64,16 +64,20 @@ def add(
     subject: Mapping[str, Any],
     activity: str,
     *,
+    node: str | None,
     is_custom: bool,
 ) -> None:
-    """Add the states of an event of this type, ``subject.predicate``. Raises Malformed."""
+    """Add the states of an event of this type, ``subject.predicate``. Raises Malformed.
+
+    node  its subject's, if that is a thing of its own
+    """
     what, _, predicate = type.partition(".")
     id: str = subject["id"]
     content: Mapping[str, Any] = subject.get("content") or {}
     if not is_custom and what == "service":
         _service(builder, type, id, content, activity)
     elif not is_custom and what == "incident":
-        _incident(builder, predicate, id, content, activity)
+        _incident(builder, predicate, id, content, activity, node)
     elif is_custom and what == ESTATE:
         _estate(builder, predicate, id, content, activity)
     elif is_custom and what == invocation.SUBJECT:
@@ -137,7 +141,12 @@ def _service(
 
 
 def _incident(
-    builder: FactsBuilder, predicate: str, id: str, content: Mapping[str, Any], activity: str
+    builder: FactsBuilder,
+    predicate: str,
+    id: str,
+    content: Mapping[str, Any],
+    activity: str,
+    node: str | None,
 ) -> None:
     scope = _scope(content)
     description = get_string(content, "description", where="content")
@@ -147,10 +156,15 @@ def _incident(
     if scope.service:
         service = builder.node(names.service_id(scope.service), "service", scope.service)
         builder.edge(activity, "changes", service)
+    # Who detects an incident and who reports it name different sources: it is one all the same.
+    called = public_id(id) if "://" in id else f"incident:cdevents:{names.encode(id)}"
+    builder.node(called, "incident", description)
+    if node is not None:
+        builder.edge(node, "alternate", called)
     is_open = predicate != "resolved"
     told = {"ticket": get_string(content, "ticketURI", where="content")}
     builder.state(
-        State(OBSERVED, scope, "incident", id, "open" if is_open else None, description,
+        State(OBSERVED, scope, "incident", id, called if is_open else None, description,
               {k: v for k, v in told.items() if v} or None)
     )  # fmt: skip
 

@@ -4,8 +4,8 @@ A statement binds subjects, by digest, to a predicate. Here are the statement an
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``, ``response``,
 ``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``in_force``,
-``turned``, ``rebuild``, ``feed`` or, where it is a document of another format, in ``embedded``. The
-envelope around it is ``dsse``.
+``turned``, ``rebuild``, ``feed``, ``incident`` or, where it is a document of another format, in
+``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -32,6 +32,7 @@ from wherefrom.formats import (
     feed,
     in_force,
     in_toto_steps,
+    incident,
     inventory,
     policy,
     rebuild,
@@ -59,6 +60,7 @@ _ENTRY_KINDS: Final = {
     response.PREDICATE_TYPE: "change",
     feed.PREDICATE_TYPE: "observation",
     in_force.PREDICATE_TYPE: "policy",
+    incident.PREDICATE_TYPE: "incident",
     turned.PREDICATE_TYPE: "observation",
 }
 
@@ -66,7 +68,17 @@ _ENTRY_KINDS: Final = {
 # Each gives the time that it says, or None.
 _OF_SUBJECTS: Final[Mapping[str, Callable[..., str | None]]] = {
     ours.PREDICATE_TYPE: ours.add
-    for ours in (canary, catalog, cause, config_bundle, inventory, policy, release, response)
+    for ours in (
+        canary,
+        catalog,
+        cause,
+        config_bundle,
+        incident,
+        inventory,
+        policy,
+        release,
+        response,
+    )
 }
 _OF_ITSELF: Final[Mapping[str, Callable[..., str | None]]] = {
     ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, feed, rebuild)

@@ -26,6 +26,7 @@ from wherefrom.formats import (
     dsse,
     entry,
     feed,
+    incident,
     intake,
     note,
     own,
@@ -79,6 +80,7 @@ OWN_STATEMENTS: Final = (
     policy.PREDICATE_TYPE,
     feed.PREDICATE_TYPE,
     turned.PREDICATE_TYPE,
+    incident.PREDICATE_TYPE,
 )
 _USES_EVERY: Final = timedelta(days=1)
 

@@ -326,7 +326,7 @@ def test_what_was_accepted_as_a_cause_is_passed_over_until_that_is_withdrawn(sho
     asked = ("why", "--service", "cart", "--alert", "slow", "--json")
     (flag,) = (one for one in run(*asked, data=shop.path).json["ranked"] if one["name"] == "fast")
     ran = run(*asked, "--accept", flag["entry"], data=shop.path)
-    assert (ran.code, ran.json["cause"]["incident"]) == (0, "open")
+    assert (ran.code, ran.json["cause"]["incident"]) == (0, "incident:cdevents:slow")
     entry = ran.json["items"][0]["index"]
     answer = shop.ask().json
     reasons = [reason for one in answer["passed_over"] for reason in one["reasons"]]

@@ -124,7 +124,7 @@ def test_an_incident_is_open_until_it_is_resolved():
         name: read(shown(f"incident_{name}", content, id="inc-1")).states
         for name in ("detected", "reported", "resolved")
     }
-    opened = State(OBSERVED, scope, "incident", "inc-1", "open", "slow")
+    opened = State(OBSERVED, scope, "incident", "inc-1", "incident:cdevents:inc-1", "slow")
     ended = State(OBSERVED, scope, "incident", "inc-1", None, "slow")
     assert found == {"detected": (opened,), "reported": (opened,), "resolved": (ended,)}
 
