@@ -11,16 +11,15 @@ Source: docs/alerts.md ("Messages")
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.notify.message import Message, id_of
 from wherefrom.views.health.alerting import Alert, Stage
+from wherefrom.views.health.links import links_of
 
 TYPES: Final = {"opened": "alert.opened", "noted": "alert.raised", "closed": "alert.closed"}
-LINKED_MAX: Final = 5
 
 
 class ToldRoot(msgspec.Struct, frozen=True):
@@ -113,21 +112,6 @@ def told_of(
 def told_in(data: dict[str, Any]) -> ToldAlert:
     """The alert in a message. Raises ValidationError for a message of something else."""
     return msgspec.convert(data, ToldAlert)
-
-
-def links_of(alert: Alert, entries: tuple[int, ...], url: str) -> dict[str, str]:
-    """Where people find it, its root and its records; nothing without ``url``."""
-    if not url:
-        return {}
-    base = url.rstrip("/")
-    found = {"incident": f"{base}/incidents/{quote(alert.incident, safe='')}"}
-    if alert.root.kind in ("digest", "change"):
-        found[alert.root.kind] = f"{base}/things/{quote(alert.root.id, safe='')}"
-    if alert.service and alert.environment:
-        place = f"{quote(alert.environment, safe='')}/{quote(alert.service, safe='')}"
-        found["service"] = f"{base}/services/{place}"
-    found |= {f"record {entry}": f"{base}/records/{entry}" for entry in entries[:LINKED_MAX]}
-    return found
 
 
 def _text(seconds: float) -> str:
