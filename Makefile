@@ -57,6 +57,8 @@ tools: ## install what the tests run from Debian (softhsm2, postgresql, …), wh
 	@command -v faketime >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q faketime
 	@command -v diffoscope >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends diffoscope-minimal
+	@command -v chromium >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core
 	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends prometheus
 	@command -v prometheus-alertmanager >/dev/null || DEBIAN_FRONTEND=noninteractive \

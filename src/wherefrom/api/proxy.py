@@ -30,14 +30,23 @@ _PASSED_ON: Final = frozenset(
     {
         b"cache-control",
         b"content-disposition",
+        b"content-encoding",
+        b"content-security-policy",
         b"content-type",
+        b"cross-origin-opener-policy",
+        b"cross-origin-resource-policy",
         b"location",
+        b"referrer-policy",
         b"retry-after",
+        b"vary",
         b"www-authenticate",
         b"x-content-type-options",
+        b"x-frame-options",
         b"x-wherefrom-entries",
     }
 )
+# What a page needs to know of who asks; the API looks at nobody's cookie.
+_OF_PAGES: Final = frozenset({b"accept-encoding", b"authorization", b"cookie"})
 TIMEOUT_SECONDS: Final = 30.0
 
 
@@ -116,6 +125,13 @@ class ReaderProxy:
         except Unavailable as error:
             return problem_response(error)
 
+    async def pass_page(self, request: Request) -> Response:
+        """The same for a page, which a browser asks for."""
+        try:
+            return await self.passed(request, wanted=_OF_PAGES)
+        except Unavailable as error:
+            return problem_response(error)
+
     async def ask_with(self, request: Request) -> Response:
         """The same for a question with a body, of somebody who may ask. Raises LimitPassed."""
         principal_of(request, "read")
@@ -125,13 +141,19 @@ class ReaderProxy:
         except Unavailable as error:
             return problem_response(error)
 
-    async def passed(self, request: Request, *, body: bytes | None = None) -> Response:
-        """What the reader answers. Raises Unavailable."""
+    async def passed(
+        self,
+        request: Request,
+        *,
+        body: bytes | None = None,
+        wanted: frozenset[bytes] = frozenset({b"authorization"}),
+    ) -> Response:
+        """What the reader answers; ``wanted`` are the headers it is told. Raises Unavailable."""
         # As it came: an id may hold ``..`` as any other text, and nothing here makes a way of it.
         raw = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii", "replace")
-        wanted = {k: v for k, v in request.scope["headers"] if k == b"authorization"}
-        answer = await self.get(raw + ("?" + query if query else ""), wanted, body=body)
+        headers = {k: v for k, v in request.scope["headers"] if k in wanted}
+        answer = await self.get(raw + ("?" + query if query else ""), headers, body=body)
         response = Response(answer.content, answer.status)
         response.raw_headers += [h for h in answer.headers if h[0] in _PASSED_ON]
         return response

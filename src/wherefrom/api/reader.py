@@ -7,6 +7,7 @@ the port. Nothing here needs what only writing imports: the log's writer, numpy.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -82,9 +83,15 @@ QUESTIONS = [("/v1/reconcile", catalogs.post_reconcile), ("/v1/decide", gates.po
 
 
 def reader_app(
-    *, desk: Desk, gate: Gate, statuses: StatusDesk, log: LogReader, tokens: TokenFile
+    *,
+    desk: Desk,
+    gate: Gate,
+    statuses: StatusDesk,
+    log: LogReader,
+    tokens: TokenFile,
+    beside: Sequence[Route] = (),
 ) -> Starlette:
-    """The application on the socket, over one log and its views."""
+    """The application on the socket, over one log and its views; ``beside``: routes of others."""
     metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
@@ -102,6 +109,7 @@ def reader_app(
             *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
             *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
             Route("/v1/gate", gates.post_prepare, methods=["POST"]),
+            *beside,
         ],
         exception_handlers=ERRORS,
     )

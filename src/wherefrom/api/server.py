@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from wherefrom.api import (
     admin,
@@ -65,6 +65,7 @@ def writer_app(
     witnessing: Callable[[], Witnessing] | None = None,
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
@@ -75,6 +76,7 @@ def writer_app(
     witnessing  makes the rounds of a log with witnesses, once the loop is there
     anchoring   makes the schedule of a log with anchors, given what is published
     beside      runs for as long as the application does
+    pages       routes of the pages
     """
     metrics = WriterMetrics()
 
@@ -203,6 +205,7 @@ def writer_app(
             *scrapi_door.routes(proxy),
             *(Route(path, proxy.pass_on) for path, _ in READS),
             *(Route(path, proxy.ask_with, methods=post) for path, _ in QUESTIONS),
+            *pages,
         ],
         exception_handlers=ERRORS,
         lifespan=lifespan,

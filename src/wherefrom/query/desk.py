@@ -235,6 +235,11 @@ class Desk:
         with self._snapshot(None) as snapshot:
             return log_of(snapshot), erased_in(snapshot, snapshot.lens())
 
+    def root_at(self, size: int) -> str:
+        """The root, in hex, of the first ``size`` entries. Raises NotFound if it has fewer."""
+        need_size(size, reached=0, log=self._log)
+        return self._log.root_at(size).hex()
+
     @property
     def origin(self) -> str:
         """The log's origin."""

@@ -21,12 +21,13 @@ from typing import NoReturn
 import uvicorn
 
 from wherefrom.api.reader import reader_app
-from wherefrom.app import DataFolder, open_desk, open_gate, open_log, open_status
+from wherefrom.app import DataFolder, known_keys, open_desk, open_gate, open_log, open_status
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
 from wherefrom.serving.lifeline import at_the_end_of
 from wherefrom.serving.watch import watch
+from wherefrom.web.routes import reader_routes
 
 _FAILED = 3
 
@@ -46,7 +47,9 @@ def run(path: str) -> None:
         statuses=open_status(folder, log, gate),
         log=log,
         tokens=folder.tokens,
+        beside=reader_routes(),
     )
+    app.state.keyring = lambda: known_keys(folder, log)
     config = uvicorn.Config(
         app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
     )

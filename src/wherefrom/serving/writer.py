@@ -46,6 +46,7 @@ from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
+from wherefrom.web.routes import writer_routes
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
@@ -139,17 +140,19 @@ def up(
             )
 
         def application() -> Starlette:
+            proxy = ReaderProxy(folder.path / "reader.sock")
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
                 hooks=folder.hooks,
-                proxy=ReaderProxy(folder.path / "reader.sock"),
+                proxy=proxy,
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,
                 measured=measured,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
                 beside=lambda: keep_signing(recorder, folder.watch_socket),
+                pages=writer_routes(proxy, lambda: recorder.writer.size),
             )
 
         try:
