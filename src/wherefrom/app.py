@@ -69,6 +69,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.query.catalog import Catalogs
 from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
+from wherefrom.query.health.chains import Judge, LateChains
 from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
@@ -77,6 +78,7 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
@@ -433,6 +435,11 @@ class DataFolder:
         return self.path / "views" / "estate.db"
 
     @property
+    def health_path(self) -> Path:
+        """Where the view of health lies."""
+        return self.path / "views" / "health.db"
+
+    @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
@@ -659,6 +666,7 @@ def open_desk(
         log,
         GraphReader(folder.graph_path),
         EstateReader(folder.estate_path),
+        HealthReader(folder.health_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
@@ -666,7 +674,19 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        judge=LateChains(lambda: open_chains(folder, log)),
     )
+
+
+def open_chains(folder: DataFolder, log: LogReader) -> Judge:
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises SettingError."""
+    from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
+    from wherefrom.formats.coverage_policy import parse, shipped
+    from wherefrom.log.replay import service_key_id
+    from wherefrom.policy.chains import Chains
+
+    policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what="the policy of coverage")
+    return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 
 def open_gate(folder: DataFolder, log: LogReader) -> Gate:
@@ -781,8 +801,11 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
         EstateView.open(
             folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as estate,
+        HealthView.open(
+            folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as health,
     ):
-        yield Views(source, graph, estate, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

@@ -78,6 +78,12 @@ _SCOPE: Final = _query(
     _TEXT,
 )
 _MOMENT: Final = _query("at", "As it was then; now if not given.", _DATE_TIME)
+_HEALTH: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("kind", "Only of this kind.", _TEXT), _query("trust", "Only of this level.", _TEXT),
+    _MOMENT, _AS_OF,
+)  # fmt: skip
+_INDICATOR: Final = _query("indicator", "By its id or name; `N1` if none.", _TEXT)
 _WHAT: Final = (
     _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
     _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
@@ -450,6 +456,22 @@ def _paths() -> dict[str, Schema]:
             "catalogGaps", "Who should have sent what, and did not; how much is covered.",
             _json("Gaps"), _query("service", "Only this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
+        ),
+        "/v1/health": _ask(
+            "health", "How good the evidence is: every indicator, against its target.",
+            _json("Health"), *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/explain": _ask(
+            "explainHealth", "What stands behind one indicator, and which fix closes most.",
+            _json("Explained"), _INDICATOR, *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/history": _ask(
+            "healthHistory", "One indicator at moments of the past, as it was known then.",
+            _json("History"), _INDICATOR,
+            _query("since", "The first moment.", _DATE_TIME, required=True),
+            _query("until", "The last; now if not given.", _DATE_TIME),
+            _query("step", "How far moments lie apart: `1d` if not given.", _TEXT),
+            *_HEALTH[:4], problems="400 404",
         ),
         "/v1/reconcile": {
             "post": _operation(

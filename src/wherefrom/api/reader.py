@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, gates, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import catalogs, gates, health, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -66,6 +66,9 @@ READS = [
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),
+    ("/v1/health", health.get_health),
+    ("/v1/health/explain", health.get_explained),
+    ("/v1/health/history", health.get_history),
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),

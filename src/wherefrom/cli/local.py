@@ -59,6 +59,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -190,6 +191,19 @@ class LocalReading:
 
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
         return self._desk.catalogs.reconcile(inventory, options)
+
+    def health(self, options: HealthOptions) -> Health:
+        return self._desk.health.now(options)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        return self._desk.health.explain(indicator, options)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        return self._desk.health.history(
+            indicator, options, since=since, until=until, step_s=step_s
+        )
 
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)

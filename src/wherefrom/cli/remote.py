@@ -44,6 +44,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -157,6 +158,20 @@ class Remote:
             content=msgspec.json.encode(inventory),
         )  # fmt: skip
         return _read(self._checked(answer), Reconciled)
+
+    def health(self, options: HealthOptions) -> Health:
+        return _read(self._get("/v1/health", _given_of(options)), Health)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        query = {"indicator": indicator, **_given_of(options)}
+        return _read(self._get("/v1/health/explain", query), Explained)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        asked = {"indicator": indicator, "since": since, "step": f"{step_s}s"}
+        query = {**asked, **_given(until=until), **_given_of(options)}
+        return _read(self._get("/v1/health/history", query), History)
 
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
@@ -561,3 +576,8 @@ def _classes(base: type[Error]) -> dict[str, type[Error]]:
 
 
 _CLASSES: Final = _classes(Error)
+
+
+def _given_of(options: HealthOptions) -> dict[str, Any]:
+    """The fields that say something."""
+    return {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}

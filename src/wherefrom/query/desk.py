@@ -50,6 +50,8 @@ from wherefrom.query.answers import (
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.find import find
+from wherefrom.query.health import Asking, HealthDesk
+from wherefrom.query.health.chains import NOBODY, Judge
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
@@ -73,6 +75,7 @@ from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.health import HealthReader
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 
@@ -171,6 +174,7 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    judge     says whether chains of what runs are whole
     """
 
     def __init__(
@@ -178,6 +182,7 @@ class Desk:
         log: LogReader,
         graph: GraphReader,
         estate: EstateReader,
+        health: HealthReader,
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
@@ -186,13 +191,18 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        judge: Judge = NOBODY,
     ) -> None:
         self._log = log
         self._graph = graph
         self._estate = estate
+        self._health = health
         catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
+        gaps = self.catalogs.gaps
+        asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
+        self.health = HealthDesk(asking)
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -387,16 +397,15 @@ class Desk:
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        try:
-            with self._graph.snapshot() as snapshot:
-                graph = snapshot.size
-        except Unavailable:
-            graph = 0
-        try:
-            with self._estate.snapshot() as reached:
-                estate = reached.size
-        except Unavailable:
-            estate = 0
+        views: dict[str, int] = {}
+        for view, reader in (
+            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
+        ):  # fmt: skip
+            try:
+                with reader.snapshot() as snapshot:
+                    views[view] = snapshot.size
+            except Unavailable:
+                views[view] = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -408,7 +417,7 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views={"graph": graph, "estate": estate},
+            views=views,
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )
