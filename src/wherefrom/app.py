@@ -7,6 +7,7 @@ DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/objectives.yaml             what is promised, and when that is to be told (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
@@ -86,14 +87,17 @@ from wherefrom.views.together import Views
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
+    from wherefrom.formats.objectives import Objective, Objectives
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
+    from wherefrom.policy.alert_watch import AlertWatch, Sign, Told
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
+    from wherefrom.query.alerts.measuring import Measuring
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -403,6 +407,16 @@ class DataFolder:
 
         what = "the settings of the watch"
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
+
+    def objectives(self) -> Objectives | None:
+        """What is promised; None without a file. Raises SettingError."""
+        from wherefrom.collect.settings_file import OBJECTIVES, read
+        from wherefrom.formats.objectives import parse
+
+        found: Objectives | None = read(
+            self.path / OBJECTIVES, parse, None, what="the objectives"
+        )  # fmt: skip
+        return found
 
     @property
     def watch_socket(self) -> Path:
@@ -742,6 +756,68 @@ def open_notify_settings(
     )  # fmt: skip
 
 
+def open_objectives(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[Objectives | None]:
+    """What is promised, as it is at each question; None without a file. Raises SettingError."""
+    from wherefrom.collect.settings_file import OBJECTIVES, SettingsFile
+    from wherefrom.formats.objectives import parse
+
+    return SettingsFile(
+        folder.path / OBJECTIVES, parse, None, what="the objectives", on_trouble=on_trouble
+    )
+
+
+def open_measuring(
+    folder: DataFolder, desk: Desk, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> Measuring:
+    """What is measured of objectives, wherever that is."""
+    from wherefrom.query.alerts.covering import Covering
+    from wherefrom.query.alerts.measuring import Measuring, Ratios
+    from wherefrom.query.alerts.of_promql import ratios
+
+    def ask(objective: Objective, at: float) -> Ratios:
+        return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
+
+    return Measuring(
+        open_measured(folder), indicated=Covering(desk.health).indicated, ask=ask,
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_alert_watch(
+    folder: DataFolder,
+    log: LogReader,
+    gate: Gate,
+    *,
+    sign: Sign,
+    tell: Callable[[Sequence[Told]], None],
+    url: Callable[[], str],
+    on_trouble: Callable[[str], None],
+) -> AlertWatch:
+    """The watch over alerts, of the objectives that lie in the directory. Raises SettingError."""
+    from wherefrom.notify.cursor import Cursor
+    from wherefrom.policy.alert_watch import AlertWatch
+    from wherefrom.query.alerts.covering import Covering
+
+    desk = open_desk(folder, log)
+    return AlertWatch(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        open_measuring(folder, desk, on_trouble=on_trouble),
+        Cursor(folder.path / "notify" / "told"),
+        objectives=open_objectives(folder, on_trouble=on_trouble),
+        coverage=Covering(desk.health),
+        sign=sign,
+        tell=tell,
+        settings=open_watch_settings(folder, on_trouble=on_trouble),
+        url=url,
+        on_trouble=on_trouble,
+    )
+
+
 def open_words(folder: DataFolder, log: LogReader) -> Words:
     """Which policies are in force, by the word of those who may say so."""
     from wherefrom.policy.in_force import Deciders, Words, deciders_of
@@ -832,19 +908,23 @@ def _wrong(what: str, error: SettingError) -> Unavailable:
     )  # fmt: skip
 
 
+def _series_settings(folder: DataFolder) -> SeriesSettings:
+    # Late, as all that only few questions need.
+    from wherefrom.collect.settings_file import SERIES, read
+    from wherefrom.formats.series_settings import SeriesSettings, parse
+
+    what = "the settings of series"
+    try:
+        return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+
+
 def open_measured(folder: DataFolder) -> Measured:
     """What is measured, as ``series.json`` says at each question."""
 
     def settings() -> SeriesSettings:
-        # Late, as all that only few questions need.
-        from wherefrom.collect.settings_file import SERIES, read
-        from wherefrom.formats.series_settings import SeriesSettings, parse
-
-        what = "the settings of series"
-        try:
-            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
-        except SettingError as error:  # whoever asks cannot mend it
-            raise _wrong(what, error) from error
+        return _series_settings(folder)
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

@@ -3,7 +3,7 @@
     {"maintenance": id, "stage": "declared" | "ended", "at", "since", "until", "environment",
      "service", "reason"}                                     subject: the SHA-256 of the id
 
-    declared ──► State(declared, maintenance, id) from ``since`` on, no more from ``until``
+    declared ──► State(declared, maintenance, id), with ``since`` and ``until``
     ended    ──► no more from ``at`` on
 
 While it lasts, alerts there are recorded and told to nobody; what still speaks for one when it ends
@@ -34,6 +34,7 @@ SLOT: Final = "maintenance"
 DECLARED_STAGE, ENDED = "declared", "ended"
 SECONDS_MAX: Final = 14 * 86_400
 _PREFIX: Final = "maintenance:"
+_SAYS_CHARS_MAX: Final = 300
 
 
 class Maintenance(
@@ -108,6 +109,14 @@ def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> Maintena
     return said
 
 
+def is_on(properties: Mapping[str, Any], at: int) -> bool:
+    """Whether what is declared so lasts at a time, in microseconds."""
+    try:
+        return micros(str(properties["since"])) <= at < micros(str(properties["until"]))
+    except (KeyError, Malformed):
+        return False
+
+
 def to_statement(said: Maintenance) -> bytes:
     """The in-toto statement, canonical. Raises as ``parse``."""
     predicate: dict[str, Any] = msgspec.to_builtins(said)
@@ -138,13 +147,15 @@ def add(
     if said.service:
         service = builder.node(names.service_id(said.service), "service", said.service)
         builder.edge(document_id, "describes", service)
-    told = {"until": said.until, "reason": said.reason}
-    ends = said.at
-    if said.stage == DECLARED_STAGE:
-        ends = said.until
-        builder.state(
-            State(DECLARED, said.scope, SLOT, said.maintenance, said.maintenance, said.reason[:300],
-                  told, said.since)
-        )  # fmt: skip
-    builder.state(State(DECLARED, said.scope, SLOT, said.maintenance, None, at=ends))
+    # What is still to come is no state of now, so its times are read by who asks (``is_on``).
+    told = {"since": said.since, "until": said.until, "reason": said.reason}
+    is_declared = said.stage == DECLARED_STAGE
+    builder.state(
+        State(
+            DECLARED, said.scope, SLOT, said.maintenance,
+            said.maintenance if is_declared else None,
+            said.reason[:_SAYS_CHARS_MAX] if is_declared else None,
+            told if is_declared else None, said.at,
+        )
+    )  # fmt: skip
     return said.at

@@ -35,11 +35,12 @@ from wherefrom.log.reader import LogReader
 from wherefrom.policy.gate import Gate
 from wherefrom.query.alerts import signals
 from wherefrom.query.alerts.known import Known, Log, alerts_since, open_alerts
+from wherefrom.query.alerts.lost_proof import lost_proof
 from wherefrom.query.alerts.maintenances import Window, is_silenced, windows_at
 from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
-from wherefrom.query.what_runs import Service, services_of, what_runs
+from wherefrom.query.what_runs import Service, what_runs
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
@@ -50,6 +51,7 @@ EARLY_S: Final = 1.0
 COVERAGE_S: Final = 60.0
 CLOSED_KEPT_S: Final = 300.0
 _FOLLOWED_AT_ONCE: Final = 5_000
+_REMEMBERED_MAX: Final = 1_000
 _MICROS: Final = 1_000_000
 # Records that the log signs: it gives the entry of each, in order.
 Sign = Callable[[Sequence[bytes]], Sequence[int]]
@@ -75,9 +77,11 @@ class Cursor(Protocol):
 
 
 class Coverage(Protocol):
-    """How much of each service has a whole chain, at a time, RFC 3339; None is now."""
+    """How much of each service has a whole chain: now, and as it was known at a time, RFC 3339."""
 
-    def __call__(self, at: str | None) -> CoveredBy: ...
+    def now(self) -> CoveredBy: ...
+
+    def then(self, place: Service, at: str) -> Covered | None: ...
 
 
 class AlertWatch:
@@ -126,7 +130,7 @@ class AlertWatch:
         self._closed: dict[str, Known] = {}  # those that ended lately
         self._wrote = -1
         self._covered: tuple[float, CoveredBy] = (0.0, {})
-        self._was_covered: dict[str, CoveredBy] = {}  # by the time that was asked for
+        self._was_covered: dict[tuple[Service, str], Covered | None] = {}
         self._needs: dict[str, dict[str, str]] = {}  # by policy, what each rule needs
 
     # -- a round
@@ -136,7 +140,11 @@ class AlertWatch:
         if self._objectives() is None:
             return False
         gone = time.monotonic() - self._looked
-        return gone >= EVERY_S or (gone >= EARLY_S and self._log.refresh().size > self.size)
+        if gone < EARLY_S:
+            return False
+        return (
+            gone >= EVERY_S or self._measuring.is_behind() or self._log.refresh().size > self.size
+        )
 
     def round(self) -> int:
         """Decide, have it recorded, and tell; how many stages were recorded.
@@ -240,21 +248,22 @@ class AlertWatch:
         production = settings.production
         yield from signals.of_objectives(self._measuring.burning(), production=production)
         if said.integrity:
-            opened = open_turns(log.estate, log.graph, log.lens, at=at, own=log.own)
-
-            def runs(environment: str) -> Mapping[str, Sequence[str]]:
-                there = what_runs(log.estate, environment, at=at, as_of=log.lens.as_of)
-                return {
-                    artifact: [service for service, _ in some]
-                    for (_, artifact), some in services_of(there).items()
-                }
-
-            yield from signals.of_denied(
-                opened, needs_of=lambda open: self._needs_of(open, log), runs=runs,
-                production=production,
-            )  # fmt: skip
+            yield from self._of_evidence(log, production, at=at)
         if said.coverage_drop is not None and self._coverage is not None:
             yield from self._coverage_signals(said.coverage_drop, log, production, now=now, at=at)
+
+    def _of_evidence(self, log: Log, production: Sequence[str], *, at: int) -> Iterator[Signal]:
+        opened = open_turns(log.estate, log.graph, log.lens, at=at, own=log.own)
+        runs: dict[str, list[Service]] = {}
+        for place, some in what_runs(log.estate, "", at=at, as_of=log.lens.as_of).items():
+            for one in some:
+                runs.setdefault(one.artifact, []).append(place)
+        yield from signals.of_denied(
+            opened, needs_of=lambda open: self._needs_of(open, log), runs=runs,
+            production=production,
+        )  # fmt: skip
+        lost = lost_proof(log.graph, log.lens, list(runs))
+        yield from signals.of_lost_proof(lost, runs=runs, production=production)
 
     def _coverage_signals(
         self, rule: CoverageDrop, log: Log, production: Sequence[str], *, now: float, at: int
@@ -262,7 +271,7 @@ class AlertWatch:
         assert self._coverage is not None
         try:
             if now - self._covered[0] >= COVERAGE_S or log.lens.as_of > self.size:
-                self._covered = now, self._coverage(None)
+                self._covered = now, self._coverage.now()
             standing: dict[Service, Alert] = {
                 (one.alert.environment, one.alert.service): one.alert
                 for one in self._known.values()
@@ -294,14 +303,16 @@ class AlertWatch:
     ) -> Covered | None:
         """How much of a service was covered, before what is looked at or before its alert."""
         assert self._coverage is not None
+        if self._covered[1][place].value >= 1:
+            return None  # nothing is gone
         # By whole minutes, so that what was is asked once a minute, and once for an alert.
         moment = (now if alert is None else alert.opened) - within
-        asked = of_posix(int(moment // 60 * 60))
+        asked = place, of_posix(int(moment // 60 * 60))
         if asked not in self._was_covered:
-            if len(self._was_covered) > 32:
+            if len(self._was_covered) >= _REMEMBERED_MAX:
                 self._was_covered.clear()
-            self._was_covered[asked] = self._coverage(asked)
-        return self._was_covered[asked].get(place)
+            self._was_covered[asked] = self._coverage.then(*asked)
+        return self._was_covered[asked]
 
     def _needs_of(self, open: Open, log: Log) -> Mapping[str, str]:
         digest = open.against.policy

@@ -32,6 +32,7 @@ from wherefrom.app import (
     Served,
     now,
     open_notify_settings,
+    open_objectives,
     open_recorder,
     open_rekor,
     open_requests,
@@ -123,6 +124,7 @@ def up(
         # A wrong file is an error now, not when something turned.
         open_watch_settings(folder)
         open_notify_settings(folder)
+        open_objectives(folder)
         requests = open_requests(folder, on_trouble=_say_trouble)
         measured = open_series(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()

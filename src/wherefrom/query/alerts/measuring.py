@@ -4,9 +4,9 @@
     an indicator, now and then ───────────┼──► Burnt of all, and of each reality ──► Standing
     PromQL, window by window ─────────────┘
 
-``step`` takes up what is new, and after a start some of the past each time, the newest first
-wanted last: so a watch is never held up for long. What cannot be measured now is told once, and
-what is then known of an objective is nothing rather than something old.
+``step`` takes up what is new, and after a start some of the past each time, so a watch is never
+held up for long; until it has come to now, an objective is not known. What cannot be measured is
+told once.
 
 Sizes:  REALITIES_MAX realities an objective, those that were seen last · CHUNK_S of the past a step
 """
@@ -133,7 +133,7 @@ class Measuring:
 
     def is_behind(self) -> bool:
         """Whether some of the past is still to be read."""
-        return any(self._reached.get(one.name, 0.0) < self._now - LATE_S for one in self._series())
+        return any(self._is_behind(one) for one in self._of)
 
     def standings(self) -> list[Standing]:
         """How each objective stands, its realities after it."""
@@ -147,6 +147,8 @@ class Measuring:
         """Of each objective, and each reality in it, the windows that say that it burns."""
         found = []
         for one in self._of:
+            if self.is_unknown(one.name):
+                continue
             for reality in sorted({ALL, *self._realities(one)}):
                 burns = burning(one, self._ratios(one, reality))
                 if burns:
@@ -154,13 +156,15 @@ class Measuring:
         return found
 
     def is_unknown(self, name: str) -> bool:
-        """Whether it cannot be measured now."""
-        return name in self._troubles
+        """Whether it cannot be measured now, or its past is still to be read."""
+        return name in self._troubles or any(
+            self._is_behind(one) for one in self._of if one.name == name
+        )
 
     # -- series
 
-    def _series(self) -> list[Objective]:
-        return [one for one in self._of if one.series]
+    def _is_behind(self, one: Objective) -> bool:
+        return bool(one.series) and self._reached.get(one.name, 0.0) < self._now - LATE_S
 
     def _read_series(self, some: Sequence[Objective], now: float) -> None:
         if not some:
@@ -289,6 +293,8 @@ class Measuring:
         since = None if burnt is None or burnt.since is None else of_posix(int(burnt.since))
         rates = {seconds: ratio(seconds) for seconds in SPANS_S}
         says = self._troubles.get(one.name, "")
+        if not says and self._is_behind(one):
+            says = "what was measured is still being read"
         if not says and share is None:
             says = "nothing was measured"
         return Standing(

@@ -91,17 +91,17 @@ def of_denied(
     opened: Mapping[tuple[str, str], Open],
     *,
     needs_of: Callable[[Open], Mapping[str, str]],
-    runs: Callable[[str], Mapping[str, Sequence[str]]],
+    runs: Mapping[str, Sequence[Service]],
     production: Sequence[str],
 ) -> Iterator[Signal]:
     """One for each artifact that runs and is denied.
 
     opened    by environment and artifact
     needs_of  the rules that do not hold, each with what it needs
-    runs      of an environment, which services run an artifact
+    runs      by artifact, the environments and services that run it
     """
     for (environment, artifact), open in sorted(opened.items()):
-        services = sorted(runs(environment).get(artifact, ()))
+        services = sorted(s for e, s in runs.get(artifact, ()) if e == environment)
         needs = needs_of(open)
         rules = ", ".join(open.against.rules) or "a rule"
         is_evidence = any(needs.get(rule) in OF_EVIDENCE for rule in open.against.rules)
@@ -117,6 +117,38 @@ def of_denied(
             environment=environment,
             service=services[0] if services else "",
             entries=(open.entry,),
+        )
+
+
+def of_lost_proof(
+    lost: Mapping[str, Sequence[int]],
+    *,
+    runs: Mapping[str, Sequence[Service]],
+    production: Sequence[str],
+) -> Iterator[Signal]:
+    """One for each artifact that runs and is vouched for no longer.
+
+    lost  by artifact, the records that no longer count
+    runs  by artifact, the environments and services that run it
+    """
+    for artifact, entries in sorted(lost.items()):
+        # Where it matters most comes first.
+        places = sorted(
+            runs.get(artifact, ()), key=lambda place: (place[0] not in production, place)
+        )
+        if not places:
+            continue
+        environment, service = places[0]
+        said = ", ".join(f"{service} in {environment}" for environment, service in places[:5])
+        yield Signal(
+            rule=INTEGRITY,
+            root=Root("digest", artifact),
+            severity=PAGE if environment in production else TICKET,
+            title=f"{short_id(artifact)} runs in {environment} and fails a check of its evidence",
+            text=f"what vouched for {artifact} no longer counts; it runs as {said}",
+            environment=environment,
+            service=service,
+            entries=tuple(entries),
         )
 
 
