@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
-    from wherefrom.query.alerts.measuring import Measuring
+    from wherefrom.query.alerts.measuring import Ratios
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -408,6 +408,18 @@ class DataFolder:
         what = "the settings of the watch"
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
 
+    def series_settings(self) -> SeriesSettings:
+        """Where series come from. Raises Unavailable for a file that is wrong."""
+        return _series_settings(self)
+
+    def notify_url(self) -> str:
+        """Where people reach this log; empty if nobody said. Raises SettingError."""
+        from wherefrom.collect.settings_file import NOTIFY, read
+        from wherefrom.formats.notify_settings import NotifySettings, parse
+
+        what = "the settings of notifications"
+        return read(self.path / NOTIFY, parse, NotifySettings(), what=what).url
+
     def objectives(self) -> Objectives | None:
         """What is promised; None without a file. Raises SettingError."""
         from wherefrom.collect.settings_file import OBJECTIVES, read
@@ -689,7 +701,15 @@ def open_desk(
         others=others,
         ways_back=lambda: ways_back(folder),
         judge=LateChains(lambda: open_chains(folder, log)),
+        objectives=folder.objectives,
+        ask_ratio=lambda objective, at: _ratios(folder, objective, at),
     )
+
+
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
+
+    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
@@ -768,23 +788,6 @@ def open_objectives(
     )
 
 
-def open_measuring(
-    folder: DataFolder, desk: Desk, *, on_trouble: Callable[[str], None] = lambda says: None
-) -> Measuring:
-    """What is measured of objectives, wherever that is."""
-    from wherefrom.query.alerts.covering import Covering
-    from wherefrom.query.alerts.measuring import Measuring, Ratios
-    from wherefrom.query.alerts.of_promql import ratios
-
-    def ask(objective: Objective, at: float) -> Ratios:
-        return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
-
-    return Measuring(
-        open_measured(folder), indicated=Covering(desk.health).indicated, ask=ask,
-        on_trouble=on_trouble,
-    )  # fmt: skip
-
-
 def open_alert_watch(
     folder: DataFolder,
     log: LogReader,
@@ -798,7 +801,6 @@ def open_alert_watch(
     """The watch over alerts, of the objectives that lie in the directory. Raises SettingError."""
     from wherefrom.notify.cursor import Cursor
     from wherefrom.policy.alert_watch import AlertWatch
-    from wherefrom.query.alerts.covering import Covering
 
     desk = open_desk(folder, log)
     return AlertWatch(
@@ -806,10 +808,10 @@ def open_alert_watch(
         EstateReader(folder.estate_path),
         GraphReader(folder.graph_path),
         gate,
-        open_measuring(folder, desk, on_trouble=on_trouble),
+        desk.alerts.measuring(on_trouble=on_trouble),
         Cursor(folder.path / "notify" / "told"),
         objectives=open_objectives(folder, on_trouble=on_trouble),
-        coverage=Covering(desk.health),
+        coverage=desk.alerts.covering,
         sign=sign,
         tell=tell,
         settings=open_watch_settings(folder, on_trouble=on_trouble),

@@ -483,6 +483,9 @@ def test_a_canary_that_burns_pages_though_the_fleet_does_not(tmp_path):
         world.failing = {"sha256:aa": (1000, 0.0)}
         for _ in range(8):
             world.look(60 * 12)
+            world.catch_up()
+        world.look(10)
+        world.look(10)
         assert [stage for stage, *_ in world.said()] == ["opened", "closed"]
 
 
