@@ -1,7 +1,7 @@
 """What was measured of each objective, minute by minute, out of whatever measures it.
 
     series (pushed, or of a Prometheus) ──┐   requests, success_rate, slow_rate
-    an indicator, now and then ───────────┼──► Burnt of all, and of each reality ──► ObjectiveStanding
+    an indicator, now and then ───────────┼──► Burnt of all, of each reality ──► ObjectiveStanding
     PromQL, window by window ─────────────┘
 
 ``step`` takes up what is new, and after a start some of the past each time, so a watch is never
