@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
     from wherefrom.formats.objectives import Objective, Objectives
+    from wherefrom.formats.question_settings import Question
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
@@ -818,6 +819,19 @@ def open_alert_watch(
         url=url,
         on_trouble=on_trouble,
     )
+
+
+def open_questions(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[tuple[Question, ...]]:
+    """A team's own questions, as they are each time they are shown. Raises SettingError."""
+    from wherefrom.collect.settings_file import QUESTIONS, SettingsFile
+    from wherefrom.formats.question_settings import parse
+
+    return SettingsFile(
+        folder.path / QUESTIONS, parse, (), what="the questions of the first page",
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def open_words(folder: DataFolder, log: LogReader) -> Words:

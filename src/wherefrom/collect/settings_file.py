@@ -20,6 +20,7 @@ WATCH: Final = "watch.yaml"
 NOTIFY: Final = "notify.yaml"
 OBJECTIVES: Final = "objectives.yaml"
 COVERAGE: Final = "coverage.yaml"
+QUESTIONS: Final = "questions.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

@@ -21,7 +21,15 @@ from typing import NoReturn
 import uvicorn
 
 from wherefrom.api.reader import reader_app
-from wherefrom.app import DataFolder, known_keys, open_desk, open_gate, open_log, open_status
+from wherefrom.app import (
+    DataFolder,
+    known_keys,
+    open_desk,
+    open_gate,
+    open_log,
+    open_questions,
+    open_status,
+)
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
@@ -50,6 +58,7 @@ def run(path: str) -> None:
         beside=reader_routes(),
     )
     app.state.keyring = lambda: known_keys(folder, log)
+    app.state.questions = open_questions(folder, on_trouble=_say)
     config = uvicorn.Config(
         app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
     )
@@ -61,6 +70,10 @@ def run(path: str) -> None:
     at_the_end_of(sys.stdin.fileno(), leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
+
+
+def _say(says: str) -> None:
+    print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None:

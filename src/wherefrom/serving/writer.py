@@ -33,6 +33,7 @@ from wherefrom.app import (
     now,
     open_notify_settings,
     open_objectives,
+    open_questions,
     open_recorder,
     open_rekor,
     open_requests,
@@ -125,6 +126,7 @@ def up(
         open_watch_settings(folder)
         open_notify_settings(folder)
         open_objectives(folder)
+        open_questions(folder)
         requests = open_requests(folder, on_trouble=_say_trouble)
         measured = open_series(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()

@@ -73,7 +73,14 @@ def size(count: float | None) -> str:
 
 def thing_path(id: str) -> str:
     """The path of a thing's page; its id is one segment, whatever it holds."""
+    if id.startswith("incident:"):
+        return f"/incidents/{quote(id, safe=':@')}"
     return f"/things/{quote(id, safe=':@')}"
+
+
+def lineage_path(id: str) -> str:
+    """The path of the drawing of a thing; its id is one segment, whatever it holds."""
+    return f"/lineage/{quote(id, safe=':@')}"
 
 
 def with_query(path: str, **query: Any) -> str:
@@ -91,6 +98,7 @@ FILTERS: Final = {
     "age": age,
     "cut": name,
     "key": short_key,
+    "lineage": lineage_path,
     "percent": percent,
     "pretty": pretty,
     "quoted": shlex.quote,
