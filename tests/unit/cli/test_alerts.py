@@ -172,7 +172,7 @@ def test_a_file_to_begin_with_is_right_and_is_not_written_over(folder):
     checked = run("objectives", "check", "--json", data=folder.path).json
     assert [one["name"] for one in checked["objectives"]] == ["cart-errors", "coverage-prod"]
     again = run("objectives", "new", "--service", "cart", "-e", "prod", data=folder.path)
-    assert again.code == 3
+    assert again.code == 1
     assert "there is a file already" in again.err
 
 
