@@ -116,7 +116,8 @@ def reader_app(
     metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
+        views = await asyncio.to_thread(desk.views)
+        return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
         status = await asyncio.to_thread(desk.status)
