@@ -91,7 +91,7 @@ def declare(
 def end(
     id: str, reason: str, key: str | None, output: Path | None, where: Where, as_json: bool
 ) -> int:
-    """End a maintenance before its time, or take back one that is to come."""
+    """End a maintenance early, or take back one that is to come."""
     from wherefrom.cli.opening import reading
     from wherefrom.formats.maintenance import Maintenance, to_statement
     from wherefrom.query.alerts.desk import LIST_MAX, AlertOptions
@@ -130,7 +130,7 @@ def list_(
     where: Where,
     as_json: bool,
 ) -> int:
-    """List maintenances: of the last week, and those to come, or those of a window."""
+    """List maintenances of the last week and to come, or of a window."""
     from wherefrom.cli.opening import reading
     from wherefrom.query.alerts.desk import AlertOptions
 
