@@ -40,7 +40,7 @@ def alerts(
     where: Where,
     as_json: bool,
 ) -> int:
-    """List the alerts that are open, and with --since those that were.
+    """List alerts that are open, and with --since those that were.
 
     An alert is an incident that a rule opened: why, impact and incident take its id.
     """

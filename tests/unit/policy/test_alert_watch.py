@@ -305,7 +305,23 @@ def test_one_that_a_person_closes_ends_everywhere_and_opens_again_if_it_still_ho
     assert world.look(10) == 0, "the rule does not hold any more, and it is closed"
 
 
+def test_a_view_that_has_part_of_what_came_since_opens_nothing_again(world):
+    world.trust(world.other)
+    bad(world, 1)
+    world.revoke(world.other)
+    world.fold()
+    world.deploy("till", 2)  # the views have not read this, nor the alert
+    assert world.alerts.round() == 1
+    size = world.log.refresh().size
+    world.rebuild_at(size - 1)
+    assert world.alerts.round() == 0
+    world.rebuild_at(size)
+    assert world.look(1) == 0
+    assert world.said() == [("opened", "page", digest(1))]
+
+
 def test_a_stranger_cannot_open_an_alert_in_our_name(world):
+    world.look()
     said = IncidentStage(
         incident="incident:wherefrom:integrity-x@2026-01-01T00:00:00Z", stage="opened",
         at=to_text(world.clock()), environment="prod", title="x", severity="page",
