@@ -741,7 +741,10 @@ def _paths() -> dict[str, Schema]:
         ),
         "/healthz": _public("isAlive", "The server runs.", text),
         "/readyz": _public("isReady", "It answers questions too.", text),
-        "/metrics": _public("getMetrics", "Counters, for Prometheus.", text),
+        "/metrics": _public(
+            "getMetrics", "Counters, in Prometheus's text format or as OpenMetrics.",
+            text | {"application/openmetrics-text": {"schema": {"type": "string"}}},
+        ),
         "/openapi.json": _public("getOpenapi", "This document.", {"application/json": {}}),
     }  # fmt: skip
 

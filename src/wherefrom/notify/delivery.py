@@ -33,6 +33,8 @@ class Delivery:
 
     settings    who there is, asked for at each round
     on_trouble  is told in a line who does not take a message, and not again for the same
+    on_sent     is told the receiver of each message, and whether it was ``taken``, ``refused`` (it
+                is tried again) or ``given_up``
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Delivery:
         settings: Callable[[], NotifySettings],
         *,
         on_trouble: Callable[[str], None] = lambda says: None,
+        on_sent: Callable[[str, str], None] = lambda receiver, result: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._on_sent = on_sent
         self._spool, self._settings = spool, settings
         self._on_trouble, self._clock = on_trouble, clock
         self._rests: dict[str, tuple[float, float]] = {}  # until when, and how long it was
@@ -95,8 +99,10 @@ class Delivery:
         try:
             send(message, webhook, self._connected())
         except Unavailable as error:
+            self._on_sent(one.receiver, "refused")
             self._rest(one, str(error))
             return False
+        self._on_sent(one.receiver, "taken")
         self._rests.pop(one.receiver, None)
         self._troubles.pop(one.receiver, None)
         self._spool.remove(one)
@@ -114,6 +120,7 @@ class Delivery:
             return
         if age > GIVEN_UP_SECONDS:
             self._spool.remove(one)
+            self._on_sent(one.receiver, "given_up")
             self._trouble(one.receiver, f"a message to {one.receiver} is given up: {why}")
 
     def _connected(self) -> httpx.Client:

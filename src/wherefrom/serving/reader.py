@@ -20,16 +20,20 @@ from typing import NoReturn
 
 import uvicorn
 
+from wherefrom.api.exposition import unpack
 from wherefrom.api.reader import reader_app
+from wherefrom.api.tracing import begin
 from wherefrom.app import DataFolder, known_keys, open_desk, open_gate, open_log, open_status
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
 from wherefrom.serving.lifeline import at_the_end_of
+from wherefrom.serving.page import SharedPage
 from wherefrom.serving.watch import watch
 from wherefrom.web.routes import reader_routes
 
 _FAILED = 3
+Forked = Callable[[DataFolder, SharedPage], NoReturn]
 
 
 def run(path: str) -> None:
@@ -38,7 +42,8 @@ def run(path: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     folder = DataFolder(Path(path))
     spare_collections()
-    _keep(folder, follow, watch)
+    pages = SharedPage(), SharedPage()
+    _keep(folder, *zip((follow, watch), pages, strict=True))
     log = open_log(folder)
     gate = open_gate(folder, log)
     app = reader_app(
@@ -48,6 +53,8 @@ def run(path: str) -> None:
         log=log,
         tokens=folder.tokens,
         beside=reader_routes(),
+        tracing=(tracing := begin("reader")),
+        forked=lambda: [family for page in pages for family in unpack(page.read())],
     )
     app.state.keyring = lambda: known_keys(folder, log)
     config = uvicorn.Config(
@@ -61,18 +68,19 @@ def run(path: str) -> None:
     at_the_end_of(sys.stdin.fileno(), leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
+    tracing.close()
 
 
-def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None:
+def _keep(folder: DataFolder, *follow: tuple[Forked, SharedPage]) -> None:
     """Fork one process for each; they end with us, and we with any: the writer starts all again."""
     made: dict[int, int] = {}  # by process, the end of its pipe that we hold
-    for one in follow:
+    for one, page in follow:
         ours, mine = os.pipe()
         process = os.fork()
         if process == 0:
             for held in (mine, *made.values()):
                 os.close(held)
-            _be(folder, one, ours)
+            _be(folder, one, page, ours)
         os.close(ours)  # the other end stays open as long as we live
         made[process] = mine
 
@@ -84,11 +92,11 @@ def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None
         threading.Thread(target=watch, args=(process,), name="fork-watch", daemon=True).start()
 
 
-def _be(folder: DataFolder, follow: Callable[[DataFolder], NoReturn], lifeline: int) -> NoReturn:
+def _be(folder: DataFolder, follow: Forked, page: SharedPage, lifeline: int) -> NoReturn:
     at_the_end_of(lifeline, lambda: os._exit(0))
     with contextlib.suppress(OSError):  # for ps, where there is such a file
         Path("/proc/self/comm").write_text(f"wf-{follow.__name__}")
     try:
-        follow(folder)
+        follow(folder, page)
     finally:
         os._exit(_FAILED)

@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from wherefrom.api.tracing import Tracing, begin
 from wherefrom.app import (
     DataFolder,
     now,
@@ -33,7 +34,10 @@ from wherefrom.notify import Delivery, Spool
 from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
 from wherefrom.policy.watched import Turn
+from wherefrom.serving.metrics import Shown, WatchMetrics
+from wherefrom.serving.page import SharedPage
 from wherefrom.serving.signing_link import SigningLink
+from wherefrom.serving.storage import keep_measuring
 from wherefrom.serving.turn_message import message_of
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader
@@ -46,17 +50,23 @@ _NICE: Final = 10
 _WAIT_SECONDS_MIN: Final = 0.05
 
 
-def watch(folder: DataFolder) -> NoReturn:
-    """Watch for ever. What goes wrong is said, and tried again."""
+def watch(folder: DataFolder, page: SharedPage) -> NoReturn:
+    """Watch for ever. What goes wrong is said, and tried again.
+
+    page  where it shows what it counts
+    """
     os.nice(_NICE)
     link = SigningLink(folder.watch_socket)
     spool = Spool(folder.path / "notify")
     settings = open_notify_settings(folder, on_trouble=_say)
-    Delivery(spool, settings, on_trouble=_say).start()
+    metrics, tracing = WatchMetrics(), begin("watch")
+    shown = Shown(page, "watch", lambda: metrics.families(spool))
+    Delivery(spool, settings, on_trouble=_say, on_sent=metrics.sent).start()
+    keep_measuring(folder.path, metrics.stored)
     said = ""
     while True:
         try:
-            _watch_on(folder, link, spool)
+            _watch_on(folder, link, spool, metrics, shown, tracing)
         except Exception as error:  # noqa: BLE001 - views not there yet, a full disk, our own slip
             if str(error) != said:
                 said = str(error)
@@ -64,12 +74,20 @@ def watch(folder: DataFolder) -> NoReturn:
             time.sleep(ROUND_SECONDS)
 
 
-def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
+def _watch_on(
+    folder: DataFolder,
+    link: SigningLink,
+    spool: Spool,
+    metrics: WatchMetrics,
+    shown: Shown,
+    tracing: Tracing,
+) -> NoReturn:
     log = open_log(folder)
     notify = open_notify_settings(folder, on_trouble=_say)
 
     def tell(turns: Sequence[Turn]) -> None:
         _keep(turns, spool, notify(), log)
+        metrics.told(turns)
 
     watched = Watch(
         log,
@@ -84,6 +102,7 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
     )
     noted, said, looked, failed = None, "", 0.0, 0
     while True:
+        shown.keep()
         if not link.wait(ROUND_SECONDS):
             continue
         began = time.monotonic()
@@ -91,7 +110,15 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
         if watched.is_due() or began - looked > IDLE_SECONDS:
             looked = began
             try:
-                done = watched.round()
+                with tracing.span("watch round") as span:
+                    done = watched.round()
+                    span.say(
+                        {
+                            "wherefrom.size": done.size, "wherefrom.decided": done.decided,
+                            "wherefrom.written": done.written, "wherefrom.waiting": done.waiting,
+                        }
+                    )  # fmt: skip
+                metrics.round(done, watched.denied(), time.monotonic() - began)
                 at = WatchAt(size=done.size, at=now(), waiting=done.waiting)
                 if (at.size, at.waiting) != noted:
                     replace_whole(folder.watch_path, msgspec.json.encode(at))
@@ -102,6 +129,7 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
             except Error as error:
                 # What was looked at is looked at again, which costs as much each time.
                 failed += 1
+                metrics.failed.inc()
                 pause = min(2.0**failed, FAILED_SECONDS_MAX)
                 if str(error) != said:
                     said = str(error)

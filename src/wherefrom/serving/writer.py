@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
+from wherefrom.api.tracing import begin
 from wherefrom.app import (
     DataFolder,
     Served,
@@ -139,13 +140,16 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        tracing = begin("writer")
+
         def application() -> Starlette:
-            proxy = ReaderProxy(folder.path / "reader.sock")
+            proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
                 hooks=folder.hooks,
                 proxy=proxy,
+                tracing=tracing,
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,
                 measured=measured,
@@ -163,6 +167,7 @@ def up(
             folder.say_served(None)
             scrub.stop()
             reader.stop()
+            tracing.close()
             folder.watch_socket.unlink(missing_ok=True)
 
 
