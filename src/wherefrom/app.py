@@ -84,6 +84,7 @@ from wherefrom.views.together import Folded, Views
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
+    from wherefrom.formats.question_settings import Question
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
@@ -718,6 +719,19 @@ def open_notify_settings(
 
     return SettingsFile(
         folder.path / NOTIFY, parse, NotifySettings(), what="the settings of notifications",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_questions(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[tuple[Question, ...]]:
+    """A team's own questions, as they are each time they are shown. Raises SettingError."""
+    from wherefrom.collect.settings_file import QUESTIONS, SettingsFile
+    from wherefrom.formats.question_settings import parse
+
+    return SettingsFile(
+        folder.path / QUESTIONS, parse, (), what="the questions of the first page",
         on_trouble=on_trouble,
     )  # fmt: skip
 

@@ -23,7 +23,15 @@ import uvicorn
 from wherefrom.api.exposition import unpack
 from wherefrom.api.reader import reader_app
 from wherefrom.api.tracing import begin
-from wherefrom.app import DataFolder, known_keys, open_desk, open_gate, open_log, open_status
+from wherefrom.app import (
+    DataFolder,
+    known_keys,
+    open_desk,
+    open_gate,
+    open_log,
+    open_questions,
+    open_status,
+)
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
 from wherefrom.serving.http import QuietServer, spare_collections
@@ -57,6 +65,7 @@ def run(path: str) -> None:
         forked=lambda: [family for page in pages for family in unpack(page.read())],
     )
     app.state.keyring = lambda: known_keys(folder, log)
+    app.state.questions = open_questions(folder, on_trouble=_say)
     config = uvicorn.Config(
         app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
     )
@@ -69,6 +78,10 @@ def run(path: str) -> None:
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
     tracing.close()
+
+
+def _say(says: str) -> None:
+    print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _keep(folder: DataFolder, *follow: tuple[Forked, SharedPage]) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from wherefrom.api.access import NotAuthenticated, principal_of
 from wherefrom.api.reads import number
 from wherefrom.collect.principals import Principal, TokenFile
+from wherefrom.formats.question_settings import Question
 from wherefrom.keys.keyring import Keyring
 from wherefrom.policy.status import StatusDesk
 from wherefrom.query.desk import Desk
@@ -59,6 +60,11 @@ class Ask:
         """A number in the query. Raises Malformed."""
         found = number(self.request, name)
         return default if found is None else found
+
+    def own_questions(self) -> tuple[Question, ...]:
+        """The team's own questions, as the file says them now."""
+        questions: tuple[Question, ...] = self.request.app.state.questions()
+        return questions
 
     def keyring(self) -> Keyring:
         """Whose signatures count, as the log says now."""

@@ -97,7 +97,7 @@ class _Drawing:
         height = len(bars) * _BAR + len(plots) * (_PLOT + _GAP) + _AXIS + 6
         says = f"{len(bars)} changes, " + ", ".join(plot.title for plot in plots)
         yield (
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" '
+            f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="group" '
             f'aria-label="{_text(says)}" preserveAspectRatio="xMinYMin meet">'
         )
         for shade in self._shades:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from wherefrom.formats.question_settings import Question
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Expected, Share
@@ -23,14 +24,6 @@ CHANGES_SHOWN: Final = 12
 SERVICES_SHOWN: Final = 14
 GAPS_SHOWN: Final = 8
 CHANGES_DAYS: Final = 30
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved question: where it leads, and what it answers."""
-
-    title: str
-    says: str
-    path: str
 
 
 SHIPPED: Final = (
@@ -53,6 +46,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     services  those that run, what is wrong first; ``services_all`` how many there are
     coverage  of what the catalogues expect; None of nothing
     denied    artifacts that run and are denied, None where no policy is in force
+    questions the team's own, then those that are shipped
     """
 
     at: str
@@ -66,7 +60,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     gaps_all: int
     coverage: Share
     denied: int | None
-    questions: tuple[Question, ...] = SHIPPED
+    questions: tuple[Question, ...]
 
 
 def home(ask: Ask) -> Page:
@@ -85,6 +79,7 @@ def home(ask: Ask) -> Page:
         services_all=len(found), drifting=running.drifting, changes=changes.changes,
         gaps=gaps.gaps[:GAPS_SHOWN], gaps_all=len(gaps.gaps), coverage=gaps.coverage.all,
         denied=status.denied if status.policies else None,
+        questions=(*ask.own_questions(), *SHIPPED),
     )  # fmt: skip
     return Page(template="home.html", title="Wherefrom", answer=answer, log=running.log)
 

@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from wherefrom.api.questions import read_whole
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import NotAllowed
+from wherefrom.formats.question_settings import is_own_path
 from wherefrom.web.asking import COOKIE
 from wherefrom.web.page import SECURITY_HEADERS, plain
 from wherefrom.web.words import with_query
@@ -78,7 +79,4 @@ def _need_own_form(request: Request) -> None:
 
 def _own_path(to: str) -> str:
     """``to`` if it is a path of this server, else nothing: a link must not lead elsewhere."""
-    parts = urlsplit(to)
-    if parts.scheme or parts.netloc or not to.startswith("/") or to.startswith(("//", "/\\")):
-        return ""
-    return to if to.isprintable() and "\\" not in to else ""
+    return to if is_own_path(to) else ""

@@ -73,6 +73,8 @@ def size(count: float | None) -> str:
 
 def thing_path(id: str) -> str:
     """The path of a thing's page; its id is one segment, whatever it holds."""
+    if id.startswith("incident:"):
+        return f"/incidents/{quote(id, safe=':@')}"
     return f"/things/{quote(id, safe=':@')}"
 
 

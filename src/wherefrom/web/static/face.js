@@ -17,7 +17,7 @@ theme.addEventListener("click", () => {
 const places = { h: "/", r: "/running", c: "/changes", g: "/gaps", p: "/policies", l: "/log" };
 let going = false;
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || drawer.open) return;
   if (event.target.matches("input, textarea, select")) {
     if (event.key === "Escape") event.target.blur();
     return;
@@ -45,6 +45,35 @@ function asOf() {
   const size = new URLSearchParams(location.search).get("as_of");
   return size ? "?as_of=" + size : "";
 }
+
+// The evidence drawer: a record beside the page that names it. Its link leads to the whole page.
+const drawer = document.createElement("dialog");
+drawer.className = "drawer";
+drawer.setAttribute("aria-label", "Evidence");
+document.body.append(drawer);
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a.entry");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) {
+    if (event.target === drawer) drawer.close();
+    return;
+  }
+  event.preventDefault();
+  const part = new URL(link.href);
+  part.searchParams.set("part", "evidence");
+  const answer = await fetch(part);
+  if (!answer.ok) { location.assign(link.href); return; }
+  drawer.innerHTML = await answer.text();
+  const more = document.createElement("p");
+  const whole = more.appendChild(document.createElement("a"));
+  whole.href = link.href;
+  whole.textContent = "The whole record, with its proof";
+  const close = more.appendChild(document.createElement("button"));
+  close.type = "button";
+  close.textContent = "Close";
+  close.addEventListener("click", () => drawer.close());
+  drawer.append(more);
+  if (!drawer.open) drawer.showModal();
+});
 
 // The live tail: where a page speaks of the log as it is now, it says when the log has grown.
 const live = document.querySelector("[data-live]");
