@@ -78,6 +78,18 @@ _SCOPE: Final = _query(
     _TEXT,
 )
 _MOMENT: Final = _query("at", "As it was then; now if not given.", _DATE_TIME)
+_HEALTH: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("kind", "Only of this kind.", _TEXT), _query("trust", "Only of this level.", _TEXT),
+    _MOMENT, _AS_OF,
+)  # fmt: skip
+_INDICATOR: Final = _query("indicator", "By its id or name; `N1` if none.", _TEXT)
+_ALERTED: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("since", "From when on; only what is open now if not given.", _DATE_TIME),
+    _query("until", "Up to when; now if not given.", _DATE_TIME), _AS_OF,
+    _query("limit", "So many at most.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+)  # fmt: skip
 _WHAT: Final = (
     _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
     _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
@@ -451,6 +463,22 @@ def _paths() -> dict[str, Schema]:
             _json("Gaps"), _query("service", "Only this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
         ),
+        "/v1/health": _ask(
+            "health", "How good the evidence is: every indicator, against its target.",
+            _json("Health"), *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/explain": _ask(
+            "explainHealth", "What stands behind one indicator, and which fix closes most.",
+            _json("Explained"), _INDICATOR, *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/history": _ask(
+            "healthHistory", "One indicator at moments of the past, as it was known then.",
+            _json("History"), _INDICATOR,
+            _query("since", "The first moment.", _DATE_TIME, required=True),
+            _query("until", "The last; now if not given.", _DATE_TIME),
+            _query("step", "How far moments lie apart: `1d` if not given.", _TEXT),
+            *_HEALTH[:4], problems="400 404",
+        ),
         "/v1/reconcile": {
             "post": _operation(
                 "reconcile", "What an inventory lists, against what the log holds.",
@@ -536,6 +564,18 @@ def _paths() -> dict[str, Schema]:
             _query("at", "Entered last by then.", _DATE_TIME),
             _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
             problems="400 404 413",
+        ),
+        "/v1/alerts": _ask(
+            "listAlerts", "The alerts that are open, and those of a window.", _json("AlertList"),
+            *_ALERTED, problems="400 404",
+        ),
+        "/v1/objectives": _ask(
+            "getObjectives", "How objectives stand, and what burns.", _json("ObjectiveStatus"),
+            _query("name", "Only this one.", _TEXT), problems="404",
+        ),
+        "/v1/maintenances": _ask(
+            "listMaintenances", "Maintenances that last, and those of a window.",
+            _json("MaintenanceList"), *_ALERTED, problems="400 404",
         ),
         "/v1/responses": _ask(
             "listResponses", "What answered trouble, the newest first.", _json("ResponseList"),

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, gates, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import alerts, catalogs, gates, health, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.exposition import PACKED, Family, pack
 from wherefrom.api.measured import measure, question_of
@@ -73,11 +73,17 @@ READS = [
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),
+    ("/v1/health", health.get_health),
+    ("/v1/health/explain", health.get_explained),
+    ("/v1/health/history", health.get_history),
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
     ("/v1/canary/{service:path}", incidents.get_canary),
     ("/v1/safe-mode/effect", incidents.get_effect),
+    ("/v1/alerts", alerts.get_alerts),
+    ("/v1/objectives", alerts.get_objectives),
+    ("/v1/maintenances", alerts.get_maintenances),
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),

@@ -44,6 +44,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
@@ -158,6 +161,20 @@ class Remote:
         )  # fmt: skip
         return _read(self._checked(answer), Reconciled)
 
+    def health(self, options: HealthOptions) -> Health:
+        return _read(self._get("/v1/health", _given_of(options)), Health)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        query = {"indicator": indicator, **_given_of(options)}
+        return _read(self._get("/v1/health/explain", query), Explained)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        asked = {"indicator": indicator, "since": since, "step": f"{step_s}s"}
+        query = {**asked, **_given(until=until), **_given_of(options)}
+        return _read(self._get("/v1/health/history", query), History)
+
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
 
@@ -238,6 +255,22 @@ class Remote:
 
         answer = self._get("/v1/policy/in-force", {"environment": environment})
         return _read(answer, list[Standing])
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        from wherefrom.query.alerts.answers import AlertList
+
+        return _read(self._get("/v1/alerts", _given(**msgspec.to_builtins(options))), AlertList)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        from wherefrom.query.alerts.answers import ObjectiveStatus
+
+        return _read(self._get("/v1/objectives", _given(name=name)), ObjectiveStatus)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        from wherefrom.query.alerts.answers import MaintenanceList
+
+        asked = _given(**msgspec.to_builtins(options))
+        return _read(self._get("/v1/maintenances", asked), MaintenanceList)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus
@@ -561,3 +594,8 @@ def _classes(base: type[Error]) -> dict[str, type[Error]]:
 
 
 _CLASSES: Final = _classes(Error)
+
+
+def _given_of(options: HealthOptions) -> dict[str, Any]:
+    """The fields that say something."""
+    return {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}

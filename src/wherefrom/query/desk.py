@@ -25,6 +25,7 @@ from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.objectives import Objectives
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.rollback_settings import RollbackSettings
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
@@ -38,6 +39,8 @@ from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query.across import trace_across
+from wherefrom.query.alerts.desk import AlertDesk
+from wherefrom.query.alerts.measuring import AskRatio
 from wherefrom.query.answers import (
     Detail,
     Found,
@@ -50,6 +53,8 @@ from wherefrom.query.answers import (
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.find import find
+from wherefrom.query.health import Asking, HealthDesk
+from wherefrom.query.health.chains import NOBODY, Judge
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
@@ -73,6 +78,7 @@ from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.health import HealthReader
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 
@@ -171,6 +177,8 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
+    judge     says whether chains of what runs are whole
     """
 
     def __init__(
@@ -178,6 +186,7 @@ class Desk:
         log: LogReader,
         graph: GraphReader,
         estate: EstateReader,
+        health: HealthReader,
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
@@ -186,13 +195,23 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        judge: Judge = NOBODY,
+        objectives: Callable[[], Objectives | None] = lambda: None,
+        ask_ratio: AskRatio | None = None,
     ) -> None:
         self._log = log
         self._graph = graph
         self._estate = estate
+        self._health = health
         catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
+        gaps = self.catalogs.gaps
+        asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
+        self.health = HealthDesk(asking)
+        self.alerts = AlertDesk(
+            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio
+        )
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -387,16 +406,15 @@ class Desk:
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        try:
-            with self._graph.snapshot() as snapshot:
-                graph = snapshot.size
-        except Unavailable:
-            graph = 0
-        try:
-            with self._estate.snapshot() as reached:
-                estate = reached.size
-        except Unavailable:
-            estate = 0
+        views: dict[str, int] = {}
+        for view, reader in (
+            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
+        ):  # fmt: skip
+            try:
+                with reader.snapshot() as snapshot:
+                    views[view] = snapshot.size
+            except Unavailable:
+                views[view] = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -408,7 +426,7 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views={"graph": graph, "estate": estate},
+            views=views,
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )
