@@ -12,6 +12,7 @@ from wherefrom.admission.metrics import GuardMetrics
 from wherefrom.api.exposition import Family
 from wherefrom.api.metrics import ReaderMetrics, WriterMetrics
 from wherefrom.api.processes import process_families
+from wherefrom.serving.health_metrics import NAMED
 from wherefrom.serving.metrics import FoldMetrics, WatchMetrics
 
 PAGE = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -43,8 +44,13 @@ def counted() -> dict[str, tuple[str, tuple[str, ...]]]:
     fresh = [one for one in fold.families() if one.name == "wherefrom_freshness_seconds"]
     registries = [one().registry for one in (WriterMetrics, ReaderMetrics, WatchMetrics)]
     registries += [fold.registry, GuardMetrics().registry]
+    gauges = {
+        f"wherefrom_health_{one.name}": ("gauge", ("environment", "kind")) for one in NAMED.values()
+    }
+    gauges["wherefrom_health_met"] = ("gauge", ("indicator",))
+    gauges["wherefrom_health_log_size"] = ("gauge", ())
     found = {name: said for one in registries for name, said in of_registry(one).items()}
-    return found | of_families([*fresh, *process_families("writer")])
+    return found | gauges | of_families([*fresh, *process_families("writer")])
 
 
 def test_every_metric_has_its_row_with_its_kind_and_labels_and_there_is_no_other_row() -> None:

@@ -67,7 +67,7 @@ def world(tmp_path_factory):
         hook = {"name": "on-call", "url": receiver.url, "secret": SECRET}
         (data / "notify.yaml").write_text(json.dumps({"webhooks": [hook]}))
         with (
-            ServerProcess(data) as server,
+            ServerProcess(data, "--sample") as server,
             Served(server) as log,
             GuardProcess(guarded, server.url, token=server.token) as guard,
         ):
@@ -85,16 +85,26 @@ def world(tmp_path_factory):
                 yield server, log, asked
 
 
+def _of_till(*, allowed):
+    """Whether a status says so of what this test deployed."""
+
+    def holds(status):
+        found = [one for one in status["running"] if one["artifact"] == image(1)]
+        return found and found[0]["allowed"] is allowed and (allowed or found[0]["turned"])
+
+    return holds
+
+
 def _live(log, guard):
     """Everything that is counted happens at least once after the first scrape."""
     client = log.client
-    log.deploy("till", 1)
+    log.deploy("stall", 1)
     log.scan(1)
     rules = policy(SCANNED)
     log.use(rules, "prod")
-    log.wait_until(lambda status: status["allowed"] == 1)
+    log.wait_until(_of_till(allowed=True))
     log.scan(1, "critical")
-    log.wait_until(lambda status: status["running"] and status["running"][0]["turned"] is not None)
+    log.wait_until(_of_till(allowed=False))
     for number in (1, 99):
         asked = {"artifact": image(number), "environment": "prod", "policy": rules.to_document()}
         assert client.post("/v1/gate", json=asked).status_code in (200, 201)
@@ -151,8 +161,8 @@ def test_what_runs_denied_and_who_was_not_told_is_known(world):
     (denied,) = until(
         lambda: asked.series('wherefrom_watch_denied_artifacts{environment="prod"} > 0')
     )
-    assert denied["value"][1] == "1"
-    assert until(lambda: asked.series('wherefrom_notify_waiting{receiver="on-call"} == 1'))
+    assert float(denied["value"][1]) >= 1
+    assert until(lambda: asked.series('wherefrom_notify_waiting{receiver="on-call"} >= 1'))
     refused = 'wherefrom_notify_deliveries_total{receiver="on-call", result="refused"} > 0'
     assert until(lambda: asked.series(refused))
 

@@ -14,6 +14,13 @@ TAGS: Final = ("wherefrom",)
 _JOB: Final = 'job=~"$job"'
 _REFUSED: Final = 'status="refused"'
 _DENIED: Final = 'decision="denied"'
+_COVERAGE: Final = "wherefrom_health_coverage_ratio"
+_GAPS: Final = "wherefrom_health_gap_ratio"
+_ALL: Final = 'environment="", kind=""'
+_ENVIRONMENTS: Final = 'environment!="", kind=""'
+_KINDS: Final = 'environment="", kind!=""'
+_MISSED: Final = f"count(wherefrom_health_met{{{_JOB}}} == 0) or vector(0)"
+_SHARE: Final = ((None, "red"), (0.9, "yellow"), (0.99, "green"))
 _RED: Final = ((None, "green"), (1.0, "red"))
 _YES: Final = ((None, "red"), (1.0, "green"))
 
@@ -95,6 +102,45 @@ def _executive() -> Sequence[Row]:
     asked = f"sum({_grown('wherefrom_gate_decisions_total')})"
     bytes_now = f"sum({_of('wherefrom_storage_bytes')})"
     return [
+        Row(
+            "How good the evidence is",
+            [
+                _stat(
+                    "Targets missed",
+                    "Indicators that do not meet their target: wherefrom health",
+                    _MISSED,
+                    steps=_RED,
+                ),
+                Panel(
+                    "Coverage by environment",
+                    "Artifacts with a whole, trusted chain, of all; 99 in 100 is the target",
+                    [Query(_of(_COVERAGE, _ENVIRONMENTS), "{{environment}}")],
+                    kind="bargauge",
+                    unit="percentunit",
+                    width=6,
+                    steps=_SHARE,
+                ),
+                Panel(
+                    "Coverage by kind",
+                    "The same, by what kind of thing it is",
+                    [Query(_of(_COVERAGE, _KINDS), "{{kind}}")],
+                    kind="bargauge",
+                    unit="percentunit",
+                    width=6,
+                    steps=_SHARE,
+                ),
+                Panel(
+                    "Over time",
+                    "Coverage, what is verified, and what came that the catalogue expects",
+                    [
+                        Query(_of(_COVERAGE, _ALL), "coverage"),
+                        Query(_of("wherefrom_health_verified_ratio", _ALL), "verified"),
+                        Query(f"1 - {_of(_GAPS, _ALL)}", "came as expected"),
+                    ],
+                    unit="percentunit",
+                ),
+            ],
+        ),
         Row(
             "In production",
             [
@@ -315,6 +361,18 @@ def _on_call(url: str) -> Sequence[Row]:
                     "Artifacts that run without proof",
                     "By environment",
                     [Query(_of("wherefrom_watch_denied_artifacts"), "{{environment}}")],
+                    width=6,
+                ),
+                Panel(
+                    "Incomplete chains",
+                    "Of what the catalogue expects, by environment and kind: wherefrom health "
+                    "--explain gap-rate says whose they are",
+                    [
+                        Query(_of(_GAPS, _ENVIRONMENTS), "{{environment}}"),
+                        Query(_of(_GAPS, _KINDS), "{{kind}}"),
+                    ],
+                    unit="percentunit",
+                    width=6,
                 ),
                 Panel(
                     "Messages that wait",
@@ -325,8 +383,9 @@ def _on_call(url: str) -> Sequence[Row]:
                             _of("wherefrom_notify_oldest_seconds"), "{{receiver}}: oldest, seconds"
                         ),
                     ],
+                    width=6,
                 ),
-                Panel("Facts of a service, fastest", _ways(url), kind="text"),
+                Panel("Facts of a service, fastest", _ways(url), kind="text", width=6),
             ],
         ),
     ]

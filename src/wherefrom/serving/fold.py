@@ -18,7 +18,7 @@ from wherefrom.app import DataFolder, noting, open_handed, open_log, open_views
 from wherefrom.errors import Error
 from wherefrom.followed import FollowedFolder, Following, all_followed
 from wherefrom.serving.metrics import Dated, FoldMetrics, Shown
-from wherefrom.serving.page import SharedPage
+from wherefrom.serving.page import Pages
 
 _NICE: Final = 10
 _COLLECT_EVERY: Final = 250_000
@@ -28,10 +28,10 @@ _ROUND_SECONDS: Final = 0.3
 FOLLOW_EVERY_SECONDS: Final = 30.0
 
 
-def follow(folder: DataFolder, page: SharedPage) -> NoReturn:
+def follow(folder: DataFolder, pages: Pages) -> NoReturn:
     """Fold for ever. What goes wrong is said, and tried again: answers go on as of where it was.
 
-    page  where it shows what it counts
+    pages  where it shows what it counts
     """
     # The door and the answers come first in a burst, and the view catches up after.
     os.nice(_NICE)
@@ -39,7 +39,7 @@ def follow(folder: DataFolder, page: SharedPage) -> NoReturn:
     gc.set_threshold(_COLLECT_EVERY, 10, 10)
     threading.Thread(target=_follow_others, args=(folder,), daemon=True).start()
     metrics, tracing = FoldMetrics(), begin("fold")
-    shown = Shown(page, "fold", metrics.families)
+    shown = Shown(pages.shown, "fold", metrics.families)
     with _views_held(folder):
         said = ""
         while True:

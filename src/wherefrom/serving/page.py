@@ -12,11 +12,22 @@ from __future__ import annotations
 
 import mmap
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 BYTES_MAX: Final = 1024 * 1024
 _HEAD: Final = struct.Struct("=QQ")  # the number, and how long what follows is
 _TRIES: Final = 100
+
+
+class Pages(NamedTuple):
+    """What the reader shares with one process that it forked.
+
+    shown    that process writes what it counts
+    scraped  the reader writes when somebody asked for it last
+    """
+
+    shown: SharedPage
+    scraped: SharedPage
 
 
 class SharedPage:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -25,6 +25,7 @@ from wherefrom.app import (
     DataFolder,
     now,
     open_alert_watch,
+    open_desk,
     open_gate,
     open_log,
     open_notify_settings,
@@ -38,9 +39,12 @@ from wherefrom.policy.alert_watch import AlertWatch, Told
 from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
 from wherefrom.policy.watched import Turn
+from wherefrom.query.health.answers import Health
+from wherefrom.query.health.asked import HealthOptions
 from wherefrom.serving.alert_telling import Standing, keep
+from wherefrom.serving.health_metrics import HealthMetrics, Scraped, keep_asking
 from wherefrom.serving.metrics import Shown, WatchMetrics
-from wherefrom.serving.page import SharedPage
+from wherefrom.serving.page import Pages
 from wherefrom.serving.signing_link import SigningLink
 from wherefrom.serving.storage import keep_measuring
 from wherefrom.serving.turn_message import message_of
@@ -55,19 +59,21 @@ _NICE: Final = 10
 _WAIT_SECONDS_MIN: Final = 0.05
 
 
-def watch(folder: DataFolder, page: SharedPage) -> NoReturn:
+def watch(folder: DataFolder, pages: Pages) -> NoReturn:
     """Watch for ever. What goes wrong is said, and tried again.
 
-    page  where it shows what it counts
+    pages  where it shows what it counts
     """
     os.nice(_NICE)
     link = SigningLink(folder.watch_socket)
     spool = Spool(folder.path / "notify")
     settings = open_notify_settings(folder, on_trouble=_say)
     metrics, tracing, standing = WatchMetrics(), begin("watch"), Standing()
-    shown = Shown(page, "watch", lambda: metrics.families(spool))
+    health = HealthMetrics()
+    shown = Shown(pages.shown, "watch", lambda: [*metrics.families(spool), *health.families()])
     Delivery(spool, settings, standing=standing, on_trouble=_say, on_sent=metrics.sent).start()
     keep_measuring(folder.path, metrics.stored)
+    keep_asking(lambda: _asking_health(folder), Scraped(pages.scraped), health, on_trouble=_say)
     said = ""
     while True:
         try:
@@ -150,6 +156,11 @@ def _watch_on(
                     _say(f"the watch waits: {error}")
         alerting.look(origin=log.origin, url=notify().url)
         time.sleep(pause)
+
+
+def _asking_health(folder: DataFolder) -> Callable[[], Health]:
+    desk = open_desk(folder, open_log(folder))
+    return lambda: desk.health.now(HealthOptions())
 
 
 class _Alerting:
