@@ -26,6 +26,7 @@ from bench import (
     batches,
     bursts,
     continuous,
+    drawing,
     edges,
     estate,
     evidence,
@@ -67,6 +68,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "sigstore": sigstore.measure,
     "witness": witnesses.measure,
     "admission": admission.measure,
+    "drawing": drawing.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

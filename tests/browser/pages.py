@@ -7,6 +7,7 @@ from urllib.parse import quote
 from tests.shop_incident import ALERT
 
 TILL = quote("registry.corner-shop.example/till:1.0.0", safe="")
+BASKETS = quote("dataset:s3://corner-shop-lake:features/baskets", safe="")
 PAGES = {
     "home": "/",
     "incident": f"/incidents/{ALERT}",
@@ -17,8 +18,13 @@ PAGES = {
     "gaps": "/gaps",
     "service": "/services/prod/till",
     "artifact": f"/things/{TILL}",
+    "lineage": f"/lineage/{TILL}",
+    "lineage-list": f"/lineage/{TILL}?view=list",
     "record": "/records/17",
     "log": "/log",
     "keys": "/keys",
     "policies": "/policies",
+    "audit": "/audit?from=40",
+    "dataset": f"/things/{BASKETS}",
+    "model": "/things/what-to-restock-3.safetensors",
 }

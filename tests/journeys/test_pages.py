@@ -18,11 +18,14 @@ from wherefrom.formats.states import Scope
 from wherefrom.web.page import SECURITY_HEADERS
 
 TILL = "registry.corner-shop.example/till:1.0.0"
+BASKETS = "dataset:s3://corner-shop-lake:features/baskets"
 PAGES = [
     "/", "/find?q=till", "/find", "/running", "/running?drift=1", "/running?scope=prod/till",
     "/changes?since=2026-11-01T00:00:00Z", "/changes", "/gaps", "/services/prod/till",
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
-    "/policies",
+    "/policies", "/audit", "/audit?from=10", "/things/what-to-restock-3.safetensors",
+    f"/things/{quote(BASKETS, safe='')}",
+    f"/lineage/{quote(TILL, safe='')}", f"/lineage/{quote(TILL, safe='')}?view=list",
 ]  # fmt: skip
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = '"><script>alert(1)</script><b onload=x>\u202e'
@@ -231,6 +234,34 @@ def test_an_error_is_a_page_that_says_what_to_do(browser):
     assert browser.get("/running?as_of=x").status_code == 400
     assert browser.get("/running?part=nothing").status_code == 400
     assert browser.get("/running?format=xml").status_code == 400
+
+
+def test_a_dataset_shows_its_columns_and_a_model_the_data_behind_it(browser):
+    dataset = browser.get(f"/things/{quote(BASKETS, safe='')}?format=json").json()
+    sources = {c["name"]: [e["to"] for e in c["sources"]] for c in dataset["columns"]}
+    assert sources["sold"] == ["column:s3://corner-shop-lake:clean/receipts:paid"]
+    assert set(sources) == {"sold", "sku", "left"}
+    model = browser.get("/things/what-to-restock-3.safetensors")
+    assert "The data behind it" in read(model).text
+    assert "shop.public.receipts" in model.text
+
+
+def test_the_log_is_shown_to_have_only_grown(browser):
+    for size in (1, 40, 77):
+        found = browser.get(f"/audit?from={size}&format=json").json()
+        assert (found["since"], found["consistent"]) == (size, True)
+        assert found["root_since"] != found["log"]["root"] or size == found["log"]["size"]
+    assert "✓ yes" in read(browser.get("/audit?from=40")).text
+    assert browser.get("/audit?from=x").status_code == 400
+
+
+def test_a_teams_own_questions_stand_first(server, browser):
+    (server.data / "questions.yaml").write_text('- {title: "Tills?", path: /services/prod/till}\n')
+    page = browser.get("/").text
+    assert page.index("Tills?") < page.index("What is not as declared?")
+    (server.data / "questions.yaml").write_text("nonsense: 1\n")
+    assert "Tills?" in browser.get("/").text
+    assert "the questions of the first page stay as they were" in server.errors()
 
 
 def test_a_part_of_a_page_is_that_block_alone(browser):

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from wherefrom import __version__
+from wherefrom.api.postmortems import FORMATS as REPORT_FORMATS
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.api.schemas import Schema, ref, schemas
 from wherefrom.formats import webhooks
@@ -61,6 +62,9 @@ _ID: Final = _in_path(
     "A digest, commit, package URL, `name:tag`, dataset, job, run, URI or `entry:N`, in any "
     "spelling, percent-encoded or as it is.",
     _TEXT,
+)
+_INCIDENT: Final = _in_path(
+    "id", "Its id, its title, or its alert's name or fingerprint; the newest called so.", _TEXT
 )
 _RELEASED: Final = _in_path("name", "What is released; a slash in it is `%2F`.", _TEXT)
 _AT: Final = _query(
@@ -589,6 +593,34 @@ def _paths() -> dict[str, Schema]:
             _json("ResponseShown"),
             _in_path("plan", "Its digest, or how that begins.", _TEXT), _AS_OF,
             problems="400 404",
+        ),
+        "/v1/incidents": _ask(
+            "listIncidents", "Which incidents there were, the newest first.",
+            _json("IncidentList"), _query("service", "Only of this one.", _TEXT),
+            _query("environment", "Only there.", _TEXT), _AS_OF,
+            _query("open", "Only those that are open.", _FLAG),
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400 404",
+        ),
+        "/v1/incidents/{id}": _ask(
+            "showIncident", "One incident, and every record about it.", _json("IncidentShown"),
+            _INCIDENT, _AS_OF, problems="400 404",
+        ),
+        "/v1/incidents/{id}/report": _ask(
+            "reportIncident", "What happened, what was known when, what was uncertain, and what "
+            "mends that.",
+            {
+                **_json("Postmortem"), "text/markdown": {"schema": _TEXT},
+                "text/html": {"schema": _TEXT}, "application/pdf": {},
+            },
+            _INCIDENT, _AS_OF,
+            _query("format", "How it is written.", {"enum": list(REPORT_FORMATS)}),
+            problems="400 404 413",
+        ),
+        "/v1/incidents/{id}/evidence": _ask(
+            "proveIncident", "Every record that its report rests on, to be checked without this "
+            "server.",
+            {"application/zip": {}}, _INCIDENT, _AS_OF, problems="400 404 409 413",
         ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",

@@ -17,7 +17,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import alerts, catalogs, gates, health, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import (
+    alerts,
+    catalogs,
+    gates,
+    health,
+    incidents,
+    postmortems,
+    reads,
+    realities,
+    scrapi,
+    tlog,
+)
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.exposition import PACKED, Family, pack
 from wherefrom.api.measured import measure, question_of
@@ -87,6 +98,10 @@ READS = [
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
+    ("/v1/incidents", postmortems.get_incidents),
+    ("/v1/incidents/{id:path}/report", postmortems.get_report),
+    ("/v1/incidents/{id:path}/evidence", postmortems.get_evidence),
+    ("/v1/incidents/{id:path}", postmortems.get_incident),
     ("/v1/policy/in-force", gates.get_in_force),
     ("/v1/policy/status", gates.get_status),
 ]

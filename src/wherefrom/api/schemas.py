@@ -53,6 +53,7 @@ from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.packages import Packages
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
 from wherefrom.query.requests import RequestPath
@@ -71,7 +72,8 @@ _STRUCTS: Final = (
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     Health, Explained, History,
     AlertList, MaintenanceList, ObjectiveStatus,
-    Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
+    Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
+    IncidentShown, Postmortem, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -68,6 +68,8 @@ from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.packages import Packages
+from wherefrom.query.postmortem.question import IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -240,6 +242,18 @@ class LocalReading:
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
         return why_case.to_files(self._desk.incidents.case(options).case)
+
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList:
+        return self._desk.postmortems.list(wanted)
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown:
+        return self._desk.postmortems.show(text, as_of=as_of)
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem:
+        return self._desk.postmortems.report(text, as_of=as_of)
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof:
+        return self._desk.postmortem_evidence(text, as_of=as_of)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

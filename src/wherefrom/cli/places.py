@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from wherefrom.query.lost import Lost
     from wherefrom.query.mode_effect import ModeEffect
     from wherefrom.query.packages import Packages
+    from wherefrom.query.postmortem.question import IncidentsWanted
+    from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import (
         Affected,
@@ -133,6 +135,14 @@ class Reading(Protocol):
     def why(self, options: IncidentOptions) -> Why: ...
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
+
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList: ...
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown: ...
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem: ...
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -51,6 +51,8 @@ from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.packages import Packages
+from wherefrom.query.postmortem.question import IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -223,16 +225,27 @@ class Remote:
         files = _read(self._get("/v1/why", query), dict[str, str])
         return {name: text.encode() for name, text in files.items()}
 
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList:
+        said = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v not in (None, "")}
+        return _read(self._get("/v1/incidents", {**said, "open": int(wanted.open)}), IncidentList)
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown:
+        return self._ask(IncidentShown, "incidents", text, _given(as_of=as_of))
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem:
+        path = f"/v1/incidents/{quote(text, safe='')}/report"
+        return _read(self._get(path, _given(as_of=as_of)), Postmortem)
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof:
+        path = f"/v1/incidents/{quote(text, safe='')}/evidence"
+        return _proof(self._get(path, _given(as_of=as_of)))
+
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
 
     def prove(self, text: str, *, whole_trace: bool, content: bool, format: str) -> Proof:
         query = {"trace": int(whole_trace), "content": int(content), "format": format}
-        answer = self._get(f"/v1/prove/{quote(text, safe='')}", query)
-        named = answer.headers.get("content-disposition", "")
-        name = named.partition('filename="')[2].rstrip('"')
-        entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
-        return Proof(name, answer.content, entries)
+        return _proof(self._get(f"/v1/prove/{quote(text, safe='')}", query))
 
     def proof_token(self, text: str, *, expires: str | None) -> TokenMade:
         query = {} if expires is None else {"expires": expires}
@@ -549,6 +562,13 @@ def _read(answer: httpx.Response, kind: type[T]) -> T:
             "the server's answer cannot be read", where=str(answer.url), got=str(error),
             do="Is it a Wherefrom server of this version?",
         ) from error  # fmt: skip
+
+
+def _proof(answer: httpx.Response) -> Proof:
+    named = answer.headers.get("content-disposition", "")
+    name = named.partition('filename="')[2].rstrip('"')
+    entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
+    return Proof(name, answer.content, entries)
 
 
 def _no_answer(url: str, error: Exception) -> Unavailable:

@@ -62,6 +62,7 @@ from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.query.packages import Packages, packages
 from wherefrom.query.path import PATH_LENGTH_MAX, path
+from wherefrom.query.postmortem.question import Postmortems
 from wherefrom.query.reality import Reality
 from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
@@ -219,6 +220,7 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        self.postmortems = Postmortems(log, self.reality, self.incidents, catalogs, self.catalogs)
         self.responses = ResponseDesk(log, graph)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
@@ -501,6 +503,15 @@ class Desk:
             evidence = self._evidence(text, indexes)
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:60].strip("-") or "evidence"
         return Proof(f"{name}.zip", evidence_file.to_bytes(evidence), sorted(evidence.claimed))
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None = None) -> Proof:
+        """Every record that the report of an incident rests on, as an evidence file. Raises
+        NotFound, Unavailable."""
+        report = self.postmortems.report(text, as_of=as_of)
+        self._wait_for_graph()
+        evidence = self._evidence(report.incident.id, report.entries)
+        written = evidence_file.to_bytes(evidence)
+        return Proof("evidence.zip", written, sorted(evidence.claimed))
 
     def verify(self, text: str) -> Report:
         """Check every record that speaks of a thing: in the log, unchanged, vouched for by whom.

@@ -33,7 +33,8 @@ def record(ask: Ask) -> Page:
     written, statement = _readable(content)
     return Page(
         template="record.html", title=f"Record #{index}", answer=found, log=found.log,
-        beside={"index": index, "proof": proof, "vkey": ask.desk.log_keys()[-1].to_text(), "content": written, "statement": statement,
+        beside={"index": index, "proof": proof, "vkey": ask.desk.log_keys()[-1].to_text(),
+                "content": written, "statement": statement,
                 "cut": written is not None and len(written) >= CONTENT_CHARS_SHOWN},
     )  # fmt: skip
 

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.errors import NotFound
-from wherefrom.web import home, investigation, records, services, things, trust
+from wherefrom.web import audit, home, investigation, records, services, things, trust
+from wherefrom.web.lineage.pages import lineage
 from wherefrom.web.live import live
 from wherefrom.web.page import FOLDER, SECURITY_HEADERS, Handler, compressed, page
 from wherefrom.web.sign_in import get_login, post_login, post_logout
@@ -30,10 +31,12 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/services/{environment}/{service:path}", services.service),
     ("/incidents/{id:path}", investigation.investigation),
     ("/things/{id:path}", things.thing),
+    ("/lineage/{id:path}", lineage),
     ("/records/{index}", records.record),
     ("/log", records.log),
     ("/keys", trust.keys),
     ("/policies", trust.policies),
+    ("/audit", audit.audit),
 ]
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 

@@ -78,6 +78,11 @@ def thing_path(id: str) -> str:
     return f"/things/{quote(id, safe=':@')}"
 
 
+def lineage_path(id: str) -> str:
+    """The path of the drawing of a thing; its id is one segment, whatever it holds."""
+    return f"/lineage/{quote(id, safe=':@')}"
+
+
 def with_query(path: str, **query: Any) -> str:
     """A link; what is None or empty is left out."""
     said = [(name, value) for name, value in query.items() if value not in (None, "", ())]
@@ -93,6 +98,7 @@ FILTERS: Final = {
     "age": age,
     "cut": name,
     "key": short_key,
+    "lineage": lineage_path,
     "percent": percent,
     "pretty": pretty,
     "quoted": shlex.quote,
