@@ -21,7 +21,7 @@ from wherefrom.formats.shown import cut, percent, printable, short_id
 if TYPE_CHECKING:
     from wherefrom.formats.objectives import Objectives
     from wherefrom.query.alerts.answers import ObjectiveStatus
-    from wherefrom.query.alerts.measuring import Standing
+    from wherefrom.query.alerts.measuring import ObjectiveStanding
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _NAME: Final = "objectives.yaml"
@@ -98,7 +98,7 @@ def check(file: Path | None, where: Where, as_json: bool) -> int:
 def rules(
     file: Path | None, output: Path | None, only: tuple[str, ...], where: Where, as_json: bool
 ) -> int:
-    """Write the rules by which a Prometheus says when objectives burn.
+    """Write rules by which a Prometheus says when objectives burn.
 
     For objectives of series and of PromQL; indicators are watched by a server of Wherefrom. Check
     them with: promtool check rules FILE. They need Prometheus 2.42.
@@ -137,9 +137,10 @@ def rules(
 @click.argument("name", default="")
 @placed
 def status(name: str, where: Where, as_json: bool) -> int:
-    """Show how objectives stand: what is left, how fast it goes, and what burns.
+    """Show how objectives stand, and what burns.
 
-    NAME is one of them. A rate of 1 uses up just what may fail in the period.
+    What is left of what may fail, and how fast it goes, all together and by each reality; a rate of
+    1 uses up just that in the period. NAME is one of them.
     """
     from wherefrom.cli.opening import reading
 
@@ -182,7 +183,7 @@ def _drawn(answer: ObjectiveStatus) -> Iterator[str]:
     yield foot(answer.log)
 
 
-def _head(one: Standing, where: str) -> str:
+def _head(one: ObjectiveStanding, where: str) -> str:
     colour = "red" if any(b.severity == "page" for b in one.burning) else (
         "yellow" if one.burning else "green"
     )  # fmt: skip
@@ -190,7 +191,7 @@ def _head(one: Standing, where: str) -> str:
     return f"{name}  {where}  {one.target:g} % of {one.period}: {_left(one)}"
 
 
-def _left(one: Standing) -> str:
+def _left(one: ObjectiveStanding) -> str:
     if one.share is None or one.left is None:
         return "not known"
     known = f", known since {one.since[:16]}Z" if one.since else ""

@@ -48,7 +48,7 @@ BY: Final = "$by"
 _NAME: Final = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{NAME_CHARS_MAX - 1}}}")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,99}")
 _DAY: Final = 86_400
-QUIET_S: Final = (60, _DAY)
+QUIET_S: Final = (10, _DAY)
 
 Severity = Literal["page", "ticket", "info"]
 

@@ -10,7 +10,8 @@ on tells it again, under the same name.
 
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
 
-Sizes:  it looks every EVERY_S, and EARLY_S after the log has grown · COVERAGE_S for coverage
+Sizes:  it looks every EVERY_S, QUIET_EVERY_S while an alert may end, and EARLY_S after the log has
+        grown · COVERAGE_S for coverage
 Source: docs/alerts.md
 """
 
@@ -47,6 +48,7 @@ from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, 
 from wherefrom.views.health.links import links_of
 
 EVERY_S: Final = 30.0
+QUIET_EVERY_S: Final = 5.0
 EARLY_S: Final = 1.0
 COVERAGE_S: Final = 60.0
 CLOSED_KEPT_S: Final = 300.0
@@ -142,9 +144,10 @@ class AlertWatch:
         gone = time.monotonic() - self._looked
         if gone < EARLY_S:
             return False
-        return (
-            gone >= EVERY_S or self._measuring.is_behind() or self._log.refresh().size > self.size
-        )
+        ending = self._alerts is not None and self._alerts.is_ending
+        if gone >= (QUIET_EVERY_S if ending else EVERY_S) or self._measuring.is_behind():
+            return True
+        return self._log.refresh().size > self.size
 
     def round(self) -> int:
         """Decide, have it recorded, and tell; how many stages were recorded.
@@ -247,10 +250,16 @@ class AlertWatch:
     ) -> Iterator[Signal]:
         production = settings.production
         yield from signals.of_objectives(self._measuring.burning(), production=production)
+        failing: list[Signal] = []
         if said.integrity:
-            yield from self._of_evidence(log, production, at=at)
+            failing = list(self._of_evidence(log, production, at=at))
+            yield from failing
         if said.coverage_drop is not None and self._coverage is not None:
-            yield from self._coverage_signals(said.coverage_drop, log, production, now=now, at=at)
+            # Coverage that is gone with the proof of what runs is told by that already.
+            told = {(one.environment, one.service) for one in failing}
+            for one in self._coverage_signals(said.coverage_drop, log, production, now=now, at=at):
+                if one.root.kind != "service" or (one.environment, one.service) not in told:
+                    yield one
 
     def _of_evidence(self, log: Log, production: Sequence[str], *, at: int) -> Iterator[Signal]:
         opened = open_turns(log.estate, log.graph, log.lens, at=at, own=log.own)

@@ -76,7 +76,7 @@ def test_what_is_no_objective_is_refused_with_its_place(line, says):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("quiet: 1s", "quiet"),
+        ("quiet: 9s", "quiet"),
         ("coverage_drop: {points: 0}", "points"),
         ("coverage_drop: {within: 30d}", "within"),
         ("watch: 1", "not objectives"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from wherefrom.query.alerts.maintenances import Window
-from wherefrom.query.alerts.measuring import Standing
+from wherefrom.query.alerts.measuring import ObjectiveStanding
 from wherefrom.query.answers import LogPosition
 
 
@@ -77,7 +77,7 @@ class ObjectiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     log: LogPosition
     at: str
     objectives: list[ShownObjective]
-    standings: list[Standing]
+    standings: list[ObjectiveStanding]
     integrity: bool
     coverage_drop: str | None
     quiet: str

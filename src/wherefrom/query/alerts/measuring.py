@@ -1,7 +1,7 @@
 """What was measured of each objective, minute by minute, out of whatever measures it.
 
     series (pushed, or of a Prometheus) ──┐   requests, success_rate, slow_rate
-    an indicator, now and then ───────────┼──► Burnt of all, and of each reality ──► Standing
+    an indicator, now and then ───────────┼──► Burnt of all, of each reality ──► ObjectiveStanding
     PromQL, window by window ─────────────┘
 
 ``step`` takes up what is new, and after a start some of the past each time, so a watch is never
@@ -61,7 +61,7 @@ class BurnShown(msgspec.Struct, frozen=True, kw_only=True):
     long: float
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class ObjectiveStanding(msgspec.Struct, frozen=True, kw_only=True):
     """How an objective stands, all together or of one ``reality``.
 
     share    which share was bad over the period, as far as it is known; None if it is not
@@ -135,7 +135,7 @@ class Measuring:
         """Whether some of the past is still to be read."""
         return any(self._is_behind(one) for one in self._of)
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[ObjectiveStanding]:
         """How each objective stands, its realities after it."""
         return [
             self._standing(one, reality)
@@ -284,7 +284,7 @@ class Measuring:
             return lambda seconds: None
         return lambda seconds: burnt.ratio(self._now, seconds)
 
-    def _standing(self, one: Objective, reality: str) -> Standing:
+    def _standing(self, one: Objective, reality: str) -> ObjectiveStanding:
         ratio = self._ratios(one, reality)
         share = ratio(one.period_s)
         if share is None and one.promql is not None:
@@ -297,7 +297,7 @@ class Measuring:
             says = "what was measured is still being read"
         if not says and share is None:
             says = "nothing was measured"
-        return Standing(
+        return ObjectiveStanding(
             name=one.name, reality=reality, target=one.target, period=one.period, share=share,
             left=left(one, share),
             rates={str(s): None if r is None else r / one.budget for s, r in rates.items()},

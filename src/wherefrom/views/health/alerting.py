@@ -107,6 +107,11 @@ class Alerts:
         for root, times in (opened or {}).items():
             self._opened[root] = sorted(times)
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing speaks for an alert that is open."""
+        return bool(self._quiet_since)
+
     def decide(
         self,
         signals: Iterable[Signal],
