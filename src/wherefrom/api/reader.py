@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from wherefrom.api import (
     alerts,
+    annotated,
     catalogs,
     gates,
     health,
@@ -73,6 +74,7 @@ READS = [
     ("/v1/running", realities.get_running),
     ("/v1/drift", realities.get_drift),
     ("/v1/changes", realities.get_changes),
+    ("/v1/annotations", annotated.get_annotations),
     ("/v1/diff", realities.get_diff),
     ("/v1/diff/releases", realities.get_release_diff),
     ("/v1/releases/{name}", realities.get_releases),

@@ -42,6 +42,7 @@ from wherefrom.policy.watched import Turn
 from wherefrom.query.health.answers import Health
 from wherefrom.query.health.asked import HealthOptions
 from wherefrom.serving.alert_telling import Standing, keep
+from wherefrom.serving.annotating import Annotating
 from wherefrom.serving.health_metrics import HealthMetrics, Scraped, keep_asking
 from wherefrom.serving.metrics import Shown, WatchMetrics
 from wherefrom.serving.page import Pages
@@ -121,6 +122,10 @@ def _watch_on(
         on_trouble=_say,
     )
     noted, said, looked, failed, alerting = None, "", 0.0, 0, _Alerting(alerts, standing)
+    annotating = Annotating(
+        log, lambda: open_desk(folder, log).reality, spool, notify,
+        folder.path / "notify" / "annotated", on_trouble=_say,
+    )  # fmt: skip
     while True:
         shown.keep()
         if not link.wait(ROUND_SECONDS):
@@ -154,6 +159,7 @@ def _watch_on(
                 if str(error) != said:
                     said = str(error)
                     _say(f"the watch waits: {error}")
+        annotating.look()
         alerting.look(origin=log.origin, url=notify().url)
         time.sleep(pause)
 
