@@ -777,19 +777,6 @@ def open_notify_settings(
     )  # fmt: skip
 
 
-def open_questions(
-    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
-) -> SettingsFile[tuple[Question, ...]]:
-    """A team's own questions, as they are each time they are shown. Raises SettingError."""
-    from wherefrom.collect.settings_file import QUESTIONS, SettingsFile
-    from wherefrom.formats.question_settings import parse
-
-    return SettingsFile(
-        folder.path / QUESTIONS, parse, (), what="the questions of the first page",
-        on_trouble=on_trouble,
-    )  # fmt: skip
-
-
 def open_objectives(
     folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
 ) -> SettingsFile[Objectives | None]:
@@ -832,6 +819,19 @@ def open_alert_watch(
         url=url,
         on_trouble=on_trouble,
     )
+
+
+def open_questions(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[tuple[Question, ...]]:
+    """A team's own questions, as they are each time they are shown. Raises SettingError."""
+    from wherefrom.collect.settings_file import QUESTIONS, SettingsFile
+    from wherefrom.formats.question_settings import parse
+
+    return SettingsFile(
+        folder.path / QUESTIONS, parse, (), what="the questions of the first page",
+        on_trouble=on_trouble,
+    )  # fmt: skip
 
 
 def open_words(folder: DataFolder, log: LogReader) -> Words:

@@ -21,6 +21,7 @@ from wherefrom.formats import timestamps
 
 OBJECTIVES = """
 quiet: 10s
+coverage_drop: {points: 10, within: 1h, lasting: null}
 objectives:
   - {name: shop-errors, service: shop, environment: prod, target: 99, series: errors, by: [reality]}
 """

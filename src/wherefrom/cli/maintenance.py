@@ -14,11 +14,11 @@ import click
 from wherefrom.cli.approve import output_option
 from wherefrom.cli.exits import YES
 from wherefrom.cli.options import as_of_option, environment_option, from_option, until_option
-from wherefrom.cli.render import foot, table, write_answer
+from wherefrom.cli.render import foot, write_answer
 from wherefrom.cli.saying import give, now, signed
 from wherefrom.cli.settings import Where, placed
 from wherefrom.errors import Malformed, NotFound
-from wherefrom.formats.shown import printable
+from wherefrom.formats.shown import cut, printable
 
 if TYPE_CHECKING:
     from wherefrom.query.alerts.answers import MaintenanceList
@@ -146,20 +146,17 @@ def list_(
 def _drawn(answer: MaintenanceList) -> Iterator[str]:
     if not answer.maintenances:
         yield "No maintenance."
-    rows = []
     for one in answer.maintenances:
         if one.ended:
-            state = f"ended {one.ended[:19]}Z"
+            state = f"ended {one.ended[:16]}Z"
         elif one.maintenance in answer.now:
-            state = click.style("lasts", fg="yellow")
+            state = click.style("lasts", fg="yellow", bold=True)
         else:
             state = "over" if one.until <= answer.at else "to come"
         where = "/".join(filter(None, (one.environment, one.service)))
-        rows.append((one.maintenance, state, printable(where),
-                     f"{one.since[:16]}Z to {one.until[:16]}Z", f"#{one.entry}",
-                     printable(one.reason)))  # fmt: skip
-    if rows:
-        yield table(rows)
+        yield f"{state}  {cut(printable(where), 60)}"
+        yield f"  {one.since[:16]}Z to {one.until[:16]}Z  {cut(printable(one.reason), 55)}"
+        yield f"  {one.maintenance}  #{one.entry}"
     yield foot(answer.log, as_of=answer.as_of)
 
 

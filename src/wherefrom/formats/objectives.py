@@ -6,7 +6,7 @@
       - {name: coverage, environment: prod, target: 99, indicator: coverage}
       - {name: checkout, target: 99.5, promql: {errors: 'sum(rate(…[$window]))', total: …}}
     integrity: true                            a running artifact of production that fails a check
-    coverage_drop: {points: 10, within: 1h}    critical for what was released so lately
+    coverage_drop: {points: 10, within: 1h, lasting: 5m}    critical for what was just released
 
 An objective is a share of good, in percent, over a period. What burns the rest of it faster than
 it lasts is told: fast to a page, slowly to a ticket, by two windows each, so that it begins early
@@ -70,7 +70,7 @@ objectives:
 # What runs in production and fails a check pages at once.
 integrity: true
 # Less coverage so soon after a release is critical for it.
-coverage_drop: {{points: 10, within: 1h}}
+coverage_drop: {{points: 10, within: 1h, lasting: 5m}}
 # An alert ends when nothing spoke for it for so long; later, if it came back.
 quiet: 15m
 """
@@ -171,15 +171,22 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class CoverageDrop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many percent points of coverage may go within how long after a release."""
+    """How many percent points of coverage may go within how long after a release; told if it is so
+    for ``lasting`` (None: at once), as papers may come a little after what they are of."""
 
     points: float = 10.0
     within: str = "1h"
+    lasting: str | None = "5m"
 
     @property
     def within_s(self) -> int:
         """The same in seconds."""
         return duration_s(self.within, where="coverage_drop.within")
+
+    @property
+    def lasting_s(self) -> int:
+        """The same in seconds."""
+        return duration_s(self.lasting, where="coverage_drop.lasting") if self.lasting else 0
 
 
 class Objectives(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -219,6 +226,9 @@ def parse(content: bytes, *, where: str) -> Objectives:
         within = duration_s(drop.within, where=f"{where}: coverage_drop.within")
         _need(f"{where}: coverage_drop", "points", drop.points, 0.1, 100)
         _need(f"{where}: coverage_drop", "within", within, 60, 7 * _DAY)
+        if drop.lasting is not None:
+            lasting = duration_s(drop.lasting, where=f"{where}: coverage_drop.lasting")
+            _need(f"{where}: coverage_drop", "lasting", lasting, 1, within)
     for one in said.objectives:
         _check(one, f"{where}: {one.name}")
     return said

@@ -11,7 +11,7 @@ on tells it again, under the same name.
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
 
 Sizes:  it looks every EVERY_S, QUIET_EVERY_S while an alert may end, and EARLY_S after the log has
-        grown · COVERAGE_S for coverage
+        grown · COVERAGE_S for coverage, COVERAGE_EARLY_S after that
 Source: docs/alerts.md
 """
 
@@ -51,6 +51,7 @@ EVERY_S: Final = 30.0
 QUIET_EVERY_S: Final = 5.0
 EARLY_S: Final = 1.0
 COVERAGE_S: Final = 60.0
+COVERAGE_EARLY_S: Final = 5.0
 CLOSED_KEPT_S: Final = 300.0
 _FOLLOWED_AT_ONCE: Final = 5_000
 _REMEMBERED_MAX: Final = 1_000
@@ -132,10 +133,17 @@ class AlertWatch:
         self._closed: dict[str, Known] = {}  # those that ended lately
         self._wrote = -1
         self._covered: tuple[float, CoveredBy] = (0.0, {})
+        self._dropped: dict[Service, float] = {}  # since when coverage is lower there
+        self._covered_at = 0  # the size of the log that it is of
         self._was_covered: dict[tuple[Service, str], Covered | None] = {}
         self._needs: dict[str, dict[str, str]] = {}  # by policy, what each rule needs
 
     # -- a round
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is anything to decide by."""
+        return self._objectives() is not None
 
     def is_due(self) -> bool:
         """Whether a round has anything to do."""
@@ -144,7 +152,7 @@ class AlertWatch:
         gone = time.monotonic() - self._looked
         if gone < EARLY_S:
             return False
-        ending = self._alerts is not None and self._alerts.is_ending
+        ending = self._dropped or (self._alerts is not None and self._alerts.is_ending)
         if gone >= (QUIET_EVERY_S if ending else EVERY_S) or self._measuring.is_behind():
             return True
         return self._log.refresh().size > self.size
@@ -256,7 +264,11 @@ class AlertWatch:
             yield from failing
         if said.coverage_drop is not None and self._coverage is not None:
             # Coverage that is gone with the proof of what runs is told by that already.
-            told = {(one.environment, one.service) for one in failing}
+            told = {(one.environment, one.service) for one in failing} | {
+                (one.alert.environment, one.alert.service)
+                for one in self._known.values()
+                if one.alert.rule in (signals.INTEGRITY, signals.DENIED)
+            }
             for one in self._coverage_signals(said.coverage_drop, log, production, now=now, at=at):
                 if one.root.kind != "service" or (one.environment, one.service) not in told:
                     yield one
@@ -279,8 +291,9 @@ class AlertWatch:
     ) -> Iterator[Signal]:
         assert self._coverage is not None
         try:
-            if now - self._covered[0] >= COVERAGE_S or log.lens.as_of > self.size:
-                self._covered = now, self._coverage.now()
+            age = now - self._covered[0]
+            if age >= COVERAGE_S or (age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at):
+                self._covered, self._covered_at = (now, self._coverage.now()), log.lens.as_of
             standing: dict[Service, Alert] = {
                 (one.alert.environment, one.alert.service): one.alert
                 for one in self._known.values()
@@ -293,15 +306,22 @@ class AlertWatch:
                 last = signals.releases_since(log, since=early, until=at + 1).get(place)
                 if last is not None:
                     released.setdefault(place, last)
-            yield from signals.of_coverage(
-                rule,
-                self._covered[1],
-                before=lambda place, alert: self._before(place, alert, now=now, within=within),
-                released=released,
-                standing=standing,
-                production=production,
+            found = list(
+                signals.of_coverage(
+                    rule,
+                    self._covered[1],
+                    before=lambda place, alert: self._before(place, alert, now=now, within=within),
+                    released=released,
+                    standing=standing,
+                    production=production,
+                )
             )
             self._said = ""
+            places = [(one.environment, one.service) for one in found]
+            self._dropped = {place: self._dropped.get(place, now) for place in places}
+            for place, one in zip(places, found, strict=True):
+                if place in standing or now - self._dropped[place] >= rule.lasting_s:
+                    yield one
         except Error as error:
             if str(error) != self._said:
                 self._said = str(error)

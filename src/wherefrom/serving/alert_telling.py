@@ -22,6 +22,10 @@ class Standing:
     def __call__(self) -> Sequence[ToldAlert]:
         return self._told
 
+    def clear(self) -> None:
+        """Nothing stands: there is nothing to decide by any more."""
+        self._told = ()
+
     def take(self, watch: AlertWatch, *, origin: str, url: str) -> None:
         """From now on it is as the watch says."""
         self._told = tuple(

@@ -178,12 +178,18 @@ class _Alerting:
 
     def look(self, *, origin: str, url: str) -> None:
         """A round, if it is due."""
-        if time.monotonic() < self._not_before or not self._alerts.is_due():
+        if not self._alerts.is_on:
+            self._standing.clear()
+            return
+        began = time.monotonic()
+        if began < self._not_before or not self._alerts.is_due():
             return
         try:
             self._alerts.round()
             self._standing.take(self._alerts, origin=origin, url=url)
             self._said, self._failed = "", 0
+            # As long as it took, so that what else runs here has as much.
+            self._not_before = 2 * time.monotonic() - began
         except Error as error:
             self._failed += 1
             self._not_before = time.monotonic() + min(2.0**self._failed, FAILED_SECONDS_MAX)

@@ -79,6 +79,7 @@ def test_what_is_no_objective_is_refused_with_its_place(line, says):
         ("quiet: 9s", "quiet"),
         ("coverage_drop: {points: 0}", "points"),
         ("coverage_drop: {within: 30d}", "within"),
+        ("coverage_drop: {within: 1h, lasting: 2h}", "lasting"),
         ("watch: 1", "not objectives"),
     ],
 )

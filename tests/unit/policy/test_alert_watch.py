@@ -409,7 +409,9 @@ CART = ("prod", "cart")
 
 
 def dropped(world, now, before, *, is_released=True, environment="prod"):
-    world.objectives = parse(b"quiet: 5m\nintegrity: false", where="o")
+    world.objectives = parse(
+        b"quiet: 5m\nintegrity: false\ncoverage_drop: {lasting: null}", where="o"
+    )
     if is_released:
         world.deploy("cart", 1, environment)
     place = (environment, "cart")
@@ -426,6 +428,42 @@ def test_coverage_that_drops_after_a_release_is_critical_for_that_release(world)
     assert told.stage.entries
     assert "50 %" in told.stage.text
     assert "100 %" in told.stage.text
+
+
+def test_papers_that_come_a_little_later_wake_nobody(world):
+    dropped(world, 0.5, 1.0)
+    world.objectives = parse(b"quiet: 5m\nintegrity: false", where="o")
+    for _ in range(4):
+        assert world.look(1) == 0
+    world.covering.here = {CART: Covered(1.0, 4)}
+    assert world.look(1) == 0
+    world.covering.here = {CART: Covered(0.5, 4)}
+    for _ in range(5):
+        assert world.look(1) == 0, "it begins anew"
+    assert world.look(1) == 1
+    world.again()
+    world.look(1)
+    assert world.look(20) == 0, "what is open goes on after a restart"
+    assert len(world.said()) == 1
+
+
+def test_coverage_that_goes_with_the_proof_of_what_runs_is_told_by_that_alone(world):
+    world.objectives = parse(b"quiet: 5m\ncoverage_drop: {lasting: null}", where="o")
+    world.trust(world.other)
+    bad(world, 1)
+    world.ahead += timedelta(hours=3)  # what is looked at now is no release any more
+    place = ("prod", "s1")
+    world.covering.here = {place: Covered(0.0, 1)}
+    world.covering.before = {place: Covered(1.0, 1)}
+    world.revoke(world.other)
+    world.look()
+    world.built(1)
+    world.look(1)
+    world.look(2)
+    world.covering.here = {place: Covered(1.0, 1)}
+    world.look(2)
+    world.look(10)
+    assert world.said() == [("opened", "page", digest(1)), ("closed", "page", digest(1))]
 
 
 def test_without_a_release_it_is_a_ticket_of_the_service(world):

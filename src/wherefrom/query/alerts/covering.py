@@ -40,7 +40,8 @@ class Covering:
     def indicated(self, objective: Objective, at: str | None) -> float | None:
         """An indicator of an objective, now, or as it was known at a time.
 
-        Raises Unavailable for one that is no share and has no bound, and as the desk does.
+        Raises Unavailable for one that is no share and has no bound, or that nobody knows now, and
+        as the desk does.
         """
         asked = HealthOptions(
             environment=objective.environment, service=objective.service, kind=objective.kind,
@@ -54,6 +55,8 @@ class Covering:
             return told.points[0].value
         found = self._health.one(objective.indicator, asked)
         self._need_bound(objective, found.unit)
+        if found.value is None:
+            raise Unavailable(f"{objective.indicator} is not known", got=found.says)
         return found.value
 
     def _need_bound(self, objective: Objective, unit: str) -> None:

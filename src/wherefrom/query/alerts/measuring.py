@@ -247,13 +247,12 @@ class Measuring:
                 self._held[one.name] = held
             value = self._indicated(one, None)
         except Error as error:
+            if held is not None:
+                held.put(now, None)
             self._trouble(one.name, str(error))
             return
         held.put(now, _bad(one, value))
-        if value is None:
-            self._trouble(one.name, f"{one.indicator} is not known")
-        else:
-            self._troubles.pop(one.name, None)
+        self._troubles.pop(one.name, None)
 
     def _read_promql(self, one: Objective, now: float) -> None:
         if self._ask is None:
