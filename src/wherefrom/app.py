@@ -3,11 +3,12 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/views/estate.db, health.db   what was where when, and what is counted; rebuildable
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
-DIR/objectives.yaml             what is promised, and when that is to be told (optional)
+DIR/objectives.yaml, coverage.yaml   what is promised, what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
@@ -714,13 +715,17 @@ def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
-    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises SettingError."""
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises Unavailable."""
     from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
     from wherefrom.formats.coverage_policy import parse, shipped
     from wherefrom.log.replay import service_key_id
     from wherefrom.policy.chains import Chains
 
-    policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what="the policy of coverage")
+    what = "the rules of coverage"
+    try:
+        policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
     return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 

@@ -11,6 +11,12 @@ BASKETS = quote("dataset:s3://corner-shop-lake:features/baskets", safe="")
 PAGES = {
     "home": "/",
     "incident": f"/incidents/{ALERT}",
+    "incidents": "/incidents",
+    "health": "/health",
+    "coverage": "/health/N1",
+    "executive": "/executive",
+    "on-call": "/on-call",
+    "debug": "/debug",
     "find": "/find?q=till",
     "running": "/running",
     "drift": "/running?drift=1",

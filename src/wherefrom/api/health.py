@@ -30,11 +30,11 @@ def get_explained(request: Request) -> Response:
 
 def get_history(request: Request) -> Response:
     """``/v1/health/history?indicator=&since=&until=&step=``, and as ``/v1/health``."""
-    query = request.query_params
+    health, query = _health(request), request.query_params
     since = query.get("since")
     if not since:
         raise Malformed("since when is not said", where="?since=", expected="a time")
-    answer = _health(request).history(
+    answer = health.history(
         _indicator(request),
         _options(request),
         since=since,

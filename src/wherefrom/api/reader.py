@@ -132,7 +132,8 @@ def reader_app(
     metrics = ReaderMetrics()
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
+        views = await asyncio.to_thread(desk.views)
+        return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
         counted = await asyncio.to_thread(_counted, metrics, desk)

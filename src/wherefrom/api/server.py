@@ -35,6 +35,7 @@ from wherefrom.api.exposition import Family, unpack, wanted, write
 from wherefrom.api.measured import exemplar_of, measure
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
+from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.processes import process_families
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, QUESTIONS, READS
@@ -73,6 +74,7 @@ def writer_app(
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     pages: Sequence[BaseRoute] = (),
     tracing: Tracing = OFF,
+    own: OwnMeasures | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
@@ -85,7 +87,9 @@ def writer_app(
     beside      runs for as long as the application does
     pages       routes of the pages
     tracing     where spans of requests are begun
+    own         counts what the server is measured by in its own log
     """
+    own = own or OwnMeasures()
     metrics = WriterMetrics()
 
     def counted(handler: Handler) -> Handler:
@@ -142,6 +146,7 @@ def writer_app(
         )
         intake.on_judged = metrics.judged
         intake.tracing = tracing
+        own.follow(intake)
         noting = asyncio.create_task(_note_refusals(intake))
         ticking = asyncio.create_task(_tick(recorder))
         expiring = [
@@ -221,8 +226,8 @@ def writer_app(
             *unmeasured,
             *rekor.routes(door),
             *scrapi_door.routes(proxy),
-            *(Route(path, proxy.pass_on) for path, _ in READS),
-            *(Route(path, proxy.ask_with, methods=post) for path, _ in QUESTIONS),
+            *(Route(path, own.timed(proxy.pass_on)) for path, _ in READS),
+            *(Route(path, own.timed(proxy.ask_with), methods=post) for path, _ in QUESTIONS),
             *pages,
         ],
         exception_handlers=ERRORS,

@@ -42,7 +42,7 @@ def health(
     where: Where,
     as_json: bool,
 ) -> int:
-    """Show how good the evidence is: indicators against their targets.
+    """Show how good the evidence is: indicators and their targets.
 
     Each has an id and a name, N1 or coverage; docs/health.md says how it is counted. --explain
     says what is missing, who owns it, and which fix closes most. --history shows one from --since

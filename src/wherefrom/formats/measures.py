@@ -1,14 +1,14 @@
 """What a server measured of itself in a few minutes: the predicate of its own records.
 
     {"since", "until", "queries": {"count", "errors", "le_ms"}, "records": {"recorded", "known",
-     "refused", "le_ms"}, "visible": {"count", "le_ms"}, "verified": {"count", "failed", "le_ms"},
+     "refused"}, "visible": {"count", "le_ms"}, "verified": {"count", "failed", "le_ms"},
      "storage": {folder: bytes}, "free": bytes}                  subject: SHA-256 of the origin
 
 A ``le_ms`` is a histogram: how many took up to each of EDGES_MS, and last how many took longer, so
 that several records add up and a percentile is known within one step.
 
 Sizes:  a list has len(EDGES_MS) + 1 numbers · FOLDERS_MAX folders
-Source: docs/formats/measures.md; decision 0049
+Source: docs/formats/measures.md; decision 0050
 """
 
 from __future__ import annotations
@@ -46,12 +46,11 @@ class Queries(_Part, frozen=True):
 
 
 class Records(_Part, frozen=True):
-    """What became of records that were sent, and how long requests with them took."""
+    """What became of records that were sent."""
 
     recorded: int = 0
     known: int = 0
     refused: int = 0
-    le_ms: list[int] = []
 
 
 class Visible(_Part, frozen=True):

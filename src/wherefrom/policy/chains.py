@@ -11,7 +11,7 @@ entries speak of. For other rules each thing is surveyed as the gate
 would, one after the other, for SECONDS_MAX in all. The decision is the gate's own (``reasons_of``).
 
 Sizes:  REMEMBERED_MAX things are remembered
-Source: docs/health.md, "Coverage"; decision 0049
+Source: docs/health.md, "Coverage"; decision 0050
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ class Chains:
             return self._read()
         except Error as error:  # whoever asks cannot mend it
             raise Unavailable(
-                "the policy of coverage is wrong", where=error.where, expected=error.expected,
+                "the rules of coverage are wrong", where=error.where, expected=error.expected,
                 got=f"{error.what}: {error.got}",
                 do="Mend coverage.yaml, or remove it: what is shipped then holds",
             ) from error  # fmt: skip

@@ -408,15 +408,6 @@ class Desk:
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        views: dict[str, int] = {}
-        for view, reader in (
-            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
-        ):  # fmt: skip
-            try:
-                with reader.snapshot() as snapshot:
-                    views[view] = snapshot.size
-            except Unavailable:
-                views[view] = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -428,10 +419,23 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views=views,
+            views=self.views(),
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )
+
+    def views(self) -> dict[str, int]:
+        """Up to which size each view has read the log; 0 for one that is not made yet."""
+        views: dict[str, int] = {}
+        for view, reader in (
+            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
+        ):  # fmt: skip
+            try:
+                with reader.snapshot() as snapshot:
+                    views[view] = snapshot.size
+            except Unavailable:
+                views[view] = 0
+        return views
 
     def _witnessed(self) -> WitnessedStatus | None:
         published = self._log.published

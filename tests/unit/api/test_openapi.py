@@ -362,6 +362,10 @@ def requests_of_all_kinds():
         ("diff", "?a=prod&b=nowhere"),
     ):
         yield "GET", f"/v1/{verb}", f"/v1/{verb}{query}", None
+    for path in ("/v1/health", "/v1/health/explain", "/v1/health/history"):
+        for query in ("since=2026-01-01T00:00:00Z&step=52w", "at=x&since=x", "as_of=99999&since=x",
+                      "indicator=N99&since=x", "as_of=x"):  # fmt: skip
+            yield "GET", path, f"{path}?{query}", None
     for path in ("000.p/1", "000.p/99", "001", "x", "000.p/2?from=1", "000.p/1?from=x"):
         yield "GET", "/contents/{path}", f"/contents/{path}", None
     yield "GET", "/v1/trace/{id}", "/v1/trace/entry:1?own=1", None

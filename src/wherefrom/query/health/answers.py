@@ -14,7 +14,7 @@ import msgspec
 from wherefrom.query.answers import LogPosition
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class IndicatorShare(msgspec.Struct, frozen=True, kw_only=True):
     """An indicator of one part; an empty field is *any*. ``of`` is how many it was counted over."""
 
     environment: str = ""
@@ -23,6 +23,10 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     trust: str = ""
     value: float | None
     of: int
+
+
+# Another answer has a Share of its own, and schemas have one name each.
+Share = IndicatorShare
 
 
 class Indicator(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +47,7 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True):
     target: float | None
     met: bool | None
     says: str
-    by: list[Share] = []
+    by: list[IndicatorShare] = []
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

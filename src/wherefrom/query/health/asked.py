@@ -96,8 +96,12 @@ class Asked:
     @cached_property
     def counts(self) -> list[Count]:
         """What came in the window, in the parts that are asked about."""
+        return self.counted(since=self.since)
+
+    def counted(self, *, since: int) -> list[Count]:
+        """The same from another moment on."""
         found = self.health.counts(
-            since=self.since, size=self.size, source=self._source, facts_of=facts_of
+            since=since, size=self.size, source=self._source, facts_of=facts_of
         )
         return [one for one in found if self._wants(one.part)]
 

@@ -45,7 +45,7 @@ def _lateness(some: Collection[Count], share: float) -> Figure:
     """The upper edge of how late ``share`` of records came at most; None if later than all."""
     late: Counter[int] = Counter()
     for one in some:
-        if one.late >= 0:
+        if one.late >= 0 and one.part.trust != "self":
             late[one.late] += one.records
     total, passed = sum(late.values()), 0
     for place, edge in enumerate(LATE_EDGES_S):
@@ -180,16 +180,15 @@ def _in_future(some: Collection[Count]) -> Figure:
 
 
 def growth(asked: Asked) -> Found:
-    """Bytes of content a day, over the days of the window in which anything came."""
-    hours = asked.health.hours(since=asked.since, size=asked.size)
-    total = sum(hour.bytes for hour in hours)
-    if not hours:
+    """Bytes of content a day, since the first record of the window."""
+    total, records = _came(asked.counts)
+    first = asked.health.first_hour(since=asked.since, size=asked.size)
+    if first is None or not records:
         return unknown(_NOTHING)
-    days = max(1.0, asked.at / (3_600 * 1_000_000 * 24) - hours[0].hour / 24)
-    week = [hour for hour in hours if hour.hour > asked.at // (3_600 * 1_000_000) - 7 * 24]
-    rate, records = total / days, sum(hour.records for hour in hours)
-    lately = sum(hour.bytes for hour in week) / min(7.0, days)
-    says = f"{_bytes(lately)} a day this week, {_bytes(total / records)} a record"
+    days = max(1.0, (asked.at - first) / DAY_MICROS)
+    rate = total / days
+    week, _ = _came(asked.counted(since=asked.at - 7 * DAY_MICROS))
+    says = f"{_bytes(week / min(7.0, days))} a day this week, {_bytes(total / records)} a record"
     if asked.made:
         says += f", {_bytes(total / len(asked.made))} an artifact made"
     says += f"; {_bytes(rate * 30)} more in 30 days at this rate"
@@ -202,6 +201,10 @@ def growth(asked: Asked) -> Found:
             says += f", full in {free / (rate * whole):,.0f} days"
     by = in_parts(asked.counts, lambda some: _rate(some, days), low=True)
     return Found(rate, records, says, by)
+
+
+def _came(some: Collection[Count]) -> tuple[int, int]:
+    return sum(one.bytes for one in some), sum(one.records for one in some)
 
 
 def _rate(some: Collection[Count], days: float) -> Figure:

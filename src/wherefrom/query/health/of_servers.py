@@ -16,8 +16,7 @@ from wherefrom.query.health.found import Found, unknown
 from wherefrom.views.health import Event
 
 _NOBODY: Final = (
-    f"no server recorded measures of itself in {WINDOW_DAYS} days: wherefrom up does, every ten"
-    " minutes in which something happens"
+    f"no measures of a server in {WINDOW_DAYS} days; wherefrom up records them every ten minutes"
 )
 
 

@@ -12,7 +12,7 @@ A *block* is BLOCK entries of the log that follow each other: what counts below 
 of the blocks below it, and the records of one block, which are counted again when asked.
 
 Sizes:  times are microseconds since 1970, hours whole ones since then
-Source: docs/decisions/0049-health.md
+Source: docs/decisions/0050-health.md
 """  # noqa: E501 - one sentence
 
 from __future__ import annotations

@@ -47,14 +47,6 @@ class Event(NamedTuple):
     says: dict[str, Any]
 
 
-class Hour(NamedTuple):
-    """What came in an hour: since 1970."""
-
-    hour: int
-    records: int
-    bytes: int
-
-
 class HealthSnapshot:
     """One read transaction. Made by ``HealthReader.snapshot`` and good inside its block."""
 
@@ -107,14 +99,13 @@ class HealthSnapshot:
                         one[place] += more
         return [Count(part, late, *numbers) for (part, late), numbers in sorted(sums.items())]
 
-    def hours(self, *, since: int, size: int) -> list[Hour]:
-        """What came hour by hour, of the blocks that begin below ``size``."""
-        rows = self.db.execute(
-            "SELECT hour, sum(records), sum(bytes) FROM counts"
-            " WHERE hour >= ? AND block <= ? GROUP BY hour ORDER BY hour",
+    def first_hour(self, *, since: int, size: int) -> int | None:
+        """When the first hour began in which anything came from ``since`` on, in microseconds."""
+        hour: int | None = self.db.execute(
+            "SELECT min(hour) FROM counts WHERE hour >= ? AND block <= ?",
             (since // HOUR_MICROS, (size - 1) // BLOCK),
-        )
-        return [Hour(*row) for row in rows]
+        ).get
+        return None if hour is None else hour * HOUR_MICROS
 
     def bytes(self, *, size: int) -> int:
         """Of all contents in the blocks that begin below ``size``."""
@@ -130,11 +121,13 @@ class HealthSnapshot:
         for one in what:
             rows = self.db.execute(
                 """SELECT what, id, received, at, entry, trust, says FROM events
-                WHERE what = ? AND received >= ? AND entry < ? ORDER BY received DESC LIMIT ?""",
+                WHERE what = ? AND received >= ? AND entry < ?
+                ORDER BY received DESC, entry DESC, place DESC LIMIT ?""",
                 (one, since, size, EVENTS_MAX),
             )
             found += [Event._make((*row[:6], _SAYS.decode(row[6]))) for row in rows]
-        return sorted(found, key=lambda event: (event.entry, event.what))
+        found.reverse()
+        return sorted(found, key=lambda event: event.entry)
 
     def made(self, *, since: int, size: int, rows_max: int) -> list[tuple[str, str]]:
         """Id and kind of what builds made, by records that came from ``since`` on."""

@@ -7,7 +7,7 @@ A tombstone takes back what a record said: its block is counted again, from the 
 a view opens, steps and forgets is ``views.folded``'s.
 
 Sizes:  PARTS_MAX numbers of parts are kept in memory
-Source: docs/decisions/0049-health.md
+Source: docs/decisions/0050-health.md
 """
 
 from __future__ import annotations
