@@ -12,6 +12,8 @@ from wherefrom.admission.metrics import GuardMetrics
 from wherefrom.api.exposition import Family
 from wherefrom.api.metrics import ReaderMetrics, WriterMetrics
 from wherefrom.api.processes import process_families
+from wherefrom.formats.grafana import expressions
+from wherefrom.reporting.dashboards import dashboards
 from wherefrom.serving.health_metrics import NAMED
 from wherefrom.serving.metrics import FoldMetrics, WatchMetrics
 
@@ -69,3 +71,11 @@ def test_every_name_ends_as_openmetrics_has_it() -> None:
     for name, (kind, _) in counted().items():
         assert name.endswith("_total") == (kind == "counter"), name
         assert not re.search(r"_(ms|milliseconds|minutes|hours|days|kb|mb|percent)\b", name), name
+
+
+def test_every_metric_that_a_dashboard_asks_for_stands_on_the_page() -> None:
+    known = counted()
+    for document in dashboards().values():
+        for name in re.findall(r"\bwherefrom_\w+", " ".join(expressions(document))):
+            family = re.sub(r"_(bucket|count|sum)$", "", name)
+            assert name in known or known[family][0] == "histogram", name
