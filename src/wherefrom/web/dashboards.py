@@ -133,8 +133,12 @@ def debug(ask: Ask) -> Page:
 
 def request(ask: Ask) -> Page:
     """``/requests/{id}``, ``/requests?id=``: the way of a request, with each hop's reality."""
-    found = ask.desk.request(ask.request.path_params.get("id") or ask.query("id"))
-    return Page(template="request.html", title=f"Request {found.of}", answer=found, log=found.log)
+    id = ask.request.path_params.get("id") or ask.query("id").strip()
+    found = ask.desk.request(id) if id else None
+    return Page(
+        template="request.html", title=f"Request {id}".rstrip(), answer=found,
+        log=found.log if found else None,
+    )  # fmt: skip
 
 
 def _some(found: Iterable[Indicator], ids: tuple[str, ...]) -> list[Indicator]:
