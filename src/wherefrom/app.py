@@ -84,7 +84,7 @@ from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
-from wherefrom.views.together import Views
+from wherefrom.views.together import Folded, Views
 
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
@@ -892,8 +892,16 @@ def noting(folder: DataFolder, log: LogReader) -> Iterator[Noted]:
 
 
 @contextmanager
-def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
-    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+def open_views(
+    folder: DataFolder,
+    source: LogSource,
+    *,
+    folded: Folded = lambda view, first, limit: None,
+) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone.
+
+    folded  as ``Views`` has it
+    """
     with (
         open_graph(folder) as graph,
         EstateView.open(
@@ -903,7 +911,7 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
             folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as health,
     ):
-        yield Views(source, graph, estate, health, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of, folded=folded)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

@@ -106,6 +106,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "federate": "federate",
         "witness": "witness",
         "monitor": "monitor",
+        "dashboards": "dashboards",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}
