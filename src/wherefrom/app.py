@@ -667,7 +667,18 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        address=lambda: address_of(folder),
     )
+
+
+def address_of(folder: DataFolder) -> str:
+    """Where people reach this log, as ``notify.yaml`` says; empty if it does not. Raises
+    SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, read
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    what = "the settings of notifications"
+    return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
 
 
 def open_gate(folder: DataFolder, log: LogReader) -> Gate:

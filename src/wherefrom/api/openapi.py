@@ -559,6 +559,13 @@ def _paths() -> dict[str, Schema]:
             ),
             problems="400 404 413",
         ),
+        "/v1/enrich": {
+            "post": _operation(
+                "enrich", "An alert in its own shape, with what is known of it; never an error "
+                "that loses it.",
+                {"200": _answer("The alert.", _ANY_JSON)}, problems="413", body=_ANY_JSON,
+            )
+        },
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, gates, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import catalogs, enrichments, gates, incidents, reads, realities, scrapi, tlog
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -110,6 +110,7 @@ def reader_app(
             *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
             Route("/v1/gate", gates.post_prepare, methods=["POST"]),
             *beside,
+            Route("/v1/enrich", enrichments.post_enrich, methods=["POST"]),
         ],
         exception_handlers=ERRORS,
     )

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from wherefrom.api import (
     admin,
+    enrichments,
     feeds,
     gates,
     records,
@@ -196,6 +197,7 @@ def writer_app(
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/feeds/looks", counted(feeds.post_look), methods=post),
             Route("/v1/gate", counted(gates.post_gate(proxy)), methods=post),
+            Route("/v1/enrich", enrichments.post_through(proxy), methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

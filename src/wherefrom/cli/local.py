@@ -59,6 +59,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -224,6 +225,9 @@ class LocalReading:
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
         return why_case.to_files(self._desk.incidents.case(options).case)
+
+    def enrich(self, body: bytes) -> Enriched:
+        return self._desk.enriching.enrich(body)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

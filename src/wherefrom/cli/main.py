@@ -59,6 +59,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "impact": "impact",
         "canary": "canary",
         "why": "why",
+        "enrich": "enrich",
         "hours": "hours",
         "check": "check",
         "reconcile": "reconcile",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.enrich import Enriched
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -122,6 +123,8 @@ class Reading(Protocol):
     def why(self, options: IncidentOptions) -> Why: ...
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
+
+    def enrich(self, body: bytes) -> Enriched: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -49,6 +49,8 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
+from wherefrom.query.enrich import Enriching
+from wherefrom.query.enrich.looking import Looking
 from wherefrom.query.find import find
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
@@ -171,6 +173,7 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    address   where people reach this log; empty if nobody says
     """
 
     def __init__(
@@ -186,6 +189,7 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        address: Callable[[], str] = lambda: "",
     ) -> None:
         self._log = log
         self._graph = graph
@@ -200,6 +204,8 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        looking = Looking(self.reality, self.catalogs, self.incidents)
+        self.enriching = Enriching(looking, address=address)
         self.responses = ResponseDesk(log, graph)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
