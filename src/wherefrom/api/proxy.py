@@ -43,6 +43,7 @@ _PASSED_ON: Final = frozenset(
         b"x-content-type-options",
         b"x-frame-options",
         b"x-wherefrom-entries",
+        b"x-wherefrom-next",
         b"x-wherefrom-note",
     }
 )

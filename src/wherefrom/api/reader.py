@@ -15,7 +15,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from wherefrom.api import catalogs, enrichments, gates, incidents, reads, realities, scrapi, tlog
+from wherefrom.api import (
+    catalogs,
+    enrichments,
+    gates,
+    incidents,
+    reads,
+    realities,
+    scrapi,
+    security,
+    tlog,
+)
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
 from wherefrom.api.metrics import ViewMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
@@ -74,6 +84,7 @@ READS = [
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
+    ("/v1/siem", security.get_siem),
     ("/v1/policy/in-force", gates.get_in_force),
     ("/v1/policy/status", gates.get_status),
 ]

@@ -56,6 +56,7 @@ from wherefrom.query.release_answers import ReleaseDifference, Releases, Release
 from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
@@ -68,6 +69,7 @@ _STRUCTS: Final = (
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, Hours, ModeEffect,
+    SecurityPage,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,
 )  # fmt: skip
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -73,6 +73,7 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -228,6 +229,9 @@ class LocalReading:
 
     def enrich(self, body: bytes) -> Enriched:
         return self._desk.enriching.enrich(body)
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        return self._unfolded.security.page(format, since)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from wherefrom.query.response_answers import ResponseList, ResponseShown
     from wherefrom.query.rollback.question import RollbackOptions
     from wherefrom.query.rollback_answers import Rollback
+    from wherefrom.query.security import SecurityPage
     from wherefrom.verify.steps import Report
 
 
@@ -125,6 +126,8 @@ class Reading(Protocol):
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
 
     def enrich(self, body: bytes) -> Enriched: ...
+
+    def siem(self, format: str, since: int) -> SecurityPage: ...
 
     def verify(self, text: str) -> Report: ...
 

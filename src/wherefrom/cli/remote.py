@@ -58,6 +58,7 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -216,6 +217,10 @@ class Remote:
             raise _no_answer(self._url, error) from error
         said = unquote(self._checked(answer).headers.get("x-wherefrom-note", ""))
         return Enriched(answer.content, (said,) if said else ())
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        asked = {"format": format, "since": since, "page": 1}
+        return _read(self._get("/v1/siem", asked), SecurityPage)
 
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})

@@ -65,6 +65,7 @@ from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.responses.history import ResponseDesk
 from wherefrom.query.rollback.question import Rollbacks
+from wherefrom.query.security import SecurityDesk
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
@@ -207,6 +208,7 @@ class Desk:
         looking = Looking(self.reality, self.catalogs, self.incidents)
         self.enriching = Enriching(looking, address=address)
         self.responses = ResponseDesk(log, graph)
+        self.security = SecurityDesk(log)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things

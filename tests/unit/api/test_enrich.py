@@ -10,6 +10,7 @@ from tests.unit.cli.running import run
 from tests.unit.formats.test_alert_shapes import BODIES, group, without_ours
 from wherefrom.api import enrichments
 from wherefrom.capture import changes
+from wherefrom.cli import remote
 from wherefrom.collect.principals import local
 from wherefrom.errors import Unavailable
 from wherefrom.formats import catalog
@@ -18,6 +19,7 @@ from wherefrom.formats.series import Labels, Series
 from wherefrom.formats.series_settings import SeriesSettings
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import of_posix
+from wherefrom.query.enrich import enriching
 from wherefrom.views.series.store import SeriesStore
 
 OLD, NEW = (f"sha256:{letter * 64}" for letter in "ab")
@@ -53,7 +55,11 @@ def server(tmp_path_factory):
         store.close()
         inside.fold()
         (inside.folder.path / "notify.yaml").write_text("url: https://w.example\n")
-        yield inside
+        with pytest.MonkeyPatch.context() as patch:  # a slow machine must not change an answer
+            patch.setattr(enriching, "WITHIN_SECONDS", 60.0)
+            patch.setattr(enrichments, "ANSWER_SECONDS", 60.0)
+            patch.setattr(remote, "ENRICH_SECONDS", 60.0)
+            yield inside
 
 
 def _series(measured, times):

@@ -54,11 +54,12 @@ class Enriching:
         self._looking, self._address, self._clock = looking, address, clock
         self._threads = threading.Semaphore(THREADS_MAX)
 
-    def enrich(self, body: bytes, *, within: float = WITHIN_SECONDS) -> Enriched:
+    def enrich(self, body: bytes, *, within: float | None = None) -> Enriched:
         """The same alert with more said. Raises nothing for what the alert holds.
 
-        within  seconds until it goes back with what was found by then
+        within  seconds until it goes back with what was found by then; else WITHIN_SECONDS
         """
+        within = WITHIN_SECONDS if within is None else within
         until = time.monotonic() + within
         try:
             document = strict_json.decode(body)
