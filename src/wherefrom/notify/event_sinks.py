@@ -33,6 +33,9 @@ CONNECT_SECONDS: Final = 10.0
 TAIL_BYTES: Final = 1 << 20
 DIGITS_MAX: Final = 16
 SYSLOG_PORT, SYSLOG_TLS_PORT = 601, 6514
+# How a line begins, as far as it was written.
+_BEGINS: Final = (b'{"activity_id":', b"CEF:0|")
+_BEGIN_BYTES: Final = 32
 _ENTRY: Final = re.compile(rb'"sequence":([0-9]{1,16})[,}]|[ |]externalId=([0-9]{1,16})(?: |$)')
 
 
@@ -97,11 +100,18 @@ class FileSink:
         self._is_torn = False
         try:
             self._file = path.open("a+b", buffering=0)
-            self._size = _whole(self._file)
-            self._file.truncate(self._size)
-            self.at = _end_of(self._file, self._size, where=str(path))
         except OSError as error:
             raise self._failed(error) from error
+        try:
+            self._size = _whole(self._file, where=str(path))
+            self.at = _end_of(self._file, self._size, where=str(path))
+            self._file.truncate(self._size)
+        except OSError as error:
+            self.close()
+            raise self._failed(error) from error
+        except Malformed:
+            self.close()
+            raise
 
     def take(self, events: Sequence[Event], *, next: int) -> None:
         """Write a line each, and have the disk hold them; all of them, or none."""
@@ -128,8 +138,8 @@ class FileSink:
         self._file.close()
 
 
-def _whole(file: FileIO) -> int:
-    """How much of a file is whole lines."""
+def _whole(file: FileIO, *, where: str) -> int:
+    """How much of a file is whole lines. Raises Malformed for one line that is none of ours."""
     size = file.seek(0, os.SEEK_END)
     end, length = size, TAIL_BYTES
     while end:
@@ -139,6 +149,10 @@ def _whole(file: FileIO) -> int:
         if found >= 0:
             return start + found + 1
         end, length = start, 2 * length
+    file.seek(0)
+    torn = file.read(_BEGIN_BYTES)
+    if not any(one.startswith(torn) or torn.startswith(one) for one in _BEGINS):
+        raise _not_events(torn, where)
     return 0
 
 
@@ -165,11 +179,15 @@ def _end_of(file: FileIO, size: int, *, where: str) -> At | None:
 def _entry_in(line: bytes, where: str) -> int:
     found = _ENTRY.search(line)
     if found is None:
-        raise Malformed(
-            "not a file of security events", where=where, got=line[:80],
-            do="Name a file of its own: -o FILE",
-        )  # fmt: skip
+        raise _not_events(line, where)
     return int(found[1] or found[2])
+
+
+def _not_events(line: bytes, where: str) -> Malformed:
+    return Malformed(
+        "not a file of security events", where=where, got=line[:80],
+        do="Name a file of its own: -o FILE",
+    )  # fmt: skip
 
 
 class Noted:

@@ -18,6 +18,11 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BODY = b'{"service":"cart","environment":"prod"}'
 
 
+@pytest.fixture(autouse=True)
+def sealing():
+    """Once is enough: no graph is asked."""
+
+
 class Looking:
     """Steps that do as they are told; ``first`` and ``then`` are lists of functions."""
 

@@ -19,6 +19,7 @@ from wherefrom.formats import (
     dsse,
     exception,
     in_force,
+    incident,
     own,
     policy,
     recognise,
@@ -55,7 +56,6 @@ from wherefrom.formats.shown import cut, short_id
 from wherefrom.log.logged import Logged
 from wherefrom.query.statements import whole_statement_in
 
-INCIDENT_TYPE: Final = "urn:wherefrom:incident:v1"
 # Rules of our own alerts that tell of failed integrity.
 INTEGRITY_RULES: Final = frozenset({"integrity-production", "verification-failed"})
 FOUND_MAX: Final = 200
@@ -202,7 +202,7 @@ class _Reading:
     # -- what records say
 
     def _incidents(self) -> Iterator[SecurityEvent]:
-        if self._entry.type == INCIDENT_TYPE:
+        if self._entry.type == incident.PREDICATE_TYPE:
             yield from self._statement()
             return
         if self._logged.content is None:
@@ -243,28 +243,27 @@ class _Reading:
     def _incident(
         self, predicate: Mapping[str, Any], things: Sequence[tuple[str, str]]
     ) -> Iterator[SecurityEvent]:
-        stage, rule = _text(predicate, "stage"), _text(predicate, "rule")
-        name = {"opened": "incident.opened", "closed": "incident.closed"}.get(
-            stage, "incident.updated"
-        )
-        if stage == "baseline":
+        said = incident.parse(predicate)
+        if said.stage == incident.BASELINE:
             return
-        id = _text(predicate, "incident")
-        title = _text(predicate, "title") or id
-        severity = _severity(predicate.get("severity"), closes=stage == "closed")
-        root = strict_json.get_object(predicate, "root")
-        told = {"rule": rule, "stage": stage, "thing_kind": "incident", "root": _text(root, "id")}
-        if predicate.get("false") is True:
-            told["false"] = "true"
-        environment, service = _text(predicate, "environment"), _text(predicate, "service")
+        kinds = {incident.OPENED: "incident.opened", incident.CLOSED: "incident.closed"}
+        title, root = said.title or said.incident, said.root.id if said.root else ""
+        told = {
+            "rule": said.rule, "stage": said.stage, "root": root, "thing_kind": "incident",
+            "false": "true" if said.is_false else "", "text": said.text,
+        }  # fmt: skip
+        where = said.environment, said.service
         yield self._event(
-            name, f"{title}: {stage}", severity=severity, thing=id, thing_name=title, told=told,
-            environment=environment, service=service,
+            kinds.get(said.stage, "incident.updated"), f"{title}: {said.stage}",
+            severity=_severity(said.severity, closes=said.stage == incident.CLOSED),
+            thing=said.incident, thing_name=title, environment=where[0], service=where[1],
+            told=told,
         )  # fmt: skip
-        if stage == "opened" and rule in INTEGRITY_RULES:
+        if said.stage == incident.OPENED and said.rule in INTEGRITY_RULES:
             yield self._event(
-                "integrity.failed", f"{title}, by {rule}", thing=_text(root, "id") or id,
-                rules=(rule,), told={"incident": id}, environment=environment, service=service,
+                "integrity.failed", f"{title}, by {said.rule}", thing=root or said.incident,
+                rules=(said.rule,), environment=where[0], service=where[1],
+                told={"incident": said.incident},
             )  # fmt: skip
 
     def _turned(
@@ -446,7 +445,7 @@ def _severity(word: Any, *, closes: bool) -> int:
 
 _Read = Callable[[_Reading, Mapping[str, Any], Sequence[tuple[str, str]]], Iterator[SecurityEvent]]
 _OF_STATEMENTS: Final[Mapping[str, _Read]] = {
-    INCIDENT_TYPE: _Reading._incident,
+    incident.PREDICATE_TYPE: _Reading._incident,
     turned.PREDICATE_TYPE: _Reading._turned,
     vsa.PREDICATE_TYPE: _Reading._summary,
     exception.PREDICATE_TYPE: _Reading._exception,
