@@ -8,6 +8,7 @@ DIR/views/requests.db, request-rules.json   spans of a set time; which are kept,
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
+DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last

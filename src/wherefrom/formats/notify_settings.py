@@ -3,6 +3,7 @@
     url: https://wherefrom.example            where links lead; none if not given
     webhooks:
       - {name: on-call, url: "https://…", secret: whsec_…, environments: [prod]}
+    tickets: [{…}]                          trackers that get tickets: ``ticket_settings``
 
 Sent over https, or over http to this machine alone. The secret signs each message; it is 24 to 64
 bytes in base64 after ``whsec_``, as Standard Webhooks writes them.
@@ -21,7 +22,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats import base64_strict, statement_shape, strict_json, yaml_text
+from wherefrom.formats import (
+    base64_strict,
+    statement_shape,
+    strict_json,
+    ticket_settings,
+    yaml_text,
+)
+from wherefrom.formats.ticket_settings import Tracker
 
 WEBHOOKS_MAX: Final = 20
 SECRET_PREFIX: Final = "whsec_"
@@ -47,10 +55,13 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file says. ``url`` is where people reach this log."""
+    """What the file says. ``url`` is where people reach this log; ``runbooks`` where its runbooks
+    are."""
 
     webhooks: tuple[Webhook, ...] = ()
     url: str = ""
+    runbooks: str = ""
+    tickets: tuple[Tracker, ...] = ()
 
 
 def parse(content: bytes, *, where: str) -> NotifySettings:
@@ -65,6 +76,7 @@ def parse(content: bytes, *, where: str) -> NotifySettings:
         raise Malformed("two webhooks of one name", where=where, got=" ".join(names))
     for one in said.webhooks:
         _check(one, f"{where}: {one.name}")
+    ticket_settings.check(said.tickets, where)
     return said
 
 

@@ -34,6 +34,7 @@ from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
 from wherefrom.policy.watched import Turn
 from wherefrom.serving.signing_link import SigningLink
+from wherefrom.serving.tickets import start_tickets
 from wherefrom.serving.turn_message import message_of
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader
@@ -53,6 +54,7 @@ def watch(folder: DataFolder) -> NoReturn:
     spool = Spool(folder.path / "notify")
     settings = open_notify_settings(folder, on_trouble=_say)
     Delivery(spool, settings, on_trouble=_say).start()
+    start_tickets(folder, on_trouble=_say)
     said = ""
     while True:
         try:

@@ -57,7 +57,7 @@ from wherefrom.log.logged import Logged
 from wherefrom.query.statements import whole_statement_in
 
 # Rules of our own alerts that tell of failed integrity.
-INTEGRITY_RULES: Final = frozenset({"integrity-production", "verification-failed"})
+INTEGRITY_RULES: Final = frozenset({"integrity", "integrity-production", "verification-failed"})
 FOUND_MAX: Final = 200
 EVENTS_MAX: Final = 10_000
 _OWN_KINDS: Final = frozenset({"genesis", "key", "verdict", "tombstone", "refusals", "gap"})
