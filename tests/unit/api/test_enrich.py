@@ -98,6 +98,15 @@ def test_the_change_that_did_it_is_ranked_by_why(server):
     assert ran.json["ranked"][0]["entry"] == 3
 
 
+def test_what_came_after_the_alert_began_is_no_cause_of_it(server):
+    told = sent(server, {"service": "cart", "environment": "prod", "at": at(-60)}).json()
+    found = told["wherefrom"]["found"]
+    assert found["deployment"]["after"] == OLD
+    assert [one["artifact"] for one in found["artifacts"]] == [OLD]
+    assert NEW not in json.dumps(found)
+    assert NEW in sent(server, {"service": "cart", "environment": "prod"}).text
+
+
 def test_what_is_not_known_is_said_and_the_rest_is_found(server):
     answer = sent(server, {"service": "mail", "environment": "prod"})
     told = answer.json()["wherefrom"]

@@ -61,6 +61,8 @@ def test_a_remedy_that_goes_back_restores(action):
     made = written(event("response.ended", told={"action": action, "outcome": "done"}))
     assert faults(made) == []
     assert made["activity_id"] == (3 if action == "rollback" else 0)
+    assert made["type_uid"] == 700100 + made["activity_id"]
+    assert made["type_name"].endswith("Restore" if action == "rollback" else "Unknown")
     assert made["status_id"] == 1
 
 

@@ -11,6 +11,7 @@ Sizes:  a look reads RECORDS_MAX records · CAUSES_MAX open causes, the first
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -144,7 +145,7 @@ class CauseFile:
 
     def _denied(self, said: Turned, artifact: str, entry: int) -> Cause:
         name, reasons = self._summary(said.summary)
-        called = name or short_id(artifact)
+        called = name.partition("@")[0] or short_id(artifact)
         more = said.count - len(said.services)
         services = ", ".join(said.services) + (f" and {more} more" if more > 0 else "")
         rules = ", ".join(said.rules) or "a policy"
@@ -162,7 +163,7 @@ class CauseFile:
             environments=(said.environment,),
             facts=tuple((what, value) for what, value in facts if value),
             commands=(
-                f"wherefrom policy status -e {said.environment}",
+                shlex.join(["wherefrom", "policy", "status", "-e", said.environment]),
                 f"wherefrom show {artifact}",
                 f"wherefrom affected {artifact}",
             ),
@@ -258,9 +259,8 @@ def _of_incident(said: IncidentStage, entry: int, to: Places) -> Cause:
 
 
 def _commands(said: IncidentStage) -> Iterator[str]:
-    yield f"wherefrom incident show {said.incident}"
-    if said.service:
-        yield f"wherefrom why --alert {said.incident}"
+    yield shlex.join(["wherefrom", "show", said.incident])
+    yield shlex.join(["wherefrom", "why", "--alert", said.incident])
     if said.root and said.root.kind == "digest":
         yield f"wherefrom verify {said.root.id}"
 

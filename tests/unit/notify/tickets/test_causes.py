@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.docs.test_runbooks import parsed
 from tests.paths import REPOSITORY
 from tests.watched_world import SBOM, SCANNED, World, image, policy
 from wherefrom.formats import incident, turned
@@ -46,7 +47,9 @@ def test_what_the_log_found_denied_is_a_cause_until_it_is_good_again(world):
     found = causes_of(world)
     (cause,) = found.open.values()
     assert cause.root == f"artifact:{image(1)}"
-    assert cause.title.endswith("is denied in prod: scanned")
+    assert cause.title == f"{image(1)[:12]} is denied in prod: scanned"
+    for command in cause.commands:
+        parsed(command)
     facts = dict(cause.facts)
     assert (facts["services"], facts["environment"]) == ("cart", "prod")
     assert "CVE-2026-1234" in facts["rule scanned"]
@@ -107,6 +110,9 @@ def test_an_incident_is_a_cause_until_it_is_closed(world):
                      entries=[0, 1], root=incident.Root(kind="digest", id=image(1))))  # fmt: skip
     (cause,) = causes_of(world, runbooks="https://docs.example/runbooks/").open.values()
     assert (cause.title, cause.severity) == ("cart fails (prod/cart)", "ticket")
+    assert len(cause.commands) == 3
+    for command in cause.commands:
+        parsed(command)
     facts = dict(cause.facts)
     assert facts["says"] == "every tenth request"
     assert facts["about"] == f"digest {image(1)}"
