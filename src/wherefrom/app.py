@@ -3,10 +3,12 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/views/estate.db, health.db   what was where when, and what is counted; rebuildable
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
@@ -70,6 +72,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.query.catalog import Catalogs
 from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
+from wherefrom.query.health.chains import Judge, LateChains
 from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
@@ -78,6 +81,7 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 from wherefrom.views.together import Views
@@ -435,6 +439,11 @@ class DataFolder:
         return self.path / "views" / "estate.db"
 
     @property
+    def health_path(self) -> Path:
+        """Where the view of health lies."""
+        return self.path / "views" / "health.db"
+
+    @property
     def graph_path(self) -> Path:
         """Where the graph view lies."""
         return self.path / "views" / "graph.db"
@@ -661,6 +670,7 @@ def open_desk(
         log,
         GraphReader(folder.graph_path),
         EstateReader(folder.estate_path),
+        HealthReader(folder.health_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
@@ -669,6 +679,7 @@ def open_desk(
         others=others,
         ways_back=lambda: ways_back(folder),
         address=lambda: address_of(folder),
+        judge=LateChains(lambda: open_chains(folder, log)),
     )
 
 
@@ -680,6 +691,21 @@ def address_of(folder: DataFolder) -> str:
 
     what = "the settings of notifications"
     return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+
+def open_chains(folder: DataFolder, log: LogReader) -> Judge:
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises Unavailable."""
+    from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
+    from wherefrom.formats.coverage_policy import parse, shipped
+    from wherefrom.log.replay import service_key_id
+    from wherefrom.policy.chains import Chains
+
+    what = "the rules of coverage"
+    try:
+        policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+    return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 
 def open_gate(folder: DataFolder, log: LogReader) -> Gate:
@@ -807,8 +833,11 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
         EstateView.open(
             folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as estate,
+        HealthView.open(
+            folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as health,
     ):
-        yield Views(source, graph, estate, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of)
 
 
 def open_graph(folder: DataFolder) -> GraphView:

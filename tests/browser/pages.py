@@ -11,6 +11,7 @@ BASKETS = quote("dataset:s3://corner-shop-lake:features/baskets", safe="")
 PAGES = {
     "home": "/",
     "incident": f"/incidents/{ALERT}",
+    "incidents": "/incidents",
     "find": "/find?q=till",
     "running": "/running",
     "drift": "/running?drift=1",

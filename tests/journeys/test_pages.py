@@ -23,6 +23,7 @@ PAGES = [
     "/", "/find?q=till", "/find", "/running", "/running?drift=1", "/running?scope=prod/till",
     "/changes?since=2026-11-01T00:00:00Z", "/changes", "/gaps", "/services/prod/till",
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
+    "/incidents", "/incidents?open=1", "/incidents/saturday-evening",
     "/policies", "/audit", "/audit?from=10", "/things/what-to-restock-3.safetensors",
     f"/things/{quote(BASKETS, safe='')}",
     f"/lineage/{quote(TILL, safe='')}", f"/lineage/{quote(TILL, safe='')}?view=list",
@@ -114,7 +115,7 @@ def test_every_link_of_every_page_leads_to_a_page(browser):
         seen.add(path)
         answer = browser.get(path)
         assert answer.status_code == 200, path
-        if "html" in answer.headers["content-type"]:
+        if "html" in answer.headers["content-type"] and "/report" not in path:
             ahead += [link for link in read(answer).links if link.startswith("/")]
     assert len(seen) > 100
 
@@ -262,6 +263,22 @@ def test_a_teams_own_questions_stand_first(server, browser):
     (server.data / "questions.yaml").write_text("nonsense: 1\n")
     assert "Tills?" in browser.get("/").text
     assert "the questions of the first page stay as they were" in server.errors()
+
+
+def test_a_postmortem_is_a_page_a_text_and_a_pdf(browser):
+    for form, media_type, begins in (
+        ("html", "text/html", b"<!doctype html>"),
+        ("markdown", "text/markdown", b"# "),
+        ("pdf", "application/pdf", b"%PDF-"),
+    ):
+        answer = browser.get(f"/incidents/saturday-evening/report?as={form}")
+        assert answer.headers["content-type"].startswith(media_type)
+        assert answer.content.lower().startswith(begins.lower())
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert browser.get("/incidents/saturday-evening/report?as=doc").status_code == 400
+    assert browser.get("/incidents/nothing/report").status_code == 404
+    browser.cookies.clear()
+    assert browser.get("/incidents/saturday-evening/report").status_code == 303
 
 
 def test_a_part_of_a_page_is_that_block_alone(browser):

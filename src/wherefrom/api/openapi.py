@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from wherefrom import __version__
+from wherefrom.api.postmortems import FORMATS as REPORT_FORMATS
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.api.schemas import Schema, ref, schemas
 from wherefrom.formats import webhooks
@@ -62,6 +63,9 @@ _ID: Final = _in_path(
     "spelling, percent-encoded or as it is.",
     _TEXT,
 )
+_INCIDENT: Final = _in_path(
+    "id", "Its id, its title, or its alert's name or fingerprint; the newest called so.", _TEXT
+)
 _RELEASED: Final = _in_path("name", "What is released; a slash in it is `%2F`.", _TEXT)
 _AT: Final = _query(
     "at", "Only what is dated up to then, RFC 3339.", {"type": "string", "format": "date-time"}
@@ -78,6 +82,12 @@ _SCOPE: Final = _query(
     _TEXT,
 )
 _MOMENT: Final = _query("at", "As it was then; now if not given.", _DATE_TIME)
+_HEALTH: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("kind", "Only of this kind.", _TEXT), _query("trust", "Only of this level.", _TEXT),
+    _MOMENT, _AS_OF,
+)  # fmt: skip
+_INDICATOR: Final = _query("indicator", "By its id or name; `N1` if none.", _TEXT)
 _WHAT: Final = (
     _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
     _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
@@ -451,6 +461,22 @@ def _paths() -> dict[str, Schema]:
             _json("Gaps"), _query("service", "Only this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
         ),
+        "/v1/health": _ask(
+            "health", "How good the evidence is: every indicator, against its target.",
+            _json("Health"), *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/explain": _ask(
+            "explainHealth", "What stands behind one indicator, and which fix closes most.",
+            _json("Explained"), _INDICATOR, *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/history": _ask(
+            "healthHistory", "One indicator at moments of the past, as it was known then.",
+            _json("History"), _INDICATOR,
+            _query("since", "The first moment.", _DATE_TIME, required=True),
+            _query("until", "The last; now if not given.", _DATE_TIME),
+            _query("step", "How far moments lie apart: `1d` if not given.", _TEXT),
+            *_HEALTH[:4], problems="400 404",
+        ),
         "/v1/reconcile": {
             "post": _operation(
                 "reconcile", "What an inventory lists, against what the log holds.",
@@ -558,6 +584,34 @@ def _paths() -> dict[str, Schema]:
             _json("ResponseShown"),
             _in_path("plan", "Its digest, or how that begins.", _TEXT), _AS_OF,
             problems="400 404",
+        ),
+        "/v1/incidents": _ask(
+            "listIncidents", "Which incidents there were, the newest first.",
+            _json("IncidentList"), _query("service", "Only of this one.", _TEXT),
+            _query("environment", "Only there.", _TEXT), _AS_OF,
+            _query("open", "Only those that are open.", _FLAG),
+            _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400 404",
+        ),
+        "/v1/incidents/{id}": _ask(
+            "showIncident", "One incident, and every record about it.", _json("IncidentShown"),
+            _INCIDENT, _AS_OF, problems="400 404",
+        ),
+        "/v1/incidents/{id}/report": _ask(
+            "reportIncident", "What happened, what was known when, what was uncertain, and what "
+            "mends that.",
+            {
+                **_json("Postmortem"), "text/markdown": {"schema": _TEXT},
+                "text/html": {"schema": _TEXT}, "application/pdf": {},
+            },
+            _INCIDENT, _AS_OF,
+            _query("format", "How it is written.", {"enum": list(REPORT_FORMATS)}),
+            problems="400 404 413",
+        ),
+        "/v1/incidents/{id}/evidence": _ask(
+            "proveIncident", "Every record that its report rests on, to be checked without this "
+            "server.",
+            {"application/zip": {}}, _INCIDENT, _AS_OF, problems="400 404 409 413",
         ),
         "/v1/why": _ask(
             "why", "Which change did it, likeliest first, with the records behind each.",

@@ -19,7 +19,9 @@ from wherefrom.api import (
     catalogs,
     enrichments,
     gates,
+    health,
     incidents,
+    postmortems,
     reads,
     realities,
     scrapi,
@@ -76,6 +78,9 @@ READS = [
     ("/v1/clocks", realities.get_clocks),
     ("/v1/catalog", catalogs.get_catalog),
     ("/v1/catalog/gaps", catalogs.get_gaps),
+    ("/v1/health", health.get_health),
+    ("/v1/health/explain", health.get_explained),
+    ("/v1/health/history", health.get_history),
     ("/v1/request/{id:path}", reads.get_request),
     ("/v1/hours", incidents.get_hours),
     ("/v1/impact", incidents.get_impact),
@@ -85,6 +90,10 @@ READS = [
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
     ("/v1/siem", security.get_siem),
+    ("/v1/incidents", postmortems.get_incidents),
+    ("/v1/incidents/{id:path}/report", postmortems.get_report),
+    ("/v1/incidents/{id:path}/evidence", postmortems.get_evidence),
+    ("/v1/incidents/{id:path}", postmortems.get_incident),
     ("/v1/policy/in-force", gates.get_in_force),
     ("/v1/policy/status", gates.get_status),
 ]
@@ -106,7 +115,8 @@ def reader_app(
     metrics = ViewMetrics()
 
     async def readyz(_: Request) -> Response:
-        return PlainTextResponse("ready\n")
+        views = await asyncio.to_thread(desk.views)
+        return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
         status = await asyncio.to_thread(desk.status)

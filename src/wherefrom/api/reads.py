@@ -16,7 +16,7 @@ from wherefrom.api.answers import json_response
 from wherefrom.errors import Malformed
 from wherefrom.formats.facts import KINDS
 from wherefrom.query import exports
-from wherefrom.query.desk import RECEIPT_FORMATS, Desk, TraceOptions
+from wherefrom.query.desk import RECEIPT_FORMATS, Desk, Proof, TraceOptions
 
 _COSE: Final = "application/cose"
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -148,6 +148,11 @@ def get_proof(request: Request) -> Response:
         content=flag(request, "content"),
         format=_receipt_format(request),
     )
+    return proof_response(proof)
+
+
+def proof_response(proof: Proof) -> Response:
+    """Evidence as a file, with the entries that it holds."""
     kinds = {"zip": "application/zip", "cose": _COSE}
     kind = kinds.get(proof.name.rpartition(".")[2], "text/plain")
     headers = {

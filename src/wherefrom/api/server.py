@@ -33,6 +33,7 @@ from wherefrom.api import (
 )
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
+from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, QUESTIONS, READS
 from wherefrom.api.records import Intake
@@ -67,6 +68,7 @@ def writer_app(
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     pages: Sequence[BaseRoute] = (),
+    own: OwnMeasures | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
@@ -78,7 +80,9 @@ def writer_app(
     anchoring   makes the schedule of a log with anchors, given what is published
     beside      runs for as long as the application does
     pages       routes of the pages
+    own         counts what the server is measured by in its own log
     """
+    own = own or OwnMeasures()
     metrics = WriterMetrics()
 
     def counted(handler: Handler) -> Handler:
@@ -128,6 +132,7 @@ def writer_app(
         intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
             n
         )
+        own.follow(intake)
         noting = asyncio.create_task(_note_refusals(intake))
         ticking = asyncio.create_task(_tick(recorder))
         expiring = [
@@ -205,8 +210,8 @@ def writer_app(
             Route("/openapi.json", get_openapi),
             *rekor.routes(door),
             *scrapi_door.routes(proxy),
-            *(Route(path, proxy.pass_on) for path, _ in READS),
-            *(Route(path, proxy.ask_with, methods=post) for path, _ in QUESTIONS),
+            *(Route(path, own.timed(proxy.pass_on)) for path, _ in READS),
+            *(Route(path, own.timed(proxy.ask_with), methods=post) for path, _ in QUESTIONS),
             *pages,
         ],
         exception_handlers=ERRORS,

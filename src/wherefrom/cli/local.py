@@ -60,12 +60,15 @@ from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.enrich import Enriched
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.packages import Packages
+from wherefrom.query.postmortem.question import IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -193,6 +196,19 @@ class LocalReading:
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
         return self._desk.catalogs.reconcile(inventory, options)
 
+    def health(self, options: HealthOptions) -> Health:
+        return self._desk.health.now(options)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        return self._desk.health.explain(indicator, options)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        return self._desk.health.history(
+            indicator, options, since=since, until=until, step_s=step_s
+        )
+
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)
 
@@ -232,6 +248,18 @@ class LocalReading:
 
     def siem(self, format: str, since: int) -> SecurityPage:
         return self._unfolded.security.page(format, since)
+
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList:
+        return self._desk.postmortems.list(wanted)
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown:
+        return self._desk.postmortems.show(text, as_of=as_of)
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem:
+        return self._desk.postmortems.report(text, as_of=as_of)
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof:
+        return self._desk.postmortem_evidence(text, as_of=as_of)
 
     def verify(self, text: str) -> Report:
         return self._desk.verify(text)

@@ -64,6 +64,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "check": "check",
         "reconcile": "reconcile",
         "clocks": "clocks",
+        "health": "health",
     },
     "Decide what goes in": {
         "gate": "gate",

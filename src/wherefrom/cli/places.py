@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.enrich import Enriched
+    from wherefrom.query.health import Explained, Health, HealthOptions, History
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
     from wherefrom.query.lost import Lost
     from wherefrom.query.mode_effect import ModeEffect
     from wherefrom.query.packages import Packages
+    from wherefrom.query.postmortem.question import IncidentsWanted
+    from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
     from wherefrom.query.reality import RealityOptions
     from wherefrom.query.reality_answers import (
         Affected,
@@ -103,6 +106,14 @@ class Reading(Protocol):
 
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled: ...
 
+    def health(self, options: HealthOptions) -> Health: ...
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained: ...
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History: ...
+
     def request(self, text: str) -> RequestPath: ...
 
     def hours(self, options: HourOptions) -> Hours: ...
@@ -128,6 +139,13 @@ class Reading(Protocol):
     def enrich(self, body: bytes) -> Enriched: ...
 
     def siem(self, format: str, since: int) -> SecurityPage: ...
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList: ...
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown: ...
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem: ...
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof: ...
 
     def verify(self, text: str) -> Report: ...
 

@@ -45,12 +45,15 @@ from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.enrich import Enriched
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
 from wherefrom.query.lost import Lost
 from wherefrom.query.mode_effect import ModeEffect
 from wherefrom.query.packages import Packages
+from wherefrom.query.postmortem.question import IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Affected, Changes, Clocks, Difference, Running, Touched
 from wherefrom.query.release_answers import ReleaseDifference, Releases, ReleaseShown
@@ -161,6 +164,20 @@ class Remote:
         )  # fmt: skip
         return _read(self._checked(answer), Reconciled)
 
+    def health(self, options: HealthOptions) -> Health:
+        return _read(self._get("/v1/health", _given_of(options)), Health)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        query = {"indicator": indicator, **_given_of(options)}
+        return _read(self._get("/v1/health/explain", query), Explained)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        asked = {"indicator": indicator, "since": since, "step": f"{step_s}s"}
+        query = {**asked, **_given(until=until), **_given_of(options)}
+        return _read(self._get("/v1/health/history", query), History)
+
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
 
@@ -222,16 +239,27 @@ class Remote:
         asked = {"format": format, "since": since, "page": 1}
         return _read(self._get("/v1/siem", asked), SecurityPage)
 
+    def incidents(self, wanted: IncidentsWanted) -> IncidentList:
+        said = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v not in (None, "")}
+        return _read(self._get("/v1/incidents", {**said, "open": int(wanted.open)}), IncidentList)
+
+    def incident(self, text: str, *, as_of: int | None) -> IncidentShown:
+        return self._ask(IncidentShown, "incidents", text, _given(as_of=as_of))
+
+    def postmortem(self, text: str, *, as_of: int | None) -> Postmortem:
+        path = f"/v1/incidents/{quote(text, safe='')}/report"
+        return _read(self._get(path, _given(as_of=as_of)), Postmortem)
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None) -> Proof:
+        path = f"/v1/incidents/{quote(text, safe='')}/evidence"
+        return _proof(self._get(path, _given(as_of=as_of)))
+
     def verify(self, text: str) -> Report:
         return self._ask(Report, "verify", text, {})
 
     def prove(self, text: str, *, whole_trace: bool, content: bool, format: str) -> Proof:
         query = {"trace": int(whole_trace), "content": int(content), "format": format}
-        answer = self._get(f"/v1/prove/{quote(text, safe='')}", query)
-        named = answer.headers.get("content-disposition", "")
-        name = named.partition('filename="')[2].rstrip('"')
-        entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
-        return Proof(name, answer.content, entries)
+        return _proof(self._get(f"/v1/prove/{quote(text, safe='')}", query))
 
     def proof_token(self, text: str, *, expires: str | None) -> TokenMade:
         query = {} if expires is None else {"expires": expires}
@@ -534,6 +562,13 @@ def _read(answer: httpx.Response, kind: type[T]) -> T:
         ) from error  # fmt: skip
 
 
+def _proof(answer: httpx.Response) -> Proof:
+    named = answer.headers.get("content-disposition", "")
+    name = named.partition('filename="')[2].rstrip('"')
+    entries = [int(i) for i in answer.headers.get("x-wherefrom-entries", "").split()]
+    return Proof(name, answer.content, entries)
+
+
 def _no_answer(url: str, error: Exception) -> Unavailable:
     said = str(error) or type(error).__name__
     what, do = "the server does not answer", "Is it running? Start one with: wherefrom up"
@@ -577,3 +612,8 @@ def _classes(base: type[Error]) -> dict[str, type[Error]]:
 
 
 _CLASSES: Final = _classes(Error)
+
+
+def _given_of(options: HealthOptions) -> dict[str, Any]:
+    """The fields that say something."""
+    return {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}

@@ -19,6 +19,7 @@ FEEDS: Final = "feeds.json"
 WATCH: Final = "watch.yaml"
 NOTIFY: Final = "notify.yaml"
 QUESTIONS: Final = "questions.yaml"
+COVERAGE: Final = "coverage.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

@@ -5,6 +5,7 @@
         subject: what was set there, by the digest of [environment, service, slot, name, value]
 
     statement ──describes──► cause:<digest> ──used──► the value, if it is a thing; the service
+    the incident ──used──► it, where this takes it for the cause
 
 A ranking of changes is an estimate; that somebody accepted it is a record. The newest about one
 thing counts: it may be withdrawn.
@@ -21,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import Malformed
-from wherefrom.formats import canonical_json, names, statement_shape
+from wherefrom.formats import canonical_json, incident, names, statement_shape
 from wherefrom.formats.digests import sha256_id, strong_id_in
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.statement_shape import need_sized, need_time
@@ -113,6 +114,8 @@ def add(
          "service": found.service or None, "environment": found.environment or None},
     )  # fmt: skip
     builder.edge(builder.document, "describes", node)
+    if incident.is_id(found.incident) and not found.withdrawn:
+        builder.edge(builder.node(found.incident, "incident"), "used", node)
     if found.service:
         service = builder.node(names.service_id(found.service), "service", found.service)
         builder.edge(node, "changes", service)

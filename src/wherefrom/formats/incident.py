@@ -108,6 +108,11 @@ def subject(id: str) -> str:
     return sha256_id(id.encode("utf-8", "surrogatepass"))
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` can be the id of an incident, whoever opened it."""
+    return _ID.fullmatch(text) is not None and text.isprintable()
+
+
 def incident_id(called: str, at: str) -> str:
     """The id of an incident of ours: what it is called, and the second it was detected in.
 
@@ -174,7 +179,7 @@ def add(
 def _check(said: IncidentStage, where: str) -> None:
     need_time(said.at, f"{where}.at")
     need_sized(said.incident, f"{where}.incident", PART_BYTES_MAX)
-    if not _ID.fullmatch(said.incident) or not said.incident.isprintable():
+    if not is_id(said.incident):
         raise Malformed(
             "not the id of an incident", where=f"{where}.incident", got=said.incident,
             expected="incident:… or a URI",

@@ -52,6 +52,8 @@ from wherefrom.query.catalog import CatalogQuestions, Catalogs
 from wherefrom.query.enrich import Enriching
 from wherefrom.query.enrich.looking import Looking
 from wherefrom.query.find import find
+from wherefrom.query.health import Asking, HealthDesk
+from wherefrom.query.health.chains import NOBODY, Judge
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
@@ -59,6 +61,7 @@ from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.query.packages import Packages, packages
 from wherefrom.query.path import PATH_LENGTH_MAX, path
+from wherefrom.query.postmortem.question import Postmortems
 from wherefrom.query.reality import Reality
 from wherefrom.query.releases import ReleaseDesk
 from wherefrom.query.requests import RequestPath, request_path
@@ -76,6 +79,7 @@ from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.health import HealthReader
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 
@@ -175,6 +179,7 @@ class Desk:
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
     address   where people reach this log; empty if nobody says
+    judge     says whether chains of what runs are whole
     """
 
     def __init__(
@@ -182,6 +187,7 @@ class Desk:
         log: LogReader,
         graph: GraphReader,
         estate: EstateReader,
+        health: HealthReader,
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
@@ -191,13 +197,18 @@ class Desk:
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
         address: Callable[[], str] = lambda: "",
+        judge: Judge = NOBODY,
     ) -> None:
         self._log = log
         self._graph = graph
         self._estate = estate
+        self._health = health
         catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
+        gaps = self.catalogs.gaps
+        asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
+        self.health = HealthDesk(asking)
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -207,6 +218,7 @@ class Desk:
         self.incidents = Incidents(self.reality, requests, measured)
         looking = Looking(self.reality, self.catalogs, self.incidents)
         self.enriching = Enriching(looking, address=address)
+        self.postmortems = Postmortems(log, self.reality, self.incidents, catalogs, self.catalogs)
         self.responses = ResponseDesk(log, graph)
         self.security = SecurityDesk(log)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
@@ -395,16 +407,6 @@ class Desk:
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        try:
-            with self._graph.snapshot() as snapshot:
-                graph = snapshot.size
-        except Unavailable:
-            graph = 0
-        try:
-            with self._estate.snapshot() as reached:
-                estate = reached.size
-        except Unavailable:
-            estate = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -416,10 +418,23 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views={"graph": graph, "estate": estate},
+            views=self.views(),
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )
+
+    def views(self) -> dict[str, int]:
+        """Up to which size each view has read the log; 0 for one that is not made yet."""
+        views: dict[str, int] = {}
+        for view, reader in (
+            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
+        ):  # fmt: skip
+            try:
+                with reader.snapshot() as snapshot:
+                    views[view] = snapshot.size
+            except Unavailable:
+                views[view] = 0
+        return views
 
     def _witnessed(self) -> WitnessedStatus | None:
         published = self._log.published
@@ -491,6 +506,15 @@ class Desk:
             evidence = self._evidence(text, indexes)
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:60].strip("-") or "evidence"
         return Proof(f"{name}.zip", evidence_file.to_bytes(evidence), sorted(evidence.claimed))
+
+    def postmortem_evidence(self, text: str, *, as_of: int | None = None) -> Proof:
+        """Every record that the report of an incident rests on, as an evidence file. Raises
+        NotFound, Unavailable."""
+        report = self.postmortems.report(text, as_of=as_of)
+        self._wait_for_graph()
+        evidence = self._evidence(report.incident.id, report.entries)
+        written = evidence_file.to_bytes(evidence)
+        return Proof("evidence.zip", written, sorted(evidence.claimed))
 
     def verify(self, text: str) -> Report:
         """Check every record that speaks of a thing: in the log, unchanged, vouched for by whom.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from wherefrom.errors import Malformed, NotFound
+from wherefrom.errors import Malformed
 from wherefrom.formats import timestamps
 from wherefrom.formats.states import DECLARED, Scope
 from wherefrom.formats.timestamps import micros, of_micros, of_posix
@@ -30,6 +30,7 @@ from wherefrom.query.look import Look
 from wherefrom.query.measured import Measured
 from wherefrom.query.mode_effect import ModeEffect, Points, Span, mode_effect, spans
 from wherefrom.query.mode_effect import Series as Place
+from wherefrom.query.postmortem.listed import find_stay
 from wherefrom.query.reality import CHANGES_MAX, Reality, RealityOptions
 from wherefrom.query.reality_answers import Changes
 from wherefrom.views.estate import EstateSnapshot
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 WINDOW_S_MAX: Final = 31 * 86_400.0
 MOMENT_S_MAX: Final = 253_370_764_800.0  # the year 9999
-INCIDENTS_MAX: Final = 10_000
 CALL_SPANS_MAX: Final = 100_000
 # An alert rises some minutes after what it tells of began.
 BEFORE_ALERT_S: Final = 600.0
@@ -133,12 +133,19 @@ class Incidents:
 
         reach = {"back": 2 * _HOUR, "before_alert": 2 * _HOUR}
         with self._looking(options, **reach) as (estate, graph, lens, look):
-            found = self._measured.window(look.since, look.until)
-            spoken = self._requests.calls(
-                int(look.since * _MICROS), int(look.until * _MICROS), limit=CALL_SPANS_MAX
-            )
-            calls = [*spoken, *self._measured.calls()]
+            found, calls = self.seen(look.since, look.until)
             return gather(estate, graph, lens, look, found, calls)
+
+    def seen(self, since: float, until: float) -> tuple[list[Series], list[tuple[str, str]]]:
+        """What was measured in a window, seconds since 1970, and who called whom.
+
+        Raises Unavailable, LimitPassed.
+        """
+        found = self._measured.window(since, until)
+        spoken = self._requests.calls(
+            int(since * _MICROS), int(until * _MICROS), limit=CALL_SPANS_MAX
+        )
+        return found, [*spoken, *self._measured.calls()]
 
     def canary(self, options: CanaryOptions) -> Canary:
         """Whether a canary does worse than what runs beside it.
@@ -255,31 +262,17 @@ def _check(since: float, until: float) -> None:
 def find_incident(
     estate: EstateSnapshot, text: str, *, as_of: int, by: float | None = None
 ) -> Incident:
-    """The newest incident of this id, alert or fingerprint. Raises NotFound.
+    """The newest incident of this id, title, alert or fingerprint. Raises NotFound.
 
     by  nothing later is known, seconds since 1970; None: everything is
     """
-    until = 2**62 if by is None else int(by * _MICROS) + 1
-    found = estate.changed(
-        Scope(), since=0, until=until, as_of=as_of, slots=("incident",), limit=INCIDENTS_MAX
+    stay = find_stay(estate, text, as_of=as_of, by=None if by is None else int(by * _MICROS))
+    return Incident(
+        id=stay.value,
+        name=stay.says or stay.name,
+        environment=stay.scope.environment,
+        service=stay.scope.service,
+        began=of_micros(stay.began),
+        ended=None if stay.ended is None else of_micros(stay.ended),
+        entry=stay.entry,
     )
-    ended: dict[tuple[Scope, str], int] = {}
-    for one in found:
-        if one.after is None:
-            ended[one.scope, one.name] = one.at
-        elif text in (one.name, one.after, one.says[1]):
-            end = ended.get((one.scope, one.name))
-            return Incident(
-                id=one.after,
-                name=one.says[1] or one.name,
-                environment=one.scope.environment,
-                service=one.scope.service,
-                began=of_micros(one.at),
-                ended=None if end is None else of_micros(end),
-                entry=one.entry,
-            )
-    raise NotFound(
-        "no incident is called so", got=text,
-        expected="an incident's id, its alert's name or fingerprint",
-        do="See which there were: wherefrom changes --slot incident --since 1.day.ago",
-    )  # fmt: skip

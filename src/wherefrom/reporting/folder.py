@@ -32,7 +32,7 @@ from wherefrom.errors import (
     ProofError,
     StorageError,
 )
-from wherefrom.formats import base64_strict
+from wherefrom.formats import base64_strict, page
 from wherefrom.formats import note as notes
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.formats.note import Note
@@ -42,7 +42,7 @@ from wherefrom.log.decisions import Decisions
 from wherefrom.log.logged import Position
 from wherefrom.log.reader import LogReader
 from wherefrom.merkle.proofs import verify_consistency
-from wherefrom.reporting import tables, text, words
+from wherefrom.reporting import tables, text
 from wherefrom.reporting.select import Question, Selected, select
 from wherefrom.storage.file_head import sync_folder
 from wherefrom.storage.whole_file import replace_whole
@@ -241,9 +241,9 @@ def _fill(
     signers = list(dict.fromkeys(line.name for line in note.signatures))
     blocks = list(text.blocks(question, selected, tree, told, signers=signers))
     title = f"Audit report of {tree.origin}, {tree.size} entries"
-    new.put("report.html", words.html(blocks, title=title))
+    new.put("report.html", page.html(blocks, title=title))
     if with_pdf:
-        new.put("report.pdf", words.pdf(blocks, title=title))
+        new.put("report.pdf", page.pdf(blocks, title=title))
     new.put("verify.py", files("wherefrom.reporting").joinpath("verify.py").read_bytes())
     return len(told["gaps"])
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.page import Block, plain
 from wherefrom.reporting.select import Question, Selected
-from wherefrom.reporting.words import Block, plain
 
 TABLE_ROWS_MAX: Final = 5_000
 _DIGEST: Final = re.compile(r"([a-z0-9_]+:[0-9a-f]{16})[0-9a-f]{16,}")

@@ -14,6 +14,7 @@ however it went, they see it and leave.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 
+from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
@@ -41,10 +43,11 @@ from wherefrom.app import (
 )
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.log.root_file import beside
+from wherefrom.log.root_file import beside as root_beside
 from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
+from wherefrom.serving.measuring import keep_measuring
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
 from wherefrom.web.routes import writer_routes
@@ -103,7 +106,7 @@ def up(
                 file=sys.stderr,
             )
 
-        for warns in (recorder.root_warning(), beside(folder.path, recorder.decisions)):
+        for warns in (recorder.root_warning(), root_beside(folder.path, recorder.decisions)):
             if warns is not None:
                 _say_trouble(warns)
         published, own = folder.published(), folder.own_keys
@@ -142,7 +145,14 @@ def up(
             )
 
         def application() -> Starlette:
-            proxy = ReaderProxy(folder.path / "reader.sock")
+            proxy, own_measures = ReaderProxy(folder.path / "reader.sock"), OwnMeasures()
+
+            async def beside() -> None:
+                await asyncio.gather(
+                    keep_signing(recorder, folder.watch_socket),
+                    keep_measuring(recorder, own_measures, proxy, folder.path),
+                )
+
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
@@ -153,8 +163,9 @@ def up(
                 measured=measured,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
-                beside=lambda: keep_signing(recorder, folder.watch_socket),
-                pages=writer_routes(proxy, lambda: recorder.writer.size),
+                beside=beside,
+                own=own_measures,
+                pages=writer_routes(proxy, lambda: recorder.writer.size, own_measures.timed),
             )
 
         try:

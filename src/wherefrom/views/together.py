@@ -11,6 +11,7 @@ from wherefrom.log.read_once import ReadOnce
 from wherefrom.views.estate import EstateView
 from wherefrom.views.folded import FoldedView
 from wherefrom.views.graph import GraphView
+from wherefrom.views.health import HealthView
 
 RECORDS_MAX: Final = 4096
 
@@ -23,11 +24,12 @@ class Views:
         source: LogSource,
         graph: GraphView,
         estate: EstateView,
+        health: HealthView,
         *,
         facts_of: Callable[[bytes], Facts],
     ) -> None:
         self._source = ReadOnce(source, facts_of=facts_of)
-        self._views = (graph, estate)
+        self._views: tuple[FoldedView, ...] = (graph, estate, health)
 
     @property
     def size(self) -> int:

@@ -14,6 +14,8 @@ from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Expected, Share
 from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.postmortem.question import IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentBrief
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change
 from wherefrom.web.asking import Ask
@@ -24,6 +26,7 @@ CHANGES_SHOWN: Final = 12
 SERVICES_SHOWN: Final = 14
 GAPS_SHOWN: Final = 8
 CHANGES_DAYS: Final = 30
+INCIDENTS_SHOWN: Final = 10
 
 
 SHIPPED: Final = (
@@ -44,6 +47,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     """What the first page says; ``at`` is the time it speaks of.
 
     services  those that run, what is wrong first; ``services_all`` how many there are
+    incidents those that are open, the newest first
     coverage  of what the catalogues expect; None of nothing
     denied    artifacts that run and are denied, None where no policy is in force
     questions the team's own, then those that are shipped
@@ -59,6 +63,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[Expected]
     gaps_all: int
     coverage: Share
+    incidents: list[IncidentBrief]
     denied: int | None
     questions: tuple[Question, ...]
 
@@ -73,12 +78,15 @@ def home(ask: Ask) -> Page:
     )
     gaps = ask.desk.catalogs.gaps("", CatalogOptions(at=ask.at, as_of=ask.as_of))
     status = ask.statuses.status(limit=1)
+    trouble = ask.desk.postmortems.list(
+        IncidentsWanted(open=True, limit=INCIDENTS_SHOWN, as_of=ask.as_of)
+    )
     found = lines(running)
     answer = Home(
         at=running.at, log=running.log, as_of=running.as_of, services=found[:SERVICES_SHOWN],
         services_all=len(found), drifting=running.drifting, changes=changes.changes,
         gaps=gaps.gaps[:GAPS_SHOWN], gaps_all=len(gaps.gaps), coverage=gaps.coverage.all,
-        denied=status.denied if status.policies else None,
+        incidents=trouble.incidents, denied=status.denied if status.policies else None,
         questions=(*ask.own_questions(), *SHIPPED),
     )  # fmt: skip
     return Page(template="home.html", title="Wherefrom", answer=answer, log=running.log)

@@ -11,13 +11,15 @@ was measured is beside the log and says so.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
 
-from wherefrom.errors import Error
+from wherefrom.errors import Error, Malformed
 from wherefrom.formats.shown import short_id
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
@@ -25,11 +27,14 @@ from wherefrom.query import scopes
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.incident_answers import Impact, Incident, Why
 from wherefrom.query.incidents import IncidentOptions
+from wherefrom.query.postmortem import pages as postmortem
+from wherefrom.query.postmortem.question import LIST_DEFAULT, IncidentsWanted
+from wherefrom.query.postmortem_answers import IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change, Difference, Materials, Place, Running, Stated
 from wherefrom.web import charts
 from wherefrom.web.asking import Ask
-from wherefrom.web.page import Page
+from wherefrom.web.page import Page, whole_file
 from wherefrom.web.words import with_query
 
 if TYPE_CHECKING:  # why ranks with numpy, which a server at rest does not load
@@ -39,6 +44,11 @@ if TYPE_CHECKING:  # why ranks with numpy, which a server at rest does not load
 BEFORE_S: Final = 3_600
 AFTER_S: Final = 1_800
 CHANGES_SHOWN: Final = 40
+_WRITTEN: Final[Mapping[str, tuple[str, Callable[[Postmortem], bytes]]]] = {
+    "html": ("text/html; charset=utf-8", postmortem.html),
+    "markdown": ("text/markdown; charset=utf-8", postmortem.markdown),
+    "pdf": ("application/pdf", postmortem.pdf),
+}
 _MATERIALS_SHOWN: Final = 6
 _MICROS: Final = 1_000_000
 
@@ -68,6 +78,7 @@ class Investigation(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     at: str
     tiles: list[Tile]
+    told: IncidentShown | None
     why: Why | None
     impact: Impact | None
     changes: list[Change]
@@ -107,6 +118,7 @@ def investigation(ask: Ask) -> Page:
     answer = Investigation(
         incident=incident, log=why.log, as_of=why.as_of,
         verified=ask.desk.root_at(why.log.size) == why.log.root,
+        told=_or_says(lambda: ask.desk.postmortems.show(id, as_of=ask.as_of), says),
         at=running.at, tiles=[*tiles(running), _likeliest(why)], why=why, impact=impact,
         changes=changed.changes, difference=difference,
         says=[*says, *(s for s in why.says), *(impact.says if impact else [])],
@@ -116,6 +128,31 @@ def investigation(ask: Ask) -> Page:
         log=why.log,
         beside={"id": id, "scope": scope, "drawing": drawn, "before": since, "until": until},
     )  # fmt: skip
+
+
+def incidents(ask: Ask) -> Page:
+    """``/incidents?open=&service=&environment=``: which there were, the newest first."""
+    wanted = IncidentsWanted(
+        service=ask.query("service"), environment=ask.query("environment"),
+        open=ask.query("open") == "1", limit=ask.number("limit", LIST_DEFAULT), as_of=ask.as_of,
+    )  # fmt: skip
+    found = ask.desk.postmortems.list(wanted)
+    return Page(template="incidents.html", title="Incidents", answer=found, log=found.log)
+
+
+def report(request: Request) -> Response:
+    """``/incidents/{id}/report?as=html|markdown|pdf&as_of=``: the postmortem, to keep."""
+    return whole_file(request, _report)
+
+
+def _report(ask: Ask) -> tuple[bytes, str, str]:
+    form = ask.query("as", "html")
+    if form not in _WRITTEN:
+        raise Malformed("not a format", where="?as=", expected=" ".join(_WRITTEN), got=form)
+    found = ask.desk.postmortems.report(ask.path("id"), as_of=ask.as_of)
+    media_type, write = _WRITTEN[form]
+    # Its styles stand in it, so that it can be sent on as one file; nothing in it runs.
+    return write(found), media_type, "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def _or_says(ask: Any, says: list[str]) -> Any:

@@ -102,6 +102,20 @@ def answered(handler: Handler, request: Request) -> Response:
     return _sent(request, render(found, ask), "text/html; charset=utf-8")
 
 
+def whole_file(request: Request, make: Callable[[Ask], tuple[bytes, str, str]]) -> Response:
+    """A file to keep, of somebody who signed in: its bytes, media type and own security policy."""
+    try:
+        content, media_type, policy = make(Ask(request))
+    except NotAuthenticated:
+        return _to_sign_in(request)
+    except Error as error:
+        return of_error(request, error)
+    headers = SECURITY_HEADERS | {
+        "Content-Security-Policy": policy, "Cache-Control": "private, no-cache",
+    }  # fmt: skip
+    return compressed(request, content, media_type, headers=headers)
+
+
 def render(found: Page, ask: Ask) -> bytes:
     """The HTML of a page, or of the part of it that was asked for. Raises Malformed."""
     template = templates().get_template(found.template)

@@ -7,7 +7,7 @@ typed into the form that signs in, and tells open pages that the log grew.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -29,6 +29,7 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/changes", services.changes),
     ("/gaps", services.gaps),
     ("/services/{environment}/{service:path}", services.service),
+    ("/incidents", investigation.incidents),
     ("/incidents/{id:path}", investigation.investigation),
     ("/things/{id:path}", things.thing),
     ("/lineage/{id:path}", lineage),
@@ -38,25 +39,37 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/policies", trust.policies),
     ("/audit", audit.audit),
 ]
+# What is no page, but a file to keep; before the pages, whose paths take anything.
+FILES: Final[list[tuple[str, Callable[[Request], Response]]]] = [
+    ("/incidents/{id:path}/report", investigation.report),
+]
+Endpoint = Callable[[Request], Awaitable[Response]]
 _KEPT: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def reader_routes() -> list[Route]:
     """What the reader answers."""
     return [
+        *(Route(path, handler) for path, handler in FILES),
         *(Route(path, page(handler)) for path, handler in PAGES),
         Route("/login", get_login),
         Route("/static/{name:path}", get_static),
     ]
 
 
-def writer_routes(proxy: ReaderProxy, size: Callable[[], int]) -> list[Route]:
-    """What the writer passes on, and what it answers itself; ``size`` of the log, now."""
+def writer_routes(
+    proxy: ReaderProxy, size: Callable[[], int], timed: Callable[[Endpoint], Endpoint]
+) -> list[Route]:
+    """What the writer passes on, and what it answers itself.
+
+    size   of the log, now
+    timed  counts how long an answer took
+    """
     return [
         Route("/live", live(size)),
         Route("/login", post_login, methods=["POST"]),
         Route("/logout", post_logout, methods=["POST"]),
-        *(Route(path, proxy.pass_page) for path, _ in PAGES),
+        *(Route(path, timed(proxy.pass_page)) for path, _ in [*FILES, *PAGES]),
         Route("/login", proxy.pass_page),
         Route("/static/{name:path}", proxy.pass_page),
     ]

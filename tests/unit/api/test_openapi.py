@@ -23,10 +23,11 @@ from tests.unit.formats.test_scitt import statement
 from wherefrom.api.openapi import openapi
 from wherefrom.api.problem_object import STATUSES
 from wherefrom.capture import changes
-from wherefrom.formats import cdevents, release, response
+from wherefrom.formats import cdevents, incident, release, response
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.catalog import Catalog, to_statement
 from wherefrom.formats.checkpoint import Checkpoint
+from wherefrom.formats.incident import IncidentStage
 from wherefrom.formats.release import Code, Release
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import of_posix, to_text
@@ -278,6 +279,20 @@ def requests_of_all_kinds():
         yield "GET", "/v1/responses", f"/v1/responses{query}", None
     for digest in (made.digest, made.digest[7:20], "0" * 64, "zz", "%00"):
         yield "GET", "/v1/responses/{plan}", f"/v1/responses/{digest}", None
+    trouble = IncidentStage(
+        incident="incident:x", stage="opened", at="2026-01-01T00:00:00.000000Z", service="cart",
+        environment="prod", title="slow",
+    )  # fmt: skip
+    yield "POST", "/v1/records", "/v1/records", incident.to_statement(trouble)
+    for query in ("", "?open=1", "?service=cart&limit=1", "?limit=0", "?as_of=x", "?open=x"):
+        yield "GET", "/v1/incidents", f"/v1/incidents{query}", None
+    for id in ("slow", "incident:x", "nobody", "slow?as_of=x", "%00"):
+        yield "GET", "/v1/incidents/{id}", f"/v1/incidents/{id}", None
+    for query in ("", "?format=markdown", "?format=html", "?format=pdf", "?format=x", "?as_of=99"):
+        path = "/v1/incidents/{id}/report"
+        yield "GET", path, f"/v1/incidents/slow/report{query}", None
+    for id in ("slow", "nobody"):
+        yield "GET", "/v1/incidents/{id}/evidence", f"/v1/incidents/{id}/evidence", None
     for query in ("", "?environment=prod", "?days=0", "?as_of=x", "?at=x"):
         yield "GET", "/v1/rollback/{service}", f"/v1/rollback/cart{query}", None
     for id in (TRACE, "nothing", "%00"):
@@ -344,6 +359,10 @@ def requests_of_all_kinds():
         ("diff", "?a=prod&b=nowhere"),
     ):
         yield "GET", f"/v1/{verb}", f"/v1/{verb}{query}", None
+    for path in ("/v1/health", "/v1/health/explain", "/v1/health/history"):
+        for query in ("since=2026-01-01T00:00:00Z&step=52w", "at=x&since=x", "as_of=99999&since=x",
+                      "indicator=N99&since=x", "as_of=x"):  # fmt: skip
+            yield "GET", path, f"{path}?{query}", None
     for path in ("000.p/1", "000.p/99", "001", "x", "000.p/2?from=1", "000.p/1?from=x"):
         yield "GET", "/contents/{path}", f"/contents/{path}", None
     yield "GET", "/v1/trace/{id}", "/v1/trace/entry:1?own=1", None

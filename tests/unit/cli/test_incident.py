@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
+from urllib.parse import quote
 
 import pytest
 
+from tests.served import Inside
 from tests.unit.cli.running import run
 from wherefrom.app import DataFolder, open_recorder
 from wherefrom.collect.principals import local
@@ -98,7 +101,7 @@ def test_what_nobody_opened_is_neither_noted_nor_closed(folder, verb):
     ran = run("incident", *verb, data=folder.path)
     assert ran.code == 1
     assert "no incident is called so" in ran.err
-    assert "changes --slot incident" in ran.err
+    assert "wherefrom incident list" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -109,3 +112,146 @@ def test_what_is_no_incident_is_not_recorded(folder, wrong):
     ran = run("incident", *wrong, data=folder.path)
     assert ran.code in (1, 2)
     assert run("log", "status", "--json", data=folder.path).json["size"] == 1
+
+
+def test_it_is_marked_and_compared_with_what_such_a_thing_took_before(folder):
+    put(folder, alert(-20, ended=-10))
+    assert (
+        run("incident", "mark", "ab12", "--false", "--text", "a test", data=folder.path).code == 0
+    )
+    assert run("incident", "baseline", "ab12", "3h", data=folder.path).code == 0
+    (one,) = run("incident", "list", "--json", data=folder.path).json["incidents"]
+    assert (one["false"], one["baseline_s"], one["opened_by"]) == (True, 10_800, "alertmanager")
+    assert (one["region"], one["seconds"]) == ("eu", 600)
+    assert run("incident", "mark", "ab12", "--real", data=folder.path).code == 0
+    (one,) = run("incident", "list", "--json", data=folder.path).json["incidents"]
+    assert one["false"] is False
+    assert "3 h before Wherefrom" in run("incident", "show", "SlowCart", data=folder.path).out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [(("mark", "ab12"), 2), (("mark", "ab12", "--false", "--real"), 2),
+     (("baseline", "ab12", "long"), 1), (("report", "ab12", "--no-pdf"), 2),
+     (("report", "nobody"), 1), (("list", "--limit", "0"), 2)],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(folder, wrong, code):
+    put(folder, alert(-20))
+    ran = run("incident", *wrong, data=folder.path)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err
+
+
+def test_a_report_is_a_folder_whose_evidence_verify_checks(folder, tmp_path):
+    put(folder, alert(-20, ended=-10))
+    run("incident", "note", "ab12", "it was the disk", data=folder.path)
+    out = tmp_path / "postmortem"
+    ran = run("incident", "report", "ab12", "-o", out, data=folder.path)
+    assert ran.code == 0
+    assert sorted(file.name for file in out.iterdir()) == [
+        "evidence.zip", "report.html", "report.json", "report.md", "report.pdf",
+    ]  # fmt: skip
+    key = run("log", "status", "--json", data=folder.path).json["vkey"]
+    checked = run("verify", out / "evidence.zip", "--offline", "--log-key", key, "--json")
+    assert checked.json["result"] == "proven"
+    report = json.loads((out / "report.json").read_bytes())
+    shown = run("incident", "report", "ab12", "--json", data=folder.path).json
+    assert report == shown
+    again = run("incident", "report", "ab12", "-o", out, data=folder.path)
+    assert again.code != 0
+    assert "a report is made in a new folder" in again.err
+
+
+def test_the_evidence_holds_every_record_of_the_report_and_a_changed_one_is_seen(folder, tmp_path):
+    put(folder, alert(-20, ended=-10))
+    out = tmp_path / "postmortem"
+    report = run(
+        "incident", "report", "ab12", "-o", out, "--no-pdf", "--json", data=folder.path
+    ).json
+    with zipfile.ZipFile(out / "evidence.zip") as file:
+        held = {name: file.read(name) for name in file.namelist()}
+    entries = {int(name.partition("/")[2]) for name in held if name.startswith("entries/")}
+    assert entries >= set(report["entries"]) != set()
+    one = f"contents/{report['entries'][0]}"
+    held[one] = held[one].replace(b"SlowCart", b"FastCart")
+    changed = tmp_path / "changed.zip"
+    with zipfile.ZipFile(changed, "w") as file:
+        for name, written in held.items():
+            file.writestr(name, written)
+    key = run("log", "status", "--json", data=folder.path).json["vkey"]
+    assert run("verify", changed, "--offline", "--log-key", key).code == 1
+
+
+def test_reports_fit_a_page_of_a_hundred_columns(folder):
+    put(folder, alert(-20, ended=-10))
+    run("incident", "note", "ab12", "a long note " * 40, data=folder.path)
+    for asked in (("list",), ("show", "ab12"), ("report", "ab12")):
+        lines = run("incident", *asked, data=folder.path).out.splitlines()
+        assert max(map(len, lines)) <= 100, asked
+    for form, start in (("markdown", "# Postmortem"), ("html", "<!doctype html>")):
+        ran = run("incident", "report", "ab12", "--format", form, data=folder.path)
+        assert ran.out.startswith(start)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Inside(tmp_path_factory.mktemp("incident") / "data") as inside:
+        sent = inside.client.post("/v1/records", json=alert(-20, ended=-10))
+        assert sent.status_code == 201
+        inside.fold()
+        yield inside
+
+
+@pytest.mark.parametrize(
+    "asked", [("list",), ("list", "--open"), ("show", "ab12"), ("report", "SlowCart"),
+              ("report", "ab12", "--as-of", "2"), ("show", "nobody")],
+)  # fmt: skip
+def test_a_server_answers_as_the_directory_does(server, monkeypatch, asked):
+    monkeypatch.setenv("WHEREFROM_TOKEN", server.token["reader"])
+    there = run("incident", *asked, "--json", "--server", server.url)
+    here = run("incident", *asked, "--json", data=server.folder.path)
+    assert (there.code, there.written) == (here.code, here.written)
+    assert bool(here.written) == (here.code == 0)
+
+
+def test_a_server_takes_what_is_said_from_whoever_may_record(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("WHEREFROM_TOKEN", server.token["admin"])
+    at_server = ("--server", server.url)
+    assert run("incident", "note", "ab12", "seen from afar", *at_server).code == 0
+    server.fold()
+    shown = run("incident", "show", "ab12", "--json", *at_server).json
+    assert [word["text"] for word in shown["words"] if word["stage"] == "noted"] == [
+        "seen from afar"
+    ]
+    out = tmp_path / "postmortem"
+    assert run("incident", "report", "ab12", "-o", out, *at_server).code == 0
+    key = run("log", "status", "--json", *at_server).json["vkey"]
+    checked = run("verify", out / "evidence.zip", "--offline", "--log-key", key, "--json")
+    assert checked.json["result"] == "proven"
+    monkeypatch.setenv("WHEREFROM_TOKEN", server.token["reader"])
+    assert run("incident", "open", "no", *at_server).code == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "start"),
+    [("markdown", "text/markdown", b"# Postmortem"), ("html", "text/html", b"<!doctype"),
+     ("pdf", "application/pdf", b"%PDF-"), ("json", "application/json", b"{")],
+)  # fmt: skip
+def test_a_report_is_served_in_each_form(server, form, kind, start):
+    id = f"incident:alertmanager:ab12@{at(-20)}"
+    answer = server.client.get(f"/v1/incidents/{quote(id, safe='')}/report?format={form}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.content.startswith(start)
+    if form == "html":
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_what_is_no_form_or_incident_is_refused_over_http(server):
+    assert server.client.get("/v1/incidents/ab12/report?format=odt").status_code == 400
+    assert server.client.get("/v1/incidents/nobody/report").status_code == 404
+    assert server.client.get("/v1/incidents?limit=0").status_code == 400
+    with server.as_("sender") as sender:
+        assert sender.get("/v1/incidents").status_code == 403
+    with server.as_() as nobody:
+        assert nobody.get("/v1/incidents/ab12/evidence").status_code == 401

@@ -30,7 +30,7 @@ from wherefrom.errors import (
     SignatureError,
     StorageError,
 )
-from wherefrom.formats import intake, note
+from wherefrom.formats import intake, note, page
 from wherefrom.formats.timestamps import parse, to_text
 from wherefrom.keys.batches import sign_batch
 from wherefrom.keys.cosignatures import Cosigner
@@ -38,7 +38,6 @@ from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.log.own_keys import LogKeysWish
 from wherefrom.reporting import folder as making
 from wherefrom.reporting import verify as verifier
-from wherefrom.reporting import words
 from wherefrom.reporting.folder import report, spelled
 from wherefrom.reporting.select import Question
 
@@ -416,30 +415,30 @@ def test_who_writes_a_fitting_manifest_is_found_out_all_the_same(folder, tmp_pat
 
 def test_what_strangers_wrote_is_text_and_what_turns_a_line_around_is_shown():
     nasty = "<script>alert(1)</script>\u202eevil\x07\n" + "x" * 9_999
-    shown = words.plain(nasty)
+    shown = page.plain(nasty)
     assert "[U+202E]" in shown
     assert "[U+0007]" in shown
-    assert len(shown) == words.CELL_CHARS_MAX
+    assert len(shown) == page.CELL_CHARS_MAX
     blocks = [
-        words.Block("title", shown),
-        words.Block("table", rows=[["head", "other"], [shown, "שלום 中文 *bold* #import \\"]]),
-        words.Block("list", rows=[[shown]]),
+        page.Block("title", shown),
+        page.Block("table", rows=[["head", "other"], [shown, "שלום 中文 *bold* #import \\"]]),
+        page.Block("list", rows=[[shown]]),
     ]
-    page = words.html(blocks, title=shown).decode()
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert words.pdf(blocks, title=shown).startswith(b"%PDF-")
+    written = page.html(blocks, title=shown).decode()
+    assert "<script>" not in written
+    assert "&lt;script&gt;" in written
+    assert page.pdf(blocks, title=shown).startswith(b"%PDF-")
 
 
 def test_nothing_is_put_into_a_long_word_of_the_pdf_that_would_be_copied_with_it(monkeypatch):
     """A root or key id with invisible characters in it is another one to whoever pastes it."""
-    assert "200b" not in words._TEMPLATE.decode()
+    assert "200b" not in page._TEMPLATE.decode()
     root = "0123456789abcdef" * 4
-    blocks = [words.Block("list", rows=[[root]]), words.Block("table", rows=[["a"], [root]])]
-    broken = words.pdf(blocks, title="t")
-    monkeypatch.setattr(words, "_TEMPLATE", words._TEMPLATE.replace(b"pieces(w)", b"w"))
+    blocks = [page.Block("list", rows=[[root]]), page.Block("table", rows=[["a"], [root]])]
+    broken = page.pdf(blocks, title="t")
+    monkeypatch.setattr(page, "_TEMPLATE", page._TEMPLATE.replace(b"pieces(w)", b"w"))
     # The same glyphs, set otherwise: not one more kind of character is in the file.
-    assert broken != words.pdf(blocks, title="t")
+    assert broken != page.pdf(blocks, title="t")
 
 
 def test_without_the_library_a_pdf_is_refused_and_nothing_is_written(folder, tmp_path, monkeypatch):

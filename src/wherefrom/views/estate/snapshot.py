@@ -80,6 +80,26 @@ class Changed(NamedTuple):
     says: tuple[str | None, str | None] = (None, None)
 
 
+class Stay(NamedTuple):
+    """One place that held one value without a break, from ``began`` until ``ended``, or still.
+
+    entry   the record that said so first, by ``source``; ``ended_by`` the one that said otherwise
+    says    how people called the value last, by the time it ended
+    """
+
+    mode: str
+    scope: Scope
+    slot: str
+    name: str
+    value: str
+    began: int
+    ended: int | None
+    entry: int
+    ended_by: int | None
+    source: str
+    says: str | None
+
+
 class Stated(NamedTuple):
     """One statement about a place, of whoever made it; ``value`` None ends it."""
 
@@ -246,6 +266,55 @@ class EstateSnapshot:
         )
         return [self._change(key, at, self.need(as_of)) for at, key in found]
 
+    def stays(
+        self,
+        scope: Scope,
+        *,
+        since: int,
+        until: int,
+        as_of: int | None = None,
+        slots: Collection[str] = (),
+        modes: Collection[str] = (),
+        services: Collection[str] = (),
+        limit: int,
+    ) -> list[Stay]:
+        """What held at some time in a window, or ended when it began: the newest first.
+
+        services  only these; ``""`` is what is of no service. Empty for those of the scope
+        """
+        where, given = _conditions(scope, slots, modes)
+        if services:
+            given |= {f"among{n}": name for n, name in enumerate(services)}
+            where += f"service IN ({', '.join(f':among{n}' for n in range(len(services)))}) AND "
+        rows = self.db.execute(
+            f"""SELECT {_COLUMNS}, i.value, i.began, i.ended, i.entry, i.ended_by, text,
+                (SELECT says FROM said WHERE said.key = keys.key AND said.at < i.ended
+                    AND said.value = i.value AND said.entry < :size
+                    ORDER BY said.at DESC, said.entry DESC LIMIT 1)
+            FROM keys CROSS JOIN intervals i
+                LEFT JOIN written ON written.entry = i.entry LEFT JOIN sources USING (source)
+            WHERE {where} i.key = keys.key AND i.known < :size AND i.denied >= :size
+                AND i.began < :until AND i.ended >= :since
+            ORDER BY i.began DESC, {_COLUMNS} LIMIT :limit""",
+            {"size": self.need(as_of), "since": since, "until": until, "limit": limit, **given},
+        )
+        return [_stay(*row) for row in rows]
+
+    def observed_at(
+        self, scope: Scope, slot: str, *, since: int, until: int, as_of: int | None = None
+    ) -> list[tuple[int, int]]:
+        """When somebody told what is seen in a slot of a scope, and by which record, in order; the
+        last time before the window too."""
+        where, given = _conditions(scope, (slot,), ("observed",))
+        told = f"FROM keys CROSS JOIN said USING (key) WHERE {where} entry < :size"
+        given |= {"size": self.need(as_of), "since": since, "until": until}
+        rows: list[tuple[int, int]] = self.db.execute(
+            f"""SELECT at, min(entry) {told} AND at < :until AND at >= coalesce(
+                (SELECT max(at) {told} AND at <= :since), :since) GROUP BY at ORDER BY at""",
+            given,
+        ).fetchall()  # type: ignore[assignment]
+        return rows
+
     def moment(
         self,
         scope: Scope,
@@ -356,6 +425,17 @@ def _conditions(
         f"{part} IN ({', '.join(f':{part}{n}' for n in range(len(some)))}) AND "
         for part, some in wanted
     ), given
+
+
+def _stay(
+    environment: str, service: str, mode: str, slot: str, region: str, pool: str, instance: str,
+    name: str, value: str, began: int, ended: int, entry: int, ended_by: int | None,
+    source: str | None, says: str | None,
+) -> Stay:  # fmt: skip
+    return Stay(
+        mode, Scope(environment, service, region, pool, instance), slot, name, value, began,
+        None if ended == FOR_EVER else ended, entry, ended_by, source or "", says,
+    )  # fmt: skip
 
 
 def _held(

@@ -14,7 +14,7 @@ theme.addEventListener("click", () => {
 });
 
 // The keyboard: "/" finds, "j" and "k" go through the lines of a page, "g" and a letter to a page.
-const places = { h: "/", r: "/running", c: "/changes", g: "/gaps", p: "/policies", l: "/log" };
+const places = { h: "/", i: "/incidents", r: "/running", c: "/changes", g: "/gaps", p: "/policies", l: "/log" };
 let going = false;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || drawer.open) return;

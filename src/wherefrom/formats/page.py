@@ -1,17 +1,20 @@
-"""A report as people read it: made once as blocks of text, then written as HTML and as a PDF.
+"""A report as people read it: made once as blocks of text, then written in three ways.
 
     Block(kind, …) ──► html(blocks)                      one file, no script, nothing from outside
+                   ├─► markdown(blocks)                  for a repository or a wiki
                    └─► typst(blocks) as data ──► PDF     a fixed template; fonts of the library
 
-What strangers wrote is text in both, never markup.
+What strangers wrote is text in each, never markup. The same blocks are the same bytes.
 
-Sizes:  a cell is cut at CELL_CHARS_MAX characters: the whole text is in contents/
+Sizes:  a cell is cut at CELL_CHARS_MAX characters, if its maker says no other
+Source: CommonMark 0.31; GitHub Flavored Markdown, "Tables"
 """
 
 from __future__ import annotations
 
 import html as escapes
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -27,18 +30,20 @@ class Block(NamedTuple):
     kind   ``title``, ``heading``, ``text``, ``list``, ``table``
     text   of a title, heading or paragraph
     rows   of a list (one cell each) or a table, whose first row is its head
+    widths of a table's columns, one beside another; empty: as wide as what is in them
     """
 
     kind: str
     text: str = ""
     rows: Sequence[Sequence[str]] = ()
+    widths: Sequence[int] = ()
 
 
-def plain(value: object) -> str:
+def plain(value: object, chars_max: int = CELL_CHARS_MAX) -> str:
     """Text that shows all it holds: controls and marks that turn a line around are written out."""
     text = "" if value is None else str(value)
     shown = "".join(_shown(c) for c in text)
-    return shown if len(shown) <= CELL_CHARS_MAX else shown[: CELL_CHARS_MAX - 1] + "…"
+    return shown if len(shown) <= chars_max else shown[: chars_max - 1] + "…"
 
 
 def _shown(character: str) -> str:
@@ -91,9 +96,39 @@ def _html_of(block: Block) -> str:
         body = "\n".join(
             "<tr>" + "".join(f"<td>{escapes.escape(c)}</td>" for c in row) + "</tr>" for row in rows
         )
-        return f"<table><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>"
+        shares = (f'<col style="width:{100 * w // sum(block.widths)}%">' for w in block.widths)
+        columns = f"<colgroup>{''.join(shares)}</colgroup>" if block.widths else ""
+        return f"<table>{columns}<thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>"
     tag = {"title": "h1", "heading": "h2", "text": "p"}[block.kind]
     return f"<{tag}>{escapes.escape(block.text)}</{tag}>"
+
+
+# Whatever could begin, end or be markup; a link is none without its colon, slashes or dot.
+_MARKUP: Final = re.compile(r"[\\`*_{}\[\]<>#|~&!$]|(?<=:)//|(?<=www)\.|(?<=\w)@")
+_BEGINS: Final = re.compile(r"^(?=[-+=])|^(\d+)(?=[.)])", re.ASCII)
+
+
+def markdown(blocks: Sequence[Block]) -> bytes:
+    """The report as Markdown, with tables as GitHub reads them."""
+    return ("\n\n".join(map(_markdown_of, blocks)) + "\n").encode()
+
+
+def _markdown_of(block: Block) -> str:
+    if block.kind == "list":
+        return "\n".join(f"- {escaped(row[0])}" for row in block.rows)
+    if block.kind == "table":
+        head, *rows = ([escaped(cell) for cell in row] for row in block.rows)
+        lines = [head, ["---"] * len(head), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    mark = {"title": "# ", "heading": "## ", "text": ""}[block.kind]
+    return mark + escaped(block.text)
+
+
+def escaped(text: str) -> str:
+    """Text on one line that no reader of Markdown takes for anything but text."""
+    line = " ".join(text.split())
+    quoted = _MARKUP.sub(lambda found: "".join(f"\\{c}" for c in found[0]), line)
+    return _BEGINS.sub(lambda found: f"{found[1]}\\" if found[1] else "\\", quoted, count=1)
 
 
 # What the fonts of the library show: an empty box in a name proves nothing.
@@ -125,7 +160,8 @@ _TEMPLATE: Final = b"""
     set text(size: 7.5pt)
     let head = b.rows.at(0)
     table(
-      columns: head.map(_ => auto), stroke: (x, y) => (bottom: .4pt + gray), inset: 3pt,
+      columns: if b.widths.len() > 0 { b.widths.map(w => w * 1fr) } else { head.map(_ => auto) },
+      stroke: (x, y) => (bottom: .4pt + gray), inset: 3pt,
       table.header(..head.map(c => strong(c))),
       ..b.rows.slice(1).flatten().map(c => if c == "" [] else { text(broken(c)) }),
     )
@@ -149,6 +185,7 @@ def pdf(blocks: Sequence[Block], *, title: str) -> bytes:
             "kind": b.kind,
             "text": _with_fonts(b.text),
             "rows": [[_with_fonts(cell) for cell in row] for row in b.rows],
+            "widths": list(b.widths),
         }
         for b in blocks
     ]
