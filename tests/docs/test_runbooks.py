@@ -11,6 +11,7 @@ import pytest
 from tests.docs.test_commands import VERBS
 from tests.paths import REPOSITORY
 from wherefrom.cli.main import root
+from wherefrom.query.health.indicators import named
 
 FOLDER = REPOSITORY / "docs" / "runbooks"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
@@ -68,6 +69,13 @@ def test_every_command_of_a_runbook_is_one_of_the_program(page: str, line: str) 
         parsed(line)
     except click.UsageError as error:
         raise AssertionError(f"{page}: {line}: {error.format_message()}") from error
+
+
+def test_every_indicator_that_a_runbook_asks_for_is_one() -> None:
+    asked = {name for _, line in ALL for name in re.findall(r"--(?:explain|history) (\S+)", line)}
+    assert len(asked) > 5
+    for name in asked:
+        assert named(name).id
 
 
 @pytest.mark.parametrize("line", [

@@ -37,7 +37,7 @@ def test_an_incident_gets_one_ticket_through_kills_and_it_is_closed(tmp_path, lo
         (issue,) = stub.issues
         assert issue["title"].startswith("cart fails")
         assert "https://w.example/incidents/" in body_of(issue)
-        shown = next(x for x in body_of(issue).splitlines() if x.startswith("$ wherefrom show"))
+        shown = next(x for x in body_of(issue).splitlines() if x.startswith("$ wherefrom incident"))
         id = shown.split()[-1]
         until(lambda: any((server.data / "notify/tickets/shop").glob("*.json")))
         incident(server, "close", id, "rolled back")

@@ -259,7 +259,7 @@ def _of_incident(said: IncidentStage, entry: int, to: Places) -> Cause:
 
 
 def _commands(said: IncidentStage) -> Iterator[str]:
-    yield shlex.join(["wherefrom", "show", said.incident])
+    yield shlex.join(["wherefrom", "incident", "show", said.incident])
     yield shlex.join(["wherefrom", "why", "--alert", said.incident])
     if said.root and said.root.kind == "digest":
         yield f"wherefrom verify {said.root.id}"
