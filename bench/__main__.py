@@ -37,6 +37,7 @@ from bench import (
     ingest,
     loads,
     overhead,
+    pages,
     peers_audit,
     peers_graph,
     peers_log,
@@ -69,6 +70,7 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "witness": witnesses.measure,
     "admission": admission.measure,
     "drawing": drawing.measure,
+    "pages": pages.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

@@ -23,6 +23,7 @@ PAGES = [
     "/", "/find?q=till", "/find", "/running", "/running?drift=1", "/running?scope=prod/till",
     "/changes?since=2026-11-01T00:00:00Z", "/changes", "/gaps", "/services/prod/till",
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
+    "/health", "/health/N1", "/health/freshness", "/executive", "/on-call", "/debug",
     "/incidents", "/incidents?open=1", "/incidents/saturday-evening",
     "/policies", "/audit", "/audit?from=10", "/things/what-to-restock-3.safetensors",
     f"/things/{quote(BASKETS, safe='')}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from wherefrom.cli.render import columns, count, foot, table
-from wherefrom.formats.shown import printable, short_id
+from wherefrom.formats.shown import measured, printable, short_id
 
 if TYPE_CHECKING:
     from wherefrom.query.health import Explained, Health, History
@@ -23,7 +23,7 @@ _LOW_IS_GOOD: Final = frozenset({"s", "ms", "count", "bytes/day"})
 def draw_health(answer: Health) -> Iterator[str]:
     """Each indicator: whether its target is met, what it is, what it says."""
     rows = [
-        [one.id, one.name, shown(one.value, one.unit), _target(one)] for one in answer.indicators
+        [one.id, one.name, measured(one.value, one.unit), _target(one)] for one in answer.indicators
     ]
     heads = table(rows).splitlines() if rows else []
     width = max((len(head) for head in heads), default=0) + 2
@@ -47,7 +47,8 @@ def draw_health(answer: Health) -> Iterator[str]:
 def draw_explained(answer: Explained) -> Iterator[str]:
     """What is missing, what to mend first, and the parts."""
     one = answer.indicator
-    yield f"{_mark(one)} {one.id} {one.name}  {shown(one.value, one.unit)}  {_target(one)}".rstrip()
+    value = measured(one.value, one.unit)
+    yield f"{_mark(one)} {one.id} {one.name}  {value}  {_target(one)}".rstrip()
     yield from textwrap.wrap(printable(one.says), columns())
     if answer.by_policy:
         name, _, digest = answer.by_policy.rpartition(" ")
@@ -78,7 +79,7 @@ def draw_explained(answer: Explained) -> Iterator[str]:
 def draw_history(answer: History) -> Iterator[str]:
     """A line for each moment, with a bar for shares."""
     for point in answer.points:
-        told = shown(point.value, answer.unit)
+        told = measured(point.value, answer.unit)
         bar = ""
         if answer.unit == "share" and point.value is not None:
             bar = "█" * round(point.value * 40)
@@ -89,41 +90,11 @@ def draw_history(answer: History) -> Iterator[str]:
     yield foot(answer.log)
 
 
-def shown(value: float | None, unit: str) -> str:
-    """A value in words: ``98.0 %``, ``1.2 s``, ``unknown``."""
-    if value is None:
-        return "unknown"
-    if unit == "share":
-        return f"{value * 100:.4g} %"
-    if unit == "s":
-        return _duration(value)
-    if unit == "ms":
-        return f"{value:.3g} ms" if value < 10_000 else _duration(value / 1_000)
-    if unit == "bytes/day":
-        return f"{_bytes(value)}/day"
-    return f"{value:,.0f}"
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s" if seconds >= 1 or not seconds else f"{seconds * 1_000:.3g} ms"
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if abs(value) < 1_000:
-            return f"{value:.3g} {unit}"
-        value /= 1_000
-    return f"{value:,.1f} TB"
-
-
 def _target(one: Indicator) -> str:
     if one.target is None:
         return ""
     low = one.unit in _LOW_IS_GOOD or one.target < 0.5
-    return f"{'≤' if low else '≥'} {shown(one.target, one.unit)}"
+    return f"{'≤' if low else '≥'} {measured(one.target, one.unit)}"
 
 
 def _mark(one: Indicator) -> str:
@@ -166,7 +137,7 @@ def _parts(some: Sequence[Share], unit: str) -> list[list[str]]:
                 if text
             )
             or "in no environment",
-            shown(one.value, unit),
+            measured(one.value, unit),
             f"of {count(one.of, 'one', 'ones').split()[0]}",
         ]
         for one in some

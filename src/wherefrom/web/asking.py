@@ -7,6 +7,7 @@ make a browser use it.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from wherefrom.api.access import NotAuthenticated, principal_of
 from wherefrom.api.reads import number
 from wherefrom.collect.principals import Principal, TokenFile
+from wherefrom.formats import timestamps
 from wherefrom.formats.question_settings import Question
 from wherefrom.keys.keyring import Keyring
 from wherefrom.policy.status import StatusDesk
@@ -65,6 +67,10 @@ class Ask:
         """The team's own questions, as the file says them now."""
         questions: tuple[Question, ...] = self.request.app.state.questions()
         return questions
+
+    def now(self) -> str:
+        """The time of this request, RFC 3339."""
+        return timestamps.to_text(datetime.now(UTC))
 
     def keyring(self) -> Keyring:
         """Whose signatures count, as the log says now."""

@@ -12,8 +12,10 @@ import msgspec
 from wherefrom.formats.question_settings import Question
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.answers import LogPosition
-from wherefrom.query.catalog.answers import Expected, Share
+from wherefrom.query.catalog.answers import Expected
 from wherefrom.query.catalog.questions import CatalogOptions
+from wherefrom.query.health import HealthOptions
+from wherefrom.query.health.answers import Indicator
 from wherefrom.query.postmortem.question import IncidentsWanted
 from wherefrom.query.postmortem_answers import IncidentBrief
 from wherefrom.query.reality import RealityOptions
@@ -26,6 +28,7 @@ CHANGES_SHOWN: Final = 12
 SERVICES_SHOWN: Final = 14
 GAPS_SHOWN: Final = 8
 CHANGES_DAYS: Final = 30
+HEALTH_SHOWN: Final = ("N1", "N2", "N4")
 INCIDENTS_SHOWN: Final = 10
 
 
@@ -48,7 +51,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
 
     services  those that run, what is wrong first; ``services_all`` how many there are
     incidents those that are open, the newest first
-    coverage  of what the catalogues expect; None of nothing
+    health    of the evidence: HEALTH_SHOWN
     denied    artifacts that run and are denied, None where no policy is in force
     questions the team's own, then those that are shipped
     """
@@ -62,7 +65,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     changes: list[Change]
     gaps: list[Expected]
     gaps_all: int
-    coverage: Share
+    health: list[Indicator]
     incidents: list[IncidentBrief]
     denied: int | None
     questions: tuple[Question, ...]
@@ -78,6 +81,7 @@ def home(ask: Ask) -> Page:
     )
     gaps = ask.desk.catalogs.gaps("", CatalogOptions(at=ask.at, as_of=ask.as_of))
     status = ask.statuses.status(limit=1)
+    health = ask.desk.health.now(HealthOptions(at=ask.at, as_of=ask.as_of)).indicators
     trouble = ask.desk.postmortems.list(
         IncidentsWanted(open=True, limit=INCIDENTS_SHOWN, as_of=ask.as_of)
     )
@@ -85,7 +89,8 @@ def home(ask: Ask) -> Page:
     answer = Home(
         at=running.at, log=running.log, as_of=running.as_of, services=found[:SERVICES_SHOWN],
         services_all=len(found), drifting=running.drifting, changes=changes.changes,
-        gaps=gaps.gaps[:GAPS_SHOWN], gaps_all=len(gaps.gaps), coverage=gaps.coverage.all,
+        gaps=gaps.gaps[:GAPS_SHOWN], gaps_all=len(gaps.gaps),
+        health=[one for one in health if one.id in HEALTH_SHOWN],
         incidents=trouble.incidents, denied=status.denied if status.policies else None,
         questions=(*ask.own_questions(), *SHIPPED),
     )  # fmt: skip

@@ -16,7 +16,17 @@ from starlette.routing import Route
 
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.errors import NotFound
-from wherefrom.web import audit, home, investigation, records, services, things, trust
+from wherefrom.web import (
+    audit,
+    dashboards,
+    health,
+    home,
+    investigation,
+    records,
+    services,
+    things,
+    trust,
+)
 from wherefrom.web.lineage.pages import lineage
 from wherefrom.web.live import live
 from wherefrom.web.page import FOLDER, SECURITY_HEADERS, Handler, compressed, page
@@ -31,6 +41,13 @@ PAGES: Final[list[tuple[str, Handler]]] = [
     ("/services/{environment}/{service:path}", services.service),
     ("/incidents", investigation.incidents),
     ("/incidents/{id:path}", investigation.investigation),
+    ("/health", health.health),
+    ("/health/{indicator}", health.indicator),
+    ("/executive", dashboards.executive),
+    ("/on-call", dashboards.on_call),
+    ("/debug", dashboards.debug),
+    ("/requests", dashboards.request),
+    ("/requests/{id:path}", dashboards.request),
     ("/things/{id:path}", things.thing),
     ("/lineage/{id:path}", lineage),
     ("/records/{index}", records.record),

@@ -14,7 +14,7 @@ import shlex
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from wherefrom.formats.shown import cut, percent, short_id, short_key, trust_said
+from wherefrom.formats.shown import cut, measured, percent, short_id, short_key, trust_said
 from wherefrom.formats.timestamps import micros
 
 _UNITS: Final = ((86_400 * 365, "y"), (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -98,6 +98,7 @@ FILTERS: Final = {
     "age": age,
     "cut": name,
     "key": short_key,
+    "measured": measured,
     "lineage": lineage_path,
     "percent": percent,
     "pretty": pretty,

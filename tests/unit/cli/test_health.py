@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.unit.cli.running import run
-from wherefrom.cli.draw_health import shown
+from wherefrom.formats.shown import measured
 
 
 @pytest.fixture(scope="module")
@@ -87,4 +87,4 @@ def test_what_cannot_be_asked_is_said(shop, arguments, code, says):
     ],
 )  # fmt: skip
 def test_a_value_is_shown_in_words_of_its_unit(value, unit, told):
-    assert shown(value, unit) == told
+    assert measured(value, unit) == told
