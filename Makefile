@@ -63,6 +63,8 @@ tools: ## install what the tests run from Debian (softhsm2, postgresql, …), wh
 	  apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core
 	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends prometheus
+	@command -v prometheus-alertmanager >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends prometheus-alertmanager
 
 $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	rm -rf $(@D)
