@@ -11,6 +11,7 @@ DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what tur
 DIR/objectives.yaml             what is promised, and when that is to be told (optional)
 DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
+DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -703,6 +704,7 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        address=lambda: address_of(folder),
         judge=LateChains(lambda: open_chains(folder, log)),
         objectives=folder.objectives,
         ask_ratio=lambda objective, at: _ratios(folder, objective, at),
@@ -713,6 +715,16 @@ def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
     from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
 
     return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
+
+
+def address_of(folder: DataFolder) -> str:
+    """Where people reach this log, as ``notify.yaml`` says; empty if it does not. Raises
+    SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, read
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    what = "the settings of notifications"
+    return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:

@@ -528,6 +528,15 @@ def _paths() -> dict[str, Schema]:
                 problems="400 413 422", body=_json("LookRequest"), role="admin",
             )
         },
+        "/v1/siem": _ask(
+            "siem", "What in the log concerns security, as OCSF or CEF, a line each; "
+            "`X-Wherefrom-Next` is where to go on.",
+            {"application/x-ndjson": {}, "text/plain": {}} | _json("SecurityPage"),
+            _query("format", "How to write an event.", {"enum": ["ocsf", "cef"]}),
+            _query("since", "From this record on; the first if not given.", _SIZE),
+            _query("page", "As one JSON object, with where to go on.", _FLAG),
+            problems="400",
+        ),
         "/v1/policy/in-force": _ask(
             "policiesInForce", "Which policy decides in which environment, and by whose word.",
             {"application/json": {"schema": {"type": "array", "items": ref("Standing")}}},
@@ -655,6 +664,13 @@ def _paths() -> dict[str, Schema]:
             ),
             problems="400 404 413",
         ),
+        "/v1/enrich": {
+            "post": _operation(
+                "enrich", "An alert in its own shape, with what is known of it; never an error "
+                "that loses it.",
+                {"200": _answer("The alert.", _ANY_JSON)}, problems="413", body=_ANY_JSON,
+            )
+        },
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),

@@ -44,6 +44,8 @@ _PASSED_ON: Final = frozenset(
         b"x-content-type-options",
         b"x-frame-options",
         b"x-wherefrom-entries",
+        b"x-wherefrom-next",
+        b"x-wherefrom-note",
     }
 )
 # What a page needs to know of who asks; the API looks at nobody's cookie.

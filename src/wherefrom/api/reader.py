@@ -21,6 +21,7 @@ from wherefrom.api import (
     alerts,
     annotated,
     catalogs,
+    enrichments,
     gates,
     health,
     incidents,
@@ -28,6 +29,7 @@ from wherefrom.api import (
     reads,
     realities,
     scrapi,
+    security,
     tlog,
 )
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
@@ -100,6 +102,7 @@ READS = [
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),
+    ("/v1/siem", security.get_siem),
     ("/v1/incidents", postmortems.get_incidents),
     ("/v1/incidents/{id:path}/report", postmortems.get_report),
     ("/v1/incidents/{id:path}/evidence", postmortems.get_evidence),
@@ -152,6 +155,7 @@ def reader_app(
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
             *questions,
+            Route("/v1/enrich", enrichments.post_enrich, methods=["POST"]),
         ],
         exception_handlers=ERRORS,
     )

@@ -59,6 +59,7 @@ from wherefrom.query.release_answers import ReleaseDifference, Releases, Release
 from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
@@ -70,7 +71,7 @@ _STRUCTS: Final = (
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Health, Explained, History,
+    SecurityPage, Health, Explained, History,
     AlertList, MaintenanceList, ObjectiveStatus,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
     IncidentShown, Postmortem, Hours, ModeEffect,

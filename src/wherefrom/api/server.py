@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from wherefrom.api import (
     admin,
+    enrichments,
     feeds,
     gates,
     records,
@@ -222,6 +223,7 @@ def writer_app(
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/feeds/looks", counted(feeds.post_look), methods=post),
             Route("/v1/gate", counted(gates.post_gate(proxy, metrics.decided)), methods=post),
+            Route("/v1/enrich", enrichments.post_through(proxy), methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             *unmeasured,
             *rekor.routes(door),

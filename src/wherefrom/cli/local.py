@@ -61,6 +61,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
 from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
@@ -77,6 +78,7 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -242,6 +244,12 @@ class LocalReading:
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
         return why_case.to_files(self._desk.incidents.case(options).case)
+
+    def enrich(self, body: bytes) -> Enriched:
+        return self._desk.enriching.enrich(body)
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        return self._unfolded.security.page(format, since)
 
     def incidents(self, wanted: IncidentsWanted) -> IncidentList:
         return self._desk.postmortems.list(wanted)

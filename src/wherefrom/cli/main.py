@@ -59,6 +59,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "impact": "impact",
         "canary": "canary",
         "why": "why",
+        "enrich": "enrich",
         "hours": "hours",
         "check": "check",
         "reconcile": "reconcile",
@@ -107,6 +108,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "witness": "witness",
         "monitor": "monitor",
         "dashboards": "dashboards",
+        "siem": "siem",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.enrich import Enriched
     from wherefrom.query.health import Explained, Health, HealthOptions, History
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from wherefrom.query.response_answers import ResponseList, ResponseShown
     from wherefrom.query.rollback.question import RollbackOptions
     from wherefrom.query.rollback_answers import Rollback
+    from wherefrom.query.security import SecurityPage
     from wherefrom.verify.steps import Report
 
 
@@ -136,6 +138,9 @@ class Reading(Protocol):
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
 
+    def enrich(self, body: bytes) -> Enriched: ...
+
+    def siem(self, format: str, since: int) -> SecurityPage: ...
     def incidents(self, wanted: IncidentsWanted) -> IncidentList: ...
 
     def incident(self, text: str, *, as_of: int | None) -> IncidentShown: ...

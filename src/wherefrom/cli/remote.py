@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import msgspec
@@ -44,6 +44,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
 from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
@@ -60,6 +61,7 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
 BUSY_SECONDS: Final = 30.0
+ENRICH_SECONDS: Final = 2.0
 ANSWERED_WITHIN_SECONDS: Final = 2.0
 _TRIES_MAX: Final = 3
 T = TypeVar("T")
@@ -224,6 +227,19 @@ class Remote:
         query = {**_asked_of_trouble(options), "format": "case"}
         files = _read(self._get("/v1/why", query), dict[str, str])
         return {name: text.encode() for name, text in files.items()}
+
+    def enrich(self, body: bytes) -> Enriched:
+        """Asked once, and not for long: an alert must go on."""
+        try:
+            answer = self._client.post("/v1/enrich", content=body, timeout=ENRICH_SECONDS)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise _no_answer(self._url, error) from error
+        said = unquote(self._checked(answer).headers.get("x-wherefrom-note", ""))
+        return Enriched(answer.content, (said,) if said else ())
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        asked = {"format": format, "since": since, "page": 1}
+        return _read(self._get("/v1/siem", asked), SecurityPage)
 
     def incidents(self, wanted: IncidentsWanted) -> IncidentList:
         said = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v not in (None, "")}

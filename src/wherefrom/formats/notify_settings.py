@@ -6,6 +6,7 @@
     grafana: [{…}]         of changes alone: ``grafana_annotations``
     alertmanagers: [{…}]   slack: [{…}]   pagerduty: [{…}]   email: [{…}]    of alerts alone:
                                                                ``alert_receivers``
+    tickets: [{…}]                          trackers that get tickets: ``ticket_settings``
 
 Sent over https, or over http to this machine alone. The secret signs each message; it is 24 to 64
 bytes in base64 after ``whsec_``, as Standard Webhooks writes them.
@@ -28,6 +29,7 @@ from wherefrom.formats import (
     grafana_annotations,
     statement_shape,
     strict_json,
+    ticket_settings,
     yaml_text,
 )
 from wherefrom.formats.alert_receivers import (
@@ -39,6 +41,7 @@ from wherefrom.formats.alert_receivers import (
     is_safe,
 )
 from wherefrom.formats.grafana_annotations import Grafana
+from wherefrom.formats.ticket_settings import Tracker
 
 WEBHOOKS_MAX: Final = 20
 SECRET_PREFIX: Final = "whsec_"
@@ -67,7 +70,8 @@ Receiver = Webhook | Alertmanager | Slack | PagerDuty | Email | Grafana
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file says. ``url`` is where people reach this log."""
+    """What the file says. ``url`` is where people reach this log; ``runbooks`` where its runbooks
+    are."""
 
     webhooks: tuple[Webhook, ...] = ()
     alertmanagers: tuple[Alertmanager, ...] = ()
@@ -76,6 +80,8 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     email: tuple[Email, ...] = ()
     grafana: tuple[Grafana, ...] = ()
     url: str = ""
+    runbooks: str = ""
+    tickets: tuple[Tracker, ...] = ()
 
     @property
     def receivers(self) -> list[Receiver]:
@@ -112,6 +118,7 @@ def parse(content: bytes, *, where: str) -> NotifySettings:
             grafana_annotations.check(one, f"{where}: {one.name}")
         else:
             alert_receivers.check(one, f"{where}: {one.name}")
+    ticket_settings.check(said.tickets, where)
     return said
 
 

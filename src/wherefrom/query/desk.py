@@ -52,6 +52,8 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
+from wherefrom.query.enrich import Enriching
+from wherefrom.query.enrich.looking import Looking
 from wherefrom.query.find import find
 from wherefrom.query.health import Asking, HealthDesk
 from wherefrom.query.health.chains import NOBODY, Judge
@@ -69,6 +71,7 @@ from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.responses.history import ResponseDesk
 from wherefrom.query.rollback.question import Rollbacks
+from wherefrom.query.security import SecurityDesk
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
@@ -179,6 +182,7 @@ class Desk:
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
     objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
+    address   where people reach this log; empty if nobody says
     judge     says whether chains of what runs are whole
     """
 
@@ -196,6 +200,7 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        address: Callable[[], str] = lambda: "",
         judge: Judge = NOBODY,
         objectives: Callable[[], Objectives | None] = lambda: None,
         ask_ratio: AskRatio | None = None,
@@ -220,8 +225,11 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        looking = Looking(self.reality, self.catalogs, self.incidents)
+        self.enriching = Enriching(looking, address=address)
         self.postmortems = Postmortems(log, self.reality, self.incidents, catalogs, self.catalogs)
         self.responses = ResponseDesk(log, graph)
+        self.security = SecurityDesk(log)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things

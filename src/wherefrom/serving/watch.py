@@ -48,6 +48,7 @@ from wherefrom.serving.metrics import Shown, WatchMetrics
 from wherefrom.serving.page import Pages
 from wherefrom.serving.signing_link import SigningLink
 from wherefrom.serving.storage import keep_measuring
+from wherefrom.serving.tickets import start_tickets
 from wherefrom.serving.turn_message import message_of
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader
@@ -75,6 +76,7 @@ def watch(folder: DataFolder, pages: Pages) -> NoReturn:
     Delivery(spool, settings, standing=standing, on_trouble=_say, on_sent=metrics.sent).start()
     keep_measuring(folder.path, metrics.stored)
     keep_asking(lambda: _asking_health(folder), Scraped(pages.scraped), health, on_trouble=_say)
+    start_tickets(folder, on_trouble=_say)
     said = ""
     while True:
         try:

@@ -309,6 +309,10 @@ def requests_of_all_kinds():
     an_inventory = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z"}
     for inventory in ({**an_inventory, "listed": [{"what": "thing", "id": "sha256:0"}]}, {}):
         yield "POST", "/v1/reconcile", "/v1/reconcile", json.dumps(inventory).encode()
+    for query in ("", "?format=cef", "?since=1&page=1", "?since=99999", "?format=x", "?since=x"):
+        yield "GET", "/v1/siem", "/v1/siem" + query, None
+    for body in (b'{"service": "cart"}', b"no alert"):
+        yield "POST", "/v1/enrich", "/v1/enrich", body
     rules = {"name": "p", "version": "1", "rules": [{"name": "s", "needs": "sbom"}]}
     known = "sha256:" + "0" * 64
     for policy, artifact in (
