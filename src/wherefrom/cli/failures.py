@@ -112,8 +112,8 @@ def _write(error: Error, *, as_json: bool) -> None:
         _write_json(problem_of(error))
         return
     click.echo(f"wherefrom: {error.what}", err=True)
-    for label in ("where", "expected", "got", "do"):
-        said = getattr(error, label)
+    told = {label: getattr(error, label) for label in ("where", "expected", "got")}
+    for label, said in (*told.items(), ("do", error.next_step)):
         if said:
             # What could be meant is a list: a line for each.
             parts = str(said).split("; ") if error.code == "ambiguous" else [str(said)]

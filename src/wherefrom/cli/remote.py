@@ -580,7 +580,10 @@ def _error_of(answer: httpx.Response, url: str) -> Error:
         )  # fmt: skip
     title = str(problem.get("title") or "the server refused")
     parts = {k: _text(problem.get(k)) for k in ("where", "expected", "got", "do")}
-    return _CLASSES.get(code, Error)(title, **parts)
+    kind = _CLASSES.get(code, Error)
+    if parts["do"] == kind.do_else:  # which this side would say too
+        parts["do"] = None
+    return kind(title, **parts)
 
 
 def _text(value: object) -> str | None:
