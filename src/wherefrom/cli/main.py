@@ -64,6 +64,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "reconcile": "reconcile",
         "clocks": "clocks",
         "health": "health",
+        "top": "top",
     },
     "Decide what goes in": {
         "gate": "gate",
