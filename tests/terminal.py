@@ -1,7 +1,7 @@
 """A real terminal for tests: a program on a pty, and the screen that its output draws.
 
     with Terminal(["wherefrom", "top", …], columns=80, lines=24) as terminal:
-        terminal.wait_for("Alerts"); terminal.press("q"); terminal.rows() ──► the lines that are seen
+        terminal.wait_for("Alerts"); terminal.press("q"); terminal.rows() ──► the lines seen
 
 The screen is pyte's, a terminal emulator; the alternate screen, which it does not know, is followed
 here by the sequences that switch it.
