@@ -11,7 +11,6 @@ Sizes:  VALUES_MAX values
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import threading
@@ -161,6 +160,8 @@ def _ask(place: Where, path: str) -> Any:
 
 
 def _get(place: Where, path: str) -> Any:
+    import http.client  # late: verbs and options need none
+
     url, token = place.server, place.token
     if url is None:
         url, token = _server_of(place.data, token)

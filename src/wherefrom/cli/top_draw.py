@@ -9,15 +9,17 @@ is says its mark; a colour only repeats it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherefrom.cli.draw_reality import age, short_name
 from wherefrom.formats import timestamps
-from wherefrom.formats.shown import printable, short_id
+from wherefrom.formats.shown import cut, printable, short_id
 
 if TYPE_CHECKING:
     from wherefrom.cli.top_frame import Frame
     from wherefrom.query.reality_answers import Change, Place, Stated
+
+INSTANCE_CHARS: Final = 16
 
 
 class Row(NamedTuple):
@@ -131,7 +133,8 @@ def _title(stated: Stated) -> str:
 
 
 def _where(one: Place | Change) -> str:
-    parts = (one.environment, one.service, one.region, one.pool)
+    instance = cut(getattr(one, "instance", ""), INSTANCE_CHARS)  # of a change
+    parts = (one.environment, one.service, one.region, one.pool, instance)
     return printable("/".join(filter(None, parts))) or "everywhere"
 
 

@@ -23,14 +23,14 @@ from wherefrom.cli.settings import Where
 SECONDS = 30
 # How each shell begins with nobody's settings, and takes the script; and how it says it is ready.
 START = {
-    "bash": (["/bin/bash", "--norc", "--noprofile", "-i"], "source {script}; PS1='ready> '\n"),
+    "bash": (["/bin/bash", "--norc", "--noprofile", "-i"], "source {script}; PS1='rea''dy> '\n"),
     "zsh": (
         ["/usr/bin/zsh", "-f", "-i"],
-        "autoload -U compinit; compinit -u -D; source {script}; PS1='ready> '\n",
+        "autoload -U compinit; compinit -u -D; source {script}; PS1='rea''dy> '\n",
     ),
     "fish": (
         ["/usr/bin/fish", "--no-config", "-i"],
-        "source {script}; function fish_prompt; echo 'ready> '; end\n",
+        "source {script}; function fish_prompt; echo 'rea''dy> '; end\n",
     ),
 }
 
