@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import Counter
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from tests.paths import REPOSITORY
@@ -25,9 +28,30 @@ CLOSER = {
     "SettingError", "NotFound", "Unavailable", "NotAllowed", "ReadOnly", "Ambiguous",
     "AlreadyExists", "Fenced",
 }  # fmt: skip
-# Why some leave it to their class: libraries below the doors do not know what their caller can do
-# (a journal, a note, a key), and programs that watch others have nobody to tell.
-LEFT: dict[str, int] = {}
+# Why some leave it to their class: stores, trees and tiles do not know what their caller can do, and
+# what is only handed on, or caught on the way, is told by whoever catches it.
+LEFT: dict[str, int] = {
+    "admission/asking.py": 1,
+    "admission/deciding.py": 1,
+    "admission/remote.py": 1,
+    "api/rekor.py": 1,
+    "api/tlog.py": 3,
+    "capture/identity.py": 2,
+    "log/anchoring.py": 4,
+    "log/reader.py": 2,
+    "log/tile_client.py": 1,
+    "log/tree.py": 1,
+    "merkle/checked_tiles.py": 1,
+    "storage/file_blobs.py": 2,
+    "storage/file_head.py": 2,
+    "storage/memory.py": 3,
+    "testing/faulty.py": 2,
+    "verify/sigstore/artifacts.py": 1,
+    "views/rekor/view.py": 4,
+}
+
+# Named already, and made in another change.
+PLANNED = {"incident": {"list"}}
 
 
 def unsaid() -> Counter[str]:
@@ -81,18 +105,60 @@ def test_an_error_that_a_person_mends_says_how_where_it_is_made_and_the_rest_shr
     assert dict(unsaid()) == LEFT
 
 
-def test_every_command_that_advice_names_is_one() -> None:
-    from wherefrom.cli.main import root
-
+def advice() -> Iterator[tuple[str, str]]:
+    """Every sentence that says what to do: of errors, of their classes, of the doctor; what is
+    filled in stands there as ``X``."""
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not (isinstance(node, ast.keyword) and node.arg == "do"):
+            if isinstance(node, ast.keyword) and node.arg == "do":
+                yield path.name, _text(node.value)
+            elif path.parent.name == "doctor" and isinstance(node, ast.Call):
+                if _name(node.func) == "Found" and len(node.args) > 2:
+                    yield path.name, _text(node.args[2])
+            elif path.parent.name == "doctor" and isinstance(node, ast.Assign):
+                if any(isinstance(one, ast.Name) and one.id == "fix" for one in node.targets):
+                    yield path.name, _text(node.value)
+    yield from ((name, kind.do_else) for name, kind in CLASSES.items())
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return "X"
+    parts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+    return " ".join(part for part in parts if isinstance(part, str))
+
+
+def _options(command: click.Command) -> set[str]:
+    return {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+
+
+def test_every_command_and_option_that_advice_names_is_one() -> None:
+    from wherefrom.cli.main import root
+
+    every = {name for _, command in verbs(root, "wherefrom") for name in _options(command)}
+    found = list(advice())
+    assert len(found) > 500
+    for where, text in found:
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
+            foreign = {"--flatten", "--raw", "--help"}  # of kubectl, and of every verb
+            assert option in every | foreign, f"{where}: {text}"
+        for said in re.findall(r"wherefrom ((?:[a-z][a-z-]*[ :,.;)]?)+)", text):
+            verb, *rest = (word.strip(":,.;)") for word in said.split())
+            if verb not in root.commands:
+                # No command, but the program itself in a sentence.
+                assert verb in ("server", "itself", "and", "of"), f"{where}: {text}"
                 continue
-            text = "".join(
-                part.value
-                for part in ast.walk(node.value)
-                if isinstance(part, ast.Constant) and isinstance(part.value, str)
-            )
-            for rest in text.split("wherefrom ")[1:]:
-                verb = rest.split()[0].strip("`.,;:") if rest.split() else ""
-                assert verb in root.commands or not verb.islower(), f"{path.name}: {text}"
+            command = root.commands[verb]
+            if isinstance(command, click.Group) and rest and said[len(verb)] == " ":
+                known = {*command.commands, *PLANNED.get(verb, ())}
+                assert rest[0] in known, f"{where}: {text}"
+
+
+def verbs(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from verbs(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command

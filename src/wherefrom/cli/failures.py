@@ -64,7 +64,10 @@ def _known(error: BaseException) -> Error | None:
             where=str(error.filename) if error.filename else None,
         )
     if isinstance(error, click.ClickException):
-        return SettingError(error.format_message())
+        return SettingError(
+            error.format_message(),
+            do="See the command's --help",
+        )
     if type(error).__module__ == "apsw":
         return StorageError("the graph file cannot be used", got=str(error))
     return None

@@ -35,7 +35,7 @@ def _own(ground: Ground) -> Iterator[Found]:
     if own.is_due(ground.at, made=made):
         days = own.read().schedule.every_days
         says = f"the log's key is older than the {days} days it was to sign for"
-        yield Found(None, says, "A running server replaces it; or now: wherefrom keys log rotate")
+        yield Found(None, says, "A running server replaces it; or now: wherefrom log rotate")
     for key in own.read().signing(ground.at):
         if key.named.until is not None:
             left = _days(-ground.age_s(key.named.until))

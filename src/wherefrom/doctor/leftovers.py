@@ -70,7 +70,11 @@ def _remover(path: Path) -> Callable[[], str]:
 
         folder = DataFolder(path.parent if (path.parent / "keys").is_dir() else path.parent.parent)
         if folder.served() is not None:  # one that was started since we looked
-            raise Unavailable("a server holds the directory by now", where=str(path))
+            raise Unavailable(
+                "a server holds the directory by now",
+                where=str(path),
+                do="Nothing: it is the server's now",
+            )
         path.unlink(missing_ok=True)
         return f"removed {path}"
 

@@ -98,7 +98,11 @@ def _broken(ground: Ground, path: Path, says: str) -> Found:
 def _rebuilder(ground: Ground, path: Path) -> Callable[[], str]:
     def mend() -> str:
         if ground.folder.served() is not None:
-            raise Unavailable("a server folds the views by now", where=str(path))
+            raise Unavailable(
+                "a server folds the views by now",
+                where=str(path),
+                do="Nothing: the server makes them again",
+            )
         for beside in ("", "-wal", "-shm"):
             path.with_name(path.name + beside).unlink(missing_ok=True)
         size = fold_views(ground.folder, open_log(ground.folder))

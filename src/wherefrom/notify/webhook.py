@@ -50,6 +50,14 @@ def send(message: Message, webhook: Webhook, client: httpx.Client) -> None:
         with client.stream("POST", webhook.url, content=body, headers=headers) as answer:
             status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise Unavailable(f"{webhook.name} does not answer", got=type(error).__name__) from error
+        raise Unavailable(
+            f"{webhook.name} does not answer",
+            got=type(error).__name__,
+            do="See whether its address in notify.yaml is right",
+        ) from error
     if not 200 <= status < 300:
-        raise Unavailable(f"{webhook.name} does not take it", got=f"HTTP {status}")
+        raise Unavailable(
+            f"{webhook.name} does not take it",
+            got=f"HTTP {status}",
+            do="See what it says of the message, and whether both have one secret",
+        )
