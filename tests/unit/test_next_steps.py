@@ -28,8 +28,8 @@ CLOSER = {
     "SettingError", "NotFound", "Unavailable", "NotAllowed", "ReadOnly", "Ambiguous",
     "AlreadyExists", "Fenced",
 }  # fmt: skip
-# Why some leave it to their class: stores, trees and tiles do not know what their caller can do, and
-# what is only handed on, or caught on the way, is told by whoever catches it.
+# Why some leave it to their class: stores, trees and tiles do not know what their caller can do,
+# and what is only handed on, or caught on the way, is told by whoever catches it.
 LEFT: dict[str, int] = {
     "admission/asking.py": 1,
     "admission/deciding.py": 1,
@@ -112,13 +112,20 @@ def advice() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "do":
                 yield path.name, _text(node.value)
-            elif path.parent.name == "doctor" and isinstance(node, ast.Call):
-                if _name(node.func) == "Found" and len(node.args) > 2:
-                    yield path.name, _text(node.args[2])
-            elif path.parent.name == "doctor" and isinstance(node, ast.Assign):
-                if any(isinstance(one, ast.Name) and one.id == "fix" for one in node.targets):
-                    yield path.name, _text(node.value)
+            elif path.parent.name == "doctor":
+                yield from ((path.name, _text(one)) for one in _fixes(node))
     yield from ((name, kind.do_else) for name, kind in CLASSES.items())
+
+
+def _fixes(node: ast.AST) -> list[ast.expr]:
+    """What a doctor's check says to do there."""
+    if isinstance(node, ast.Call) and _name(node.func) == "Found":
+        return node.args[2:3]
+    if isinstance(node, ast.Assign) and any(
+        isinstance(one, ast.Name) and one.id == "fix" for one in node.targets
+    ):
+        return [node.value]
+    return []
 
 
 def _text(node: ast.expr) -> str:
