@@ -79,8 +79,14 @@ def test_a_secret_that_others_may_read_is_named_and_shut(patient, name):
     patient.fine("permissions")
 
 
-def test_a_directory_that_others_may_enter_is_shut(patient):
-    patient.path.chmod(0o755)
+def test_a_secret_that_its_group_may_read_is_named_too(patient):
+    (patient.path / "keys" / "log.key").chmod(0o640)
+    assert "has mode 0640" in patient.trouble("permissions").says
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o711])
+def test_a_directory_that_others_may_enter_is_shut(patient, mode):
+    patient.path.chmod(mode)
     assert patient.trouble("permissions").fix == f"chmod 700 {patient.path}"
     patient.mend()
     assert patient.path.stat().st_mode & 0o777 == 0o700
