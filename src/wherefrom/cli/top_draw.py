@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wherefrom.cli.draw_health import target_of
 from wherefrom.cli.draw_reality import age, short_name
 from wherefrom.formats import timestamps
-from wherefrom.formats.shown import cut, printable, short_id
+from wherefrom.formats.shown import cut, measured, printable, short_id
 
 if TYPE_CHECKING:
     from wherefrom.cli.top_frame import Frame
@@ -23,12 +24,17 @@ INSTANCE_CHARS: Final = 16
 
 
 class Row(NamedTuple):
-    """One line. ``opens``: ids that show more of it, the first that is known counts."""
+    """One line.
+
+    opens      ids that show more of it; the first that is known counts
+    indicator  or the indicator of health that it is
+    """
 
     mark: str
     text: str
     colour: str = ""
     opens: tuple[str, ...] = ()
+    indicator: str = ""
 
 
 class Pane(NamedTuple):
@@ -68,7 +74,7 @@ def _health(frame: Frame) -> Iterator[Row]:
         said = ", ".join(f"{name} by {number:,}" for name, number in behind.items())
         yield Row("!", f"views      behind the log: {said} entries", "yellow")
     else:
-        yield Row("✓", f"views      {' and '.join(log.views)} have all {log.size:,} entries")
+        yield Row("✓", f"views      {', '.join(log.views)} have all {log.size:,} entries")
     if log.witnessed is not None:
         said = f"{len(log.witnessed.by)} of {log.witnessed.of} cosigned {log.witnessed.size:,}"
         good = log.witnessed.reached
@@ -79,8 +85,23 @@ def _health(frame: Frame) -> Iterator[Row]:
         said += f", {verdicts.unjudged:,} not judged yet" if verdicts.unjudged else ""
         colour = "red" if verdicts.denied else ""
         yield Row("!" if verdicts.denied else "✓", f"policies   of what runs: {said}", colour)
+    yield from _indicators(frame)
     for name, why in frame.troubles.items():
         yield Row("!", f"{name:<9}  {printable(why)}", "red")
+
+
+def _indicators(frame: Frame) -> Iterator[Row]:
+    """What misses its target first, then what meets it, then what is only counted or not known."""
+    some = frame.health.indicators if frame.health is not None else []
+    order = {False: 0, True: 1, None: 2}
+    width = max((len(one.name) for one in some), default=0)
+    for one in sorted(some, key=lambda one: (order[one.met], one.value is None)):
+        target = f" ({target_of(one)})" if one.target is not None else ""
+        said = (
+            f"{one.name:<{width}}  {measured(one.value, one.unit)}{target}  {printable(one.says)}"
+        )
+        mark = {True: "✓", False: "!", None: " "}[one.met]
+        yield Row(mark, said, "red" if one.met is False else "", (), one.id)
 
 
 def _alerts(frame: Frame) -> Iterator[Row]:

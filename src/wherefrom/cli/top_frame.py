@@ -19,6 +19,7 @@ from wherefrom.cli.settings import Where
 from wherefrom.errors import Error, NotAllowed, NotFound
 from wherefrom.formats import timestamps
 from wherefrom.query.desk import LogStatus
+from wherefrom.query.health import Health, HealthOptions
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change, Place
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CHANGES_MAX: Final = 100
 CHANGES_DAYS: Final = 30
 ALERTS_MAX: Final = 200
+HEALTH_SECONDS: Final = 30.0
 T = TypeVar("T")
 
 
@@ -58,6 +60,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     at         when
     log        where the log stands, and its views
+    health     its indicators; None if they could not be asked
     verdicts   None where no policy is in force
     incidents  open ones, newest first; ``drifting`` places, ``denied`` ones among them first
     changes    newest first, of CHANGES_DAYS
@@ -68,6 +71,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     service: str
     log: LogStatus
+    health: Health | None
     verdicts: Verdicts | None
     incidents: list[Place]
     drifting: list[Place]
@@ -113,6 +117,7 @@ def asked(where: Where, wish: Wish, before: Frame | None = None) -> Frame:
             environment=wish.environment,
             service=wish.service,
             log=status,
+            health=part("health", lambda: _health(place, wish, before, now), None),
             verdicts=part("policies", lambda: _verdicts(place, wish), None),
             incidents=sorted(incidents, key=_since, reverse=True)[:ALERTS_MAX],
             drifting=sorted(drifting, key=lambda one: not is_denied(one))[:ALERTS_MAX],
@@ -123,11 +128,24 @@ def asked(where: Where, wish: Wish, before: Frame | None = None) -> Frame:
 
 def _same(before: Frame, status: LogStatus, wish: Wish) -> bool:
     return (
-        (before.environment, before.service) == wish
+        _wish_of(before) == wish
         and not before.troubles
         and before.log.size == status.size
         and before.log.views == status.views
     )
+
+
+def _health(place: Reading, wish: Wish, before: Frame | None, now: datetime) -> Health:
+    """Health, anew only now and then: it counts over a month."""
+    if before is not None and before.health is not None and wish == _wish_of(before):
+        asked_at = timestamps.parse(before.health.at, where="at")
+        if (now - asked_at).total_seconds() < HEALTH_SECONDS:
+            return before.health
+    return place.health(HealthOptions(environment=wish.environment, service=wish.service))
+
+
+def _wish_of(frame: Frame) -> Wish:
+    return Wish(frame.environment, frame.service)
 
 
 def _verdicts(place: Reading, wish: Wish) -> Verdicts | None:

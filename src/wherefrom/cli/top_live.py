@@ -12,10 +12,11 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from wherefrom.cli.draw import draw_trace
+from wherefrom.cli.draw_health import draw_explained
 from wherefrom.cli.opening import reading
 from wherefrom.cli.places import Reading
 from wherefrom.cli.settings import Where
@@ -26,6 +27,7 @@ from wherefrom.cli.top_page import Page, draw
 from wherefrom.cli.top_screen import Ended, Screen
 from wherefrom.errors import Error, NotFound
 from wherefrom.query.desk import TraceOptions
+from wherefrom.query.health import HealthOptions
 
 _TICK_SECONDS: Final = 0.25
 
@@ -119,8 +121,14 @@ class _Live:
                 page.opened(said.lines)
 
     def _open(self, row: Row, how: str) -> _Answer:
-        """What ``show`` or ``trace`` says of a row, by the first of its ids that is known."""
+        """What ``show`` or ``trace`` says of a row, by the first of its ids that is known; or what
+        stands behind an indicator."""
         with reading(self._where) as place:
+            if row.indicator:
+                wish = self._page.wish
+                options = HealthOptions(environment=wish.environment, service=wish.service)
+                drawn = draw_explained(place.health_explained(row.indicator, options))
+                return _Answer(lines=_split(drawn))
             for id in row.opens[:-1]:
                 try:
                     return _Answer(lines=_lines(place, id, how))
@@ -134,4 +142,8 @@ def _lines(place: Reading, id: str, how: str) -> list[str]:
         drawn = draw_trace(place.trace(id, TraceOptions()), id)
     else:
         drawn = draw_shown(place.show(id, TraceOptions()))
+    return _split(drawn)
+
+
+def _split(drawn: Iterable[str]) -> list[str]:
     return [line for part in drawn for line in part.split("\n")]

@@ -30,8 +30,8 @@ _KEYS_OPEN: Final = "↑↓ PgUp PgDn move  t trace or show  Esc back  q quit"
 HELP: Final = (
     "Tab, Shift-Tab, 1 2 3   go to the next pane, the one before, one by its number",
     "↑ ↓ k j PgUp PgDn       go to a line; Home and End to the first and last",
-    "Enter                   open the thing of the line, as wherefrom show does",
-    "t                       trace it, as wherefrom trace does",
+    "Enter                   open the thing of the line: wherefrom show, health --explain",
+    "t                       trace it: wherefrom trace",
     "e, s                    show only an environment, a service; empty for all",
     "p or space              pause, and go on",
     "r                       look now",
@@ -138,8 +138,8 @@ class Page:
     def _open(self, how: str) -> None:
         rows = self.panes[self.pane].rows
         row = rows[self._at()] if rows else None
-        if row is None or not row.opens:
-            self.trouble = "this line opens nothing; choose one of Alerts or Changes"
+        if row is None or not (row.opens or row.indicator):
+            self.trouble = "this line opens nothing; choose another"
             return
         self.row, self.how, self.wants_more = row, how, (row, how)
 

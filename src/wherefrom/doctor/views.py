@@ -17,17 +17,20 @@ from wherefrom.doctor.found import Found, Ground
 from wherefrom.errors import Unavailable
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.health import HealthReader, HealthSnapshot
 
+AnyReader = GraphReader | EstateReader | HealthReader
 MOVES_WITHIN_S: Final = 3.0
 _LOOK_EVERY_S: Final = 0.1
-_READERS: Final[Mapping[str, Callable[[Path], GraphReader | EstateReader]]] = {
+_READERS: Final[Mapping[str, Callable[[Path], AnyReader]]] = {
     "graph": GraphReader,
     "estate": EstateReader,
+    "health": HealthReader,
 }
 
 
 def views(ground: Ground) -> Iterator[Found]:
-    """The graph and the estate: readable, of this log, and not behind beside a server."""
+    """The graph, the estate and health: readable, of this log, not behind beside a server."""
     lagging: dict[str, int] = {}
     broken = False
     for name, reader in _READERS.items():
@@ -53,7 +56,7 @@ def views(ground: Ground) -> Iterator[Found]:
         behind = max(lagging.values())
         yield Found(True, f"{behind:,} entries behind; the next question reads them")
     elif not broken:
-        yield Found(True, f"{' and '.join(_READERS)} have all {ground.log.size:,} entries")
+        yield Found(True, f"{', '.join(_READERS)} have all {ground.log.size:,} entries")
 
 
 def _moving(ground: Ground, lagging: dict[str, int]) -> Iterator[Found]:
@@ -81,10 +84,12 @@ def _size(ground: Ground, name: str) -> int:
     return 0
 
 
-def _at(reader: GraphReader | EstateReader) -> tuple[int, bytes | None]:
+def _at(reader: AnyReader) -> tuple[int, bytes | None]:
     """How far a view has come, and the root there."""
     with closing(reader) as opened:
-        taken: AbstractContextManager[Snapshot | EstateSnapshot] = opened.snapshot()
+        taken: AbstractContextManager[Snapshot | EstateSnapshot | HealthSnapshot] = (
+            opened.snapshot()
+        )
         with taken as snapshot:
             return snapshot.size, snapshot.root
 

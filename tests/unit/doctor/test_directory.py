@@ -209,7 +209,7 @@ def test_a_log_that_nobody_has_written_to_is_no_crash(patient, tmp_path):
 # -- views
 
 
-@pytest.mark.parametrize("name", ["graph", "estate"])
+@pytest.mark.parametrize("name", ["graph", "estate", "health"])
 def test_a_view_that_is_broken_is_made_again(patient, name):
     path = patient.path / "views" / f"{name}.db"
     for beside in ("-wal", "-shm"):
