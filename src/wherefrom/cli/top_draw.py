@@ -85,9 +85,9 @@ def _health(frame: Frame) -> Iterator[Row]:
         said += f", {verdicts.unjudged:,} not judged yet" if verdicts.unjudged else ""
         colour = "red" if verdicts.denied else ""
         yield Row("!" if verdicts.denied else "✓", f"policies   of what runs: {said}", colour)
-    yield from _indicators(frame)
     for name, why in frame.troubles.items():
         yield Row("!", f"{name:<9}  {printable(why)}", "red")
+    yield from _indicators(frame)
 
 
 def _indicators(frame: Frame) -> Iterator[Row]:

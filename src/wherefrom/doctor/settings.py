@@ -16,8 +16,10 @@ from wherefrom.doctor.found import Found, Ground
 from wherefrom.doctor.lines import line_of
 from wherefrom.errors import Error
 from wherefrom.formats import (
+    coverage_policy,
     feed_settings,
     notify_settings,
+    question_settings,
     rollback_settings,
     series_settings,
     span_rules,
@@ -49,6 +51,8 @@ FILES: Final[Mapping[str, Read]] = {
     settings_file.SPAN_RULES: _parsed(span_rules.parse),
     settings_file.ROLLBACK: _parsed(rollback_settings.parse),
     settings_file.FEEDS: _parsed(feed_settings.parse),
+    settings_file.COVERAGE: _parsed(coverage_policy.parse),
+    settings_file.QUESTIONS: _parsed(question_settings.parse),
     RULES: lambda _, path: read_rules(path),
     "witness.policy": lambda folder, _: folder.policy(),
     "anchor-settings.json": lambda folder, _: folder.anchor_settings(),

@@ -132,6 +132,8 @@ def test_a_key_of_somebody_else_is_named_and_left_to_a_person(patient):
         ("feeds.json", '{"feeds": [\n {"name": "a", "from": "/x", "every": 5}]}',
          "feeds.json, line 2: "),
         ("request-rules.json", "[]", "request-rules.json"),
+        ("coverage.yaml", "rules: 7\n", "coverage.yaml, line 1: "),
+        ("questions.yaml", "- a\n- [\n", "questions.yaml, line 3: not YAML"),
         ("remediation.json", '{"version": 1,\n\n "rules": [}', "remediation.json, line 3: not"),
         ("webhooks.toml", "[shop]\nadapter = \n", "webhooks.toml, line 2: "),
         ("witness.policy", "log a\n\nwitness b\n", "witness.policy, line 1: "),
