@@ -55,8 +55,9 @@ async def on_no_route(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted(_methods(request)))
         headers = {"Allow": allowed}
         said = problem(
-            "method_not_allowed", "this route takes other methods", status=405, expected=allowed
-        )
+            "method_not_allowed", "this route takes other methods", status=405, expected=allowed,
+            do="GET /openapi.json describes every route",
+        )  # fmt: skip
     elif error.status_code != 404:
         phrase = http.HTTPStatus(error.status_code).phrase.lower()
         said = problem("error", phrase, status=error.status_code)

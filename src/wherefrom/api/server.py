@@ -164,7 +164,10 @@ def writer_app(
             if intake.witnessing is None:
                 return recorder.writer.checkpoint
             if intake.witnessing.newest is None:
-                raise Unavailable("no checkpoint is published yet")
+                raise Unavailable(
+                    "no checkpoint is published yet",
+                    do="Ask again in a moment: its witnesses have cosigned none yet",
+                )
             return intake.witnessing.newest.note
 
         anchors = anchoring(published) if anchoring is not None else None

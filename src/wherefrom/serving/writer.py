@@ -215,7 +215,11 @@ class _ReaderProcess:
         until = time.monotonic() + _READY_WITHIN_SECONDS
         while not self._socket.exists():
             if time.monotonic() > until:
-                raise Unavailable("the reader process did not start", where=str(self._socket))
+                raise Unavailable(
+                    "the reader process did not start",
+                    where=str(self._socket),
+                    do="Read what it says above; wherefrom doctor looks at what it needs",
+                )
             time.sleep(0.01)
 
     def stop(self) -> None:
