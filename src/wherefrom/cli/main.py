@@ -101,6 +101,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "federate": "federate",
         "witness": "witness",
         "monitor": "monitor",
+        "gameday": "gameday",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}
