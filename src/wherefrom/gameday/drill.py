@@ -47,13 +47,15 @@ class Wanted(NamedTuple):
     """What to play.
 
     withheld    play all of it but the fault: nothing may be seen then
-    patience_s  how long each fault is watched
+    patience_s  how long each fault is watched at most; ``told_s`` at most, once it is explained,
+                for what tells of it by itself
     beside      where the scratch folder is made; None for the system's own
     """
 
     scenarios: Sequence[Scenario]
     withheld: bool = False
     patience_s: float = PATIENCE_SECONDS
+    told_s: float = PATIENCE_SECONDS
     beside: Path | None = None
     eyes: Sequence[Eye] = EYES
 
@@ -139,8 +141,7 @@ def _one(scenario: Scenario, stage: Stage, wanted: Wanted) -> tuple[Outcome, lis
         start = watcher.begin()
         fault = scenario.act(stage, faulty)
         # 3. What is seen of it.
-        until = start + wanted.patience_s
-        while time.monotonic() < until and not _is_done(watcher.seen(), fault):
+        while time.monotonic() < _until(watcher.seen(), fault, start, wanted):
             time.sleep(_TICK_SECONDS)
         # 4. And back.
         undone, recovered = time.monotonic(), None
@@ -161,7 +162,7 @@ def _one(scenario: Scenario, stage: Stage, wanted: Wanted) -> tuple[Outcome, lis
         withheld=wanted.withheld,
         detected=next(iter(before), None),
         told=next((m for m in before if m.told), None),
-        explained=next((m for m in before if _explains(m.says, fault)), None),
+        explained=next((m for m in before if explains(m.says, fault)), None),
         recovered_s=recovered,
         kept=kept,
         seen=tuple(before),
@@ -170,11 +171,17 @@ def _one(scenario: Scenario, stage: Stage, wanted: Wanted) -> tuple[Outcome, lis
     ), missing
 
 
-def _is_done(seen: Sequence[Seen], fault: Fault) -> bool:
-    return any(_explains(one.says, fault) for one in seen) and any(one.eye.tells for one in seen)
+def _until(seen: Sequence[Seen], fault: Fault, start: float, wanted: Wanted) -> float:
+    """How long to watch, by what was seen so far; over already when nothing is left to wait for."""
+    over = start + wanted.patience_s
+    explained = next((one.at for one in seen if explains(one.says, fault)), None)
+    if explained is None:
+        return over
+    told = any(one.eye.tells for one in seen)
+    return start if told else min(over, explained + wanted.told_s)
 
 
-def _explains(says: str, fault: Fault) -> bool:
+def explains(says: str, fault: Fault) -> bool:
     """Whether one thing that is shown says all that was done."""
     return all(
         re.search(rf"(?<![0-9A-Za-z]){re.escape(word)}(?![0-9A-Za-z])", says)

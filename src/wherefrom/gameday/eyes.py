@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
-
 from wherefrom.errors import Unavailable
+from wherefrom.gameday.asking import Answer, Operator
 from wherefrom.gameday.emitters import Counted
 from wherefrom.gameday.processes import Commands
 from wherefrom.gameday.shop import ENVIRONMENT, SERVICE
@@ -52,13 +51,12 @@ class Absent(Exception):
 class Door(NamedTuple):
     """What eyes look through.
 
-    url, token  of the server; ``data`` its directory, ``errors`` the file of its standard error
+    operator    who asks the server; ``data`` is its directory, ``errors`` its standard error
     senders     by their names; ``messages`` is what the webhook of the game day was sent
     commands    runs those that work on the directory
     """
 
-    url: str
-    token: str
+    operator: Operator
     data: Path
     errors: Path
     senders: dict[str, Counted]
@@ -68,24 +66,15 @@ class Door(NamedTuple):
     def get(self, path: str, **query: str) -> Any:
         """What the server answers. Raises Absent for a route that is none, Unavailable."""
         answer = self.ask(path, **query)
-        if answer.status_code == 404 and "code" not in answer.text:
+        if answer.status == 404 and '"code"' not in answer.text:
             raise Absent(path)
-        if answer.status_code >= 400:
+        if answer.status >= 400:
             raise Unavailable("the server does not say", where=path, got=answer.text[:200])
         return answer.json()
 
-    def ask(self, path: str, **query: str) -> httpx.Response:
+    def ask(self, path: str, **query: str) -> Answer:
         """The whole answer. Raises Unavailable."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        try:
-            return httpx.get(
-                self.url + path, params=query, headers=headers, timeout=ANSWER_SECONDS,
-                trust_env=False, verify=False,
-            )  # fmt: skip
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                "the server does not answer", where=path, got=str(error) or type(error).__name__
-            ) from error
+        return self.operator.get(path, timeout_s=ANSWER_SECONDS, **query)
 
     def command(self, *words: str) -> Any:
         """What a command on the directory answers in JSON. Raises Absent for one that is none."""
@@ -127,8 +116,8 @@ def _standard_error(door: Door) -> Iterator[Sighting]:
 
 def _messages(door: Door) -> Iterator[Sighting]:
     for message in list(door.messages):
-        said = json.dumps(message, sort_keys=True, ensure_ascii=False)
-        yield Sighting(said, said)
+        said = json.dumps(message.get("data", message), sort_keys=True, ensure_ascii=False)
+        yield Sighting(said, f"{message.get('type', 'message')} {said}")
 
 
 def _senders(door: Door) -> Iterator[Sighting]:
@@ -147,7 +136,7 @@ def _ready(door: Door) -> Iterator[Sighting]:
     except Unavailable as error:
         yield Sighting("no answer", str(error))
         return
-    if answer.status_code != 200:
+    if answer.status != 200:
         said = answer.json()
         yield Sighting(str(said.get("code")), str(said.get("detail") or said))
 

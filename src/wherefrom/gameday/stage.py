@@ -21,12 +21,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from wherefrom.app import DataFolder, open_log
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import NotFound, Unavailable
-from wherefrom.gameday.emitters import Acknowledged, Emitter, Steady
+from wherefrom.gameday.asking import Operator
+from wherefrom.gameday.emitters import Acknowledged, Emitter, Steady, wait_until
 from wherefrom.gameday.ending import Ending
 from wherefrom.gameday.eyes import Door
 from wherefrom.gameday.processes import Commands, Program
@@ -62,9 +61,9 @@ class Stage:
         self.steady = Steady(self.jobs)
         self.measured: dict[str, float] = {}
         self.kept: dict[str, Any] = {}
-        self._token = (folder.path / "token").read_text().strip()
         self.door = Door(
-            url=server.url, token=self._token, data=folder.path, errors=server.errors,
+            operator=Operator(server.url, (folder.path / "token").read_text().strip()),
+            data=folder.path, errors=server.errors,
             senders={one.name: one.sender for one in self.emitters}, messages=messages,
             commands=Commands(),
         )  # fmt: skip
@@ -98,12 +97,8 @@ class Stage:
 
     def administer(self, path: str, said: dict[str, Any]) -> dict[str, Any]:
         """What the operator does over HTTP. Raises Unavailable."""
-        headers = {"Authorization": f"Bearer {self._token}"}
-        answer = httpx.post(
-            self.server.url + path, json=said, headers=headers, timeout=_ANSWER_SECONDS,
-            trust_env=False, verify=False,
-        )  # fmt: skip
-        if answer.status_code >= 300:
+        answer = self.door.operator.post(path, said, timeout_s=_ANSWER_SECONDS)
+        if answer.status >= 300:
             raise Unavailable("the server refuses it", where=path, got=answer.text[:200])
         done: dict[str, Any] = answer.json()
         return done
@@ -159,6 +154,9 @@ def set_up(
         ends.callback(stage.door.commands.stop)
         stage.steady.start()
         ends.callback(stage.steady.stop)
+        if not wait_until(lambda: len(stage.acknowledged) > 0, seconds=_ANSWER_SECONDS):
+            trouble = stage.jobs.sender.trouble
+            raise Unavailable("the jobs of the game day are not recorded", got=trouble)
         yield stage
 
 
