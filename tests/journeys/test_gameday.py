@@ -4,7 +4,9 @@ import hashlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,13 @@ EXPECTED = {
 PATIENCE = {"patience_s": 120, "told_s": 1}
 
 
+@pytest.fixture
+def place():
+    """A folder with a short path, for the sockets of servers lie in it."""
+    with tempfile.TemporaryDirectory(prefix="gd-") as path:
+        yield Path(path)
+
+
 def played(path, *names, eyes, **more):
     """The outcome of each, by its name; with the eyes that are named, and what comes unasked."""
     wanted = Wanted(
@@ -56,9 +65,9 @@ def test_every_scenario_is_tested_here():
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_fault_is_detected_explained_and_recovered_from_and_nothing_is_lost(tmp_path, name):
+def test_a_fault_is_detected_explained_and_recovered_from_and_nothing_is_lost(place, name):
     eye, told = EXPECTED[name]
-    one = played(tmp_path, name, eyes=[eye or "readyz"], **PATIENCE)[name]
+    one = played(place, name, eyes=[eye or "readyz"], **PATIENCE)[name]
     assert one.is_good, one
     assert eye in (None, one.explained.eye)
     assert all(word in one.explained.says for word in one.words)
@@ -71,8 +80,8 @@ def test_a_fault_is_detected_explained_and_recovered_from_and_nothing_is_lost(tm
         assert one.told is not None
 
 
-def test_a_flood_is_shed_and_told_but_no_door_says_who_floods(tmp_path):
-    one = played(tmp_path, "flood", eyes=["metrics", "readyz"], patience_s=7)["flood"]
+def test_a_flood_is_shed_and_told_but_no_door_says_who_floods(place):
+    one = played(place, "flood", eyes=["metrics", "readyz"], patience_s=7)["flood"]
     assert one.detected is not None
     assert one.told.eye == "senders"
     assert "too many records wait" in one.told.says
@@ -83,9 +92,9 @@ def test_a_flood_is_shed_and_told_but_no_door_says_who_floods(tmp_path):
     assert (one.kept.lost, one.kept.waiting) == (0, 0)
 
 
-def test_without_their_faults_nothing_is_seen_at_all(tmp_path):
+def test_without_their_faults_nothing_is_seen_at_all(place):
     names, eyes = ("missing-capture", "lost-witness"), [one.name for one in EYES]
-    found = played(tmp_path, *names, eyes=eyes, patience_s=5, withheld=True)
+    found = played(place, *names, eyes=eyes, patience_s=5, withheld=True)
     assert set(found) == set(names)
     for one in found.values():
         assert one.withheld
@@ -201,13 +210,13 @@ def test_the_systems_own_place_for_scratch_is_refused_within_a_log(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "after"), [("SIGINT", 0.2), ("SIGTERM", 5.0)])
-def test_a_signal_at_any_moment_leaves_no_process_and_no_folder(tmp_path, number, after):
+def test_a_signal_at_any_moment_leaves_no_process_and_no_folder(place, number, after):
     process = subprocess.Popen(
         [WHEREFROM, "gameday", "run", "store-stalled", "lost-witness", "--sample",
-         "--scratch", tmp_path],
+         "--scratch", place],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    until(lambda: any(tmp_path.iterdir()) or process.poll() is not None)
+    until(lambda: any(place.iterdir()) or process.poll() is not None)
     time.sleep(after)
     family = family_of(process.pid)
     process.send_signal(getattr(signal, number))
@@ -216,15 +225,15 @@ def test_a_signal_at_any_moment_leaves_no_process_and_no_folder(tmp_path, number
     assert process.returncode == 130, out + err
     assert "Traceback" not in err
     assert wait_gone(family, seconds=5), "a process was left"
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
-def test_a_game_day_that_is_killed_leaves_no_server(tmp_path):
+def test_a_game_day_that_is_killed_leaves_no_server(place):
     process = subprocess.Popen(
-        [WHEREFROM, "gameday", "run", "clock-skew", "--sample", "--scratch", tmp_path],
+        [WHEREFROM, "gameday", "run", "clock-skew", "--sample", "--scratch", place],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: list(tmp_path.glob("*/0/data/server.json")))
+    until(lambda: list(place.glob("*/0/data/server.json")))
     family = family_of(process.pid)
     assert len(family) > 1
     process.kill()

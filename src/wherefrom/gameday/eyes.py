@@ -31,6 +31,7 @@ _WAITING_MIN: Final = 4_096
 _BEHIND_MIN: Final = 1_000
 _AUDIT_LINES_MAX: Final = 50
 _PREFIX: Final = "wherefrom: "
+_NO_ROUTE: Final = "no such route"
 
 
 class Sighting(NamedTuple):
@@ -66,7 +67,7 @@ class Door(NamedTuple):
     def get(self, path: str, **query: str) -> Any:
         """What the server answers. Raises Absent for a route that is none, Unavailable."""
         answer = self.ask(path, **query)
-        if answer.status == 404 and '"code"' not in answer.text:
+        if answer.status == 404 and _NO_ROUTE in answer.text:
             raise Absent(path)
         if answer.status >= 400:
             raise Unavailable("the server does not say", where=path, got=answer.text[:200])
@@ -213,6 +214,28 @@ def _metrics(door: Door) -> Iterator[Sighting]:
             yield Sighting(name, f"{float(value):.0f} records wait for an answer ({name})")
 
 
+def _health(door: Door) -> Iterator[Sighting]:
+    for one in door.get("/v1/health", environment=ENVIRONMENT)["indicators"]:
+        if one["met"] is False:
+            yield Sighting(one["id"], f"{one['id']} {one['name']}: {one['says']}")
+
+
+def _alerts(door: Door) -> Iterator[Sighting]:
+    for one in door.get("/v1/alerts")["alerts"]:
+        if one["closed"] is None:
+            about = f"{one['root']['kind']} {one['root']['id']}"
+            says = f"{one['severity']} {one['rule']}: {one['title']}, {about}: {one['text']}"
+            entries = ", ".join(f"entry {number}" for number in one["entries"])
+            yield Sighting(one["incident"], f"{says} ({entries})")
+
+
+def _doctor(door: Door) -> Iterator[Sighting]:
+    for one in door.command("doctor")["checks"]:
+        if one["ok"] is False:
+            says = f"{one['name']}: {one['says']}"
+            yield Sighting(re.sub(r"\d+", "N", says), says)
+
+
 EYES: Final[Sequence[Eye]] = (
     Eye("standard error", "the server's own lines", _standard_error, tells=True, stays=True),
     Eye("messages", "what notify.yaml sends", _messages, tells=True, stays=True),
@@ -226,4 +249,7 @@ EYES: Final[Sequence[Eye]] = (
     Eye("keys", "GET /v1/keys/ID/lost, of each key revoked", _keys, stays=True),
     Eye("policy", "wherefrom policy status", _policy, looks=2),
     Eye("metrics", "GET /metrics", _metrics),
+    Eye("health", "wherefrom health -e gameday", _health, every_s=1.0, looks=2),
+    Eye("alerts", "wherefrom alerts", _alerts, every_s=1.0),
+    Eye("doctor", "wherefrom doctor", _doctor, every_s=3.0),
 )

@@ -41,6 +41,10 @@ PREFIX: Final = "wherefrom-gameday-"
 ROOM_TIMES: Final = 4
 _ROOM_BYTES_MIN: Final = 64 * 1024 * 1024
 _BATCH: Final = 500
+# Linux's limit for the path of a socket (unix(7)), and what lies below ``place`` in it: a slash, a
+# scratch folder's own letters, a number, ``/data/reader.sock``.
+_SOCKET_BYTES_MAX: Final = 107
+_BELOW_BYTES: Final = 30
 _OWN: Final = "self"
 
 
@@ -154,8 +158,15 @@ def scratch_folder(beside: Path | None, *, ending: Ending) -> Iterator[Path]:
     beside  where to make it; None for the system's own. Raises SettingError within a log's
             directory, StorageError.
     """
-    place = beside or Path(tempfile.gettempdir())
+    place = (beside or Path(tempfile.gettempdir())).absolute()
     need_no_log_around(place, what="--scratch")
+    longest = len(os.fsencode(place)) + len(PREFIX) + _BELOW_BYTES
+    if longest > _SOCKET_BYTES_MAX:
+        raise SettingError(
+            "too deep for the sockets of a server", where=str(place),
+            expected=f"{_SOCKET_BYTES_MAX - longest + len(os.fsencode(place))} bytes at most",
+            do="Name a folder with a shorter path with --scratch",
+        )  # fmt: skip
     with ending.whole():
         try:
             made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))

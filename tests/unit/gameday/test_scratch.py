@@ -1,6 +1,7 @@
 """A scratch copy has the records of a log, and no key, setting or decision of it."""
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,11 +94,24 @@ def test_a_directory_without_a_log_is_not_taken_from(tmp_path):
         scratch.of_log(tmp_path)
 
 
-def test_a_scratch_folder_is_its_owners_alone_and_gone_at_the_end(tmp_path):
-    with Ending() as ending, scratch.scratch_folder(tmp_path, ending=ending) as folder:
-        assert folder.stat().st_mode & 0o777 == 0o700
-        (folder / "deep").mkdir()
-    assert list(tmp_path.iterdir()) == []
+def test_a_scratch_folder_is_its_owners_alone_and_gone_at_the_end():
+    with tempfile.TemporaryDirectory(prefix="gd-") as place:
+        with Ending() as ending, scratch.scratch_folder(Path(place), ending=ending) as folder:
+            assert folder.stat().st_mode & 0o777 == 0o700
+            (folder / "deep").mkdir()
+        assert list(Path(place).iterdir()) == []
+
+
+def test_a_place_that_is_too_deep_for_a_socket_is_refused(tmp_path):
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    with (
+        Ending() as ending,
+        pytest.raises(SettingError, match="too deep for the sockets of a server"),
+        scratch.scratch_folder(deep, ending=ending),
+    ):
+        pass
+    assert list(deep.iterdir()) == []
 
 
 @pytest.mark.parametrize("within", ["", "views", "views/there/is/none"])
