@@ -46,7 +46,7 @@ def draw_compared(compared: Compared) -> Iterator[str]:
 
 
 def _scenario(one: Outcome) -> Iterator[str]:
-    shown = "withheld" if one.withheld else f"{score(one):>3} of 100"
+    shown = "withheld" if one.withheld else f"{score(one)} of 100"
     headline = f"{one.scenario}  {shown}"
     yield headline if one.is_good else click.style(headline, fg="red")
     if one.withheld:

@@ -16,6 +16,8 @@ from wherefrom.errors import Error
 from wherefrom.gameday.eyes import Absent, Door, Eye, Sighting
 
 _TICK_SECONDS: Final = 0.05
+# One thing may be shown in other words each time: with another count, above all.
+_TEXTS_MAX: Final = 5
 
 
 class Seen(NamedTuple):
@@ -110,8 +112,10 @@ class Watcher:
                     one.known.add(sighting.key)
                 elif sighting.key not in one.known:
                     one.news.add(sighting.key)
-                    if count >= one.eye.looks and sighting not in one.told:
-                        one.told.add(sighting)
+                    told = one.told.setdefault(sighting.key, set())
+                    is_old = sighting.says in told or len(told) >= _TEXTS_MAX
+                    if count >= one.eye.looks and not is_old:
+                        told.add(sighting.says)
                         self._seen.append(Seen(one.eye, sighting.says, time.monotonic()))
             one.done += 1
             one.looked = started
@@ -123,7 +127,7 @@ class _Looking:
     def __init__(self, eye: Eye) -> None:
         self.eye = eye
         self.known: set[str] = set()
-        self.told: set[Sighting] = set()
+        self.told: dict[str, set[str]] = {}  # the texts of each key
         self.counts: dict[str, int] = {}
         self.news: set[str] = set()
         self.done = 0

@@ -79,6 +79,19 @@ def test_what_is_seen_for_a_moment_counts_only_if_it_is_seen_often_enough(door):
         until(lambda: said(watcher) == ["stays is wrong"])
 
 
+def test_one_thing_in_other_words_each_time_is_told_a_few_times(door):
+    numbers = iter(range(1000))
+
+    def look(_):
+        return [Sighting("key", f"{next(numbers)} wait") for _ in door.look(None)]
+
+    with Watcher(door, [Eye("one", "look", look, every_s=0.01)]) as watcher:
+        watcher.begin()
+        door.shown = ["any"]
+        looked(door, 30)
+        assert len(watcher.seen()) == 5
+
+
 def test_all_is_well_once_every_eye_has_looked_again_and_sees_nothing_new(door):
     door.shown = ["old"]
     with watching(door) as watcher:
