@@ -249,7 +249,7 @@ EYES: Final[Sequence[Eye]] = (
     Eye("keys", "GET /v1/keys/ID/lost, of each key revoked", _keys, stays=True),
     Eye("policy", "wherefrom policy status", _policy, looks=2),
     Eye("metrics", "GET /metrics", _metrics),
-    Eye("health", "wherefrom health -e gameday", _health, every_s=1.0, looks=2),
-    Eye("alerts", "wherefrom alerts", _alerts, every_s=1.0),
+    Eye("health", "wherefrom health -e gameday", _health, every_s=1.0, looks=2, stays=True),
+    Eye("alerts", "wherefrom alerts", _alerts, every_s=1.0, stays=True),
     Eye("doctor", "wherefrom doctor", _doctor, every_s=3.0),
 )

@@ -15,14 +15,14 @@ import json
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 from wherefrom.app import DataFolder, open_log
-from wherefrom.collect.principals import Principal, producer_of
+from wherefrom.collect.principals import Principal, producer_of, write_secret
 from wherefrom.errors import NotFound, Unavailable
 from wherefrom.gameday.asking import Operator
 from wherefrom.gameday.emitters import Acknowledged, Emitter, Steady, wait_until
@@ -30,11 +30,25 @@ from wherefrom.gameday.ending import Ending
 from wherefrom.gameday.eyes import Door
 from wherefrom.gameday.processes import Commands, Program
 from wherefrom.gameday.report import Kept
-from wherefrom.gameday.shop import Release, Shop
+from wherefrom.gameday.shop import ENVIRONMENT, Release, Shop
 from wherefrom.storage.whole_file import replace_whole
 
 WITNESS: Final = "gameday-witness"
 _ANSWER_SECONDS: Final = 20.0
+# What an operator would say of the shop: it is production, and its evidence is to be whole.
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "watch.yaml": {"production": [ENVIRONMENT]},
+    "objectives.yaml": {
+        "objectives": [
+            {
+                "name": "coverage",
+                "environment": ENVIRONMENT,
+                "target": 99,
+                "indicator": "coverage",
+            }
+        ],
+    },
+}
 _BODY_BYTES_MAX: Final = 1024 * 1024
 
 
@@ -140,6 +154,8 @@ def set_up(
         folder = DataFolder(aside / "data")
         shutil.copytree(copy, folder.path)
         messages = ends.enter_context(_receiving(folder))
+        for name, said in _SETTINGS.items():
+            replace_whole(folder.path / name, json.dumps(said).encode())
         witness, more = None, []
         if with_witness:
             witness = _witness_of(folder, aside, ending)
@@ -202,9 +218,7 @@ def _receiving(folder: DataFolder) -> Iterator[list[dict[str, Any]]]:
     thread.start()
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     hook = {"name": "gameday", "url": f"http://127.0.0.1:{server.server_port}/", "secret": secret}
-    # JSON is YAML; the file holds a secret.
-    replace_whole(folder.path / "notify.yaml", json.dumps({"webhooks": [hook]}).encode())
-    (folder.path / "notify.yaml").chmod(0o600)
+    write_secret(folder.path / "notify.yaml", json.dumps({"webhooks": [hook]}))  # JSON is YAML
     try:
         yield got
     finally:
