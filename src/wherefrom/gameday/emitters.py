@@ -25,6 +25,7 @@ from wherefrom.capture.sending import Sender
 from wherefrom.collect.principals import Principal
 from wherefrom.errors import Refused, Unavailable
 from wherefrom.gameday import shop
+from wherefrom.log.reader import LogReader
 
 ANSWER_SECONDS: Final = 2.0
 STEADY_SECONDS: Final = 0.1
@@ -44,10 +45,16 @@ class Acknowledged:
         with self._lock:
             self._held[index] = hashlib.sha256(content).digest()
 
-    def items(self) -> list[tuple[int, bytes]]:
-        """All of them, by index."""
+    def not_in(self, log: LogReader) -> list[int]:
+        """The indexes at which a log does not hold what was acknowledged."""
         with self._lock:
-            return sorted(self._held.items())
+            wanted = dict(self._held)
+        for logged in log.read(min(wanted, default=log.size), log.size):
+            if logged.content is not None:
+                held = hashlib.sha256(logged.content).digest()
+                if wanted.get(logged.index) == held:
+                    del wanted[logged.index]
+        return sorted(wanted)
 
     def __len__(self) -> int:
         return len(self._held)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
 import secrets
 import shutil
@@ -130,17 +129,10 @@ class Stage:
                 waiting += one.waiting
             one.close()
         self.server.end()
-        log = open_log(self.folder)
-        wanted = dict(self.acknowledged.items())
-        for logged in log.read(min(wanted, default=log.size), log.size):
-            if logged.content is not None:
-                held = hashlib.sha256(logged.content).digest()
-                if wanted.get(logged.index) == held:
-                    del wanted[logged.index]
-        lost = len(wanted)
+        lost = self.acknowledged.not_in(open_log(self.folder))
         return Kept(
             sent=sum(one.sent for one in self.emitters), acknowledged=len(self.acknowledged),
-            lost=lost, waiting=waiting,
+            lost=len(lost), waiting=waiting,
         )  # fmt: skip
 
 
