@@ -113,6 +113,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "siem": "siem",
         "doctor": "doctor",
         "completion": "completion",
+        "gameday": "gameday",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}
