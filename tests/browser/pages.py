@@ -12,6 +12,8 @@ PAGES = {
     "home": "/",
     "incident": f"/incidents/{ALERT}",
     "incidents": "/incidents",
+    "alerts": "/alerts",
+    "objectives": "/objectives",
     "health": "/health",
     "coverage": "/health/N1",
     "executive": "/executive",

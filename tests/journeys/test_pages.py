@@ -23,7 +23,8 @@ PAGES = [
     "/", "/find?q=till", "/find", "/running", "/running?drift=1", "/running?scope=prod/till",
     "/changes?since=2026-11-01T00:00:00Z", "/changes", "/gaps", "/services/prod/till",
     f"/things/{quote(TILL, safe='')}", "/records/0", "/records/17", "/records/71", "/log", "/keys",
-    "/health", "/health/N1", "/health/freshness", "/executive", "/on-call", "/debug",
+    "/alerts", "/objectives", "/health", "/health/N1", "/health/freshness",
+    "/executive", "/on-call", "/debug",
     "/incidents", "/incidents?open=1", "/incidents/saturday-evening",
     "/policies", "/audit", "/audit?from=10", "/things/what-to-restock-3.safetensors",
     f"/things/{quote(BASKETS, safe='')}",
@@ -121,7 +122,7 @@ def test_every_link_of_every_page_leads_to_a_page(browser):
     assert len(seen) > 100
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path != "/find"])
+@pytest.mark.parametrize("path", [path for path in PAGES if path not in ("/find", "/objectives")])
 def test_a_page_has_a_twin_in_json_that_says_the_same_size(browser, path):
     page = browser.get(path)
     twin = re.search(r'rel="alternate" type="application/json" href="([^"]+)"', page.text)
@@ -257,6 +258,22 @@ def test_the_log_is_shown_to_have_only_grown(browser):
     assert browser.get("/audit?from=x").status_code == 400
 
 
+def test_an_objective_is_shown_with_what_is_left_of_it(server, browser):
+    (server.data / "objectives.yaml").write_text(
+        "objectives:\n  - {name: proven, environment: prod, target: 0.99, period: 30d, "
+        "indicator: coverage}\n"
+    )
+    try:
+        page = read(browser.get("/objectives"))
+        assert "proven" in page.text
+        part = browser.get("/objectives?environment=prod&part=burn").text
+        assert part.strip().startswith('<ul class="tiles">')
+        assert "proven" not in browser.get("/objectives?environment=elsewhere&part=burn").text
+        assert "decided here" not in read(browser.get("/alerts")).text
+    finally:
+        (server.data / "objectives.yaml").unlink()
+
+
 def test_a_teams_own_questions_stand_first(server, browser):
     (server.data / "questions.yaml").write_text('- {title: "Tills?", path: /services/prod/till}\n')
     page = browser.get("/").text
@@ -317,7 +334,8 @@ def test_a_log_that_holds_nothing_has_pages_too(tmp_path):
     with ServerProcess(tmp_path / "data") as server, server.client() as client:
         followed(client)
         for path in (
-            "/", "/incidents", "/running", "/changes", "/gaps", "/policies", "/keys", "/health",
+            "/", "/incidents", "/alerts", "/objectives",
+            "/running", "/changes", "/gaps", "/policies", "/keys", "/health",
             "/health/N1", "/executive", "/on-call", "/debug", "/requests", "/log", "/audit",
             "/records/0", "/find?q=x",
         ):  # fmt: skip

@@ -98,6 +98,14 @@ async function refresh(into) {
   if (answer.ok && mine === asked) into.innerHTML = await answer.text();
 }
 
+// What takes long is asked for once the page is there; its link leads to the same.
+for (const box of document.querySelectorAll("[data-load]")) {
+  fetch(box.dataset.load).then(async (answer) => {
+    const found = answer.ok ? (await answer.text()).trim() : "";
+    if (found) box.innerHTML = found;
+  }, () => { /* the link stays */ });
+}
+
 // Verify a checkpoint here: the note's signature with WebCrypto, under the key beside it.
 for (const box of document.querySelectorAll(".verify")) {
   box.hidden = false;
