@@ -46,7 +46,7 @@ from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
-from wherefrom.query.health import Explained, Health, History
+from wherefrom.query.health import Health, HealthExplained, History
 from wherefrom.query.hours import Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
@@ -69,7 +69,7 @@ _STRUCTS: Final = (
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    Health, Explained, History,
+    Health, HealthExplained, History,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
     IncidentShown, Postmortem, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

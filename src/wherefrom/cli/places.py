@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
-    from wherefrom.query.health import Explained, Health, HealthOptions, History
+    from wherefrom.query.health import Health, HealthExplained, HealthOptions, History
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -106,7 +106,7 @@ class Reading(Protocol):
 
     def health(self, options: HealthOptions) -> Health: ...
 
-    def health_explained(self, indicator: str, options: HealthOptions) -> Explained: ...
+    def health_explained(self, indicator: str, options: HealthOptions) -> HealthExplained: ...
 
     def health_history(
         self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
