@@ -8,8 +8,10 @@ DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/objectives.yaml             what is promised, and when that is to be told (optional)
 DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
+DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -83,20 +85,23 @@ from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
-from wherefrom.views.together import Views
+from wherefrom.views.together import Folded, Views
 
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
+    from wherefrom.formats.objectives import Objective, Objectives
     from wherefrom.formats.question_settings import Question
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
+    from wherefrom.policy.alert_watch import AlertWatch, Sign, Told
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
+    from wherefrom.query.alerts.measuring import Ratios
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -163,6 +168,7 @@ class DataFolder:
                 "not an origin",
                 expected="a URL without scheme, such as example.com/log",
                 got=origin,
+                do="Leave out https:// and any space",
             ) from error
         (self.path / "keys").mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
@@ -242,7 +248,11 @@ class DataFolder:
         try:
             return notes.parse_verifier_key(self._secret(_LOG_VKEY), where=_LOG_VKEY)
         except Malformed as error:
-            raise SettingError("the log's verifier key is broken", got=str(error)) from error
+            raise SettingError(
+                "the log's verifier key is broken",
+                got=str(error),
+                do="Restore keys/log.vkey from a copy",
+            ) from error
 
     @property
     def origin(self) -> str:
@@ -278,7 +288,12 @@ class DataFolder:
             # Not any white space: a changed end of the line is a changed file.
             return path.read_text(encoding="utf-8").strip(" \t\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError("a key file cannot be read", where=str(path), got=error) from error
+            raise SettingError(
+                "a key file cannot be read",
+                where=str(path),
+                got=error,
+                do="Restore it from a copy, or see to its mode and owner: wherefrom doctor",
+            ) from error
 
     def log_key(self) -> SigningKey:
         """The secret that the log was made with."""
@@ -343,12 +358,14 @@ class DataFolder:
             raise SettingError(
                 "the policy is of other logs", where=where, expected=self.log_vkey().to_text(),
                 got=" ".join(origins),
+                do="Name this log in it, or leave out its line log",
             )  # fmt: skip
         if not policy.is_reached([w.name for w in policy.witnesses.values() if w.url]):
             raise SettingError(
                 "a log cannot reach the quorum of a policy whose witnesses have no address",
                 where=where,
                 expected="witness <name> <vkey> <url>, for enough of them",
+                do="Give enough of its witnesses an address, or lower the quorum",
             )
         replace_whole(self.policy_path, written)
 
@@ -370,7 +387,12 @@ class DataFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise SettingError("cannot be read", where=str(path), got=error) from error
+            raise SettingError(
+                "cannot be read",
+                where=str(path),
+                got=error,
+                do="Start it again with --anchor-root, --rekor and --tsa: it is written anew",
+            ) from error
 
     def keep_anchor_settings(self, settings: AnchorSettings, *, where: str) -> None:
         """From now on a server asks these. Raises SettingError."""
@@ -379,7 +401,12 @@ class DataFolder:
         try:
             root = parse(settings.root.encode())
         except Refused as error:
-            raise SettingError("not a trusted root", where=where, got=str(error)) from error
+            raise SettingError(
+                "not a trusted root",
+                where=where,
+                got=str(error),
+                do="Name Sigstore's trusted_root.json, or make one: wherefrom log trusted-root",
+            ) from error
         for asked, known, what in (
             (settings.logs, root.logs, "logs"),
             (settings.stamps, root.timestamp_authorities, "timestamp authorities"),
@@ -388,9 +415,14 @@ class DataFolder:
                 raise SettingError(
                     f"the trusted root has no {what}, so no answer of one could be believed",
                     where=where, got=root.left_out(),
+                    do="Name another with --anchor-root, or leave out who is not in it",
                 )  # fmt: skip
         if max(len(settings.logs), len(settings.stamps)) > ASKED_MAX:
-            raise SettingError("too many to ask", expected=f"{ASKED_MAX} logs, and authorities")
+            raise SettingError(
+                "too many to ask",
+                expected=f"{ASKED_MAX} logs, and authorities",
+                do="Name fewer with --rekor and --tsa",
+            )
         # An address may hold a token.
         write_secret(self.path / _ANCHOR_SETTINGS, msgspec.json.encode(settings).decode() + "\n")
 
@@ -406,6 +438,28 @@ class DataFolder:
 
         what = "the settings of the watch"
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
+
+    def series_settings(self) -> SeriesSettings:
+        """Where series come from. Raises Unavailable for a file that is wrong."""
+        return _series_settings(self)
+
+    def notify_url(self) -> str:
+        """Where people reach this log; empty if nobody said. Raises SettingError."""
+        from wherefrom.collect.settings_file import NOTIFY, read
+        from wherefrom.formats.notify_settings import NotifySettings, parse
+
+        what = "the settings of notifications"
+        return read(self.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+    def objectives(self) -> Objectives | None:
+        """What is promised; None without a file. Raises SettingError."""
+        from wherefrom.collect.settings_file import OBJECTIVES, read
+        from wherefrom.formats.objectives import parse
+
+        found: Objectives | None = read(
+            self.path / OBJECTIVES, parse, None, what="the objectives"
+        )  # fmt: skip
+        return found
 
     @property
     def watch_socket(self) -> Path:
@@ -677,8 +731,27 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        address=lambda: address_of(folder),
         judge=LateChains(lambda: open_chains(folder, log)),
+        objectives=folder.objectives,
+        ask_ratio=lambda objective, at: _ratios(folder, objective, at),
     )
+
+
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
+
+    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
+
+
+def address_of(folder: DataFolder) -> str:
+    """Where people reach this log, as ``notify.yaml`` says; empty if it does not. Raises
+    SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, read
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    what = "the settings of notifications"
+    return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
@@ -749,6 +822,50 @@ def open_notify_settings(
     )  # fmt: skip
 
 
+def open_objectives(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[Objectives | None]:
+    """What is promised, as it is at each question; None without a file. Raises SettingError."""
+    from wherefrom.collect.settings_file import OBJECTIVES, SettingsFile
+    from wherefrom.formats.objectives import parse
+
+    return SettingsFile(
+        folder.path / OBJECTIVES, parse, None, what="the objectives", on_trouble=on_trouble
+    )
+
+
+def open_alert_watch(
+    folder: DataFolder,
+    log: LogReader,
+    gate: Gate,
+    *,
+    sign: Sign,
+    tell: Callable[[Sequence[Told]], None],
+    url: Callable[[], str],
+    on_trouble: Callable[[str], None],
+) -> AlertWatch:
+    """The watch over alerts, of the objectives that lie in the directory. Raises SettingError."""
+    from wherefrom.notify.cursor import Cursor
+    from wherefrom.policy.alert_watch import AlertWatch
+
+    desk = open_desk(folder, log)
+    return AlertWatch(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        desk.alerts.measuring(on_trouble=on_trouble),
+        Cursor(folder.path / "notify" / "told"),
+        objectives=open_objectives(folder, on_trouble=on_trouble),
+        coverage=desk.alerts.covering,
+        sign=sign,
+        tell=tell,
+        settings=open_watch_settings(folder, on_trouble=on_trouble),
+        url=url,
+        on_trouble=on_trouble,
+    )
+
+
 def open_questions(
     folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
 ) -> SettingsFile[tuple[Question, ...]]:
@@ -789,7 +906,9 @@ def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Unavailable(
-                "a server keeps the views of this directory", where=str(folder.path)
+                "a server keeps the views of this directory",
+                where=str(folder.path),
+                do="End the server first; it makes broken views again when it starts",
             ) from error
         with open_views(folder, log) as views:
             if rebuild:
@@ -814,8 +933,16 @@ def noting(folder: DataFolder, log: LogReader) -> Iterator[Noted]:
 
 
 @contextmanager
-def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
-    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+def open_views(
+    folder: DataFolder,
+    source: LogSource,
+    *,
+    folded: Folded = lambda view, first, limit: None,
+) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone.
+
+    folded  as ``Views`` has it
+    """
     with (
         open_graph(folder) as graph,
         EstateView.open(
@@ -825,7 +952,7 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
             folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as health,
     ):
-        yield Views(source, graph, estate, health, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of, folded=folded)
 
 
 def open_graph(folder: DataFolder) -> GraphView:
@@ -849,22 +976,27 @@ def _wrong(what: str, error: SettingError) -> Unavailable:
     return Unavailable(
         f"{what} are wrong", where=error.where, expected=error.expected,
         got=f"{error.what}: {error.got}",
+        do="Whoever runs the server mends the file; wherefrom doctor names the line",
     )  # fmt: skip
+
+
+def _series_settings(folder: DataFolder) -> SeriesSettings:
+    # Late, as all that only few questions need.
+    from wherefrom.collect.settings_file import SERIES, read
+    from wherefrom.formats.series_settings import SeriesSettings, parse
+
+    what = "the settings of series"
+    try:
+        return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
 
 
 def open_measured(folder: DataFolder) -> Measured:
     """What is measured, as ``series.json`` says at each question."""
 
     def settings() -> SeriesSettings:
-        # Late, as all that only few questions need.
-        from wherefrom.collect.settings_file import SERIES, read
-        from wherefrom.formats.series_settings import SeriesSettings, parse
-
-        what = "the settings of series"
-        try:
-            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
-        except SettingError as error:  # whoever asks cannot mend it
-            raise _wrong(what, error) from error
+        return _series_settings(folder)
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

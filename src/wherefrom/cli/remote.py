@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import msgspec
@@ -44,6 +44,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
 from wherefrom.query.health import Health, HealthExplained, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
@@ -60,16 +61,20 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
 BUSY_SECONDS: Final = 30.0
+ENRICH_SECONDS: Final = 2.0
 ANSWERED_WITHIN_SECONDS: Final = 2.0
 _TRIES_MAX: Final = 3
 T = TypeVar("T")
@@ -223,6 +228,19 @@ class Remote:
         files = _read(self._get("/v1/why", query), dict[str, str])
         return {name: text.encode() for name, text in files.items()}
 
+    def enrich(self, body: bytes) -> Enriched:
+        """Asked once, and not for long: an alert must go on."""
+        try:
+            answer = self._client.post("/v1/enrich", content=body, timeout=ENRICH_SECONDS)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise _no_answer(self._url, error) from error
+        said = unquote(self._checked(answer).headers.get("x-wherefrom-note", ""))
+        return Enriched(answer.content, (said,) if said else ())
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        asked = {"format": format, "since": since, "page": 1}
+        return _read(self._get("/v1/siem", asked), SecurityPage)
+
     def incidents(self, wanted: IncidentsWanted) -> IncidentList:
         said = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v not in (None, "")}
         return _read(self._get("/v1/incidents", {**said, "open": int(wanted.open)}), IncidentList)
@@ -266,6 +284,22 @@ class Remote:
 
         answer = self._get("/v1/policy/in-force", {"environment": environment})
         return _read(answer, list[Standing])
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        from wherefrom.query.alerts.answers import AlertList
+
+        return _read(self._get("/v1/alerts", _given(**msgspec.to_builtins(options))), AlertList)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        from wherefrom.query.alerts.answers import ObjectiveStatus
+
+        return _read(self._get("/v1/objectives", _given(name=name)), ObjectiveStatus)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        from wherefrom.query.alerts.answers import MaintenanceList
+
+        asked = _given(**msgspec.to_builtins(options))
+        return _read(self._get("/v1/maintenances", asked), MaintenanceList)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus
@@ -472,7 +506,11 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
         if where.certificate is not None:
             context.load_cert_chain(where.certificate, where.key)
     except OSError as error:
-        raise SettingError("the certificate files cannot be used", got=error) from error
+        raise SettingError(
+            "the certificate files cannot be used",
+            got=error,
+            do="Mend ca, certificate and key in the file that WHEREFROM_CONFIG names",
+        ) from error
     return context
 
 
@@ -577,10 +615,14 @@ def _error_of(answer: httpx.Response, url: str) -> Error:
         return Unavailable(
             "this is not how a Wherefrom server answers", where=str(answer.url),
             got=f"HTTP {answer.status_code}",
+            do="Is the address right? It is that of the server, without a path",
         )  # fmt: skip
     title = str(problem.get("title") or "the server refused")
     parts = {k: _text(problem.get(k)) for k in ("where", "expected", "got", "do")}
-    return _CLASSES.get(code, Error)(title, **parts)
+    kind = _CLASSES.get(code, Error)
+    if parts["do"] == kind.do_else:  # which this side would say too
+        parts["do"] = None
+    return kind(title, **parts)
 
 
 def _text(value: object) -> str | None:

@@ -18,8 +18,9 @@ ROLLBACK: Final = "rollback.json"
 FEEDS: Final = "feeds.json"
 WATCH: Final = "watch.yaml"
 NOTIFY: Final = "notify.yaml"
-QUESTIONS: Final = "questions.yaml"
+OBJECTIVES: Final = "objectives.yaml"
 COVERAGE: Final = "coverage.yaml"
+QUESTIONS: Final = "questions.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)
@@ -75,8 +76,16 @@ def read(path: Path, parse: Parse[T], default: T, *, what: str) -> T:
     except FileNotFoundError:
         return default
     except OSError as error:
-        raise SettingError(f"{what} cannot be read", got=str(error)) from error
+        raise SettingError(
+            f"{what} cannot be read",
+            got=str(error),
+            do="Let the owner of the directory read it: wherefrom doctor",
+        ) from error
     except Error as error:
         raise SettingError(
-            error.what, where=error.where, expected=error.expected, got=error.got
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            got=error.got,
+            do=error.do or "Mend the file; wherefrom doctor names the line",
         ) from error

@@ -25,6 +25,7 @@ from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.objectives import Objectives
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.rollback_settings import RollbackSettings
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
@@ -38,6 +39,8 @@ from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query.across import trace_across
+from wherefrom.query.alerts.desk import AlertDesk
+from wherefrom.query.alerts.measuring import AskRatio
 from wherefrom.query.answers import (
     Detail,
     Found,
@@ -49,6 +52,8 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
+from wherefrom.query.enrich import Enriching
+from wherefrom.query.enrich.looking import Looking
 from wherefrom.query.find import find
 from wherefrom.query.health import Asking, HealthDesk
 from wherefrom.query.health.chains import NOBODY, Judge
@@ -66,6 +71,7 @@ from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.responses.history import ResponseDesk
 from wherefrom.query.rollback.question import Rollbacks
+from wherefrom.query.security import SecurityDesk
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
@@ -175,6 +181,8 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
+    address   where people reach this log; empty if nobody says
     judge     says whether chains of what runs are whole
     """
 
@@ -192,7 +200,10 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        address: Callable[[], str] = lambda: "",
         judge: Judge = NOBODY,
+        objectives: Callable[[], Objectives | None] = lambda: None,
+        ask_ratio: AskRatio | None = None,
     ) -> None:
         self._log = log
         self._graph = graph
@@ -204,6 +215,9 @@ class Desk:
         gaps = self.catalogs.gaps
         asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
         self.health = HealthDesk(asking)
+        self.alerts = AlertDesk(
+            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio
+        )
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -211,8 +225,11 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        looking = Looking(self.reality, self.catalogs, self.incidents)
+        self.enriching = Enriching(looking, address=address)
         self.postmortems = Postmortems(log, self.reality, self.incidents, catalogs, self.catalogs)
         self.responses = ResponseDesk(log, graph)
+        self.security = SecurityDesk(log)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things
@@ -444,7 +461,11 @@ class Desk:
         """Base64 hashes that show that ``size2`` begins with ``size1``. Raises NotFound."""
         size = self._log.refresh().size
         if not 0 <= size1 <= size2 <= size:
-            raise NotFound(f"no tree of these sizes in a log of {size}", got=f"{size1}, {size2}")
+            raise NotFound(
+                f"no tree of these sizes in a log of {size}",
+                got=f"{size1}, {size2}",
+                do="Ask from a smaller size to a larger one",
+            )
         return [base64_strict.encode(h) for h in self._log.consistency(size1, size2)]
 
     def consistency_receipt(self, size1: int, size2: int | None = None) -> bytes:
@@ -457,6 +478,7 @@ class Desk:
             raise NotFound(
                 f"no receipt from {size1} to {size2 or position.size}",
                 expected=f"from 1 or more, to {position.size}: the log as it is now",
+                do="Ask for one up to the log as it is now",
             )
         root1, path = self._log.root_at(size1), tuple(self._log.consistency(size1, position.size))
         try:
@@ -582,7 +604,11 @@ class Desk:
             shown = show(snapshot, ids)
             found = sorted({r.entry for m in shown.matches for r in m.records})
         if not found:
-            raise NotFound("no record speaks of this any more", got=text)
+            raise NotFound(
+                "no record speaks of this any more",
+                got=text,
+                do="Nothing: what spoke of it was erased, and the log says when",
+            )
         return found[:PROVEN_ENTRIES_MAX], shown.matches
 
     def _levels(self, indexes: Sequence[int]) -> dict[int, str]:

@@ -17,7 +17,14 @@ from msgspec import structs
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.health import coverage
-from wherefrom.query.health.answers import Health, HealthExplained, History, Missing, Point
+from wherefrom.query.health.answers import (
+    Health,
+    HealthExplained,
+    History,
+    Indicator,
+    Missing,
+    Point,
+)
 from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.indicators import INDICATORS, indicator, named
 from wherefrom.query.health.moments import size_at
@@ -41,6 +48,12 @@ class HealthDesk:
                 as_of=asked.lens.as_of,
                 indicators=[indicator(one, asked) for one in INDICATORS],
             )
+
+    def one(self, text: str, options: HealthOptions) -> Indicator:
+        """One indicator, by its id or name. Raises NotFound, and as ``now``."""
+        known = named(text)
+        with self._asking.asked(options) as asked:
+            return indicator(known, asked)
 
     def explain(self, text: str, options: HealthOptions) -> HealthExplained:
         """What stands behind one indicator, by its id or name. Raises NotFound, and as ``now``."""
