@@ -497,7 +497,7 @@ def _paths() -> dict[str, Schema]:
         ),
         "/v1/health/explain": _ask(
             "explainHealth", "What stands behind one indicator, and which fix closes most.",
-            _json("Explained"), _INDICATOR, *_HEALTH, problems="400 404",
+            _json("HealthExplained"), _INDICATOR, *_HEALTH, problems="400 404",
         ),
         "/v1/health/history": _ask(
             "healthHistory", "One indicator at moments of the past, as it was known then.",

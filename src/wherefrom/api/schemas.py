@@ -47,7 +47,7 @@ from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
-from wherefrom.query.health import Explained, Health, History
+from wherefrom.query.health import Health, HealthExplained, History
 from wherefrom.query.hours import Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
@@ -71,7 +71,7 @@ _STRUCTS: Final = (
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
-    SecurityPage, Health, Explained, History,
+    SecurityPage, Health, HealthExplained, History,
     AlertList, MaintenanceList, ObjectiveStatus,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
     IncidentShown, Postmortem, Hours, ModeEffect,

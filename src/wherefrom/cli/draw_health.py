@@ -12,7 +12,7 @@ from wherefrom.cli.render import columns, count, foot, table
 from wherefrom.formats.shown import measured, printable, short_id
 
 if TYPE_CHECKING:
-    from wherefrom.query.health import Explained, Health, History
+    from wherefrom.query.health import Health, HealthExplained, History
     from wherefrom.query.health.answers import Fix, Indicator, Missing, Share
 
 _LISTED: Final = 40
@@ -45,7 +45,7 @@ def draw_health(answer: Health) -> Iterator[str]:
     yield foot(answer.log, as_of=answer.as_of)
 
 
-def draw_explained(answer: Explained) -> Iterator[str]:
+def draw_explained(answer: HealthExplained) -> Iterator[str]:
     """What is missing, what to mend first, and the parts."""
     one = answer.indicator
     value = measured(one.value, one.unit)

@@ -62,7 +62,7 @@ from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.enrich import Enriched
-from wherefrom.query.health import Explained, Health, HealthOptions, History
+from wherefrom.query.health import Health, HealthExplained, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -201,7 +201,7 @@ class LocalReading:
     def health(self, options: HealthOptions) -> Health:
         return self._desk.health.now(options)
 
-    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+    def health_explained(self, indicator: str, options: HealthOptions) -> HealthExplained:
         return self._desk.health.explain(indicator, options)
 
     def health_history(

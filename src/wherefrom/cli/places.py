@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
     from wherefrom.query.enrich import Enriched
-    from wherefrom.query.health import Explained, Health, HealthOptions, History
+    from wherefrom.query.health import Health, HealthExplained, HealthOptions, History
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -110,7 +110,7 @@ class Reading(Protocol):
 
     def health(self, options: HealthOptions) -> Health: ...
 
-    def health_explained(self, indicator: str, options: HealthOptions) -> Explained: ...
+    def health_explained(self, indicator: str, options: HealthOptions) -> HealthExplained: ...
 
     def health_history(
         self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int

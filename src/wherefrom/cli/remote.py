@@ -45,7 +45,7 @@ from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
 from wherefrom.query.enrich import Enriched
-from wherefrom.query.health import Explained, Health, HealthOptions, History
+from wherefrom.query.health import Health, HealthExplained, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -169,9 +169,9 @@ class Remote:
     def health(self, options: HealthOptions) -> Health:
         return _read(self._get("/v1/health", _given_of(options)), Health)
 
-    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+    def health_explained(self, indicator: str, options: HealthOptions) -> HealthExplained:
         query = {"indicator": indicator, **_given_of(options)}
-        return _read(self._get("/v1/health/explain", query), Explained)
+        return _read(self._get("/v1/health/explain", query), HealthExplained)
 
     def health_history(
         self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int

@@ -223,7 +223,7 @@ def test_a_proof_that_cannot_be_written_is_the_worlds_failure(ask):
 def test_status_names_the_log_and_how_far_its_views_have_come(ask):
     said = ask("log", "status", "--json").json
     assert set(said) == {"origin", "size", "root", "vkey", "checkpoint", "views", "keys"}
-    assert said["views"] == {"graph": said["size"], "estate": said["size"]}
+    assert said["views"] == dict.fromkeys(("graph", "estate", "health"), said["size"])
     assert said["root"] in ask("log", "status").out
 
 
@@ -238,7 +238,8 @@ def test_an_erased_content_leaves_every_answer_and_its_proof_stays(tmp_path):
     assert run("prove", "1", "-o", tmp_path / "p.tlog-proof", data=data).code == 0
     assert run("verify", tmp_path / "p.tlog-proof", data=data).code == 0
     before = run("trace", "s3://bucket:clean/2", "--json", data=data).out
-    assert run("views", "rebuild", "--json", data=data).json == {"views": {"graph": 4, "estate": 4}}
+    views = {"graph": 4, "estate": 4, "health": 4}
+    assert run("views", "rebuild", "--json", data=data).json == {"views": views}
     assert run("trace", "s3://bucket:clean/2", "--json", data=data).out == before
     assert run("erase", "0", "--reason", "x", data=data).code == 1
     assert run("erase", "99", "--reason", "x", data=data).code == 1

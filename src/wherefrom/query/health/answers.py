@@ -1,8 +1,8 @@
 """The shapes of the answers about health; their JSON is what doors send.
 
-health             ──► Health      every indicator: value, target, met or not, in parts
-health --explain   ──► Explained   what is missing, whose it is, which fix closes most
-health --history   ──► History     one indicator at moments of the past
+health             ──► Health            every indicator: value, target, met or not, in parts
+health --explain   ──► HealthExplained   what is missing, whose it is, which fix closes most
+health --history   ──► History           one indicator at moments of the past
 
 A value is None where it is not known, and ``says`` tells why.
 """
@@ -99,7 +99,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
+class HealthExplained(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind one indicator.
 
     missing    the worst first; ``truncated`` if not all is listed

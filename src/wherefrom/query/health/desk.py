@@ -1,6 +1,6 @@
 """Where it is asked how good the evidence is: every indicator, what stands behind one, its past.
 
-    now ──► Health      explain ──► Explained      history ──► History
+    now ──► Health      explain ──► HealthExplained      history ──► History
 
 Each takes one snapshot of each view, at one log size, so that all indicators of an answer speak of
 one moment. ``at`` asks as of a time with what is known now, ``as_of`` with what was known then.
@@ -17,7 +17,14 @@ from msgspec import structs
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.health import coverage
-from wherefrom.query.health.answers import Explained, Health, History, Indicator, Missing, Point
+from wherefrom.query.health.answers import (
+    Health,
+    HealthExplained,
+    History,
+    Indicator,
+    Missing,
+    Point,
+)
 from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.indicators import INDICATORS, indicator, named
 from wherefrom.query.health.moments import size_at
@@ -48,7 +55,7 @@ class HealthDesk:
         with self._asking.asked(options) as asked:
             return indicator(known, asked)
 
-    def explain(self, text: str, options: HealthOptions) -> Explained:
+    def explain(self, text: str, options: HealthOptions) -> HealthExplained:
         """What stands behind one indicator, by its id or name. Raises NotFound, and as ``now``."""
         known = named(text)
         with self._asking.asked(options) as asked:
@@ -57,7 +64,7 @@ class HealthDesk:
             cut = False
             if known.behind is not None and found.value is not None:
                 missing, cut = known.behind(asked)
-            return Explained(
+            return HealthExplained(
                 log=asked.log,
                 at=of_micros(asked.at),
                 as_of=asked.lens.as_of,
