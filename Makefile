@@ -16,12 +16,14 @@ INSTALLED_PEERS := .venv-peers/.installed
 GO := $(firstword $(shell sh -c 'command -v go') $(wildcard /usr/local/go/bin/go))
 # Programs of others that the tests point at a server, each in an environment of its own.
 INSTALLED_CLIENTS := .venv-dbt/.installed .venv-airflow/.installed .venv-moto/.installed
+# What tests with a browser bring from npm.
+INSTALLED_BROWSER := tests/browser/node_modules/.installed
 # Test suites of others, as their source distributions carry them.
 FETCHED_SUITES := $(VENV)/suites/.fetched
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check clients suites tools fuzz crash bench bench-growth bench-load bench-peers
-.PHONY: bench-quick bench-why floors clean
+.PHONY: bench-quick bench-why floors clean screenshots
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -57,8 +59,12 @@ tools: ## install what the tests run from Debian (softhsm2, postgresql, …), wh
 	@command -v faketime >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q faketime
 	@command -v diffoscope >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends diffoscope-minimal
+	@command -v chromium >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core
 	@command -v promtool >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends prometheus
+	@command -v prometheus-alertmanager >/dev/null || DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -q --no-install-recommends prometheus-alertmanager
 
 $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	rm -rf $(@D)
@@ -66,9 +72,16 @@ $(FETCHED_SUITES): $(VENV)/bin/python constraints.txt
 	  --no-binary cyclonedx-python-lib --dest $(@D) cyclonedx-python-lib
 	@touch $@
 
+$(INSTALLED_BROWSER): tests/browser/package-lock.json
+	cd tests/browser && npm ci --silent
+	@touch $@
+
 suites: $(FETCHED_SUITES) ## fetch the official CycloneDX documents for the tests
 
-test: check clients suites tools ## install what tests need, check, and run every test
+screenshots: $(INSTALLED_TEST) $(INSTALLED_BROWSER) tools ## every page, two widths, both themes, into screenshots/
+	$(BIN)/python -m tests.browser.screenshots
+
+test: check clients suites tools $(INSTALLED_BROWSER) ## install what tests need, check, and run every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED_TEST) ## format, lint, types, import floors, docs against code

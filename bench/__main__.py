@@ -26,6 +26,7 @@ from bench import (
     batches,
     bursts,
     continuous,
+    drawing,
     edges,
     estate,
     evidence,
@@ -36,6 +37,7 @@ from bench import (
     ingest,
     loads,
     overhead,
+    pages,
     peers_audit,
     peers_graph,
     peers_log,
@@ -67,6 +69,8 @@ GOALS: Final[dict[str, Callable[[Place], Iterator[Row]]]] = {
     "sigstore": sigstore.measure,
     "witness": witnesses.measure,
     "admission": admission.measure,
+    "drawing": drawing.measure,
+    "pages": pages.measure,
     "footprint": footprint.measure,
 }
 GROWTH: Final = {"edges": edges.measure, "records": growth.measure}

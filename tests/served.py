@@ -97,7 +97,8 @@ class _ReaderHere(ReaderProxy):
 class Inside:
     """A server in this process. The view follows the log only when ``fold`` is called."""
 
-    def __init__(self, path, **scoped):
+    def __init__(self, path, *, own=None, **scoped):
+        self._own = own
         self.folder = DataFolder(Path(path))
         self.folder.create(origin="log.example/http")
         self.tokens = self.folder.tokens
@@ -141,6 +142,7 @@ class Inside:
                 door=RekorDoor(lambda: open_rekor(self.folder, self.recorder)),
                 requests=open_requests(self.folder),
                 measured=open_series(self.folder),
+                own=self._own,
             )
             return self.app
 

@@ -3,11 +3,15 @@
 DIR/head, journal/, tile/    the log (``storage``)        DIR/keys/     secrets, mode 0600
 DIR/dedup/, decisions.json   indexes, rebuildable         DIR/tokens.json, token
 DIR/views/graph.db           the graph, rebuildable       DIR/server.json   who serves it now
+DIR/views/estate.db, health.db   what was where when, and what is counted; rebuildable
 DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/objectives.yaml             what is promised, and when that is to be told (optional)
+DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
+DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
 DIR/handed/                  facts on their way to the fold of a server
 DIR/trusted-root.json           taken up into a log that has no trusted root yet
 DIR/witness.policy, published   of a log with witnesses: who they are, what they cosigned last
@@ -69,6 +73,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.query.catalog import Catalogs
 from wherefrom.query.catalog.noted import Noted
 from wherefrom.query.desk import Desk
+from wherefrom.query.health.chains import Judge, LateChains
 from wherefrom.query.measured import Measured
 from wherefrom.query.others import Other
 from wherefrom.storage.file_blobs import FileBlobs
@@ -77,21 +82,26 @@ from wherefrom.storage.file_journal import FileJournal
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader, EstateView
 from wherefrom.views.graph import GraphReader, GraphView
+from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
-from wherefrom.views.together import Views
+from wherefrom.views.together import Folded, Views
 
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
+    from wherefrom.formats.objectives import Objective, Objectives
+    from wherefrom.formats.question_settings import Question
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
+    from wherefrom.policy.alert_watch import AlertWatch, Sign, Told
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
+    from wherefrom.query.alerts.measuring import Ratios
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -402,6 +412,28 @@ class DataFolder:
         what = "the settings of the watch"
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
 
+    def series_settings(self) -> SeriesSettings:
+        """Where series come from. Raises Unavailable for a file that is wrong."""
+        return _series_settings(self)
+
+    def notify_url(self) -> str:
+        """Where people reach this log; empty if nobody said. Raises SettingError."""
+        from wherefrom.collect.settings_file import NOTIFY, read
+        from wherefrom.formats.notify_settings import NotifySettings, parse
+
+        what = "the settings of notifications"
+        return read(self.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+    def objectives(self) -> Objectives | None:
+        """What is promised; None without a file. Raises SettingError."""
+        from wherefrom.collect.settings_file import OBJECTIVES, read
+        from wherefrom.formats.objectives import parse
+
+        found: Objectives | None = read(
+            self.path / OBJECTIVES, parse, None, what="the objectives"
+        )  # fmt: skip
+        return found
+
     @property
     def watch_socket(self) -> Path:
         """Where the watch of a server listens for the writer."""
@@ -431,6 +463,11 @@ class DataFolder:
     def estate_path(self) -> Path:
         """Where the estate view lies."""
         return self.path / "views" / "estate.db"
+
+    @property
+    def health_path(self) -> Path:
+        """Where the view of health lies."""
+        return self.path / "views" / "health.db"
 
     @property
     def graph_path(self) -> Path:
@@ -659,6 +696,7 @@ def open_desk(
         log,
         GraphReader(folder.graph_path),
         EstateReader(folder.estate_path),
+        HealthReader(folder.health_path),
         own_keys=folder.own_keys,
         anchors=folder.anchors,
         requests=RequestReader(folder.requests_path),
@@ -666,7 +704,42 @@ def open_desk(
         measured=open_measured(folder),
         others=others,
         ways_back=lambda: ways_back(folder),
+        address=lambda: address_of(folder),
+        judge=LateChains(lambda: open_chains(folder, log)),
+        objectives=folder.objectives,
+        ask_ratio=lambda objective, at: _ratios(folder, objective, at),
     )
+
+
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
+
+    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
+
+
+def address_of(folder: DataFolder) -> str:
+    """Where people reach this log, as ``notify.yaml`` says; empty if it does not. Raises
+    SettingError."""
+    from wherefrom.collect.settings_file import NOTIFY, read
+    from wherefrom.formats.notify_settings import NotifySettings, parse
+
+    what = "the settings of notifications"
+    return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+
+def open_chains(folder: DataFolder, log: LogReader) -> Judge:
+    """Whether chains are whole, by what ``coverage.yaml`` says now. Raises Unavailable."""
+    from wherefrom.collect.settings_file import COVERAGE, SettingsFile  # late, as the gate
+    from wherefrom.formats.coverage_policy import parse, shipped
+    from wherefrom.log.replay import service_key_id
+    from wherefrom.policy.chains import Chains
+
+    what = "the rules of coverage"
+    try:
+        policy = SettingsFile(folder.path / COVERAGE, parse, shipped(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+    return Chains(log, own=lambda: service_key_id(log), policy=policy)
 
 
 def open_gate(folder: DataFolder, log: LogReader) -> Gate:
@@ -718,6 +791,63 @@ def open_notify_settings(
 
     return SettingsFile(
         folder.path / NOTIFY, parse, NotifySettings(), what="the settings of notifications",
+        on_trouble=on_trouble,
+    )  # fmt: skip
+
+
+def open_objectives(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[Objectives | None]:
+    """What is promised, as it is at each question; None without a file. Raises SettingError."""
+    from wherefrom.collect.settings_file import OBJECTIVES, SettingsFile
+    from wherefrom.formats.objectives import parse
+
+    return SettingsFile(
+        folder.path / OBJECTIVES, parse, None, what="the objectives", on_trouble=on_trouble
+    )
+
+
+def open_alert_watch(
+    folder: DataFolder,
+    log: LogReader,
+    gate: Gate,
+    *,
+    sign: Sign,
+    tell: Callable[[Sequence[Told]], None],
+    url: Callable[[], str],
+    on_trouble: Callable[[str], None],
+) -> AlertWatch:
+    """The watch over alerts, of the objectives that lie in the directory. Raises SettingError."""
+    from wherefrom.notify.cursor import Cursor
+    from wherefrom.policy.alert_watch import AlertWatch
+
+    desk = open_desk(folder, log)
+    return AlertWatch(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        desk.alerts.measuring(on_trouble=on_trouble),
+        Cursor(folder.path / "notify" / "told"),
+        objectives=open_objectives(folder, on_trouble=on_trouble),
+        coverage=desk.alerts.covering,
+        sign=sign,
+        tell=tell,
+        settings=open_watch_settings(folder, on_trouble=on_trouble),
+        url=url,
+        on_trouble=on_trouble,
+    )
+
+
+def open_questions(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[tuple[Question, ...]]:
+    """A team's own questions, as they are each time they are shown. Raises SettingError."""
+    from wherefrom.collect.settings_file import QUESTIONS, SettingsFile
+    from wherefrom.formats.question_settings import parse
+
+    return SettingsFile(
+        folder.path / QUESTIONS, parse, (), what="the questions of the first page",
         on_trouble=on_trouble,
     )  # fmt: skip
 
@@ -774,15 +904,26 @@ def noting(folder: DataFolder, log: LogReader) -> Iterator[Noted]:
 
 
 @contextmanager
-def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
-    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+def open_views(
+    folder: DataFolder,
+    source: LogSource,
+    *,
+    folded: Folded = lambda view, first, limit: None,
+) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone.
+
+    folded  as ``Views`` has it
+    """
     with (
         open_graph(folder) as graph,
         EstateView.open(
             folder.estate_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as estate,
+        HealthView.open(
+            folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
+        ) as health,
     ):
-        yield Views(source, graph, estate, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of, folded=folded)
 
 
 def open_graph(folder: DataFolder) -> GraphView:
@@ -809,19 +950,23 @@ def _wrong(what: str, error: SettingError) -> Unavailable:
     )  # fmt: skip
 
 
+def _series_settings(folder: DataFolder) -> SeriesSettings:
+    # Late, as all that only few questions need.
+    from wherefrom.collect.settings_file import SERIES, read
+    from wherefrom.formats.series_settings import SeriesSettings, parse
+
+    what = "the settings of series"
+    try:
+        return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+
+
 def open_measured(folder: DataFolder) -> Measured:
     """What is measured, as ``series.json`` says at each question."""
 
     def settings() -> SeriesSettings:
-        # Late, as all that only few questions need.
-        from wherefrom.collect.settings_file import SERIES, read
-        from wherefrom.formats.series_settings import SeriesSettings, parse
-
-        what = "the settings of series"
-        try:
-            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
-        except SettingError as error:  # whoever asks cannot mend it
-            raise _wrong(what, error) from error
+        return _series_settings(folder)
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

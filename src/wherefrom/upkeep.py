@@ -49,10 +49,11 @@ from wherefrom.log.restore import restore
 from wherefrom.storage.file_blobs import FileBlobs
 from wherefrom.storage.file_head import FileHead
 from wherefrom.storage.file_journal import FileJournal
-from wherefrom.views import estate, graph
+from wherefrom.views import estate, graph, health
 from wherefrom.views.estate import EstateReader, EstateSnapshot, EstateView
 from wherefrom.views.graph import GraphReader, GraphView, Snapshot
 from wherefrom.views.graph.dump import Line
+from wherefrom.views.health import HealthReader, HealthSnapshot, HealthView
 from wherefrom.views.together import fold_to
 
 # A log up to here has its views folded again by every audit.
@@ -284,9 +285,9 @@ class _Kind(NamedTuple):
     """What a view of a kind is read by, checked by itself, made anew by, and compared in."""
 
     path: Path
-    reader: Callable[[Path], GraphReader | EstateReader]
+    reader: Callable[[Path], GraphReader | EstateReader | HealthReader]
     check: Callable[[Any], None]
-    view: type[GraphView] | type[EstateView]
+    view: type[GraphView] | type[EstateView] | type[HealthView]
     lines: Callable[[Any], Iterator[Line]]
 
 
@@ -298,6 +299,7 @@ def _check_views(folder: DataFolder) -> Iterator[Problem]:
         for kind in (
             _Kind(folder.graph_path, GraphReader, _check_segments, GraphView, graph.dump),
             _Kind(folder.estate_path, EstateReader, lambda _: None, EstateView, estate.dump),
+            _Kind(folder.health_path, HealthReader, lambda _: None, HealthView, health.dump),
         ):
             if not kind.path.exists():
                 continue  # the next fold makes it
@@ -342,9 +344,9 @@ class _Stored(NamedTuple):
     """A view as it is stored, open at one size, and an empty one that is to become the same."""
 
     kind: _Kind
-    snapshot: Snapshot | EstateSnapshot
+    snapshot: Snapshot | EstateSnapshot | HealthSnapshot
     size: int
-    anew: GraphView | EstateView
+    anew: GraphView | EstateView | HealthView
 
 
 def _open_stored(
@@ -352,7 +354,7 @@ def _open_stored(
 ) -> _Stored | str | None:
     """Open a view; what is wrong with it already; or None if it cannot be compared yet."""
     reader = until.enter_context(closing(kind.reader(kind.path)))
-    taken: AbstractContextManager[Snapshot | EstateSnapshot] = reader.snapshot()
+    taken: AbstractContextManager[Snapshot | EstateSnapshot | HealthSnapshot] = reader.snapshot()
     snapshot = until.enter_context(taken)
     size = snapshot.size
     if size > log.size or log.root_at(size).hex() != _hex(snapshot.root):
@@ -360,7 +362,7 @@ def _open_stored(
     if size < log.size and _forgets(log, size):
         return None  # what was erased since is in it still: the next fold takes it out
     kind.check(snapshot)
-    anew: GraphView | EstateView = kind.view.open(
+    anew: GraphView | EstateView | HealthView = kind.view.open(
         aside / kind.path.name, facts_of=facts_of, facts_version=FACTS_VERSION
     )
     until.enter_context(anew)

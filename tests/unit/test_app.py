@@ -210,7 +210,7 @@ def test_views_are_folded_rebuilt_to_the_same_answers_and_kept_by_one(folder):
 def test_without_a_folded_graph_the_status_says_so(folder):
     record(folder, SIGNED)
     status = open_desk(folder, open_log(folder)).status()
-    assert (status.size, status.views) == (2, {"graph": 0, "estate": 0})
+    assert (status.size, status.views) == (2, {"graph": 0, "estate": 0, "health": 0})
     with (
         pytest.raises(Unavailable, match=r"."),
         GraphReader(folder.graph_path).snapshot(),

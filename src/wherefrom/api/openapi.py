@@ -75,6 +75,20 @@ _OWN: Final = _query(
     "own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}
 )
 _DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_MILLISECONDS: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 99_999_999_999_999}
+_ANNOTATION: Final[Schema] = {
+    "type": "object",
+    "required": ["time", "timeEnd", "isRegion", "title", "text", "tags"],
+    "properties": {
+        "time": _MILLISECONDS,
+        "timeEnd": _MILLISECONDS,
+        "isRegion": {"type": "boolean"},
+        "title": _TEXT,
+        "text": _TEXT,
+        "tags": {"type": "array", "items": _TEXT},
+    },
+    "additionalProperties": False,
+}
 _SCOPE: Final = _query(
     "scope",
     "`ENVIRONMENT/SERVICE/REGION/POOL/INSTANCE` as far as wanted, or a service; `@{TIME}`, `~N` "
@@ -82,6 +96,18 @@ _SCOPE: Final = _query(
     _TEXT,
 )
 _MOMENT: Final = _query("at", "As it was then; now if not given.", _DATE_TIME)
+_HEALTH: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("kind", "Only of this kind.", _TEXT), _query("trust", "Only of this level.", _TEXT),
+    _MOMENT, _AS_OF,
+)  # fmt: skip
+_INDICATOR: Final = _query("indicator", "By its id or name; `N1` if none.", _TEXT)
+_ALERTED: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("since", "From when on; only what is open now if not given.", _DATE_TIME),
+    _query("until", "Up to when; now if not given.", _DATE_TIME), _AS_OF,
+    _query("limit", "So many at most.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+)  # fmt: skip
 _WHAT: Final = (
     _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
     _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
@@ -392,6 +418,16 @@ def _paths() -> dict[str, Schema]:
             _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
             problems="400 404",
         ),
+        "/v1/annotations": _ask(
+            "annotations", "What changed, as Grafana's datasources of JSON read it.",
+            {"application/json": {"schema": {"type": "array", "items": _ANNOTATION}}},
+            _SCOPE, _query("from", "Milliseconds since 1970; a day before `to`.", _MILLISECONDS),
+            _query("to", "The same; now if not given.", _MILLISECONDS),
+            _query("tags", "Only with all of these, divided by commas.", _TEXT),
+            _query("limit", "Of so many of the newest changes.",
+                   {**_SIZE, "minimum": 1, "maximum": 1_000}),
+            problems="400 404",
+        ),
         "/v1/diff": _ask(
             "diff", "How two scopes, or one at two times, differ.", _json("Difference"),
             _query("a", "A scope, as of `running`.", _TEXT, required=True),
@@ -455,6 +491,22 @@ def _paths() -> dict[str, Schema]:
             _json("Gaps"), _query("service", "Only this one.", _TEXT),
             _query("environment", "Only there.", _TEXT), _MOMENT, _AS_OF, problems="400 404",
         ),
+        "/v1/health": _ask(
+            "health", "How good the evidence is: every indicator, against its target.",
+            _json("Health"), *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/explain": _ask(
+            "explainHealth", "What stands behind one indicator, and which fix closes most.",
+            _json("Explained"), _INDICATOR, *_HEALTH, problems="400 404",
+        ),
+        "/v1/health/history": _ask(
+            "healthHistory", "One indicator at moments of the past, as it was known then.",
+            _json("History"), _INDICATOR,
+            _query("since", "The first moment.", _DATE_TIME, required=True),
+            _query("until", "The last; now if not given.", _DATE_TIME),
+            _query("step", "How far moments lie apart: `1d` if not given.", _TEXT),
+            *_HEALTH[:4], problems="400 404",
+        ),
         "/v1/reconcile": {
             "post": _operation(
                 "reconcile", "What an inventory lists, against what the log holds.",
@@ -476,6 +528,15 @@ def _paths() -> dict[str, Schema]:
                 problems="400 413 422", body=_json("LookRequest"), role="admin",
             )
         },
+        "/v1/siem": _ask(
+            "siem", "What in the log concerns security, as OCSF or CEF, a line each; "
+            "`X-Wherefrom-Next` is where to go on.",
+            {"application/x-ndjson": {}, "text/plain": {}} | _json("SecurityPage"),
+            _query("format", "How to write an event.", {"enum": ["ocsf", "cef"]}),
+            _query("since", "From this record on; the first if not given.", _SIZE),
+            _query("page", "As one JSON object, with where to go on.", _FLAG),
+            problems="400",
+        ),
         "/v1/policy/in-force": _ask(
             "policiesInForce", "Which policy decides in which environment, and by whose word.",
             {"application/json": {"schema": {"type": "array", "items": ref("Standing")}}},
@@ -541,6 +602,18 @@ def _paths() -> dict[str, Schema]:
             _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
             problems="400 404 413",
         ),
+        "/v1/alerts": _ask(
+            "listAlerts", "The alerts that are open, and those of a window.", _json("AlertList"),
+            *_ALERTED, problems="400 404",
+        ),
+        "/v1/objectives": _ask(
+            "getObjectives", "How objectives stand, and what burns.", _json("ObjectiveStatus"),
+            _query("name", "Only this one.", _TEXT), problems="404",
+        ),
+        "/v1/maintenances": _ask(
+            "listMaintenances", "Maintenances that last, and those of a window.",
+            _json("MaintenanceList"), *_ALERTED, problems="400 404",
+        ),
         "/v1/responses": _ask(
             "listResponses", "What answered trouble, the newest first.", _json("ResponseList"),
             _query("service", "Only of this one.", _TEXT),
@@ -591,6 +664,13 @@ def _paths() -> dict[str, Schema]:
             ),
             problems="400 404 413",
         ),
+        "/v1/enrich": {
+            "post": _operation(
+                "enrich", "An alert in its own shape, with what is known of it; never an error "
+                "that loses it.",
+                {"200": _answer("The alert.", _ANY_JSON)}, problems="413", body=_ANY_JSON,
+            )
+        },
         "/v1/prove/{id}": _ask(
             "prove", "Evidence to be checked without this server.", _PROOF, _ID,
             _query("content", "With the contents: a zip.", _FLAG),
@@ -773,7 +853,10 @@ def _paths() -> dict[str, Schema]:
         ),
         "/healthz": _public("isAlive", "The server runs.", text),
         "/readyz": _public("isReady", "It answers questions too.", text),
-        "/metrics": _public("getMetrics", "Counters, for Prometheus.", text),
+        "/metrics": _public(
+            "getMetrics", "Counters, in Prometheus's text format or as OpenMetrics.",
+            text | {"application/openmetrics-text": {"schema": {"type": "string"}}},
+        ),
         "/openapi.json": _public("getOpenapi", "This document.", {"application/json": {}}),
     }  # fmt: skip
 

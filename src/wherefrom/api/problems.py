@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from wherefrom.api.measured import CODE
 from wherefrom.api.problem_object import STATUSES, problem, problem_of
 from wherefrom.errors import Error
 
@@ -33,9 +34,10 @@ def problem_response(error: Error) -> Response:
     return JSONResponse(problem_of(error), status, headers, media_type=MEDIA_TYPE)
 
 
-async def on_error(_: Request, error: Exception) -> Response:
+async def on_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, Error)
+    request.scope[CODE] = error.code
     return problem_response(error)
 
 

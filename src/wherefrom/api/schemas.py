@@ -40,12 +40,14 @@ from wherefrom.log.vouched import Vouched
 from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 from wherefrom.policy.in_force import Standing
 from wherefrom.policy.status import PolicyStatus
+from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogRecord, LogStatus, TokenMade
+from wherefrom.query.health import Explained, Health, History
 from wherefrom.query.hours import Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.lost import Lost
@@ -57,6 +59,7 @@ from wherefrom.query.release_answers import ReleaseDifference, Releases, Release
 from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 Schema = dict[str, Any]
@@ -68,6 +71,8 @@ _STRUCTS: Final = (
     Vouched, Anchor, Running, Changes, Difference, Affected, Touched, Clocks, RequestPath,
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
+    SecurityPage, Health, Explained, History,
+    AlertList, MaintenanceList, ObjectiveStatus,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
     IncidentShown, Postmortem, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

@@ -52,6 +52,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+from wherefrom.query.alerts.desk import AlertOptions
 from wherefrom.query.canary.live import CanaryOptions
 from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
@@ -59,6 +61,8 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import Desk, LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -74,6 +78,7 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -193,6 +198,19 @@ class LocalReading:
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled:
         return self._desk.catalogs.reconcile(inventory, options)
 
+    def health(self, options: HealthOptions) -> Health:
+        return self._desk.health.now(options)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        return self._desk.health.explain(indicator, options)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        return self._desk.health.history(
+            indicator, options, since=since, until=until, step_s=step_s
+        )
+
     def request(self, text: str) -> RequestPath:
         return self._desk.request(text)
 
@@ -226,6 +244,12 @@ class LocalReading:
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]:
         return why_case.to_files(self._desk.incidents.case(options).case)
+
+    def enrich(self, body: bytes) -> Enriched:
+        return self._desk.enriching.enrich(body)
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        return self._unfolded.security.page(format, since)
 
     def incidents(self, wanted: IncidentsWanted) -> IncidentList:
         return self._desk.postmortems.list(wanted)
@@ -261,6 +285,15 @@ class LocalReading:
     def in_force(self, environment: str) -> list[Standing]:
         _ = self._desk
         return open_gate(self._folder, self._log).in_force(environment)
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        return self._desk.alerts.alerts(options)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        return self._desk.alerts.objectives(name)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        return self._desk.alerts.maintenances(options)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         _ = self._desk

@@ -244,9 +244,9 @@ def rebuild(where: Where, as_json: bool) -> int:
         warn(f"folding {reader.size:,} entries")
     size = fold_views(folder, reader, rebuild=True)
     if as_json:
-        write_json({"views": {"graph": size, "estate": size}})
+        write_json({"views": {"graph": size, "estate": size, "health": size}})
     else:
-        click.echo(f"graph and estate: rebuilt from {count(size, 'entry', 'entries')}")
+        click.echo(f"graph, estate and health: rebuilt from {count(size, 'entry', 'entries')}")
     return YES
 
 

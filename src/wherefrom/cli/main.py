@@ -59,10 +59,17 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "impact": "impact",
         "canary": "canary",
         "why": "why",
+        "enrich": "enrich",
         "hours": "hours",
         "check": "check",
         "reconcile": "reconcile",
         "clocks": "clocks",
+        "health": "health",
+    },
+    "Promise, and be told": {
+        "objectives": "objectives",
+        "alerts": "alerts",
+        "maintenance": "maintenance",
     },
     "Decide what goes in": {
         "gate": "gate",
@@ -100,6 +107,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "federate": "federate",
         "witness": "witness",
         "monitor": "monitor",
+        "dashboards": "dashboards",
+        "siem": "siem",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.canary.live import CanaryOptions
     from wherefrom.query.canary_answers import Canary
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from wherefrom.query.catalog.reconcile import Reconciled
     from wherefrom.query.containment import Containment
     from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+    from wherefrom.query.enrich import Enriched
+    from wherefrom.query.health import Explained, Health, HealthOptions, History
     from wherefrom.query.hours import HourOptions, Hours
     from wherefrom.query.incident_answers import Impact, Why
     from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from wherefrom.query.response_answers import ResponseList, ResponseShown
     from wherefrom.query.rollback.question import RollbackOptions
     from wherefrom.query.rollback_answers import Rollback
+    from wherefrom.query.security import SecurityPage
     from wherefrom.verify.steps import Report
 
 
@@ -103,6 +108,14 @@ class Reading(Protocol):
 
     def reconcile(self, inventory: Inventory, options: CatalogOptions) -> Reconciled: ...
 
+    def health(self, options: HealthOptions) -> Health: ...
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained: ...
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History: ...
+
     def request(self, text: str) -> RequestPath: ...
 
     def hours(self, options: HourOptions) -> Hours: ...
@@ -125,6 +138,9 @@ class Reading(Protocol):
 
     def why_case(self, options: IncidentOptions) -> dict[str, bytes]: ...
 
+    def enrich(self, body: bytes) -> Enriched: ...
+
+    def siem(self, format: str, since: int) -> SecurityPage: ...
     def incidents(self, wanted: IncidentsWanted) -> IncidentList: ...
 
     def incident(self, text: str, *, as_of: int | None) -> IncidentShown: ...
@@ -150,6 +166,12 @@ class Reading(Protocol):
     def decide(self, asked: Question) -> Decided: ...
 
     def in_force(self, environment: str) -> list[Standing]: ...
+
+    def alerts(self, options: AlertOptions) -> AlertList: ...
+
+    def objectives(self, name: str) -> ObjectiveStatus: ...
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList: ...
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus: ...
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -92,6 +93,7 @@ def rebuild(
     from wherefrom.cli.opening import reading
 
     loose = _folder(source)
+    began = time.monotonic()
     with reading(where) as place:
         digest, first = ask(id, lambda text: _step_of(place, text, unsigned=unsigned))
         sha256 = digest.removeprefix("sha256:")
@@ -113,7 +115,10 @@ def rebuild(
                 verdict = trial(wanted, environ=os.environ, seconds=seconds)
             finally:
                 signal.signal(signal.SIGTERM, before)
-    told = _keep(verdict, first, name=id, sha256=sha256, key=key, where=where, dry=no_record)
+    took = time.monotonic() - began
+    told = _keep(
+        verdict, first, name=id, sha256=sha256, key=key, where=where, dry=no_record, seconds=took
+    )
     _say(verdict, digest, told, as_json=as_json)
     return _EXITS[verdict.result]
 
@@ -225,7 +230,7 @@ def _source(recipe: Recipe, source: str | None) -> str:
 
 def _keep(
     verdict: Verdict, step: _Step, *, name: str, sha256: str, key: str | None, where: Where,
-    dry: bool,
+    dry: bool, seconds: float,
 ) -> int | None:  # fmt: skip
     """Record the verdict; its entry."""
     from wherefrom.capture.rebuild.trial import predicate
@@ -240,7 +245,7 @@ def _keep(
     statement = statement_shape.of_subjects(
         [{"name": called, "digest": {"sha256": sha256}}],
         rebuild.PREDICATE_TYPE,
-        predicate(verdict, provenance=step.record, finished=now()),
+        predicate(verdict, provenance=step.record, finished=now(), seconds=seconds),
     )
     if key is None:
         warn("there is no --key: the verdict is not signed")

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import msgspec
@@ -44,6 +44,8 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.catalog.reconcile import Reconciled
 from wherefrom.query.containment import Containment
 from wherefrom.query.desk import LogStatus, Proof, TokenMade, TraceOptions
+from wherefrom.query.enrich import Enriched
+from wherefrom.query.health import Explained, Health, HealthOptions, History
 from wherefrom.query.hours import HourOptions, Hours
 from wherefrom.query.incident_answers import Impact, Why
 from wherefrom.query.incidents import EffectOptions, IncidentOptions
@@ -59,16 +61,20 @@ from wherefrom.query.requests import RequestPath
 from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
+from wherefrom.query.security import SecurityPage
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
 BUSY_SECONDS: Final = 30.0
+ENRICH_SECONDS: Final = 2.0
 ANSWERED_WITHIN_SECONDS: Final = 2.0
 _TRIES_MAX: Final = 3
 T = TypeVar("T")
@@ -160,6 +166,20 @@ class Remote:
         )  # fmt: skip
         return _read(self._checked(answer), Reconciled)
 
+    def health(self, options: HealthOptions) -> Health:
+        return _read(self._get("/v1/health", _given_of(options)), Health)
+
+    def health_explained(self, indicator: str, options: HealthOptions) -> Explained:
+        query = {"indicator": indicator, **_given_of(options)}
+        return _read(self._get("/v1/health/explain", query), Explained)
+
+    def health_history(
+        self, indicator: str, options: HealthOptions, *, since: str, until: str | None, step_s: int
+    ) -> History:
+        asked = {"indicator": indicator, "since": since, "step": f"{step_s}s"}
+        query = {**asked, **_given(until=until), **_given_of(options)}
+        return _read(self._get("/v1/health/history", query), History)
+
     def request(self, text: str) -> RequestPath:
         return self._ask(RequestPath, "request", text, {})
 
@@ -208,6 +228,19 @@ class Remote:
         files = _read(self._get("/v1/why", query), dict[str, str])
         return {name: text.encode() for name, text in files.items()}
 
+    def enrich(self, body: bytes) -> Enriched:
+        """Asked once, and not for long: an alert must go on."""
+        try:
+            answer = self._client.post("/v1/enrich", content=body, timeout=ENRICH_SECONDS)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise _no_answer(self._url, error) from error
+        said = unquote(self._checked(answer).headers.get("x-wherefrom-note", ""))
+        return Enriched(answer.content, (said,) if said else ())
+
+    def siem(self, format: str, since: int) -> SecurityPage:
+        asked = {"format": format, "since": since, "page": 1}
+        return _read(self._get("/v1/siem", asked), SecurityPage)
+
     def incidents(self, wanted: IncidentsWanted) -> IncidentList:
         said = {k: v for k, v in msgspec.structs.asdict(wanted).items() if v not in (None, "")}
         return _read(self._get("/v1/incidents", {**said, "open": int(wanted.open)}), IncidentList)
@@ -251,6 +284,22 @@ class Remote:
 
         answer = self._get("/v1/policy/in-force", {"environment": environment})
         return _read(answer, list[Standing])
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        from wherefrom.query.alerts.answers import AlertList
+
+        return _read(self._get("/v1/alerts", _given(**msgspec.to_builtins(options))), AlertList)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        from wherefrom.query.alerts.answers import ObjectiveStatus
+
+        return _read(self._get("/v1/objectives", _given(name=name)), ObjectiveStatus)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        from wherefrom.query.alerts.answers import MaintenanceList
+
+        asked = _given(**msgspec.to_builtins(options))
+        return _read(self._get("/v1/maintenances", asked), MaintenanceList)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus
@@ -581,3 +630,8 @@ def _classes(base: type[Error]) -> dict[str, type[Error]]:
 
 
 _CLASSES: Final = _classes(Error)
+
+
+def _given_of(options: HealthOptions) -> dict[str, Any]:
+    """The fields that say something."""
+    return {k: v for k, v in msgspec.structs.asdict(options).items() if v not in (None, "")}

@@ -91,7 +91,7 @@ def _add(builder: FactsBuilder, alert: Mapping[str, Any], where: str, given: Sco
     ended = _time(alert, "endsAt", where) if status == "resolved" else None
     # Older ones send no fingerprint; an alert is its labels.
     fingerprint = get_string(alert, "fingerprint", where=where) or changes.digest_of(labels)[7:23]
-    scope = _scope(labels, given)
+    scope = scope_of(labels, given)
     name = _label(labels, ("alertname",)) or fingerprint
     id = f"incident:alertmanager:{fingerprint}@{begun}"
     annotations = get_object(alert, "annotations", where=where)
@@ -120,7 +120,8 @@ def _label(labels: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     return None
 
 
-def _scope(labels: Mapping[str, Any], given: Scope) -> Scope:
+def scope_of(labels: Mapping[str, Any], given: Scope = ANYWHERE) -> Scope:
+    """Where an alert of these labels is of, as far as they or ``given`` say."""
     return given._replace(
         environment=_label(labels, ENVIRONMENT) or given.environment,
         service=_label(labels, SERVICE) or given.service or _label(labels, ("job",)) or "",

@@ -32,7 +32,7 @@ PACKED_BYTES_MAX: Final = 64 * 1024
 WITHIN_MAX: Final = 64
 
 # Raised whenever any format's facts change; views made under another one are built again.
-FACTS_VERSION: Final = 10
+FACTS_VERSION: Final = 11
 
 # relation → the PROV relation it is (or is a typed form of). Effect to cause. Closed: a new
 # relation is a decision (docs/decisions/), never a side effect of a format.

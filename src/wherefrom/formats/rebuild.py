@@ -1,7 +1,7 @@
 """Whether a thing was made again, bit for bit: the predicate of ``wherefrom rebuild``.
 
     {"result", "reason", "provenance": {digest}, "builds": […], "causes": […],
-     "pinned": […], "free": […], "varied": […], "dependsOn": […], "finished"}
+     "pinned": […], "free": […], "varied": […], "dependsOn": […], "finished", "seconds"}
         attestation ──describes──► what was to be made again
              └──used──► the provenance that it was made again from
 
@@ -34,6 +34,7 @@ PREDICATE_TYPE: Final = "urn:wherefrom:rebuild:v1"
 RESULTS: Final = ("reproduced", "differs", "cannot")
 CAUSES_MAX: Final = 64
 BUILDS_MAX: Final = 16
+SECONDS_MAX: Final = 366 * 86_400
 
 
 def add(
@@ -67,6 +68,7 @@ def add(
             "free": _texts(predicate, "free", where),
             "varied": _texts(predicate, "varied", where),
             "depends_on": _texts(predicate, "dependsOn", where),
+            "seconds": _seconds(predicate, where),
         },
     )
     place = f"{where}.provenance"
@@ -77,6 +79,19 @@ def add(
         raise Malformed("names no provenance", where=place, expected="a digest")
     builder.edge(document_id, "used", node)
     return timestamps.canonical(finished, where=f"{where}.finished") if finished else None
+
+
+def _seconds(predicate: Mapping[str, Any], where: str) -> float | None:
+    """How long the whole of it took."""
+    said = predicate.get("seconds")
+    if said is None:
+        return None
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < SECONDS_MAX:
+        raise Malformed(
+            "not how long it took", where=f"{where}.seconds", got=said,
+            expected=f"seconds, below {SECONDS_MAX:,}",
+        )  # fmt: skip
+    return float(said)
 
 
 def _texts(predicate: Mapping[str, Any], name: str, where: str) -> list[str] | None:

@@ -68,3 +68,33 @@ def percent(share: float) -> str:
     if 0 < hundred < 0.01:
         return "under 0.01 %"
     return f"{hundred:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def measured(value: float | None, unit: str) -> str:
+    """A value in words: ``98.0 %``, ``1.2 s``, ``unknown``."""
+    if value is None:
+        return "unknown"
+    if unit == "share":
+        return f"{value * 100:.4g} %"
+    if unit == "s":
+        return _duration(value)
+    if unit == "ms":
+        return f"{value:.3g} ms" if value < 10_000 else _duration(value / 1_000)
+    if unit == "bytes/day":
+        return f"{_bytes(value)}/day"
+    return f"{value:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s" if seconds >= 1 or not seconds else f"{seconds * 1_000:.3g} ms"
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if abs(value) < 1_000:
+            return f"{value:.3g} {unit}"
+        value /= 1_000
+    return f"{value:,.1f} TB"

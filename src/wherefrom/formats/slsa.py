@@ -36,6 +36,9 @@ _RUN_ENVIRONMENT: Final = (
     ("github_run_id", "github_run_attempt"),
     ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),
 )
+_DECIDING: Final = {"urn:wherefrom:log:": "gate", "urn:wherefrom:admission:": "cluster"}
+_RULES_MAX: Final = 20
+_RULE_CHARS_MAX: Final = 128
 # Go writes an unset time as the year one.
 _UNSET_TIME: Final = "0001-01-01T00:00:00"
 
@@ -275,7 +278,7 @@ def vsa_facts(
         "policyLevel": _scalar(said.get("policyLevel")),
         "resourceUri": text(said, "resourceUri", where=where),
         "slsaVersion": _scalar(said.get("slsaVersion")),
-        **_of_a_log(said.get("wherefrom"), policy),
+        **_of_a_log(said.get("wherefrom"), policy, verifier),
     }
     builder.node(document_id, "attestation", properties=properties)
     builder.edge(document_id, "attributed_to", builder.node(agent, "software"))
@@ -290,16 +293,29 @@ def vsa_facts(
     return Dated(occurred, agent)
 
 
-def _of_a_log(said: object, policy: Mapping[str, Any]) -> dict[str, Any]:
-    """What a summary by a log like this one says beside (``vsa``), and of which policy."""
+def _of_a_log(
+    said: object, policy: Mapping[str, Any], verifier: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a summary by a log like this one says beside (``vsa``, ``admission_record``), of which
+    policy, and whether a gate or a cluster decided."""
     if not isinstance(said, dict):
         return {}
     digest = policy.get("digest")
     digits = _scalar(digest.get("sha256")) if isinstance(digest, dict) else None
+    id = str(verifier.get("id"))
+    by = next((word for prefix, word in _DECIDING.items() if id.startswith(prefix)), None)
+    reasons = said.get("reasons")
+    failing = [
+        one["rule"]
+        for one in (reasons if isinstance(reasons, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("rule"), str) and not one.get("ok")
+    ]
     return {
         "policyDigest": f"sha256:{digits}" if digits else None,
         "environment": _scalar(said.get("environment")) or None,
         "validUntil": _scalar(said.get("validUntil")),
+        "failing": [rule[:_RULE_CHARS_MAX] for rule in failing[:_RULES_MAX]] or None,
+        "decidedBy": by,
     }
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from wherefrom.formats.counted import Counted
 from wherefrom.formats.entry import Entry
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.heard import Heard
@@ -21,7 +22,7 @@ class Logged(msgspec.Struct, frozen=True):
     """One record in the log; ``content`` is None once it is erased (or was never kept here).
 
     facts  what ``content`` says, if somebody has read it already
-    heard  what it is heard as, likewise
+    heard  what it is heard as, and what is counted of it (``counted``), likewise
     """
 
     index: int
@@ -29,6 +30,7 @@ class Logged(msgspec.Struct, frozen=True):
     content: bytes | None
     facts: Facts | None = None
     heard: tuple[Heard, ...] | None = None
+    counted: Counted | None = None
 
 
 class Position(NamedTuple):

@@ -1,10 +1,11 @@
-"""One reading for two views: the first that folds a record reads it, the second is told the rest.
+"""One reading for all views: the first that folds a record reads it, the others are told the rest.
 
     log ──read──► ReadOnce ──► the graph folds entries n to m: all of each record
-                     └ kept ─► the estate folds n to m: what is stated, and heard, and decisions
+                     ├ kept ─► the estate folds n to m: what is stated, and heard, and decisions
+                     └ kept ─► health folds n to m: what is counted, and decisions
 
 What a record says costs far more to find out than to fold. Kept of the last range is only what the
-second view can need: what records state, what each is heard as, and who made it.
+other views can need: what records state, what each is heard as, who made it, what is counted of it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Final
 
 import msgspec
 
+from wherefrom.formats.counted import Counted, counted_of
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.heard import heard_of
 from wherefrom.log.logged import Logged, LogSource, Position
 
 _NOTHING: Final = Facts(kind="", type="", document="")
+_UNCOUNTED: Final = Counted()
 
 
 class ReadOnce:
@@ -64,14 +67,15 @@ class ReadOnce:
 
 
 def _short(logged: Logged) -> Logged:
-    """The record, without what the second view cannot need."""
+    """The record, without what the other views cannot need."""
     facts = logged.facts
     if logged.content is None or logged.entry.trust.level == "self":
         return logged
     if facts is None:
-        return Logged(logged.index, logged.entry, b"", _NOTHING, ())
+        return Logged(logged.index, logged.entry, b"", _NOTHING, (), _UNCOUNTED)
     stated = Facts(
         kind=facts.kind, type=facts.type, document="", producers=facts.producers[:1],
         sequence=facts.sequence, states=facts.states, wholes=facts.wholes,
     )  # fmt: skip
-    return Logged(logged.index, logged.entry, b"", stated, tuple(heard_of(facts)))
+    heard = tuple(heard_of(facts))
+    return Logged(logged.index, logged.entry, b"", stated, heard, counted_of(facts, heard))

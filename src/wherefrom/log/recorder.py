@@ -28,6 +28,7 @@ from wherefrom.formats import (
     feed,
     incident,
     intake,
+    measures,
     note,
     own,
     policy,
@@ -81,6 +82,7 @@ OWN_STATEMENTS: Final = (
     feed.PREDICATE_TYPE,
     turned.PREDICATE_TYPE,
     incident.PREDICATE_TYPE,
+    measures.PREDICATE_TYPE,
 )
 _USES_EVERY: Final = timedelta(days=1)
 

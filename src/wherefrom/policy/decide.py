@@ -30,6 +30,36 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
 
     Raises SettingError if a condition needs a language that is not installed.
     """
+    reasons, level = reasons_of(policy, dossier, environment=environment, at=at)
+    ends = [later(micros(at), policy.valid_s)]
+    ends += [one.until for one in reasons if one.until is not None]
+    return Verdict(
+        allowed=all(one.ok for one in reasons),
+        artifact=dossier.artifact,
+        name=dossier.name,
+        subject=subject_of(dossier.artifact, dossier.digests),
+        names=dossier.names,
+        environment=environment,
+        policy=policy.name,
+        version=policy.version,
+        digest=policy.digest,
+        at=at,
+        until=min(ends),
+        log=dossier.log,
+        as_of=dossier.as_of,
+        reasons=reasons,
+        level=level,
+        inputs=sorted({entry for one in reasons for entry in one.entries}),
+    )
+
+
+def reasons_of(
+    policy: Policy, dossier: Dossier, *, environment: str, at: str
+) -> tuple[list[Reason], int]:
+    """What each rule finds, and what else speaks against it; the SLSA level that was reached.
+
+    Raises as ``decide``.
+    """
     case = Case(dossier, environment, micros(at))
     rules = policy.in_environment(environment)
     words = words_of(dossier.evidence) if policy.exceptions is not None else []
@@ -50,32 +80,12 @@ def decide(policy: Policy, dossier: Dossier, *, environment: str, at: str) -> Ve
                 "Let the log take less about it: wherefrom intake has rules for that",
             )
         )
-    subject = subject_of(dossier.artifact, dossier.digests)
-    if subject is None and len(dossier.digests) > 1:
+    if subject_of(dossier.artifact, dossier.digests) is None and len(dossier.digests) > 1:
         several = ", ".join(sorted(dossier.digests)[:_LISTED])
         reasons.append(
             _no(f"its name is of several things: {several}", "Ask about one of them by its digest")
         )
-    ends = [later(case.at, policy.valid_s)]
-    ends += [one.until for one in reasons if one.until is not None]
-    return Verdict(
-        allowed=all(one.ok for one in reasons),
-        artifact=dossier.artifact,
-        name=dossier.name,
-        subject=subject,
-        names=dossier.names,
-        environment=environment,
-        policy=policy.name,
-        version=policy.version,
-        digest=policy.digest,
-        at=at,
-        until=min(ends),
-        log=dossier.log,
-        as_of=dossier.as_of,
-        reasons=reasons,
-        level=max(levels, default=0),
-        inputs=sorted({entry for one in reasons for entry in one.entries}),
-    )
+    return reasons, max(levels, default=0)
 
 
 def _hears_strangers(rule: AnyRule) -> bool:

@@ -25,6 +25,7 @@ from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.objectives import Objectives
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.rollback_settings import RollbackSettings
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
@@ -38,6 +39,8 @@ from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query.across import trace_across
+from wherefrom.query.alerts.desk import AlertDesk
+from wherefrom.query.alerts.measuring import AskRatio
 from wherefrom.query.answers import (
     Detail,
     Found,
@@ -49,7 +52,11 @@ from wherefrom.query.answers import (
     log_of,
 )
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
+from wherefrom.query.enrich import Enriching
+from wherefrom.query.enrich.looking import Looking
 from wherefrom.query.find import find
+from wherefrom.query.health import Asking, HealthDesk
+from wherefrom.query.health.chains import NOBODY, Judge
 from wherefrom.query.hours import HourOptions, Hours, hours
 from wherefrom.query.incidents import Incidents
 from wherefrom.query.lost import Lost, lost
@@ -64,6 +71,7 @@ from wherefrom.query.requests import RequestPath, request_path
 from wherefrom.query.resolve import resolve
 from wherefrom.query.responses.history import ResponseDesk
 from wherefrom.query.rollback.question import Rollbacks
+from wherefrom.query.security import SecurityDesk
 from wherefrom.query.show import show
 from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
@@ -74,6 +82,7 @@ from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader, Snapshot
+from wherefrom.views.health import HealthReader
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
 
@@ -172,6 +181,9 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
+    objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
+    address   where people reach this log; empty if nobody says
+    judge     says whether chains of what runs are whole
     """
 
     def __init__(
@@ -179,6 +191,7 @@ class Desk:
         log: LogReader,
         graph: GraphReader,
         estate: EstateReader,
+        health: HealthReader,
         *,
         own_keys: OwnKeys,
         anchors: AnchorFolder,
@@ -187,13 +200,24 @@ class Desk:
         measured: Measured = Measured(),  # noqa: B008 - a value
         others: Callable[[], Sequence[Other]] = lambda: (),
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
+        address: Callable[[], str] = lambda: "",
+        judge: Judge = NOBODY,
+        objectives: Callable[[], Objectives | None] = lambda: None,
+        ask_ratio: AskRatio | None = None,
     ) -> None:
         self._log = log
         self._graph = graph
         self._estate = estate
+        self._health = health
         catalogs = Catalogs(log.content_of)
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
+        gaps = self.catalogs.gaps
+        asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
+        self.health = HealthDesk(asking)
+        self.alerts = AlertDesk(
+            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio
+        )
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors
@@ -201,8 +225,11 @@ class Desk:
         self._pushed = pushed
         self._others = others
         self.incidents = Incidents(self.reality, requests, measured)
+        looking = Looking(self.reality, self.catalogs, self.incidents)
+        self.enriching = Enriching(looking, address=address)
         self.postmortems = Postmortems(log, self.reality, self.incidents, catalogs, self.catalogs)
         self.responses = ResponseDesk(log, graph)
+        self.security = SecurityDesk(log)
         self.rollbacks = Rollbacks(self.reality, log.content_of, ways_back)
 
     # -- questions about things
@@ -236,6 +263,11 @@ class Desk:
         """Where the graph of this log stands, and what is erased in it."""
         with self._snapshot(None) as snapshot:
             return log_of(snapshot), erased_in(snapshot, snapshot.lens())
+
+    def root_at(self, size: int) -> str:
+        """The root, in hex, of the first ``size`` entries. Raises NotFound if it has fewer."""
+        need_size(size, reached=0, log=self._log)
+        return self._log.root_at(size).hex()
 
     @property
     def origin(self) -> str:
@@ -384,16 +416,6 @@ class Desk:
     def status(self) -> LogStatus:
         """Origin, size, root, key, checkpoint, views, witnesses."""
         self._log.refresh()
-        try:
-            with self._graph.snapshot() as snapshot:
-                graph = snapshot.size
-        except Unavailable:
-            graph = 0
-        try:
-            with self._estate.snapshot() as reached:
-                estate = reached.size
-        except Unavailable:
-            estate = 0
         # One call, so that both speak of one moment; with witnesses they need not be of one size.
         written, position = b"", self._log.position()
         with contextlib.suppress(Unavailable):
@@ -405,10 +427,23 @@ class Desk:
             root=position.root.hex(),
             vkey=self._own_keys.read().newest(_now()).key.to_text(),
             checkpoint=written.decode(),
-            views={"graph": graph, "estate": estate},
+            views=self.views(),
             witnessed=self._witnessed(),
             keys=list(shown(self._own_keys.read(), at=_now())),
         )
+
+    def views(self) -> dict[str, int]:
+        """Up to which size each view has read the log; 0 for one that is not made yet."""
+        views: dict[str, int] = {}
+        for view, reader in (
+            ("graph", self._graph), ("estate", self._estate), ("health", self._health),
+        ):  # fmt: skip
+            try:
+                with reader.snapshot() as snapshot:
+                    views[view] = snapshot.size
+            except Unavailable:
+                views[view] = 0
+        return views
 
     def _witnessed(self) -> WitnessedStatus | None:
         published = self._log.published

@@ -119,9 +119,13 @@ class Incidents:
 
     def why(self, options: IncidentOptions) -> Why:
         """Which change did it, likeliest first. Raises as ``impact``."""
+        return self.ranked(self.case(options))
+
+    def ranked(self, case: WhyCase) -> Why:
+        """The answer to a case."""
         from wherefrom.query.why.live import answer
 
-        return answer(self.case(options))
+        return answer(case)
 
     def case(self, options: IncidentOptions) -> WhyCase:
         """The question as a case: all that ``why`` goes by, so that it can be asked again."""

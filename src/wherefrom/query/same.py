@@ -9,7 +9,8 @@ algorithm are two things, so no name leads from one to the other, or a wheel wou
 of the sdist. Of the wholes only an image index lends its papers: who approved an image has not
 approved each file in it, nor the image that it was built upon.
 
-Sizes:  NAMES_MAX names · ROWS_MAX links of a node · REPEATS_MAX records that state one link
+Sizes:  NAMES_MAX names · ROWS_MAX links of a node · REPEATS_MAX records that state one link ·
+        TOGETHER_MAX artifacts in one question
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from wherefrom.views.graph.schema import ALTERNATE, CONTAINS
 NAMES_MAX: Final = 200
 ROWS_MAX: Final = 20_000
 REPEATS_MAX: Final = 1_000
+TOGETHER_MAX: Final = 250
 TRUSTED: Final = frozenset({"signed", "keyless", "batch", "self"})
 _SAME: Final = ("image", "artifact", "package", "model")
 
@@ -54,34 +56,77 @@ class _Way(NamedTuple):
 
 def names_of(graph: Snapshot, lens: Lens, start: int) -> Same:
     """The names of the artifact ``start``, and of the image indexes that it is a platform of."""
-    links: dict[int, tuple[int, ...]] = {start: ()}
-    thing = {start: start}  # each name, by the thing that it names
-    taken = {start: _by_algorithm(graph.ids([start])[start])}
-    fresh, cut = [start], False
-    doubted: set[int] = set()
-    while fresh and len(links) < NAMES_MAX:
-        ways, others, too_many = _ways(graph, lens, fresh)
-        cut = cut or too_many
-        doubted |= others
-        ids = graph.ids(sorted({way.there for way in ways}))
-        kinds = summaries(graph, sorted(ids), lens)
-        fresh = []
+    return _names(graph, lens, [start])[start]
+
+
+def names_of_all(graph: Snapshot, lens: Lens, starts: Collection[int]) -> dict[int, Same]:
+    """The same of many, with as many questions as of a few."""
+    found: dict[int, Same] = {}
+    listed = sorted(starts)
+    for first in range(0, len(listed), TOGETHER_MAX):
+        some = _names(graph, lens, listed[first : first + TOGETHER_MAX])
+        if any(one.truncated for one in some.values()):  # by each other's names, perhaps
+            some = {start: names_of(graph, lens, start) for start in some}
+        found |= some
+    return found
+
+
+class _Naming:
+    """The names of one artifact, as they are found."""
+
+    def __init__(self, start: int, called: dict[str, str]) -> None:
+        self.start = start
+        self.links: dict[int, tuple[int, ...]] = {start: ()}
+        self.doubted: set[int] = set()
+        self.cut = False
+        self.fresh = [start]
+        self._thing = {start: start}  # each name, by the thing that it names
+        self._taken = {start: called}
+
+    def take(self, ways: Collection[_Way], ids: dict[int, str], kinds: dict[int, Summary]) -> None:
+        """Go the ways that lead on, oldest first."""
+        self.fresh = []
         for way in ways:
-            if way.there in links or way.there not in kinds or kinds[way.there].kind not in _SAME:
+            if way.there in self.links or way.there not in kinds:
+                continue
+            if kinds[way.there].kind not in _SAME:
                 continue
             called = _by_algorithm(ids[way.there])
-            whole = way.there if way.is_whole else thing[way.here]
-            known = taken.setdefault(whole, called)
+            whole = way.there if way.is_whole else self._thing[way.here]
+            known = self._taken.setdefault(whole, called)
             # What was asked for by a name may be several things: which, nobody can say.
             if known and any(known.setdefault(key, id) != id for key, id in called.items()):
                 continue
-            links[way.there] = (*links[way.here], way.entry)
-            thing[way.there] = whole
-            fresh.append(way.there)
-    own = frozenset(number for number, whole in thing.items() if whole == start)
-    found = sorted(id for id in graph.ids(sorted(own)).values() if _by_algorithm(id))
-    cut = cut or len(links) >= NAMES_MAX
-    return Same(links, own, tuple(found), frozenset(doubted), cut)
+            self.links[way.there] = (*self.links[way.here], way.entry)
+            self._thing[way.there] = whole
+            self.fresh.append(way.there)
+
+    def done(self, ids: dict[int, str]) -> Same:
+        own = frozenset(n for n, whole in self._thing.items() if whole == self.start)
+        found = sorted(ids[n] for n in own if _by_algorithm(ids[n]))
+        cut = self.cut or len(self.links) >= NAMES_MAX
+        return Same(self.links, own, tuple(found), frozenset(self.doubted), cut)
+
+
+def _names(graph: Snapshot, lens: Lens, starts: Collection[int]) -> dict[int, Same]:
+    ids = graph.ids(starts)
+    naming = [_Naming(start, _by_algorithm(ids[start])) for start in starts]
+    looking = naming
+    while looking:
+        fresh = sorted({number for one in looking for number in one.fresh})
+        found, too_many = _ways(graph, lens, fresh)
+        ids |= graph.ids(sorted({way.there for ways, _ in found.values() for way in ways}))
+        kinds = summaries(
+            graph, sorted({way.there for ways, _ in found.values() for way in ways}), lens
+        )
+        for one in looking:
+            here = [found[number] for number in one.fresh if number in found]
+            one.cut = one.cut or too_many
+            one.doubted.update(entry for _, doubted in here for entry in doubted)
+            some = [way for ways, _ in here for way in ways]
+            one.take(sorted(some, key=lambda w: (w.is_whole, w.entry, w.there)), ids, kinds)
+        looking = [one for one in looking if one.fresh and len(one.links) < NAMES_MAX]
+    return {one.start: one.done(ids) for one in naming}
 
 
 def believed(graph: Snapshot, lens: Lens, steps: Collection[Step]) -> dict[Step, int]:
@@ -100,8 +145,10 @@ def believed(graph: Snapshot, lens: Lens, steps: Collection[Step]) -> dict[Step,
     return found
 
 
-def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], set[int], bool]:
-    """Where trusted links lead from ``fresh``, oldest first; the entries that state others; whether
+def _ways(
+    graph: Snapshot, lens: Lens, fresh: list[int]
+) -> tuple[dict[int, tuple[set[_Way], set[int]]], bool]:
+    """Where trusted links lead from each of ``fresh``, and the entries that state others; whether
     there are too many."""
     names: list[Step] = []
     for up in (True, False):
@@ -109,24 +156,25 @@ def _ways(graph: Snapshot, lens: Lens, fresh: list[int]) -> tuple[list[_Way], se
     kinds = summaries(graph, fresh, lens)
     images = [n for n in fresh if n in kinds and kinds[n].kind == "image"]
     parts = graph.steps(images, lens, up=False, only=CONTAINS, rows_max=ROWS_MAX)
-    ways = set()
-    here = set(fresh)
+    found: dict[int, tuple[set[_Way], set[int]]] = {number: (set(), set()) for number in fresh}
     known = believed(graph, lens, names)
-    for step, entry in known.items():
+    for step in names:
         for one, other in ((step.effect, step.cause), (step.cause, step.effect)):
-            if one in here:
-                ways.add(_Way(one, other, False, entry))
+            if one in found:
+                ways, doubted = found[one]
+                if step in known:
+                    ways.add(_Way(one, other, False, known[step]))
+                else:
+                    doubted.add(step.first)
     wholes = believed(graph, lens, parts)
     indexes = _indexes(graph, lens, wholes, kinds)
-    ways |= {
-        _Way(step.cause, step.effect, True, entry)
-        for step, entry in wholes.items()
-        if step in indexes
-    }
-    cut = len(names) >= ROWS_MAX or len(parts) >= ROWS_MAX
-    doubted = {step.first for step in names if step not in known}
-    doubted |= {step.first for step in parts if step not in wholes}
-    return sorted(ways, key=lambda way: (way.is_whole, way.entry, way.there)), doubted, cut
+    for step in parts:
+        ways, doubted = found[step.cause]
+        if step in indexes:
+            ways.add(_Way(step.cause, step.effect, True, wholes[step]))
+        elif step not in wholes:
+            doubted.add(step.first)
+    return found, len(names) >= ROWS_MAX or len(parts) >= ROWS_MAX
 
 
 def _indexes(

@@ -1,7 +1,8 @@
 """How people say where and when: ``prod``, ``prod/cart``, ``prod@{3.hours.ago}``, ``prod~1``.
 
     ENVIRONMENT[/SERVICE[/REGION[/POOL[/INSTANCE]]]]     ``*`` or nothing for any; or
-    environment=prod,service=cart                        by name, also for names with a slash
+    environment=prod,service=cart                        by name, also for names with a slash;
+                                                         ``%2C`` is a comma in one, as in a link
         @{2026-11-01T12:00}  @{3.hours.ago}              at that time
         ~1                                               as it was before its newest change; ~2 …
         #42                                              as its 42nd change left it, from 1
@@ -17,6 +18,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import timestamps
@@ -110,5 +112,11 @@ def _named(body: str) -> Expression:
                 "not a part of a scope", expected=", ".join(f"{f}=…" for f in Scope._fields),
                 got=pair,
             )  # fmt: skip
-        parts[name] = value
+        parts[name] = unquote(value)
     return Expression(named=Scope(**parts))
+
+
+def to_text(scope: Scope) -> str:
+    """The expression that ``parse`` reads as exactly this scope, whatever its names hold."""
+    said = [(name, value) for name, value in zip(scope._fields, scope, strict=True) if value]
+    return ",".join(f"{name}={quote(value, safe='')}" for name, value in said)

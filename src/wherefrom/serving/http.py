@@ -138,6 +138,12 @@ class QuietServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # What goes on for as long as somebody listens ends now: nobody waits for it.
+        if isinstance(self.config.loaded_app, Starlette):
+            self.config.loaded_app.state.leaving = True
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         if counter % _LOOK_EVERY_TICKS == 0:
             look_at(self.server_state.connections, asyncio.get_running_loop().time())

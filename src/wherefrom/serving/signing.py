@@ -1,7 +1,8 @@
 """The writer's end of ``signing_link``: sign and record what the watch found.
 
 It signs whatever comes over the socket, which only the directory's owner opens; that the service
-key may sign summaries, policies and turns, and nothing else, says its own record in the log.
+key may sign summaries, policies, turns and measures, and nothing else, says its own record in the
+log.
 """
 
 from __future__ import annotations

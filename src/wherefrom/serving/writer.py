@@ -14,6 +14,7 @@ however it went, they see it and leave.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -24,14 +25,18 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 
+from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
+from wherefrom.api.tracing import begin
 from wherefrom.app import (
     DataFolder,
     Served,
     now,
     open_notify_settings,
+    open_objectives,
+    open_questions,
     open_recorder,
     open_rekor,
     open_requests,
@@ -40,12 +45,14 @@ from wherefrom.app import (
 )
 from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
-from wherefrom.log.root_file import beside
+from wherefrom.log.root_file import beside as root_beside
 from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
+from wherefrom.serving.measuring import keep_measuring
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
+from wherefrom.web.routes import writer_routes
 
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
@@ -101,7 +108,7 @@ def up(
                 file=sys.stderr,
             )
 
-        for warns in (recorder.root_warning(), beside(folder.path, recorder.decisions)):
+        for warns in (recorder.root_warning(), root_beside(folder.path, recorder.decisions)):
             if warns is not None:
                 _say_trouble(warns)
         published, own = folder.published(), folder.own_keys
@@ -122,6 +129,8 @@ def up(
         # A wrong file is an error now, not when something turned.
         open_watch_settings(folder)
         open_notify_settings(folder)
+        open_objectives(folder)
+        open_questions(folder)
         requests = open_requests(folder, on_trouble=_say_trouble)
         measured = open_series(folder, on_trouble=_say_trouble)
         settings = folder.anchor_settings()
@@ -138,18 +147,32 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        tracing = begin("writer")
+
         def application() -> Starlette:
+            proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
+            own_measures = OwnMeasures()
+
+            async def beside() -> None:
+                await asyncio.gather(
+                    keep_signing(recorder, folder.watch_socket),
+                    keep_measuring(recorder, own_measures, proxy, folder.path),
+                )
+
             return writer_app(
                 recorder=recorder,
                 tokens=folder.tokens,
                 hooks=folder.hooks,
-                proxy=ReaderProxy(folder.path / "reader.sock"),
+                proxy=proxy,
+                tracing=tracing,
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,
                 measured=measured,
                 witnessing=witnessing if published is not None else None,
                 anchoring=anchoring if settings is not None else None,
-                beside=lambda: keep_signing(recorder, folder.watch_socket),
+                beside=beside,
+                own=own_measures,
+                pages=writer_routes(proxy, lambda: recorder.writer.size, own_measures.timed),
             )
 
         try:
@@ -160,6 +183,7 @@ def up(
             folder.say_served(None)
             scrub.stop()
             reader.stop()
+            tracing.close()
             folder.watch_socket.unlink(missing_ok=True)
 
 

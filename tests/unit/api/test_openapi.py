@@ -228,6 +228,8 @@ def requests_of_all_kinds():
     head, row = "time,service,metric,value\n", f"{of_posix(int(time.time()))},cart,requests,9\n"
     for rows in (head + row, head, "x", head + "noon,cart,requests,1"):
         yield "POST", "/v1/series", "/v1/series", rows.encode()
+    for query in ("", "?from=0&to=99999999999999&tags=deploy", "?from=x"):
+        yield "GET", "/v1/annotations", "/v1/annotations" + query, None
     for query in ("", "?service=cart&since=2020-01-01T00:00:00Z", "?until=x"):
         yield "GET", "/v1/hours", "/v1/hours" + query, None
     for query in (
@@ -277,6 +279,12 @@ def requests_of_all_kinds():
     yield "POST", "/v1/records", "/v1/records", response.to_statement(response.asked(made))
     for query in ("", "?service=cart&limit=1", "?limit=0", "?as_of=x"):
         yield "GET", "/v1/responses", f"/v1/responses{query}", None
+    for query in ("", "?service=cart&limit=1&since=2026-01-01T00:00:00Z", "?limit=0", "?as_of=x",
+                  "?since=x", "?since=1970-01-01T00:00:00Z"):  # fmt: skip
+        for path in ("/v1/alerts", "/v1/maintenances"):
+            yield "GET", path, path + query, None
+    for query in ("", "?name=a", "?name=b"):
+        yield "GET", "/v1/objectives", f"/v1/objectives{query}", None
     for digest in (made.digest, made.digest[7:20], "0" * 64, "zz", "%00"):
         yield "GET", "/v1/responses/{plan}", f"/v1/responses/{digest}", None
     trouble = IncidentStage(
@@ -301,6 +309,10 @@ def requests_of_all_kinds():
     an_inventory = {"kind": "list", "source": "x", "taken": "2026-01-01T00:00:00Z"}
     for inventory in ({**an_inventory, "listed": [{"what": "thing", "id": "sha256:0"}]}, {}):
         yield "POST", "/v1/reconcile", "/v1/reconcile", json.dumps(inventory).encode()
+    for query in ("", "?format=cef", "?since=1&page=1", "?since=99999", "?format=x", "?since=x"):
+        yield "GET", "/v1/siem", "/v1/siem" + query, None
+    for body in (b'{"service": "cart"}', b"no alert"):
+        yield "POST", "/v1/enrich", "/v1/enrich", body
     rules = {"name": "p", "version": "1", "rules": [{"name": "s", "needs": "sbom"}]}
     known = "sha256:" + "0" * 64
     for policy, artifact in (
@@ -355,6 +367,10 @@ def requests_of_all_kinds():
         ("diff", "?a=prod&b=nowhere"),
     ):
         yield "GET", f"/v1/{verb}", f"/v1/{verb}{query}", None
+    for path in ("/v1/health", "/v1/health/explain", "/v1/health/history"):
+        for query in ("since=2026-01-01T00:00:00Z&step=52w", "at=x&since=x", "as_of=99999&since=x",
+                      "indicator=N99&since=x", "as_of=x"):  # fmt: skip
+            yield "GET", path, f"{path}?{query}", None
     for path in ("000.p/1", "000.p/99", "001", "x", "000.p/2?from=1", "000.p/1?from=x"):
         yield "GET", "/contents/{path}", f"/contents/{path}", None
     yield "GET", "/v1/trace/{id}", "/v1/trace/entry:1?own=1", None
@@ -407,6 +423,8 @@ def check_answer(operation, answer):
 
 def test_every_answer_is_as_it_is_described(server, client):
     seen, location = set(), ""
+    objective = "{name: a, target: 99, service: cart, series: errors}"
+    (server.folder.path / "objectives.yaml").write_text(f"objectives: [{objective}]")
     server.folder.anchors.keep(an_anchor())
     kid = urlsafe_b64encode(thumbprint(server.folder.log_vkey().public_key)).decode().rstrip("=")
     for method, path, asked, body in requests_of_all_kinds():

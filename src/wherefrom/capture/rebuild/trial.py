@@ -271,10 +271,13 @@ def _causes(
     return list(found)[:CAUSES_MAX], diff
 
 
-def predicate(verdict: Verdict, *, provenance: str, finished: str) -> dict[str, Any]:
+def predicate(
+    verdict: Verdict, *, provenance: str, finished: str, seconds: float | None = None
+) -> dict[str, Any]:
     """What is recorded of it.
 
     provenance  SHA-256, in hex, of the record that it was made again from
+    seconds     how long it took, if somebody looked
     """
     builds = [
         {"status": build.status,
@@ -293,5 +296,6 @@ def predicate(verdict: Verdict, *, provenance: str, finished: str) -> dict[str, 
         "varied": verdict.varied or None,
         "dependsOn": verdict.depends_on if verdict.varied else None,
         "finished": finished,
+        "seconds": None if seconds is None else round(seconds, 3),
     }
     return {key: value for key, value in told.items() if value is not None}

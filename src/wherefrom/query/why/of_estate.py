@@ -28,7 +28,7 @@ KIND_OF: Final[Mapping[str, str]] = {
     "scale": "infra",
     "share": "infra",
     "resource": "infra",
-}  # not what is asked about (``incident``) or answers it (``response``), nor ``catalog``
+}  # not what is asked about (``incident``) or answers it (``response``), ``catalog`` or its like
 APART_S: Final = 3_600.0  # the same change again, so much later, is another one
 EARLY_S: Final = 60.0  # so much before it is declared, an instance may report a change
 

@@ -269,6 +269,19 @@ class Snapshot(EdgeReads):
         ).get
         return found
 
+    def documents_in(self, entries: Collection[int]) -> dict[int, int]:
+        """The node of the record in each entry, of those that ``document`` has one for."""
+        found: dict[int, int] = {}
+        for chunk in chunks(sorted(entries)):
+            found.update(
+                self.db.execute(
+                    """SELECT e.entry, e.document FROM carray(?1) AS v
+                    CROSS JOIN entries AS e ON e.entry = v.value WHERE e.document NOT NULL""",
+                    (integers(chunk),),
+                )
+            )
+        return found
+
     # Names and tags
 
     def named(self, text: str, lens: Lens, *, prefix: bool, rows_max: int) -> list[tuple[str, int]]:

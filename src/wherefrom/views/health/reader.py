@@ -1,0 +1,48 @@
+"""Reading the counts while they are folded: any number of threads, one snapshot each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from wherefrom.views.health import schema
+from wherefrom.views.health.snapshot import HealthSnapshot
+from wherefrom.views.lending import Lending
+
+_NOT_MADE: Final = "the view of health is not made yet, or by another version"
+
+
+class HealthReader:
+    """Connections to one file of health, lent to one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lending = Lending(path, "health", schema.open_reader, missing=_NOT_MADE)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[HealthSnapshot]:
+        """The counts as they are now, and stay until the block ends.
+
+        Raises Unavailable before the view is made, Corrupt if the file is damaged.
+        """
+        with self._lending.lend() as db:
+            yield self._begin(db)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._lending.close()
+
+    def _begin(self, db: apsw.Connection) -> HealthSnapshot:
+        db.execute("BEGIN")  # reads nothing; the first SELECT fixes what is seen
+        try:
+            row = db.execute("SELECT version, origin, size, root FROM meta").get
+        except apsw.SQLError:
+            row = None
+        if row is None or row[0] != schema.SCHEMA_VERSION:
+            raise self._lending.missing(_NOT_MADE)
+        _, origin, size, root = row
+        return HealthSnapshot(db, origin=origin or "", size=size, root=root)

@@ -1,0 +1,81 @@
+"""How good the evidence is: every indicator, and what stands behind one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from wherefrom.errors import Error
+from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.query.health import HealthOptions
+from wherefrom.query.health.answers import History
+from wherefrom.web import charts
+from wherefrom.web.asking import Ask
+from wherefrom.web.page import Page
+
+PAST_DAYS: Final = 14
+LISTED: Final = 100
+_DAY_S: Final = 86_400
+_SCALE: Final = {"share": (100.0, "%"), "s": (1.0, "s"), "ms": (1.0, "ms")}
+
+
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """One indicator: what stands behind it, and how it was on the days before."""
+
+    explained: Any
+    history: History | None
+
+
+def options_of(ask: Ask) -> HealthOptions:
+    """Which part, when, and as known when."""
+    return HealthOptions(
+        environment=ask.query("environment"), service=ask.query("service"),
+        kind=ask.query("kind"), trust=ask.query("trust"), at=ask.at, as_of=ask.as_of,
+    )  # fmt: skip
+
+
+def health(ask: Ask) -> Page:
+    """``/health?environment=&service=&kind=&trust=``"""
+    found = ask.desk.health.now(options_of(ask))
+    return Page(template="health.html", title="Health", answer=found, log=found.log)
+
+
+def indicator(ask: Ask) -> Page:
+    """``/health/{indicator}``: its parts, what is missing and whose, what to mend first."""
+    options = options_of(ask)
+    found = ask.desk.health.explain(ask.path("indicator"), options)
+    past = None if ask.as_of is not None or ask.at else past_of(ask, found.indicator.id, options)
+    one = found.indicator
+    return Page(
+        template="indicator.html", title=f"{one.id} {one.name}",
+        answer=Behind(explained=found, history=past), log=found.log,
+        beside={"listed": found.missing[:LISTED], "drawing": drawn([past] if past else [])},
+    )  # fmt: skip
+
+
+def past_of(ask: Ask, id: str, options: HealthOptions, *, days: int = PAST_DAYS) -> History | None:
+    """An indicator on each of the last days; None where nothing can be said of them."""
+    since = of_micros(micros(ask.now()) - days * _DAY_S * 1_000_000)
+    try:
+        found = ask.desk.health.history(
+            id, msgspec.structs.replace(options, at=None, as_of=None), since=since, step_s=_DAY_S
+        )
+    except Error:
+        return None
+    return found if any(point.value is not None for point in found.points) else None
+
+
+def drawn(past: list[History]) -> Any:
+    """The last days of some indicators, a plot for each; None without any."""
+    if not past:
+        return None
+    plots = []
+    for one in past:
+        scale, unit = _SCALE.get(one.unit, (1.0, one.unit))
+        points = [
+            (micros(p.at) / 1e6, p.value * scale) for p in one.points if p.value is not None
+        ]  # fmt: skip
+        plots.append(charts.Plot(one.name, unit, [charts.Line("", points)]))
+    since, until = (micros(moment) / 1e6 for moment in (past[0].since, past[0].until))
+    return charts.timeline(since=since, until=until, bars=(), plots=plots)
