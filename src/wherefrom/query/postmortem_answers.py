@@ -191,7 +191,7 @@ class RankedThen(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[Evidence]
 
 
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The first explanation that somebody accepted, and that stands.
 
     what         the change, in words
@@ -256,7 +256,7 @@ class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     told_later: bool
     onset: str | None
-    explained: Explained | None
+    explained: Explanation | None
     causes: list[CauseWord]
     rankings: list[RankedThen]
     timeline: list[Happened]

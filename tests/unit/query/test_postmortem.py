@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import click
 import msgspec
 import pytest
 
 from tests.incident_story import Story, bundle, evening, image, moment
+from tests.paths import REPOSITORY
 from wherefrom.capture import changes
+from wherefrom.cli.main import root
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats.states import Scope
 from wherefrom.query.postmortem import pages
@@ -250,3 +255,15 @@ def test_the_pages_say_what_an_engineer_asks(told):
         "Pack the settings and activate them in the step that deploys",
     ):
         assert said in text, said
+
+
+def test_every_command_that_mends_something_exists():
+    source = (REPOSITORY / "src/wherefrom/query/postmortem/unsure.py").read_text()
+    named = re.findall(r"wherefrom ([a-z][a-z -]*[a-z])", source)
+    assert len(named) > 8
+    for words in named:
+        command = root
+        for word in words.split(" --")[0].split():
+            if isinstance(command, click.Group):
+                assert word in command.commands, words
+                command = command.commands[word]

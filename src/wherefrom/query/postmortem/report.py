@@ -35,7 +35,7 @@ from wherefrom.query.postmortem.timeline import Window
 from wherefrom.query.postmortem.words import causes_of, words_of
 from wherefrom.query.postmortem_answers import (
     CauseWord,
-    Explained,
+    Explanation,
     Happened,
     Hurt,
     Learnt,
@@ -249,7 +249,7 @@ class Reporting:
 
     def _case(
         self, rows: Sequence[Happened], held: Sequence[Stay], window: Window, since: int,
-        ranked: Sequence[RankedThen], explained: Explained | None, final: Why | None,
+        ranked: Sequence[RankedThen], explained: Explanation | None, final: Why | None,
         told_later: bool,
     ) -> unsure.Case:  # fmt: skip
         look, stay = self._look, self._stay
@@ -315,12 +315,12 @@ def _first(causes: Sequence[CauseWord]) -> CauseWord | None:
 
 def _explained(
     accepted: CauseWord | None, ranked: Sequence[RankedThen], stay: Stay, naming: Naming
-) -> Explained | None:
+) -> Explanation | None:
     if accepted is None:
         return None
     top = next((one for one in ranked if one.place == 1), None)
     named = place(accepted.slot, accepted.name, accepted.service)
-    return Explained(
+    return Explanation(
         cause=accepted,
         what=f"{named} to {naming.value(accepted.slot, accepted.value)}",
         after_s=(micros(accepted.at) - stay.began) / _MICROS,

@@ -33,7 +33,7 @@ from wherefrom.query.catalog.answers import Expected
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.postmortem.naming import Naming, place
 from wherefrom.query.postmortem.timeline import CHANGE, RESPONSE, SEEN, lasting
-from wherefrom.query.postmortem_answers import Explained, Happened, RankedThen, Unsure
+from wherefrom.query.postmortem_answers import Explanation, Happened, RankedThen, Unsure
 from wherefrom.views.estate import EstateSnapshot, Stay
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import RELATION_NUMBERS
@@ -70,7 +70,7 @@ class Case(NamedTuple):
     detected: int
     stays: Sequence[Stay]
     rows: Sequence[Happened]
-    explained: Explained | None
+    explained: Explanation | None
     rankings: Sequence[RankedThen]
     expected: Sequence[Expected]
     told_later: bool
