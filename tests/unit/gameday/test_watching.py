@@ -136,6 +136,7 @@ def test_a_door_that_is_not_there_is_named_and_one_that_fails_is_waited_for(door
         ("entry 38: its content is wrong", True),
         ("its content is wrong, as entry 38 says", True),
         ("entry 387: its content is wrong", False),
+        ("reentry 38: its content is wrong", False),
         ("entry 38: nothing of it", False),
         ("", False),
     ],
