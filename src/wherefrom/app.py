@@ -8,6 +8,7 @@ DIR/views/rekor/             the Rekor tree, rebuildable
 DIR/views/requests.db, request-rules.json   spans of a set time; which are kept, if not all
 DIR/views/series.db, series.json            series of a set time; where others are read
 DIR/watch.yaml, notify.yaml     who puts policies in force; who is told what turned (optional)
+DIR/objectives.yaml             what is promised, and when that is to be told (optional)
 DIR/coverage.yaml               what a whole chain is (optional)
 DIR/notify/, watch.sock         messages on their way; where the watch asks the writer to sign
 DIR/notify/tickets/          which tickets are open; what is wrong, rebuildable
@@ -89,15 +90,18 @@ from wherefrom.views.together import Views
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
     from wherefrom.formats.notify_settings import NotifySettings
+    from wherefrom.formats.objectives import Objective, Objectives
     from wherefrom.formats.question_settings import Question
     from wherefrom.formats.rollback_settings import RollbackSettings
     from wherefrom.formats.series import Series
     from wherefrom.formats.series_settings import SeriesSettings
     from wherefrom.formats.watch_settings import WatchSettings
     from wherefrom.log.recorder import Recorder
+    from wherefrom.policy.alert_watch import AlertWatch, Sign, Told
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
+    from wherefrom.query.alerts.measuring import Ratios
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -408,6 +412,28 @@ class DataFolder:
         what = "the settings of the watch"
         return read(self.path / WATCH, parse, WatchSettings(), what=what)
 
+    def series_settings(self) -> SeriesSettings:
+        """Where series come from. Raises Unavailable for a file that is wrong."""
+        return _series_settings(self)
+
+    def notify_url(self) -> str:
+        """Where people reach this log; empty if nobody said. Raises SettingError."""
+        from wherefrom.collect.settings_file import NOTIFY, read
+        from wherefrom.formats.notify_settings import NotifySettings, parse
+
+        what = "the settings of notifications"
+        return read(self.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+    def objectives(self) -> Objectives | None:
+        """What is promised; None without a file. Raises SettingError."""
+        from wherefrom.collect.settings_file import OBJECTIVES, read
+        from wherefrom.formats.objectives import parse
+
+        found: Objectives | None = read(
+            self.path / OBJECTIVES, parse, None, what="the objectives"
+        )  # fmt: skip
+        return found
+
     @property
     def watch_socket(self) -> Path:
         """Where the watch of a server listens for the writer."""
@@ -680,6 +706,8 @@ def open_desk(
         ways_back=lambda: ways_back(folder),
         address=lambda: address_of(folder),
         judge=LateChains(lambda: open_chains(folder, log)),
+        objectives=folder.objectives,
+        ask_ratio=lambda objective, at: _ratios(folder, objective, at),
     )
 
 
@@ -691,6 +719,12 @@ def address_of(folder: DataFolder) -> str:
 
     what = "the settings of notifications"
     return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
+
+
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
+
+    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
@@ -759,6 +793,50 @@ def open_notify_settings(
         folder.path / NOTIFY, parse, NotifySettings(), what="the settings of notifications",
         on_trouble=on_trouble,
     )  # fmt: skip
+
+
+def open_objectives(
+    folder: DataFolder, *, on_trouble: Callable[[str], None] = lambda says: None
+) -> SettingsFile[Objectives | None]:
+    """What is promised, as it is at each question; None without a file. Raises SettingError."""
+    from wherefrom.collect.settings_file import OBJECTIVES, SettingsFile
+    from wherefrom.formats.objectives import parse
+
+    return SettingsFile(
+        folder.path / OBJECTIVES, parse, None, what="the objectives", on_trouble=on_trouble
+    )
+
+
+def open_alert_watch(
+    folder: DataFolder,
+    log: LogReader,
+    gate: Gate,
+    *,
+    sign: Sign,
+    tell: Callable[[Sequence[Told]], None],
+    url: Callable[[], str],
+    on_trouble: Callable[[str], None],
+) -> AlertWatch:
+    """The watch over alerts, of the objectives that lie in the directory. Raises SettingError."""
+    from wherefrom.notify.cursor import Cursor
+    from wherefrom.policy.alert_watch import AlertWatch
+
+    desk = open_desk(folder, log)
+    return AlertWatch(
+        log,
+        EstateReader(folder.estate_path),
+        GraphReader(folder.graph_path),
+        gate,
+        desk.alerts.measuring(on_trouble=on_trouble),
+        Cursor(folder.path / "notify" / "told"),
+        objectives=open_objectives(folder, on_trouble=on_trouble),
+        coverage=desk.alerts.covering,
+        sign=sign,
+        tell=tell,
+        settings=open_watch_settings(folder, on_trouble=on_trouble),
+        url=url,
+        on_trouble=on_trouble,
+    )
 
 
 def open_questions(
@@ -864,19 +942,23 @@ def _wrong(what: str, error: SettingError) -> Unavailable:
     )  # fmt: skip
 
 
+def _series_settings(folder: DataFolder) -> SeriesSettings:
+    # Late, as all that only few questions need.
+    from wherefrom.collect.settings_file import SERIES, read
+    from wherefrom.formats.series_settings import SeriesSettings, parse
+
+    what = "the settings of series"
+    try:
+        return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
+    except SettingError as error:  # whoever asks cannot mend it
+        raise _wrong(what, error) from error
+
+
 def open_measured(folder: DataFolder) -> Measured:
     """What is measured, as ``series.json`` says at each question."""
 
     def settings() -> SeriesSettings:
-        # Late, as all that only few questions need.
-        from wherefrom.collect.settings_file import SERIES, read
-        from wherefrom.formats.series_settings import SeriesSettings, parse
-
-        what = "the settings of series"
-        try:
-            return read(folder.path / SERIES, parse, SeriesSettings(), what=what)
-        except SettingError as error:  # whoever asks cannot mend it
-            raise _wrong(what, error) from error
+        return _series_settings(folder)
 
     def asked(since: float, until: float) -> list[Series]:
         said = settings()

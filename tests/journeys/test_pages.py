@@ -313,6 +313,17 @@ def told(lines):
     raise AssertionError("the stream ended")
 
 
+def test_a_log_that_holds_nothing_has_pages_too(tmp_path):
+    with ServerProcess(tmp_path / "data") as server, server.client() as client:
+        followed(client)
+        for path in (
+            "/", "/incidents", "/running", "/changes", "/gaps", "/policies", "/keys", "/health",
+            "/health/N1", "/executive", "/on-call", "/debug", "/requests", "/log", "/audit",
+            "/records/0", "/find?q=x",
+        ):  # fmt: skip
+            read(client.get(path))
+
+
 def test_a_server_ends_at_once_though_a_page_is_open(tmp_path):
     with ServerProcess(tmp_path / "data") as server:
         token = token_of(server)

@@ -88,6 +88,12 @@ _HEALTH: Final = (
     _MOMENT, _AS_OF,
 )  # fmt: skip
 _INDICATOR: Final = _query("indicator", "By its id or name; `N1` if none.", _TEXT)
+_ALERTED: Final = (
+    _query("environment", "Only there.", _TEXT), _query("service", "Only this one.", _TEXT),
+    _query("since", "From when on; only what is open now if not given.", _DATE_TIME),
+    _query("until", "Up to when; now if not given.", _DATE_TIME), _AS_OF,
+    _query("limit", "So many at most.", {**_SIZE, "minimum": 1, "maximum": 1_000}),
+)  # fmt: skip
 _WHAT: Final = (
     _query("slot", "Only these.", {"type": "array", "items": {"enum": list(SLOTS)}}),
     _query("mode", "Only what was decided, or only what was seen.", {"enum": list(MODES)}),
@@ -571,6 +577,18 @@ def _paths() -> dict[str, Schema]:
             _query("at", "Entered last by then.", _DATE_TIME),
             _query("window", "How long before and after is compared, such as `1h`.", _TEXT),
             problems="400 404 413",
+        ),
+        "/v1/alerts": _ask(
+            "listAlerts", "The alerts that are open, and those of a window.", _json("AlertList"),
+            *_ALERTED, problems="400 404",
+        ),
+        "/v1/objectives": _ask(
+            "getObjectives", "How objectives stand, and what burns.", _json("ObjectiveStatus"),
+            _query("name", "Only this one.", _TEXT), problems="404",
+        ),
+        "/v1/maintenances": _ask(
+            "listMaintenances", "Maintenances that last, and those of a window.",
+            _json("MaintenanceList"), *_ALERTED, problems="400 404",
         ),
         "/v1/responses": _ask(
             "listResponses", "What answered trouble, the newest first.", _json("ResponseList"),

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from wherefrom.api import (
+    alerts,
     catalogs,
     enrichments,
     gates,
@@ -86,6 +87,9 @@ READS = [
     ("/v1/impact", incidents.get_impact),
     ("/v1/canary/{service:path}", incidents.get_canary),
     ("/v1/safe-mode/effect", incidents.get_effect),
+    ("/v1/alerts", alerts.get_alerts),
+    ("/v1/objectives", alerts.get_objectives),
+    ("/v1/maintenances", alerts.get_maintenances),
     ("/v1/responses", incidents.get_responses),
     ("/v1/responses/{plan}", incidents.get_response),
     ("/v1/why", incidents.get_why),

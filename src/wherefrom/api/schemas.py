@@ -40,6 +40,7 @@ from wherefrom.log.vouched import Vouched
 from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
 from wherefrom.policy.in_force import Standing
 from wherefrom.policy.status import PolicyStatus
+from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
 from wherefrom.query.answers import Found, Path, Shown, Trace
 from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
@@ -71,6 +72,7 @@ _STRUCTS: Final = (
     Question, Decided, GateRequest, Gated, Standing, PolicyStatus, LookRequest, LookMade, Packages,
     Releases, ReleaseShown, ReleaseDifference, Containment, CatalogShown, Gaps, Inventory,
     SecurityPage, Health, Explained, History,
+    AlertList, MaintenanceList, ObjectiveStatus,
     Reconciled, Impact, Why, Canary, Rollback, ResponseList, ResponseShown, IncidentList,
     IncidentShown, Postmortem, Hours, ModeEffect,
     SimulateRequest, Simulated, Marked, Renewing, RootsTold, RootRequest, RootChanged,

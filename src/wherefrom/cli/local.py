@@ -52,6 +52,8 @@ from wherefrom.log.roots import RootChanged, RootsTold
 from wherefrom.log.vouched import Vouched, vouched
 from wherefrom.query import Found, Shown, Trace
 from wherefrom.query import Path as Way
+from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+from wherefrom.query.alerts.desk import AlertOptions
 from wherefrom.query.canary.live import CanaryOptions
 from wherefrom.query.canary_answers import Canary
 from wherefrom.query.catalog.answers import CatalogShown, Gaps
@@ -283,6 +285,15 @@ class LocalReading:
     def in_force(self, environment: str) -> list[Standing]:
         _ = self._desk
         return open_gate(self._folder, self._log).in_force(environment)
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        return self._desk.alerts.alerts(options)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        return self._desk.alerts.objectives(name)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        return self._desk.alerts.maintenances(options)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         _ = self._desk

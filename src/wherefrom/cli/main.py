@@ -66,6 +66,11 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "clocks": "clocks",
         "health": "health",
     },
+    "Promise, and be told": {
+        "objectives": "objectives",
+        "alerts": "alerts",
+        "maintenance": "maintenance",
+    },
     "Decide what goes in": {
         "gate": "gate",
         "policy": "policy",

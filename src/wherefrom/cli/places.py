@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
     from wherefrom.query.answers import Found, Path, Shown, Trace
     from wherefrom.query.canary.live import CanaryOptions
     from wherefrom.query.canary_answers import Canary
@@ -164,6 +166,12 @@ class Reading(Protocol):
     def decide(self, asked: Question) -> Decided: ...
 
     def in_force(self, environment: str) -> list[Standing]: ...
+
+    def alerts(self, options: AlertOptions) -> AlertList: ...
+
+    def objectives(self, name: str) -> ObjectiveStatus: ...
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList: ...
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus: ...
 

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Decided, Gated, GateRequest, Question
     from wherefrom.policy.in_force import Standing
     from wherefrom.policy.status import PolicyStatus
+    from wherefrom.query.alerts.answers import AlertList, MaintenanceList, ObjectiveStatus
+    from wherefrom.query.alerts.desk import AlertOptions
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 120.0
@@ -282,6 +284,22 @@ class Remote:
 
         answer = self._get("/v1/policy/in-force", {"environment": environment})
         return _read(answer, list[Standing])
+
+    def alerts(self, options: AlertOptions) -> AlertList:
+        from wherefrom.query.alerts.answers import AlertList
+
+        return _read(self._get("/v1/alerts", _given(**msgspec.to_builtins(options))), AlertList)
+
+    def objectives(self, name: str) -> ObjectiveStatus:
+        from wherefrom.query.alerts.answers import ObjectiveStatus
+
+        return _read(self._get("/v1/objectives", _given(name=name)), ObjectiveStatus)
+
+    def maintenances(self, options: AlertOptions) -> MaintenanceList:
+        from wherefrom.query.alerts.answers import MaintenanceList
+
+        asked = _given(**msgspec.to_builtins(options))
+        return _read(self._get("/v1/maintenances", asked), MaintenanceList)
 
     def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus

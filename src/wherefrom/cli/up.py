@@ -195,7 +195,7 @@ def _tell_what_to_try(folder: DataFolder, url: str) -> None:
     program = "wherefrom" if shutil.which("wherefrom") else os.path.relpath(sys.argv[0])
     lines = [
         f"The administrator's token lies in {folder.path / 'token'}; ^C ends the server.",
-        "Try, in another terminal:",
+        f"In a browser: {url}, signed in with that token. Or in another terminal:",
         *(f"  {program} {command}{data}" for command in QUESTIONS),
     ]
     click.echo("\n".join(lines), err=True)

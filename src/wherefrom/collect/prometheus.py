@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -71,6 +71,15 @@ def series_of(
                 info = list(_ask(client, query, first, last, step))
             found += promql.assemble(group, answers, info)
     return found
+
+
+def values_at(
+    settings: Prometheus, queries: Sequence[str], *, at: float, folder: Path
+) -> list[list[Result]]:
+    """What each query says at a moment, seconds since 1970. Raises as ``series_of``."""
+    moment = int(at)
+    with _client(settings, folder) as client:
+        return [list(_ask(client, query, moment, moment, settings.step_s)) for query in queries]
 
 
 @contextmanager

@@ -18,8 +18,9 @@ ROLLBACK: Final = "rollback.json"
 FEEDS: Final = "feeds.json"
 WATCH: Final = "watch.yaml"
 NOTIFY: Final = "notify.yaml"
-QUESTIONS: Final = "questions.yaml"
+OBJECTIVES: Final = "objectives.yaml"
 COVERAGE: Final = "coverage.yaml"
+QUESTIONS: Final = "questions.yaml"
 _Seen = tuple[int, int, int] | None
 T = TypeVar("T")
 Read = TypeVar("Read", covariant=True)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from wherefrom.formats import cause, incident, measures, rebuild, slsa
 from wherefrom.formats.facts import Facts, Node
 from wherefrom.formats.heard import Heard
+from wherefrom.formats.states import Scope
 
 DECIDED, REBUILT, CAUSED, INCIDENT, MEASURED = (
     "decided",
@@ -99,9 +100,14 @@ def counted_of(facts: Facts, heard: Collection[Heard]) -> Counted:
 
 def _told(facts: Facts) -> Iterator[Told]:
     if facts.kind == "incident" or facts.type == incident.PREDICATE_TYPE:
+        where = {s.value: s.scope for s in facts.states if s.slot == INCIDENT and s.value}
         for node in facts.nodes:
             if node.kind == "incident":
-                yield Told(INCIDENT, node.id, {"type": facts.type, **_some(node, _OF_INCIDENTS)})
+                scope = where.get(node.id, Scope())
+                place = {"environment": scope.environment, "service": scope.service}
+                said = {key: text for key, text in place.items() if text}
+                said |= {"type": facts.type, **_some(node, _OF_INCIDENTS)}
+                yield Told(INCIDENT, node.id, said)
         return
     if not facts.type.startswith(("urn:wherefrom:", "https://slsa.dev/verification_summary/")):
         return

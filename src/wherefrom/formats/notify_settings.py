@@ -3,6 +3,8 @@
     url: https://wherefrom.example            where links lead; none if not given
     webhooks:
       - {name: on-call, url: "https://…", secret: whsec_…, environments: [prod]}
+    alertmanagers: [{…}]   slack: [{…}]   pagerduty: [{…}]   email: [{…}]    of alerts alone:
+                                                               ``alert_receivers``
     tickets: [{…}]                          trackers that get tickets: ``ticket_settings``
 
 Sent over https, or over http to this machine alone. The secret signs each message; it is 24 to 64
@@ -14,20 +16,27 @@ Source: docs/continuous.md; standard-webhooks, spec/standard-webhooks.md ("Signa
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import (
+    alert_receivers,
     base64_strict,
     statement_shape,
     strict_json,
     ticket_settings,
     yaml_text,
+)
+from wherefrom.formats.alert_receivers import (
+    RECEIVERS_MAX,
+    Alertmanager,
+    Email,
+    PagerDuty,
+    Slack,
+    is_safe,
 )
 from wherefrom.formats.ticket_settings import Tracker
 
@@ -49,9 +58,12 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """What signs."""
         return base64_strict.decode(self.secret.removeprefix(SECRET_PREFIX), where="secret")
 
-    def wants(self, environment: str) -> bool:
-        """Whether it is told of an environment."""
+    def wants(self, environment: str, severity: str = "") -> bool:
+        """Whether it is told of an environment; it is told of alerts of any severity."""
         return not self.environments or environment in self.environments
+
+
+Receiver = Webhook | Alertmanager | Slack | PagerDuty | Email
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,9 +71,18 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     are."""
 
     webhooks: tuple[Webhook, ...] = ()
+    alertmanagers: tuple[Alertmanager, ...] = ()
+    slack: tuple[Slack, ...] = ()
+    pagerduty: tuple[PagerDuty, ...] = ()
+    email: tuple[Email, ...] = ()
     url: str = ""
     runbooks: str = ""
     tickets: tuple[Tracker, ...] = ()
+
+    @property
+    def receivers(self) -> list[Receiver]:
+        """All of them."""
+        return [*self.webhooks, *self.alertmanagers, *self.slack, *self.pagerduty, *self.email]
 
 
 def parse(content: bytes, *, where: str) -> NotifySettings:
@@ -71,21 +92,29 @@ def parse(content: bytes, *, where: str) -> NotifySettings:
     said = statement_shape.convert(document, NotifySettings, "settings of notifications", where)
     if len(said.webhooks) > WEBHOOKS_MAX:
         raise LimitPassed("too many webhooks", where=where, expected=f"{WEBHOOKS_MAX} at most")
-    names = [one.name for one in said.webhooks]
+    for some in (said.alertmanagers, said.slack, said.pagerduty, said.email):
+        if len(some) > RECEIVERS_MAX:
+            raise LimitPassed("too many receivers", where=where, expected=f"{RECEIVERS_MAX} each")
+    names = [one.name for one in said.receivers]
     if len(set(names)) < len(names):
-        raise Malformed("two webhooks of one name", where=where, got=" ".join(names))
-    for one in said.webhooks:
-        _check(one, f"{where}: {one.name}")
+        what = "webhooks" if len(names) == len(said.webhooks) else "receivers"
+        raise Malformed(f"two {what} of one name", where=where, got=" ".join(names))
+    for one in said.receivers:
+        if not _NAME.fullmatch(one.name):
+            raise Malformed(
+                "not a name", where=f"{where}: {one.name}",
+                expected="letters, digits and dashes, 63 at most",
+            )  # fmt: skip
+        if isinstance(one, Webhook):
+            _check(one, f"{where}: {one.name}")
+        else:
+            alert_receivers.check(one, f"{where}: {one.name}")
     ticket_settings.check(said.tickets, where)
     return said
 
 
 def _check(one: Webhook, where: str) -> None:
-    if not _NAME.fullmatch(one.name):
-        raise Malformed(
-            "not a name", where=where, expected="letters, digits and dashes, 63 at most"
-        )
-    if not _is_safe(one.url):
+    if not is_safe(one.url):
         raise Malformed(
             "not an address to send to", where=where,
             expected="https://…, or http:// on this machine", got=one.url.rpartition("@")[2],
@@ -99,20 +128,3 @@ def _check(one: Webhook, where: str) -> None:
             "not a secret", where=where, expected=f"{SECRET_PREFIX} and 24 to 64 bytes in base64",
             do="Make one: echo whsec_$(openssl rand -base64 32)",
         )  # fmt: skip
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(host)
-    if parts.scheme != "http":
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,8 +4,8 @@ A statement binds subjects, by digest, to a predicate. Here are the statement an
 named by ``descriptors``; what a predicate says is read in ``slsa``, ``in_toto_steps``,
 ``witness``, ``test_result``, ``config_bundle``, ``release``, ``canary``, ``cause``, ``response``,
 ``catalog``, ``inventory``, ``vulns``, ``approval``, ``exception``, ``policy``, ``in_force``,
-``turned``, ``rebuild``, ``feed``, ``incident``, ``measures`` or, where it is a document of another
-format, in ``embedded``. The envelope around it is ``dsse``.
+``turned``, ``rebuild``, ``feed``, ``incident``, ``maintenance``, ``measures`` or, where it is a
+document of another format, in ``embedded``. The envelope around it is ``dsse``.
 
     {"_type", "subject": [{"name", "digest"}], "predicateType", "predicate"}
           document ──describes──► subject ◄──alternate── second digest, package URL
@@ -34,6 +34,7 @@ from wherefrom.formats import (
     in_toto_steps,
     incident,
     inventory,
+    maintenance,
     measures,
     policy,
     rebuild,
@@ -64,6 +65,7 @@ _ENTRY_KINDS: Final = {
     incident.PREDICATE_TYPE: "incident",
     measures.PREDICATE_TYPE: "system",
     turned.PREDICATE_TYPE: "observation",
+    maintenance.PREDICATE_TYPE: "change",
 }
 
 # Predicates of our own: those that tell of their subjects, of the statement itself, or of both.
@@ -86,7 +88,7 @@ _OF_ITSELF: Final[Mapping[str, Callable[..., str | None]]] = {
     ours.PREDICATE_TYPE: ours.add for ours in (approval, exception, feed, measures, rebuild)
 }
 _OF_BOTH: Final[Mapping[str, Callable[..., str | None]]] = {
-    ours.PREDICATE_TYPE: ours.add for ours in (in_force, turned)
+    ours.PREDICATE_TYPE: ours.add for ours in (in_force, maintenance, turned)
 }
 
 

@@ -42,6 +42,7 @@ SLOTS: Final[Mapping[str, str]] = {
     "share": "which part of the traffic, of 1",
     "incident": "an incident that is open, by its id",
     "catalog": "a catalogue of services, by its name: the digest of what it says",
+    "maintenance": "a maintenance that is declared: alerts there are told to nobody",
     "response": "an answer to trouble that is under way, by its plan: that it has begun",
     "gate": "the policy that decides what may go in, and may stay: its digest",
     "denied": "an artifact that runs although the policy in force denies it: the policy's digest",

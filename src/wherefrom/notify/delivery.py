@@ -1,7 +1,8 @@
 """Send what waits in the spool, each receiver at its own pace, until it is taken or given up.
 
-    spool ──urgent first──► webhook ──taken──► gone
+    spool ──urgent first──► receiver ──taken──► gone
                                └ not taken: that receiver rests, longer each time; the others go on
+    standing alerts ──every RESEND_SECONDS──► each Alertmanager, which forgets what nobody repeats
 
 Sizes:  a receiver rests REST_SECONDS_MIN, doubled up to REST_SECONDS_MAX; a message is given up
         after GIVEN_UP_SECONDS, and told
@@ -11,13 +12,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from wherefrom.errors import Unavailable
-from wherefrom.formats.notify_settings import NotifySettings, Webhook
+from wherefrom.formats.alert_receivers import Alertmanager
+from wherefrom.formats.notify_settings import NotifySettings, Receiver
+from wherefrom.notify import alertmanager
+from wherefrom.notify.alert_message import ToldAlert
+from wherefrom.notify.alertmanager import RESEND_SECONDS
+from wherefrom.notify.posting import TIMEOUT_SECONDS
+from wherefrom.notify.receivers import send
 from wherefrom.notify.spool import Spool, Waiting
-from wherefrom.notify.webhook import TIMEOUT_SECONDS, send
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +38,7 @@ class Delivery:
     """The sender of one spool, on a thread of its own.
 
     settings    who there is, asked for at each round
+    standing    the alerts that are open, or were until lately; empty without any
     on_trouble  is told in a line who does not take a message, and not again for the same
     """
 
@@ -40,13 +47,15 @@ class Delivery:
         spool: Spool,
         settings: Callable[[], NotifySettings],
         *,
+        standing: Callable[[], Sequence[ToldAlert]] = lambda: (),
         on_trouble: Callable[[str], None] = lambda says: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._spool, self._settings = spool, settings
+        self._spool, self._settings, self._standing = spool, settings, standing
         self._on_trouble, self._clock = on_trouble, clock
         self._rests: dict[str, tuple[float, float]] = {}  # until when, and how long it was
         self._troubles: dict[str, str] = {}
+        self._resent: dict[str, float] = {}
         self._client: httpx.Client | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
@@ -74,47 +83,69 @@ class Delivery:
 
     def once(self) -> int:
         """Try everything that waits for somebody who does not rest; how many were taken."""
-        waiting = self._spool.waiting()
-        if not waiting:
+        waiting, standing = self._spool.waiting(), self._standing()
+        if not waiting and not standing:
             return 0
-        webhooks = {one.name: one for one in self._settings().webhooks}
+        receivers = {one.name: one for one in self._settings().receivers}
         taken = 0
         for one in waiting:
-            webhook = webhooks.get(one.receiver)
-            if webhook is None:  # nobody is to be told any more
+            receiver = receivers.get(one.receiver)
+            if receiver is None:  # nobody is to be told any more
                 self._spool.remove(one)
-            elif self._rests.get(one.receiver, (0.0, 0.0))[0] <= self._clock():
-                taken += self._try(one, webhook)
+            elif not self._is_resting(one.receiver):
+                taken += self._try(one, receiver)
+        for receiver in receivers.values():
+            if isinstance(receiver, Alertmanager) and not self._is_resting(receiver.name):
+                self._send_again(receiver, standing)
         return taken
 
-    def _try(self, one: Waiting, webhook: Webhook) -> bool:
+    def _is_resting(self, name: str) -> bool:
+        return self._rests.get(name, (0.0, 0.0))[0] > self._clock()
+
+    def _try(self, one: Waiting, receiver: Receiver) -> bool:
         message = self._spool.read(one)
         if message is None:
             self._spool.remove(one)
             return False
         try:
-            send(message, webhook, self._connected())
+            send(message, receiver, self._connected())
         except Unavailable as error:
-            self._rest(one, str(error))
+            self._rest(one.receiver, str(error), one)
             return False
-        self._rests.pop(one.receiver, None)
-        self._troubles.pop(one.receiver, None)
+        self._awake(one.receiver)
         self._spool.remove(one)
         return True
 
-    def _rest(self, one: Waiting, why: str) -> None:
-        now = self._clock()
-        _, last = self._rests.get(one.receiver, (0.0, 0.0))
-        rest = min(max(2 * last, REST_SECONDS_MIN), REST_SECONDS_MAX)
-        self._rests[one.receiver] = (now + rest, rest)
-        self._trouble(one.receiver, why)
+    def _send_again(self, to: Alertmanager, standing: Sequence[ToldAlert]) -> None:
+        """What stands, if it is time; nothing is lost where it is not taken."""
+        wanted = [one for one in standing if to.wants(one.environment, one.severity)]
+        if not wanted or self._clock() - self._resent.get(to.name, 0.0) < RESEND_SECONDS:
+            return
         try:
-            age = now - one.path.stat().st_mtime
+            alertmanager.send(wanted, to, self._connected())
+        except Unavailable as error:
+            self._rest(to.name, str(error))
+            return
+        self._awake(to.name)
+        self._resent[to.name] = self._clock()
+
+    def _awake(self, name: str) -> None:
+        self._rests.pop(name, None)
+        self._troubles.pop(name, None)
+
+    def _rest(self, name: str, why: str, one: Waiting | None = None) -> None:
+        now = self._clock()
+        _, last = self._rests.get(name, (0.0, 0.0))
+        rest = min(max(2 * last, REST_SECONDS_MIN), REST_SECONDS_MAX)
+        self._rests[name] = (now + rest, rest)
+        self._trouble(name, why)
+        try:
+            age = 0.0 if one is None else now - one.path.stat().st_mtime
         except OSError:
             return
-        if age > GIVEN_UP_SECONDS:
+        if one is not None and age > GIVEN_UP_SECONDS:
             self._spool.remove(one)
-            self._trouble(one.receiver, f"a message to {one.receiver} is given up: {why}")
+            self._trouble(name, f"a message to {name} is given up: {why}")
 
     def _connected(self) -> httpx.Client:
         if self._client is None:

@@ -5,7 +5,6 @@
 A receiver checks it with any library of Standard Webhooks, refuses an old timestamp, and knows a
 message that comes twice by its id. No redirect is followed: a body goes where the settings say.
 
-Sizes:  TIMEOUT_SECONDS for an answer; of it only the status is read
 Source: standard-webhooks, spec/standard-webhooks.md
 """
 
@@ -14,18 +13,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from wherefrom import __version__
-from wherefrom.errors import Unavailable
 from wherefrom.formats import base64_strict
 from wherefrom.formats.notify_settings import Webhook
 from wherefrom.notify.message import Message
+from wherefrom.notify.posting import post
 
 if TYPE_CHECKING:
     import httpx
-
-TIMEOUT_SECONDS: Final = 15.0
 
 
 def signature(message_id: str, timestamp: int, body: bytes, *, key: bytes) -> str:
@@ -36,20 +32,10 @@ def signature(message_id: str, timestamp: int, body: bytes, *, key: bytes) -> st
 
 def send(message: Message, webhook: Webhook, client: httpx.Client) -> None:
     """Send it once. Raises Unavailable if it is not taken."""
-    import httpx
-
     body, now = message.body(), int(time.time())
     headers = {
-        "Content-Type": "application/json",
-        "User-Agent": f"wherefrom/{__version__}",
         "webhook-id": message.id,
         "webhook-timestamp": str(now),
         "webhook-signature": signature(message.id, now, body, key=webhook.key),
     }
-    try:
-        with client.stream("POST", webhook.url, content=body, headers=headers) as answer:
-            status = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise Unavailable(f"{webhook.name} does not answer", got=type(error).__name__) from error
-    if not 200 <= status < 300:
-        raise Unavailable(f"{webhook.name} does not take it", got=f"HTTP {status}")
+    post(client, webhook.name, webhook.url, body, headers)

@@ -6,11 +6,12 @@
 Rules that only ask for papers (a provenance, an SBOM, a release, however signed) need none of what
 else a dossier holds, so it is made of the records alone, of many things in one pass; what they are
 found to lack is remembered by the records it rests on and how far each was believed, and holds at
-any size of the log where these are the same. Asked as of now, only those are looked at that newer
-entries speak of. For other rules each thing is surveyed as the gate
-would, one after the other, for SECONDS_MAX in all. The decision is the gate's own (``reasons_of``).
+any size of the log where these are the same. A thing whose records are like those of a whole one,
+in all that rules look at, is whole too. Asked as of now, only those are looked at that newer
+entries speak of. For other rules each thing is surveyed as the gate would, one after the other, for
+SECONDS_MAX in all. The decision is the gate's own (``reasons_of``).
 
-Sizes:  REMEMBERED_MAX things are remembered
+Sizes:  REMEMBERED_MAX things are remembered, and WHOLE_MAX sorts of whole chains
 Source: docs/health.md, "Coverage"; decision 0050
 """
 
@@ -29,6 +30,7 @@ from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.entry import LEVELS
 from wherefrom.formats.policy import AnyRule, Policy, Provenance, Released, Sbom
 from wherefrom.log.reader import LogReader
+from wherefrom.policy.builds import build_of
 from wherefrom.policy.decide import reasons_of
 from wherefrom.policy.verdict import Reason
 from wherefrom.query.answers import log_of
@@ -46,11 +48,18 @@ from wherefrom.views.graph.schema import DESCRIBES
 
 SECONDS_MAX: Final = 30.0
 REMEMBERED_MAX: Final = 50_000
+WHOLE_MAX: Final = 10_000
 TOGETHER_MAX: Final = 500
 STEPS_MAX: Final = 50_000
 NEWS_MAX: Final = 5_000
 _PAPERS: Final = (Provenance, Sbom, Released)
 _KINDS: Final = frozenset({"provenance", "sbom", "release"})
+
+
+# Kind, trust, signers, identity, issuer; builder, build type and source.
+_Alike = tuple[
+    str, str, tuple[str, ...], str | None, str | None, str | None, str | None, str | None
+]
 
 
 class _Paper(NamedTuple):
@@ -72,8 +81,11 @@ class _Papers(NamedTuple):
     cut: bool
 
 
+_RestsOn = tuple[tuple[int, int | None, tuple[int, ...]], ...]
+
+
 class _Remembered(NamedTuple):
-    rests_on: tuple[tuple[int, int | None, tuple[int, ...]], ...]
+    rests_on: _RestsOn
     chain: Chain
 
 
@@ -132,6 +144,7 @@ class Chains:
         self._log, self._own, self._read, self._elapsed = log, own, policy, elapsed
         self._newest = _Newest(policy())
         self._remembered: dict[Thing, _Remembered] = {}
+        self._whole: set[tuple[str, int, tuple[_Alike, ...]]] = set()
         self._looking = threading.Lock()
 
     def named(self) -> str:
@@ -173,6 +186,7 @@ class Chains:
         """The chains of those that have no more records than one look takes."""
         if policy is not self._newest.policy:
             self._newest, self._remembered = _Newest(policy), {}
+            self._whole.clear()
         newest = self._newest
         if lens.at is not None or lens.as_of < newest.size:
             newest = _Newest(policy)  # of another time: it is looked at afresh
@@ -217,15 +231,24 @@ class Chains:
         before = self._remembered.get(one)
         if before is not None and (before.rests_on, before.chain.kind) == (rests_on, kind):
             return before.chain
+        evidence = [self._evidence(paper) for paper in held.ones]
+        trust = _best(paper.signed.judgement.level for paper in held.ones)
+        alike = one.environment, len(held.same.digests), tuple(map(_alike, evidence))
+        if alike in self._whole:
+            return self._keep(one, rests_on, Chain((), trust, kind))
         told = Dossier(
             artifact=id, name=None, names=held.same.digests or (id,), digests=held.same.digests,
             log=log_of(graph), as_of=lens.as_of,
-            evidence=[self._evidence(paper) for paper in held.ones],
+            evidence=evidence,
             found=[], upstream=[], truncated=False,
         )  # fmt: skip
         reasons, _ = reasons_of(policy, told, environment=one.environment, at=at)
-        trusts = [paper.signed.judgement.level for paper in held.ones]
-        chain = Chain(_lacks(reasons), _best(trusts), kind)
+        chain = Chain(_lacks(reasons), trust, kind)
+        if not chain.lacks and not _asks_for_parameters(policy) and len(self._whole) < WHOLE_MAX:
+            self._whole.add(alike)
+        return self._keep(one, rests_on, chain)
+
+    def _keep(self, one: Thing, rests_on: _RestsOn, chain: Chain) -> Chain:
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[one] = _Remembered(rests_on, chain)
@@ -285,6 +308,17 @@ def _asks_for_papers(policy: Policy, rules: Iterable[AnyRule]) -> bool:
     return policy.exceptions is None and all(
         isinstance(rule, _PAPERS) and rule.within is None for rule in rules
     )
+
+
+def _asks_for_parameters(policy: Policy) -> bool:
+    """Whether a rule looks at more of a build than ``_alike`` tells."""
+    return any(isinstance(rule, Provenance) and rule.parameters for rule in policy.rules)
+
+
+def _alike(one: Evidence) -> _Alike:
+    """All of a record that rules for papers look at: what is whole with one is with another."""
+    build = build_of(one.predicate)[:3] if one.kind == "provenance" else (None, None, None)
+    return one.kind, one.trust, one.signers, one.identity, one.issuer, *build
 
 
 def _id_of(graph: Snapshot, lens: Lens, artifact: str) -> str | None:

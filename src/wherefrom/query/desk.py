@@ -25,6 +25,7 @@ from wherefrom.formats.cose_receipt import Consistency, Inclusion
 from wherefrom.formats.entry import LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
+from wherefrom.formats.objectives import Objectives
 from wherefrom.formats.proof_token import NEVER, ProofToken
 from wherefrom.formats.rollback_settings import RollbackSettings
 from wherefrom.formats.timestamps import moment_or_duration, of_posix
@@ -38,6 +39,8 @@ from wherefrom.log.reader import LogReader
 from wherefrom.merkle.hashing import hash_leaf
 from wherefrom.merkle.proofs import verify_consistency
 from wherefrom.query.across import trace_across
+from wherefrom.query.alerts.desk import AlertDesk
+from wherefrom.query.alerts.measuring import AskRatio
 from wherefrom.query.answers import (
     Detail,
     Found,
@@ -179,6 +182,7 @@ class Desk:
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
     address   where people reach this log; empty if nobody says
+    objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
     judge     says whether chains of what runs are whole
     """
 
@@ -198,6 +202,8 @@ class Desk:
         ways_back: Callable[[], RollbackSettings] = RollbackSettings,
         address: Callable[[], str] = lambda: "",
         judge: Judge = NOBODY,
+        objectives: Callable[[], Objectives | None] = lambda: None,
+        ask_ratio: AskRatio | None = None,
     ) -> None:
         self._log = log
         self._graph = graph
@@ -209,6 +215,9 @@ class Desk:
         gaps = self.catalogs.gaps
         asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
         self.health = HealthDesk(asking)
+        self.alerts = AlertDesk(
+            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio
+        )
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors

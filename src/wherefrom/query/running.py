@@ -23,6 +23,8 @@ from msgspec import structs
 
 from wherefrom.errors import Refused
 from wherefrom.formats.digests import strong_id_in
+from wherefrom.formats.maintenance import SLOT as MAINTENANCE
+from wherefrom.formats.maintenance import is_on
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.reality_answers import Observed, Place, Stated
@@ -55,7 +57,7 @@ def places(
     marks        what is wrong with the times of records, by entry
     owner_of     who owns a service
     """
-    held = list(held)
+    held = [one for one in held if one.slot != MAINTENANCE or is_on(one.properties, at)]
     marked = {
         id(one): (*_marks(one, at, seconds_max or {}), *(marks or {}).get(one.seen_entry, ()))
         for one in held

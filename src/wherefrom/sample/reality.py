@@ -5,10 +5,13 @@
     19:58  an incident is detected
     20:03  somebody builds a hotfix by hand (``supply``), and runs it in the south
     20:06  the cluster lists it: nobody declared that
-    20:10  a safe mode is entered · 20:31 the old settings · 20:40 resolved · 20:50 it is left
+    20:10  a safe mode is entered · 20:14 somebody notes what fails
+    20:28  the new settings are taken for the cause
+    20:31  the old settings · 20:40 resolved · 20:50 the safe mode is left
 
 Deployments, activations, flags, a migration and a secret's version are declared; the cluster's
-lists are observed. Everything is a CDEvent but the bundles, which are signed.
+lists are observed. Everything is a CDEvent but the bundles, and what people say of the incident:
+those are signed.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from wherefrom.capture import changes
-from wherefrom.formats import cdevents, config_bundle
+from wherefrom.formats import cause, cdevents, config_bundle, incident
+from wherefrom.formats.cause import Cause
 from wherefrom.formats.config_bundle import Bundle
+from wherefrom.formats.incident import IncidentStage
 from wherefrom.formats.states import OBSERVED, Scope
+from wherefrom.formats.timestamps import canonical
 from wherefrom.sample.signed import Signer, digest, sign
 from wherefrom.sample.supply import RELEASES, Release
 
@@ -40,6 +46,8 @@ _CASH_ONLY: Final = Bundle(
     name="cash-only", version="1", kind="safe_mode", settings={"cards.enabled": False},
     meaning="the till takes cash and asks nobody", max_seconds=3_600,
 )  # fmt: skip
+_INCIDENT: Final = "incident:cdevents:saturday-evening"
+_NOTE: Final = "the drawer waits for a receipt; receipts with cents are never printed"
 _CALLS: Final = {
     region: Bundle(
         name="till-calls", version="3", kind="policy",
@@ -73,9 +81,12 @@ def records(*, release: Signer) -> Iterator[bytes]:
     yield _incident("detected", "19:58")
     yield _listed("20:06", ["till-south-1"])
     yield _activated(_CASH_ONLY, TILL, "14", "20:10")
+    yield sign(_said("noted", "20:14", text=_NOTE), release)
+    yield sign(_taken_for_the_cause("20:28"), release)
     yield _activated(_OLD, TILL, "14", "20:31")
     yield _incident("resolved", "20:40")
     yield _changed("safe_mode", "cash-only", None, "14", "20:50", TILL)
+    yield sign(_said("baseline", "21:30", baseline_s=2 * 3_600.0), release)
 
 
 def _purl(made: Release) -> str:
@@ -123,6 +134,27 @@ def _listed(time: str, by_hand: Sequence[str]) -> bytes:
     return changes.estate(
         OBSERVED, PROD, states, all_of=("artifact",), at=_at("14", time), source=_CLUSTER
     )
+
+
+def _said(stage: Any, time: str, **told: Any) -> bytes:
+    """What somebody of the shop says of the incident."""
+    said = IncidentStage(
+        incident=_INCIDENT, stage=stage, at=_canonical(time), environment="prod", service="till",
+        name="saturday-evening", **told,
+    )  # fmt: skip
+    return incident.to_statement(said)
+
+
+def _taken_for_the_cause(time: str) -> bytes:
+    said = Cause(
+        service="till", environment="prod", slot="config", name=_NEW.name, value=_NEW.digest,
+        incident=_INCIDENT, at=_canonical(time),
+    )  # fmt: skip
+    return cause.to_statement(said)
+
+
+def _canonical(time: str) -> str:
+    return canonical(_at("14", time), where="sample")
 
 
 def _incident(predicate: str, time: str) -> bytes:

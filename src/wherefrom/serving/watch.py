@@ -1,10 +1,12 @@
 """The watch process: what runs is judged again whenever the log says what concerns it.
 
     log grown, a time come ──at most every ROUND_SECONDS──► a round ──► the writer signs
-                                                              └──► DIR/notify ──► webhooks
+                                                              └──► DIR/notify ──► receivers
+    objectives.yaml ──► alerts, decided and signed and told in the same way
 
 Off while no policy is in force: it then looks once a second whether the log has grown, and asks the
 graph one question if it has. It computes no longer than it rests, and gives way to everything else.
+What goes wrong with alerts does not end what is watched, nor the other way round.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import msgspec
 from wherefrom.app import (
     DataFolder,
     now,
+    open_alert_watch,
     open_gate,
     open_log,
     open_notify_settings,
@@ -30,9 +33,11 @@ from wherefrom.errors import Error
 from wherefrom.formats.notify_settings import NotifySettings
 from wherefrom.log.reader import LogReader
 from wherefrom.notify import Delivery, Spool
+from wherefrom.policy.alert_watch import AlertWatch, Told
 from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
 from wherefrom.policy.watched import Turn
+from wherefrom.serving.alert_telling import Standing, keep
 from wherefrom.serving.signing_link import SigningLink
 from wherefrom.serving.tickets import start_tickets
 from wherefrom.serving.turn_message import message_of
@@ -53,12 +58,13 @@ def watch(folder: DataFolder) -> NoReturn:
     link = SigningLink(folder.watch_socket)
     spool = Spool(folder.path / "notify")
     settings = open_notify_settings(folder, on_trouble=_say)
-    Delivery(spool, settings, on_trouble=_say).start()
+    standing = Standing()
+    Delivery(spool, settings, standing=standing, on_trouble=_say).start()
     start_tickets(folder, on_trouble=_say)
     said = ""
     while True:
         try:
-            _watch_on(folder, link, spool)
+            _watch_on(folder, link, spool, standing)
         except Exception as error:  # noqa: BLE001 - views not there yet, a full disk, our own slip
             if str(error) != said:
                 said = str(error)
@@ -66,25 +72,33 @@ def watch(folder: DataFolder) -> NoReturn:
             time.sleep(ROUND_SECONDS)
 
 
-def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
+def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool, standing: Standing) -> NoReturn:
     log = open_log(folder)
     notify = open_notify_settings(folder, on_trouble=_say)
 
     def tell(turns: Sequence[Turn]) -> None:
         _keep(turns, spool, notify(), log)
 
+    def tell_alerts(told: Sequence[Told]) -> None:
+        keep(told, spool, notify, origin=log.origin)
+
+    gate = open_gate(folder, log)
+    alerts = open_alert_watch(
+        folder, log, gate, sign=link.sign, tell=tell_alerts, url=lambda: notify().url,
+        on_trouble=_say,
+    )  # fmt: skip
     watched = Watch(
         log,
         EstateReader(folder.estate_path),
         GraphReader(folder.graph_path),
-        open_gate(folder, log),
+        gate,
         sign=link.sign,
         tell=tell,
         settings=open_watch_settings(folder, on_trouble=_say),
         clock=lambda: datetime.now(UTC),
         on_trouble=_say,
     )
-    noted, said, looked, failed = None, "", 0.0, 0
+    noted, said, looked, failed, alerting = None, "", 0.0, 0, _Alerting(alerts, standing)
     while True:
         if not link.wait(ROUND_SECONDS):
             continue
@@ -108,7 +122,37 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool) -> NoReturn:
                 if str(error) != said:
                     said = str(error)
                     _say(f"the watch waits: {error}")
+        alerting.look(origin=log.origin, url=notify().url)
         time.sleep(pause)
+
+
+class _Alerting:
+    """Looks at alerts when that is due; after a failure later, and it is said once."""
+
+    def __init__(self, alerts: AlertWatch, standing: Standing) -> None:
+        self._alerts, self._standing = alerts, standing
+        self._said, self._failed, self._not_before = "", 0, 0.0
+
+    def look(self, *, origin: str, url: str) -> None:
+        """A round, if it is due."""
+        if not self._alerts.is_on:
+            self._standing.clear()
+            return
+        began = time.monotonic()
+        if began < self._not_before or not self._alerts.is_due():
+            return
+        try:
+            self._alerts.round()
+            self._standing.take(self._alerts, origin=origin, url=url)
+            self._said, self._failed = "", 0
+            # As long as it took, so that what else runs here has as much.
+            self._not_before = 2 * time.monotonic() - began
+        except Error as error:
+            self._failed += 1
+            self._not_before = time.monotonic() + min(2.0**self._failed, FAILED_SECONDS_MAX)
+            if str(error) != self._said:
+                self._said = str(error)
+                _say(f"alerts wait: {error}")
 
 
 def _keep(turns: Sequence[Turn], spool: Spool, settings: NotifySettings, log: LogReader) -> None:

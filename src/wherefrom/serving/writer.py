@@ -34,6 +34,7 @@ from wherefrom.app import (
     Served,
     now,
     open_notify_settings,
+    open_objectives,
     open_questions,
     open_recorder,
     open_rekor,
@@ -127,6 +128,7 @@ def up(
         # A wrong file is an error now, not when something turned.
         open_watch_settings(folder)
         open_notify_settings(folder)
+        open_objectives(folder)
         open_questions(folder)
         requests = open_requests(folder, on_trouble=_say_trouble)
         measured = open_series(folder, on_trouble=_say_trouble)

@@ -159,8 +159,8 @@ class _Drawing:
             )
             ends.append((bottom - points[-1][1] / peak * _PLOT, number, line.label))
             if len(points) == 1:  # a line of one point would be nothing
-                x, y = way.split(",")
-                yield f'<circle class="point s{number}" cx="{x}" cy="{y}" r="3"/>'
+                at_x, at_y = way.split(",")
+                yield f'<circle class="point s{number}" cx="{at_x}" cy="{at_y}" r="3"/>'
             yield f'<polyline class="line s{number}" points="{way}"/>'
         for y, number, label in _apart(ends):
             yield (

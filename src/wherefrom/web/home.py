@@ -13,7 +13,6 @@ from wherefrom.formats.question_settings import Question
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Expected
-from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.health import HealthOptions
 from wherefrom.query.health.answers import Indicator
 from wherefrom.query.postmortem.question import IncidentsWanted
@@ -22,7 +21,7 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change
 from wherefrom.web.asking import Ask
 from wherefrom.web.page import Page
-from wherefrom.web.services import ServiceLine, lines
+from wherefrom.web.services import ServiceLine, lines, missing
 
 CHANGES_SHOWN: Final = 12
 SERVICES_SHOWN: Final = 14
@@ -51,6 +50,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
 
     services  those that run, what is wrong first; ``services_all`` how many there are
     incidents those that are open, the newest first
+    gaps_all  how many there are; None where no catalogue says what should come
     health    of the evidence: HEALTH_SHOWN
     denied    artifacts that run and are denied, None where no policy is in force
     questions the team's own, then those that are shipped
@@ -64,7 +64,7 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     drifting: int
     changes: list[Change]
     gaps: list[Expected]
-    gaps_all: int
+    gaps_all: int | None
     health: list[Indicator]
     incidents: list[IncidentBrief]
     denied: int | None
@@ -79,7 +79,7 @@ def home(ask: Ask) -> Page:
     changes = ask.desk.reality.changes(
         "", RealityOptions(at=ask.at, as_of=ask.as_of, since=since, limit=CHANGES_SHOWN)
     )
-    gaps = ask.desk.catalogs.gaps("", CatalogOptions(at=ask.at, as_of=ask.as_of))
+    gaps = missing(ask)
     status = ask.statuses.status(limit=1)
     health = ask.desk.health.now(HealthOptions(at=ask.at, as_of=ask.as_of)).indicators
     trouble = ask.desk.postmortems.list(
@@ -89,7 +89,7 @@ def home(ask: Ask) -> Page:
     answer = Home(
         at=running.at, log=running.log, as_of=running.as_of, services=found[:SERVICES_SHOWN],
         services_all=len(found), drifting=running.drifting, changes=changes.changes,
-        gaps=gaps.gaps[:GAPS_SHOWN], gaps_all=len(gaps.gaps),
+        gaps=gaps.gaps[:GAPS_SHOWN] if gaps else [], gaps_all=len(gaps.gaps) if gaps else None,
         health=[one for one in health if one.id in HEALTH_SHOWN],
         incidents=trouble.incidents, denied=status.denied if status.policies else None,
         questions=(*ask.own_questions(), *SHIPPED),

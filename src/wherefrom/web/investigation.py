@@ -2,7 +2,7 @@
 
     incident ──► five tiles: artifact, config, flags, what they are made of, the likeliest change
              ──► ranked causes · where the impact concentrates · changes over what was measured
-             ──► how the reality now differs from the one before
+             ──► how the reality now differs from the one before · the lineage of what serves
 
 All of it is as of one size of the log, whose root is compared with the one that was signed; what
 was measured is beside the log and says so.
@@ -34,6 +34,7 @@ from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change, Difference, Materials, Place, Running, Stated
 from wherefrom.web import charts
 from wherefrom.web.asking import Ask
+from wherefrom.web.lineage.pages import embedded
 from wherefrom.web.page import Page, whole_file
 from wherefrom.web.words import with_query
 
@@ -115,18 +116,24 @@ def investigation(ask: Ask) -> Page:
         lambda: ask.desk.reality.diff(before, during, RealityOptions(as_of=ask.as_of)), says
     )
     drawn = _or_says(lambda: _drawing(ask, case, incident, why, since, until), says)
+    shown = tiles(running)
+    serves = next((value for _, value in shown[0].values if value), None)
+    lineage = _or_says(lambda: embedded(ask, serves), says) if serves else None
     answer = Investigation(
         incident=incident, log=why.log, as_of=why.as_of,
         verified=ask.desk.root_at(why.log.size) == why.log.root,
         told=_or_says(lambda: ask.desk.postmortems.show(id, as_of=ask.as_of), says),
-        at=running.at, tiles=[*tiles(running), _likeliest(why)], why=why, impact=impact,
+        at=running.at, tiles=[*shown, _likeliest(why)], why=why, impact=impact,
         changes=changed.changes, difference=difference,
         says=[*says, *(s for s in why.says), *(impact.says if impact else [])],
     )  # fmt: skip
     return Page(
         template="investigation.html", title=incident.name or incident.id, answer=answer,
         log=why.log,
-        beside={"id": id, "scope": scope, "drawing": drawn, "before": since, "until": until},
+        beside={
+            "id": id, "scope": scope, "drawing": drawn, "before": since, "until": until,
+            "lineage_drawn": lineage,
+        },
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from wherefrom.errors import NotFound
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query import scopes
+from wherefrom.query.catalog.answers import Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.reality import CHANGES_DEFAULT, RealityOptions
 from wherefrom.query.reality_answers import Place, Running
@@ -100,9 +101,17 @@ def changes(ask: Ask) -> Page:
 
 def gaps(ask: Ask) -> Page:
     """``/gaps?service=&environment=``: who should have sent what, and did not."""
-    options = CatalogOptions(at=ask.at, as_of=ask.as_of, environment=ask.query("environment"))
-    found = ask.desk.catalogs.gaps(ask.query("service"), options)
-    return Page(template="gaps.html", title="Who is silent", answer=found, log=found.log)
+    found = missing(ask, ask.query("service"), ask.query("environment"))
+    log = found.log if found else ask.desk.standing()[0]
+    return Page(template="gaps.html", title="Who is silent", answer=found, log=log)
+
+
+def missing(ask: Ask, service: str = "", environment: str = "") -> Gaps | None:
+    """Who should have sent what, and did not; None where no catalogue says who should."""
+    options = CatalogOptions(at=ask.at, as_of=ask.as_of, environment=environment)
+    with contextlib.suppress(NotFound):
+        return ask.desk.catalogs.gaps(service, options)
+    return None
 
 
 def service(ask: Ask) -> Page:
@@ -115,12 +124,11 @@ def service(ask: Ask) -> Page:
     changed = ask.desk.reality.changes(
         scope, RealityOptions(at=ask.at, as_of=ask.as_of, since=since, limit=20)
     )
-    missing = None
-    with contextlib.suppress(NotFound):  # no catalogue names it
-        missing = ask.desk.catalogs.gaps(
-            name, CatalogOptions(at=ask.at, as_of=ask.as_of, environment=environment)
-        )
-    answer: dict[str, Any] = {"running": runs, "changes": changed, "gaps": missing}
+    answer: dict[str, Any] = {
+        "running": runs,
+        "changes": changed,
+        "gaps": missing(ask, name, environment),
+    }
     return Page(
         template="service.html", title=f"{name} in {environment}", answer=answer, log=runs.log,
         beside={"environment": environment, "service": name, "scope": scope,

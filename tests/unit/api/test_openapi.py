@@ -277,6 +277,12 @@ def requests_of_all_kinds():
     yield "POST", "/v1/records", "/v1/records", response.to_statement(response.asked(made))
     for query in ("", "?service=cart&limit=1", "?limit=0", "?as_of=x"):
         yield "GET", "/v1/responses", f"/v1/responses{query}", None
+    for query in ("", "?service=cart&limit=1&since=2026-01-01T00:00:00Z", "?limit=0", "?as_of=x",
+                  "?since=x", "?since=1970-01-01T00:00:00Z"):  # fmt: skip
+        for path in ("/v1/alerts", "/v1/maintenances"):
+            yield "GET", path, path + query, None
+    for query in ("", "?name=a", "?name=b"):
+        yield "GET", "/v1/objectives", f"/v1/objectives{query}", None
     for digest in (made.digest, made.digest[7:20], "0" * 64, "zz", "%00"):
         yield "GET", "/v1/responses/{plan}", f"/v1/responses/{digest}", None
     trouble = IncidentStage(
@@ -415,6 +421,8 @@ def check_answer(operation, answer):
 
 def test_every_answer_is_as_it_is_described(server, client):
     seen, location = set(), ""
+    objective = "{name: a, target: 99, service: cart, series: errors}"
+    (server.folder.path / "objectives.yaml").write_text(f"objectives: [{objective}]")
     server.folder.anchors.keep(an_anchor())
     kid = urlsafe_b64encode(thumbprint(server.folder.log_vkey().public_key)).decode().rstrip("=")
     for method, path, asked, body in requests_of_all_kinds():

@@ -51,6 +51,18 @@ def test_what_was_set_elsewhere_or_otherwise_has_another_subject(a: Cause, b: Ca
 
 
 @pytest.mark.parametrize(
+    ("incident", "withdrawn", "leads"),
+    [("incident:x", False, True), ("incident:x", True, False), ("CartFails", False, False)],
+)
+def test_an_incident_leads_to_what_was_taken_for_its_cause(
+    incident: str, withdrawn: bool, leads: bool
+) -> None:
+    cause = made(incident=incident, withdrawn=withdrawn)
+    edges = {(e.source, e.relation, e.target) for e in facts_of(to_statement(cause)).edges}
+    assert ((incident, "used", node_id(cause.subject)) in edges) is leads
+
+
+@pytest.mark.parametrize(
     ("changes", "error"),
     [({"slot": "mood"}, Malformed), ({"probability": 2.0}, Malformed), ({"at": "x"}, Malformed),
      ({"name": "x" * 257}, LimitPassed), ({"value": "x" * 2_049}, LimitPassed)],

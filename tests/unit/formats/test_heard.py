@@ -83,6 +83,7 @@ def test_every_slot_of_state_is_heard_or_left_out_on_purpose():
         expected = {
             "artifact": {"deployment"}, "scale": {"deployment"}, "share": {"deployment"},
             "catalog": set(), "gate": set(), "denied": set(), "response": set(),
+            "maintenance": set(),
         }.get(slot, {slot})  # fmt: skip
         assert of_service == expected, slot
 

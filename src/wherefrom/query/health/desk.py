@@ -17,7 +17,7 @@ from msgspec import structs
 from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.health import coverage
-from wherefrom.query.health.answers import Explained, Health, History, Missing, Point
+from wherefrom.query.health.answers import Explained, Health, History, Indicator, Missing, Point
 from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.indicators import INDICATORS, indicator, named
 from wherefrom.query.health.moments import size_at
@@ -41,6 +41,12 @@ class HealthDesk:
                 as_of=asked.lens.as_of,
                 indicators=[indicator(one, asked) for one in INDICATORS],
             )
+
+    def one(self, text: str, options: HealthOptions) -> Indicator:
+        """One indicator, by its id or name. Raises NotFound, and as ``now``."""
+        known = named(text)
+        with self._asking.asked(options) as asked:
+            return indicator(known, asked)
 
     def explain(self, text: str, options: HealthOptions) -> Explained:
         """What stands behind one indicator, by its id or name. Raises NotFound, and as ``now``."""
@@ -90,7 +96,7 @@ class HealthDesk:
                 size = size_at(self._asking.log, at, size=newest.lens.as_of)
                 then = structs.replace(options, at=at, as_of=size)
                 with self._asking.asked(then, as_then=True) as asked:
-                    found = known.find(asked)
+                    found = indicator(known, asked)
                 points.append(Point(at=at, size=size, value=found.value, of=found.of))
             return History(
                 log=newest.log, indicator=known.id, name=known.name, unit=known.unit,

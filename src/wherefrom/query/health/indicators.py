@@ -14,7 +14,7 @@ from wherefrom.errors import LimitPassed, NotFound, Unavailable
 from wherefrom.query.health import coverage, of_records, of_servers, of_work
 from wherefrom.query.health.answers import Indicator, Lack, Missing
 from wherefrom.query.health.asked import Asked
-from wherefrom.query.health.coverage import Unit
+from wherefrom.query.health.coverage import Unit, Wanted
 from wherefrom.query.health.found import Found, unknown
 
 
@@ -22,6 +22,7 @@ class Known(NamedTuple):
     """One indicator.
 
     low     whether a lower value is better
+    parts   by what it can be told apart: the fields of ``Wanted`` that it heeds
     behind  what is missing behind it, where that can be listed, and whether that was cut off
     """
 
@@ -31,13 +32,19 @@ class Known(NamedTuple):
     target: float | None
     low: bool
     find: Callable[[Asked], Found]
+    parts: tuple[str, ...] = Wanted._fields
     behind: Callable[[Asked], tuple[list[Missing], bool]] | None = None
 
 
 def indicator(one: Known, asked: Asked) -> Indicator:
     """One indicator of a question."""
+    deaf = [
+        name
+        for name, wanted in zip(Wanted._fields, asked.wanted, strict=True)
+        if wanted and name not in one.parts
+    ]
     try:
-        found = one.find(asked)
+        found = unknown(f"not told by {' and '.join(deaf)}") if deaf else one.find(asked)
     except (Unavailable, LimitPassed) as error:
         found = unknown(str(error))
     met = None
@@ -93,23 +100,25 @@ def _sboms(one: Unit) -> list[Lack]:
     return [lack for lack in one.lacks if lack.needs == "sbom"]
 
 
+_WHOLE: Final[tuple[str, ...]] = ()
+_PLACES: Final = ("environment", "service")
 INDICATORS: Final = (
-    Known("N1", "coverage", "share", 0.99, False, _coverage, _uncovered),
+    Known("N1", "coverage", "share", 0.99, False, _coverage, behind=_uncovered),
     Known("N2", "freshness", "s", 10, True, of_records.freshness),
-    Known("N3", "query latency", "ms", 500, True, of_servers.query_latency),
-    Known("N4", "integrity failures", "count", 0, True, of_records.integrity),
-    Known("N5", "gap rate", "share", 0.001, True, of_work.gap_rate, of_work.silent),
+    Known("N3", "query latency", "ms", 500, True, of_servers.query_latency, _WHOLE),
+    Known("N4", "integrity failures", "count", 0, True, of_records.integrity, _WHOLE),
+    Known("N5", "gap rate", "share", 0.001, True, of_work.gap_rate, _PLACES, of_work.silent),
     Known("N6", "storage growth", "bytes/day", None, True, of_records.growth),
-    Known("N7", "false alerts", "share", None, True, of_work.false_alerts),
-    Known("N8", "root cause", "s", 7_200, True, of_work.root_cause),
-    Known("N9", "query errors", "share", 0.001, True, of_servers.query_errors),
-    Known("N10", "enforcement", "share", 0.05, True, of_work.enforcement),
-    Known("N11", "verified", "share", 1.0, False, of_records.verified),
-    Known("N12", "redaction failures", "count", 0, True, of_records.redaction),
-    Known("N13", "reproduction", "s", 1_800, True, of_work.reproduction),
-    Known("N14", "verification", "ms", 100, True, of_servers.verification),
+    Known("N7", "false alerts", "share", None, True, of_work.false_alerts, _PLACES),
+    Known("N8", "root cause", "s", 7_200, True, of_work.root_cause, _PLACES),
+    Known("N9", "query errors", "share", 0.001, True, of_servers.query_errors, _WHOLE),
+    Known("N10", "enforcement", "share", 0.05, True, of_work.enforcement, _PLACES[:1]),
+    Known("N11", "verified", "share", 1.0, False, of_records.verified, ("kind", "trust")),
+    Known("N12", "redaction failures", "count", 0, True, of_records.redaction, _WHOLE),
+    Known("N13", "reproduction", "s", 1_800, True, of_work.reproduction, _WHOLE),
+    Known("N14", "verification", "ms", 100, True, of_servers.verification, _WHOLE),
     Known("N15", "aliases", "share", None, True, of_records.aliases),
     Known("N16", "clock skew", "count", 0, True, of_records.clock_skew),
-    Known("N17", "sbom coverage", "share", 0.99, False, _sbom_coverage, _without_sbom),
+    Known("N17", "sbom coverage", "share", 0.99, False, _sbom_coverage, behind=_without_sbom),
     Known("N18", "signed changes", "share", None, False, of_records.signed_changes),
 )

@@ -21,7 +21,6 @@ from wherefrom.views.health.tally import FUTURE, LATE_EDGES_S
 
 INTEGRITY_DAYS: Final = 90
 _NOTHING: Final = f"nothing came in the last {WINDOW_DAYS} days"
-_OF_SENDERS: Final = "what is refused or erased is of senders, not of an environment or service"
 _BROKEN: Final = ("bad_signature", "proof", "signature", "corrupt")
 _FORBIDDEN: Final = ("forbidden_field",)
 _TRUSTED: Final = frozenset(LEVELS) - {"channel"}
@@ -66,8 +65,6 @@ def _seconds(value: float | None) -> str:
 
 def integrity(asked: Asked) -> Found:
     """Signatures and proofs that did not hold, and damage, in INTEGRITY_DAYS."""
-    if any(asked.wanted[:2]):
-        return unknown(_OF_SENDERS)
     since = asked.at - INTEGRITY_DAYS * DAY_MICROS
     codes: Counter[str] = Counter()
     for event in asked.events(counted.REFUSED, since=since):
@@ -115,8 +112,6 @@ def _signed(some: Collection[Count]) -> int:
 
 def redaction(asked: Asked) -> Found:
     """What should not have been recorded and was, so that it had to be erased."""
-    if any(asked.wanted[:2]):
-        return unknown(_OF_SENDERS)
     since = asked.at - INTEGRITY_DAYS * DAY_MICROS
     erased = asked.events(counted.ERASED, since=since)
     stopped = sum(

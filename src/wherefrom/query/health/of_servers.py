@@ -55,7 +55,7 @@ def query_latency(asked: Asked) -> Found:
     held = measured(asked)
     count = held.total("queries.count")
     if not count:
-        return unknown(_why(asked))
+        return unknown(_NOBODY)
     told = [held.percentile("queries.le_ms", share) for share in (0.5, 0.95, 0.99)]
     says = f"{count:,} questions: " + ", ".join(
         f"p{p} {'over 10 min' if t is None else f'≤ {t:g} ms'}"
@@ -69,7 +69,7 @@ def query_errors(asked: Asked) -> Found:
     held = measured(asked)
     count, errors = held.total("queries.count"), held.total("queries.errors")
     if not count:
-        return unknown(_why(asked))
+        return unknown(_NOBODY)
     return Found(errors / count, count, f"{errors:,} of {count:,} questions failed")
 
 
@@ -79,15 +79,7 @@ def verification(asked: Asked) -> Found:
     count = held.total("verified.count")
     if not count:
         why = "nobody asked a server to verify anything"
-        return unknown(
-            f"{why} in {WINDOW_DAYS} days" if held.total("queries.count") else _why(asked)
-        )
+        return unknown(f"{why} in {WINDOW_DAYS} days" if held.total("queries.count") else _NOBODY)
     value = held.percentile("verified.le_ms", 0.95)
     failed = held.total("verified.failed")
     return Found(value, count, f"{count:,} verifications, {failed:,} without an answer; p95")
-
-
-def _why(asked: Asked) -> str:
-    if any(asked.wanted[:2]):
-        return "measured of the server as a whole, not of an environment or service"
-    return _NOBODY

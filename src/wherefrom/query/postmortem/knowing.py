@@ -7,13 +7,13 @@ Entries are received in their order, so the size at a moment is found by halving
 of an incident only after it was over, sizes say nothing of what was known then: all of the log is
 used, and what is dated later than the moment is not.
 
-Sizes:  MOMENTS_MAX rankings · LEARNT_MAX places that the log held otherwise
+Sizes:  MOMENTS_MAX rankings, fewer where RANKED_MAX changes are ranked in all · LEARNT_MAX places that the log held otherwise
 """  # noqa: E501 - the picture
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from wherefrom.formats import entry as entries
@@ -31,6 +31,8 @@ from wherefrom.views.estate import EstateSnapshot, Held
 from wherefrom.views.graph import Snapshot
 
 MOMENTS_MAX: Final = 12
+MOMENTS_MIN: Final = 3
+RANKED_MAX: Final = 20_000
 LEARNT_MAX: Final = 50
 EVIDENCE_MAX: Final = 3
 _SOON_S: Final = (300, 900)
@@ -67,16 +69,37 @@ def size_at(log: LogReader, at: int, *, size: int) -> int:
 
 
 def moments(
-    rows: Iterable[Happened], *, detected: int, end: int, accepted: int | None, told_later: bool
-) -> list[int]:
-    """When to ask: at the detection, soon after it, whenever something was heard, at the end."""
-    heard = {micros(row.at if told_later else row.known) for row in rows}
+    rows: Sequence[Happened], *, detected: int, end: int, accepted: CauseWord | None,
+    told_later: bool, ranked: int,
+) -> list[int]:  # fmt: skip
+    """When to ask: at the detection, soon after it, whenever something was heard, at the end.
+
+    What was accepted later is asked for when it was, and when the change was heard of.
+
+    ranked  how many changes a ranking has: where they are many, it is asked for less often
+    """
+    heard = {micros(_heard(row, told_later)) for row in rows}
     wanted = heard | {detected + seconds * _MICROS for seconds in _SOON_S}
     some = sorted(at for at in wanted if detected < at < end)
-    always = {detected, end} | ({accepted} if accepted is not None else set())
-    room = MOMENTS_MAX - len(always)
-    step = max(1, -(-len(some) // room))
-    return sorted({*some[::step], *always})
+    always = {detected, end}
+    if accepted is not None:
+        its = [row for row in rows if _is_change(row, accepted)][:1]
+        also = {micros(accepted.at), *(micros(_heard(row, told_later)) for row in its)}
+        always |= {at for at in also if detected < at < end}
+    most = max(MOMENTS_MIN, min(MOMENTS_MAX, RANKED_MAX // max(1, ranked)))
+    room = max(0, most - len(always))
+    step = max(1, -(-len(some) // room)) if room else len(some) + 1
+    return sorted({*(some[::step] if room else ()), *always})
+
+
+def _heard(row: Happened, told_later: bool) -> str:
+    return row.at if told_later else row.known
+
+
+def _is_change(row: Happened, cause: CauseWord) -> bool:
+    mine = (row.environment, row.service, row.slot, row.name, row.after)
+    same = mine == (cause.environment, cause.service, cause.slot, cause.name, cause.value)
+    return same and row.what not in ("cause", "withdrawn")
 
 
 def rankings(

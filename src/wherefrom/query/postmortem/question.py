@@ -1,75 +1,35 @@
 """Where incidents are asked about: which there were, what was said, and the report of one.
 
     text ──find──► the stay ──┬─ words, causes ──────────────► show
-                              └─ ranking, timeline, gaps ────► report
+                              └─ report.py: ranking, timeline, gaps ──► report
 
-A report has no clock: asked again of the same log at the same size, with the same series, it is the
-same. "Now" is when the newest entry of that size was received.
-
-Sizes:  a report looks BEFORE_S before the detection, further back for the change that was accepted,
-        and AFTER_S past the end · ENTRIES_MAX entries of evidence
-"""
+A report has no clock: asked again of the log at the same size, with the same series, it is the same.
+"Now" is when the newest entry of that size was received.
+"""  # noqa: E501 - the picture
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
-from wherefrom.errors import Malformed, NotFound, Unavailable
-from wherefrom.formats import entry as entries_of_logs
-from wherefrom.formats.shown import cut
-from wherefrom.formats.states import SLOTS, Scope
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.errors import Malformed
+from wherefrom.formats import entry as entries
+from wherefrom.formats.states import Scope
+from wherefrom.formats.timestamps import micros
 from wherefrom.log.reader import LogReader
-from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog import CatalogQuestions, Catalogs
-from wherefrom.query.catalog.answers import Expected
-from wherefrom.query.catalog.questions import CatalogOptions
-from wherefrom.query.impact.live import dimensions, impact
-from wherefrom.query.incident_answers import Incident, Why
-from wherefrom.query.incidents import WINDOW_S_MAX, Incidents
-from wherefrom.query.look import Look
-from wherefrom.query.one_thing import OneThing
-from wherefrom.query.postmortem import knowing, timeline, unsure
-from wherefrom.query.postmortem.knowing import Asked, Moment
-from wherefrom.query.postmortem.listed import SLOT, briefs, find_stay, stays
-from wherefrom.query.postmortem.naming import Naming, place
-from wherefrom.query.postmortem.timeline import Window
+from wherefrom.query.incidents import Incidents
+from wherefrom.query.postmortem.listed import briefs, find_stay, stays
+from wherefrom.query.postmortem.looking import Asking, Looking, position
 from wherefrom.query.postmortem.words import causes_of, words_of
-from wherefrom.query.postmortem_answers import (
-    CauseWord,
-    Explained,
-    Happened,
-    Hurt,
-    IncidentList,
-    IncidentShown,
-    Learnt,
-    Postmortem,
-    RankedThen,
-    StoodBefore,
-    Unsure,
-)
+from wherefrom.query.postmortem_answers import IncidentList, IncidentShown, Postmortem
 from wherefrom.query.reality import Reality
-from wherefrom.views.estate import EstateSnapshot, Stay
-from wherefrom.views.graph import Lens, Snapshot
 
 LIST_DEFAULT: Final = 50
 LIST_MAX: Final = 1_000
-BEFORE_S: Final = 2 * 3_600
-AFTER_S: Final = 3_600
-BACK_S_MAX: Final = 7 * 86_400
-ENTRIES_MAX: Final = 1_000
-SERVICES_MAX: Final = 8
-LIKELY: Final = 0.05
-SURE: Final = 0.8
-SOON_S: Final = 3_600
-_MICROS: Final = 1_000_000
-_TOLD_SLOTS: Final = tuple(
-    slot for slot in SLOTS if slot not in (SLOT, "response", "catalog", "gate", "denied")
-)
 
 
 class IncidentsWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,20 +40,6 @@ class IncidentsWanted(msgspec.Struct, frozen=True, kw_only=True):
     open: bool = False
     limit: int = LIST_DEFAULT
     as_of: int | None = None
-
-
-class _Look(NamedTuple):
-    """One look at the log: as of a size, and when that was, in microseconds."""
-
-    estate: EstateSnapshot
-    graph: Snapshot
-    lens: Lens
-    now: int
-
-    def received(self, entry: int) -> str | None:
-        """When an entry was, if it is there."""
-        found = self.graph.judgements([entry], self.lens).get(entry)
-        return None if found is None else found.received
 
 
 class Postmortems:
@@ -108,10 +54,7 @@ class Postmortems:
         expected: CatalogQuestions,
     ) -> None:
         self._log = log
-        self._reality = reality
-        self._incidents = incidents
-        self._catalogs = catalogs
-        self._expected = expected
+        self._asking = Asking(log, reality, incidents, catalogs, expected)
 
     def list(self, wanted: IncidentsWanted) -> IncidentList:
         """Which incidents there were, the newest first. Raises Malformed."""
@@ -125,7 +68,7 @@ class Postmortems:
             return IncidentList(
                 incidents=briefs(look.graph, look.lens, found[: wanted.limit]),
                 truncated=len(found) > wanted.limit,
-                log=self._position(look.lens.as_of),
+                log=position(self._log, look.lens.as_of),
                 as_of=look.lens.as_of,
             )
 
@@ -138,314 +81,22 @@ class Postmortems:
                 incident=brief,
                 words=words_of(look.graph, look.lens, stay, self._log.content_of),
                 causes=causes_of(look.graph, look.lens, stay, self._log.content_of),
-                log=self._position(look.lens.as_of),
+                log=position(self._log, look.lens.as_of),
                 as_of=look.lens.as_of,
             )
 
     def report(self, text: str, *, as_of: int | None = None) -> Postmortem:
         """What happened, what was known when, what was uncertain. Raises NotFound, Unavailable."""
+        from wherefrom.query.postmortem.report import Reporting  # late: numpy, as asked rarely
+
         with self._looking(as_of) as look:
             stay = find_stay(look.estate, text, as_of=look.lens.as_of)
-            return _Report(self, look, stay).made()
+            return Reporting(self._asking, look, stay).made()
 
     @contextlib.contextmanager
-    def _looking(self, as_of: int | None) -> Iterator[_Look]:
-        with self._reality.snapshots(as_of) as (estate, graph, lens):
+    def _looking(self, as_of: int | None) -> Iterator[Looking]:
+        with self._asking.reality.snapshots(as_of) as (estate, graph, lens):
             self._log.refresh()
             newest = next(self._log.entries(lens.as_of - 1, lens.as_of), None)
-            read = newest and entries_of_logs.read_stored(newest, where=f"entry {lens.as_of - 1}")
-            yield _Look(estate, graph, lens, micros(read.received) if read else 0)
-
-    def _position(self, size: int) -> LogPosition:
-        """The log at a size: what it has become since does not stand in a report."""
-        return LogPosition(origin=self._log.origin, size=size, root=self._log.root_at(size).hex())
-
-
-class _Report:
-    """One report while it is made."""
-
-    def __init__(self, desk: Postmortems, look: _Look, stay: Stay) -> None:
-        self._desk, self._look, self._stay = desk, look, stay
-        self._log = desk._log
-        self._naming = Naming(look.graph, look.lens, self._log.content_of)
-        self._end = stay.ended if stay.ended is not None else max(look.now, stay.began + 1)
-        self._known = desk._catalogs.in_force(look.estate, look.graph, look.lens, at=look.now)
-        self._says: list[str] = []
-
-    def made(self) -> Postmortem:
-        """All of it, step by step: each rests on those before."""
-        look, stay = self._look, self._stay
-        (brief,) = briefs(look.graph, look.lens, [stay])
-        words = words_of(look.graph, look.lens, stay, self._log.content_of)
-        causes = causes_of(look.graph, look.lens, stay, self._log.content_of)
-        opened = look.received(stay.entry)
-        told_later = opened is not None and micros(opened) > self._end
-        # 1. What the ranking says of all that is known: it names the services that matter.
-        asked = self._asked(stay)
-        at_end = [Moment(self._end, look.lens.as_of)]
-        accepted = _first(causes)
-        _, final = knowing.rankings(asked, at_end, accepted, self._naming, entry=stay.entry)
-        window = self._window(accepted, final)
-        # 2. What happened in that window, in order.
-        held, more = timeline.stays_in(look.estate, look.lens, window)
-        rows, cut_off = timeline.lines(
-            look.estate, look.graph, look.lens, timeline.turns(held, window), self._naming,
-            incident=stay, words=words, causes=causes,
-        )  # fmt: skip
-        # 3. What was known at each moment of it.
-        some = self._moments(rows, accepted, told_later)
-        ranked, _ = knowing.rankings(asked, some, accepted, self._naming, entry=stay.entry)
-        explained = _explained(accepted, ranked, stay, self._naming)
-        # 4. What stood before, and where all that was uncertain.
-        since = self._began(accepted, final, held)
-        before = self._before(held, since - 1)
-        found = unsure.unsure(
-            self._case(rows, held, window, since, ranked, explained, final, told_later)
-        )
-        learnt = [] if told_later else self._learnt(some)
-        hurt = self._hurt(asked)
-        apart = self._apart(since - 1)
-        more_entries = self._naming.entries | {one.entry for one in learnt}
-        listed = _entries(rows, before, causes, found, more_entries)
-        return Postmortem(
-            incident=brief,
-            owner=self._known.owner_of(stay.scope.service) if stay.scope.service else None,
-            since=of_micros(window.since),
-            until=of_micros(window.until),
-            told_later=told_later,
-            onset=None if final is None else final.onset,
-            explained=explained,
-            causes=causes,
-            rankings=_turning(ranked),
-            timeline=rows,
-            before=before,
-            apart=apart,
-            learnt=learnt,
-            unsure=found,
-            hurt=hurt,
-            entries=listed[:ENTRIES_MAX],
-            truncated=more or cut_off or len(listed) > ENTRIES_MAX,
-            says=self._told(final, found),
-            log=self._desk._position(look.lens.as_of),
-            as_of=look.lens.as_of,
-        )
-
-    # -- its parts
-
-    def _asked(self, stay: Stay) -> Asked:
-        detected = stay.began / _MICROS
-        since = detected - BEFORE_S
-        until = min(self._end / _MICROS, since + WINDOW_S_MAX - 1)
-        try:
-            measured, calls = self._desk._incidents.seen(since, until)
-        except Unavailable as error:
-            self._says.append(f"what measures did not answer: {cut(str(error), 200)}")
-            measured, calls = [], []
-        incident = Incident(
-            id=stay.value, name=stay.says or stay.name, environment=stay.scope.environment,
-            service=stay.scope.service, began=of_micros(stay.began),
-            ended=None if stay.ended is None else of_micros(stay.ended), entry=stay.entry,
-        )  # fmt: skip
-        look = Look(incident, stay.scope.service, stay.scope.environment, since, until, detected)
-        return Asked(self._look.estate, self._look.graph, look, measured, calls)
-
-    def _window(self, accepted: CauseWord | None, final: Why | None) -> Window:
-        """The service, those whose changes may have done it, and what is of none."""
-        stay = self._stay
-        services = [stay.scope.service]
-        since = stay.began - BEFORE_S * _MICROS
-        for row in final.ranked if final is not None else ():
-            is_it = accepted is not None and knowing.is_of(row, accepted)
-            if is_it or (row.change is not None and row.probability >= LIKELY):
-                services.append(row.service or "")
-            if is_it and row.started is not None:
-                since = min(since, micros(row.started))
-        if accepted is not None:
-            services.append(accepted.service)
-        since = max(since, stay.began - BACK_S_MAX * _MICROS, 0)
-        until = min(self._end + AFTER_S * _MICROS, max(self._look.now, self._end) + 1)
-        named = tuple(dict.fromkeys(filter(None, services)))[:SERVICES_MAX]
-        environment = stay.scope.environment
-        return Window(environment, (*named, "") if named else (), since, until)
-
-    def _moments(
-        self, rows: Sequence[Happened], accepted: CauseWord | None, told_later: bool
-    ) -> list[Moment]:
-        at = knowing.moments(
-            rows, detected=self._stay.began, end=self._end, told_later=told_later,
-            accepted=None if accepted is None else min(micros(accepted.at), self._end),
-        )  # fmt: skip
-        size = self._look.lens.as_of
-        if told_later:
-            return [Moment(one, size) for one in at]
-        return [Moment(one, knowing.size_at(self._log, one, size=size)) for one in at]
-
-    def _began(self, accepted: CauseWord | None, final: Why | None, held: Iterable[Stay]) -> int:
-        """When what is held to have caused it was done; else when it hurt, or was detected."""
-        detected = self._stay.began
-        starts = [detected]
-        if final is not None and final.onset is not None:
-            starts.append(micros(final.onset))
-        if accepted is not None:
-            starts += [
-                one.began
-                for one in held
-                if (one.slot, one.name, one.value) == (accepted.slot, accepted.name, accepted.value)
-                and one.scope.service == accepted.service
-                and one.began <= detected
-            ][:1]
-        elif final is not None and final.ranked[0].probability >= SURE:
-            started = [micros(one.started) for one in final.ranked[:1] if one.started is not None]
-            starts += [at for at in started if at >= detected - SOON_S * _MICROS]
-        return max(min(starts), detected - BACK_S_MAX * _MICROS)
-
-    def _before(self, held: Iterable[Stay], at: int) -> list[StoodBefore]:
-        """What the service held just before; instances of one place are one."""
-        service = self._stay.scope.service
-        found: dict[tuple[object, ...], Stay] = {}
-        for one in held:
-            stands = one.began <= at and (one.ended is None or one.ended > at)
-            if stands and one.slot in _TOLD_SLOTS and one.scope.service in (service, ""):
-                where = one.scope._replace(instance="")
-                found.setdefault((one.mode, where, one.slot, one.name, one.value), one)
-        judged = self._look.graph.judgements({s.entry for s in found.values()}, self._look.lens)
-        told = [
-            StoodBefore(
-                mode=one.mode, service=one.scope.service, region=one.scope.region,
-                pool=one.scope.pool, slot=one.slot, name=one.name, value=one.value,
-                says=self._naming.value(one.slot, one.value, one.says), since=of_micros(one.began),
-                entry=one.entry,
-                trust=judged[one.entry].level if one.entry in judged else "unknown",
-            )
-            for one in found.values()
-        ]  # fmt: skip
-        return sorted(told, key=lambda s: (s.mode, s.slot, s.service, s.name, s.region, s.pool))
-
-    def _apart(self, before: int) -> list[str]:
-        """How what is declared had changed from then to the detection: settings and commits too."""
-        stay = self._stay
-        if not stay.scope.service or before >= stay.began:
-            return []
-        scope = Scope(stay.scope.environment, stay.scope.service)
-        look = self._look
-        differing = self._desk._reality.differing(
-            look.estate, look.graph, look.lens, scope, (before, stay.began),
-            slots=_TOLD_SLOTS, mode="declared",
-        )  # fmt: skip
-        told = []
-        for one in differing:
-            a, b = (
-                ", ".join(self._naming.value(one.slot, v, s) for v, s in zip(v, s, strict=True))
-                or "nothing"
-                for v, s in ((one.a, one.a_says), (one.b, one.b_says))
-            )
-            alone = len(one.a) == len(one.b) == 1
-            parts = [f"{place(one.slot, one.name, one.service)}: {a} → {b}"]
-            parts += self._naming.apart(one.slot, one.a[0], one.b[0]) if alone else []
-            parts += [f"commit {cut(id, 60)}, only in the newer" for id in one.commits_b[:10]]
-            told.append("; ".join(parts))
-        return told
-
-    def _case(
-        self, rows: Sequence[Happened], held: Sequence[Stay], window: Window, since: int,
-        ranked: Sequence[RankedThen], explained: Explained | None, final: Why | None,
-        told_later: bool,
-    ) -> unsure.Case:  # fmt: skip
-        look, stay = self._look, self._stay
-        services = [stay.scope.service] if stay.scope.service else []
-        if explained is not None and explained.cause.service not in ("", *services):
-            services.append(explained.cause.service)
-        return unsure.Case(
-            estate=look.estate, graph=look.graph, lens=look.lens, naming=self._naming,
-            same=OneThing(look.graph, look.lens), environment=stay.scope.environment,
-            services=services, incident=stay.value, since=since, until=self._end,
-            detected=stay.began, stays=held,
-            rows=[row for row in rows if micros(row.at) <= self._end], explained=explained,
-            rankings=ranked, expected=self._gaps(services), told_later=told_later,
-            received=look.received, owner_of=self._known.owner_of,
-            measured_says=[] if final is None else final.says,
-        )  # fmt: skip
-
-    def _gaps(self, services: Collection[str]) -> list[Expected]:
-        options = CatalogOptions(
-            at=of_micros(self._stay.began), as_of=self._look.lens.as_of,
-            environment=self._stay.scope.environment,
-        )  # fmt: skip
-        found: list[Expected] = []
-        for service in services:
-            with contextlib.suppress(NotFound):  # no catalogue then, or it does not name it
-                found += self._desk._expected.gaps(service, options).gaps
-        return found
-
-    def _learnt(self, some: Sequence[Moment]) -> list[Learnt]:
-        scope = Scope(self._stay.scope.environment, self._stay.scope.service)
-        if not scope.service:
-            return []
-        wanted = [one for one in some if one.at in (self._stay.began, self._end)]
-        return knowing.learnt(
-            self._look.estate, wanted, scope, self._look.received, self._naming,
-            size=self._look.lens.as_of,
-        )  # fmt: skip
-
-    def _hurt(self, asked: Asked) -> Hurt | None:
-        if not asked.measured:
-            return None
-        look = asked.look._replace(since=asked.look.detected - BEFORE_S / 12)
-        found = impact(self._look.estate, self._look.lens, look, asked.measured, by=dimensions(()))
-        if not found.requests:
-            return None
-        return Hurt(
-            requests=found.requests, failing=found.failing, slow=found.slow,
-            concentrated=[one.says for one in found.concentrated],
-        )  # fmt: skip
-
-    def _told(self, final: Why | None, found: Sequence[Unsure]) -> list[str]:
-        told = list(self._says)
-        # What is said of what was not measured is told as uncertain.
-        apart = {one.says for one in found}
-        return told + [line for line in (final.says if final else ()) if line not in apart]
-
-
-def _first(causes: Sequence[CauseWord]) -> CauseWord | None:
-    """The first that was accepted, of those that stand."""
-    stands = [one for one in causes if one.stands]
-    return min(stands, key=lambda one: (one.at, one.entry), default=None)
-
-
-def _explained(
-    accepted: CauseWord | None, ranked: Sequence[RankedThen], stay: Stay, naming: Naming
-) -> Explained | None:
-    if accepted is None:
-        return None
-    top = next((one for one in ranked if one.place == 1), None)
-    named = place(accepted.slot, accepted.name, accepted.service)
-    return Explained(
-        cause=accepted,
-        what=f"{named} to {naming.value(accepted.slot, accepted.value)}",
-        after_s=(micros(accepted.at) - stay.began) / _MICROS,
-        on_top=None if top is None else top.at,
-        on_top_size=None if top is None else top.size,
-        on_top_after_s=None if top is None else (micros(top.at) - stay.began) / _MICROS,
-    )
-
-
-def _turning(ranked: Sequence[RankedThen]) -> list[RankedThen]:
-    """The first, the last, and those where somebody else came on top, or what was accepted
-    moved."""
-    kept: list[RankedThen] = []
-    for number, one in enumerate(ranked):
-        last = kept[-1] if kept else None
-        is_end = number == len(ranked) - 1
-        if last is None or is_end or (one.leader, one.place) != (last.leader, last.place):
-            kept.append(one)
-    return kept
-
-
-def _entries(
-    rows: Sequence[Happened], before: Sequence[StoodBefore], causes: Sequence[CauseWord],
-    found: Sequence[Unsure], learnt: Iterable[int],
-) -> list[int]:  # fmt: skip
-    """Every record that the report rests on."""
-    named = {row.entry for row in rows} | {one.entry for one in before}
-    named |= {one.entry for one in causes} | {entry for one in found for entry in one.entries}
-    return sorted(named | set(learnt))
+            read = newest and entries.read_stored(newest, where=f"entry {lens.as_of - 1}")
+            yield Looking(estate, graph, lens, micros(read.received) if read else 0)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -27,7 +28,7 @@ KIND_OF: Final[Mapping[str, str]] = {
     "scale": "infra",
     "share": "infra",
     "resource": "infra",
-}  # not what is asked about (``incident``) or answers it (``response``), nor ``catalog``
+}  # not what is asked about (``incident``) or answers it (``response``), ``catalog`` or its like
 APART_S: Final = 3_600.0  # the same change again, so much later, is another one
 EARLY_S: Final = 60.0  # so much before it is declared, an instance may report a change
 
@@ -49,6 +50,9 @@ class _Rollout(NamedTuple):
     entries: set[int]
 
 
+_ByPlace = defaultdict[tuple[str, str, str, str], list[_Rollout]]
+
+
 def changes_of(found: Iterable[estate.Change]) -> tuple[Change, ...]:
     """Candidates from what changed in a window, in any order; the earliest first.
 
@@ -62,19 +66,24 @@ def candidates_of(found: Iterable[estate.Change]) -> tuple[Candidate, ...]:
     """The same, each with the records behind it."""
     dated = [(seconds(c.at, where="at"), c) for c in found if c.slot in KIND_OF]
     dated.sort(key=lambda pair: (pair[0], pair[1].entry, pair[1].instance))
-    rollouts: list[_Rollout] = []
+    rollouts: _ByPlace = defaultdict(list)
     declared = [pair for pair in dated if pair[1].mode == DECLARED]
     for at, change in declared:
-        last = _last(rollouts, change, at, (change.before, change.after))
+        here = rollouts[_place(change)]
+        last = _last(here, at, (change.before, change.after))
         if last is None:
-            rollouts.append(_Rollout(change, at, [at], {}, {}, {change.entry}))
+            here.append(_Rollout(change, at, [at], {}, {}, {change.entry}))
         else:
             last.moments.append(at)
             last.entries.add(change.entry)
     for at, change in dated:
         if change.mode != DECLARED:
-            _fit(rollouts, change, at)
-    made = [Candidate(_change(r), r.first, tuple(sorted(r.entries))) for r in rollouts]
+            _fit(rollouts[_place(change)], change, at)
+    made = [
+        Candidate(_change(r), r.first, tuple(sorted(r.entries)))
+        for here in rollouts.values()
+        for r in here
+    ]
     return _named_apart(sorted(made, key=lambda one: (one.change.started, one.change.id)))
 
 
@@ -95,22 +104,20 @@ def _place(change: estate.Change) -> tuple[str, str, str, str]:
 
 
 def _last(
-    rollouts: Iterable[_Rollout], change: estate.Change, at: float,
-    values: tuple[str | None, str | None],
-) -> _Rollout | None:  # fmt: skip
-    """The newest rollout at this place with these values that this may be a part of."""
+    here: Iterable[_Rollout], at: float, values: tuple[str | None, str | None]
+) -> _Rollout | None:
+    """The newest rollout of a place with these values that this may be a part of."""
     fits = [
-        r for r in rollouts
-        if _place(r.first) == _place(change)
-        and (r.first.before, r.first.after) == values
+        r for r in here
+        if (r.first.before, r.first.after) == values
         and r.started - EARLY_S <= at <= max(r.moments) + APART_S
     ]  # fmt: skip
     return max(fits, key=lambda r: r.started, default=None)
 
 
-def _fit(rollouts: list[_Rollout], change: estate.Change, at: float) -> None:
-    """What an instance reports: a step of what was declared, or a change of its own."""
-    mine = [r for r in rollouts if _place(r.first) == _place(change)]
+def _fit(mine: list[_Rollout], change: estate.Change, at: float) -> None:
+    """What an instance reports: a step of what was declared at this place, or a change of its
+    own."""
     near = [r for r in mine if r.started - EARLY_S <= at <= max(r.moments) + APART_S]
     came = [r for r in near if change.after is not None and r.first.after == change.after]
     went = [r for r in near if change.before is not None and r.first.before == change.before]
@@ -123,7 +130,7 @@ def _fit(rollouts: list[_Rollout], change: estate.Change, at: float) -> None:
                 getattr(rollout, names).setdefault(at, []).append(change.instance)
     if not came and change.after is not None:
         names_of = {at: [change.instance]} if change.instance else {}
-        rollouts.append(_Rollout(change, at, [at], names_of, {}, {change.entry}))
+        mine.append(_Rollout(change, at, [at], names_of, {}, {change.entry}))
 
 
 def _change(rollout: _Rollout) -> Change:

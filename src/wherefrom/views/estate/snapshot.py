@@ -37,6 +37,31 @@ _HELD: Final = f"""
     ORDER BY {_COLUMNS}"""
 
 
+# Of each change: what held from then on, what had until then, who says so, how each is called.
+_KNOWN: Final = "known < :size AND denied >= :size"
+_TOLD: Final = """(SELECT says FROM said WHERE said.key = c.key AND said.at <= c.at
+    AND said.value = {value} ORDER BY said.at DESC, said.entry DESC LIMIT 1)"""
+_CHANGED: Final = f"""
+    WITH found AS ({{found}} ORDER BY at DESC, key LIMIT :limit),
+    ends AS (SELECT at, found.key AS key,
+        (SELECT began FROM intervals WHERE key = found.key AND began < at AND ended = at
+            AND {_KNOWN} ORDER BY began DESC LIMIT 1) AS before
+        FROM found),
+    changes AS (SELECT ends.at AS at, ends.key AS key,
+        a.value AS after, a.entry AS by, b.value AS before, b.entry AS told, b.ended_by AS ended_by
+        FROM ends
+        LEFT JOIN intervals a ON a.key = ends.key AND a.began = ends.at
+            AND a.known < :size AND a.denied >= :size
+        LEFT JOIN intervals b ON b.key = ends.key AND b.began = ends.before AND b.ended = ends.at
+            AND b.known < :size AND b.denied >= :size)
+    SELECT {_COLUMNS}, c.key, c.at, c.before, c.after, coalesce(c.by, c.ended_by, c.told), text,
+        {_TOLD.format(value="c.before")}, {_TOLD.format(value="c.after")}
+    FROM changes c CROSS JOIN keys ON keys.key = c.key
+        LEFT JOIN written ON written.entry = coalesce(c.by, c.ended_by, c.told)
+        LEFT JOIN sources USING (source)
+    ORDER BY c.at DESC, c.key"""
+
+
 class Held(NamedTuple):
     """One place and what it held.
 
@@ -255,16 +280,13 @@ class EstateSnapshot:
         """What changed in a window, newest first; ``limit`` at most."""
         asked = {"since": since, "until": until, "limit": limit}
         where, given = self._asked(scope, as_of, slots, modes, **asked)
-        found = self.db.execute(
-            " UNION ".join(
-                f"SELECT * FROM (SELECT i.{end} AS at, i.key {where}"
-                f" AND i.{end} >= :since AND i.{end} < :until ORDER BY at DESC LIMIT :limit)"
-                for end in ("began", "ended")
-            )
-            + " ORDER BY at DESC, key LIMIT :limit",
-            given,
+        found = " UNION ".join(
+            f"SELECT * FROM (SELECT i.{end} AS at, i.key {where}"
+            f" AND i.{end} >= :since AND i.{end} < :until ORDER BY at DESC LIMIT :limit)"
+            for end in ("began", "ended")
         )
-        return [self._change(key, at, self.need(as_of)) for at, key in found]
+        rows = self.db.execute(_CHANGED.format(found=found), given)
+        return [_changed(*row) for row in rows]
 
     def stays(
         self,
@@ -374,44 +396,6 @@ class EstateSnapshot:
             " AND i.known < :size AND i.denied >= :size"
         ), {"size": self.need(as_of), **asked, **given}
 
-    def _change(self, key: int, at: int, size: int) -> Changed:
-        mode, environment, service, region, pool, instance, slot, name = self.db.execute(
-            "SELECT mode, environment, service, region, pool, instance, slot, name FROM keys"
-            " WHERE key = ?",
-            (key,),
-        ).get
-        known = " AND known < ? AND denied >= ?"
-        after, by = self.db.execute(
-            f"SELECT value, entry FROM intervals WHERE key = ? AND began = ?{known}",
-            (key, at, size, size),
-        ).get or (None, None)
-        before, told, ended_by = self.db.execute(
-            "SELECT value, entry, ended_by FROM intervals"
-            f" WHERE key = ? AND began < ? AND ended = ?{known} ORDER BY began DESC LIMIT 1",
-            (key, at, at, size, size),
-        ).get or (None, None, None)
-        entry: int = next(e for e in (by, ended_by, told) if e is not None)
-        where = Scope(environment, service, region, pool, instance)
-        return self._in_words(Changed(at, mode, where, slot, name, before, after, entry, key))
-
-    def _in_words(self, change: Changed) -> Changed:
-        source = self.db.execute(
-            "SELECT text FROM written JOIN sources USING (source) WHERE entry = ?", (change.entry,)
-        ).get
-        says = (self._says(change, change.before), self._says(change, change.after))
-        return change._replace(source=source or "", says=says)
-
-    def _says(self, change: Changed, value: str | None) -> str | None:
-        """How the value was called last by the time of the change."""
-        if value is None:
-            return None
-        found: str | None = self.db.execute(
-            "SELECT says FROM said WHERE key = ? AND at <= ? AND value = ?"
-            " ORDER BY at DESC, entry DESC LIMIT 1",
-            (change.key, change.at, value),
-        ).get
-        return found
-
 
 def _conditions(
     scope: Scope, slots: Collection[str], modes: Collection[str]
@@ -425,6 +409,17 @@ def _conditions(
         f"{part} IN ({', '.join(f':{part}{n}' for n in range(len(some)))}) AND "
         for part, some in wanted
     ), given
+
+
+def _changed(
+    environment: str, service: str, mode: str, slot: str, region: str, pool: str, instance: str,
+    name: str, key: int, at: int, before: str | None, after: str | None, entry: int,
+    source: str | None, was: str | None, now: str | None,
+) -> Changed:  # fmt: skip
+    return Changed(
+        at, mode, Scope(environment, service, region, pool, instance), slot, name, before, after,
+        entry, key, source or "", (was, now),
+    )  # fmt: skip
 
 
 def _stay(

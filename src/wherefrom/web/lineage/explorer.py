@@ -11,7 +11,9 @@ Sizes:  as ``query/walk.py`` for each trace, ``folding.py`` for what is drawn of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -20,7 +22,10 @@ from wherefrom.query.desk import Desk, TraceOptions
 from wherefrom.web.lineage.figure import Figure, FigureMaker
 from wherefrom.web.lineage.filters import TRUST, Filters
 from wherefrom.web.lineage.folding import VISIBLE_MAX, Folding
+from wherefrom.web.lineage.labels import id_piece, short_name
 from wherefrom.web.lineage.scene import Scene
+
+LABEL_CHARS: Final = 24
 
 
 class Explored(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +36,7 @@ class Explored(msgspec.Struct, frozen=True, kw_only=True):
     way      the lit way, if one was asked for
     trusts   of each thing, how far the best record is believed that says where it came from; of
              one that no record says that of, the best that says what came of it
+    labels   how many things are called the same in LABEL_CHARS
     notes    in words, what a reader should know of it
     """
 
@@ -44,6 +50,7 @@ class Explored(msgspec.Struct, frozen=True, kw_only=True):
     figure: Figure
     way: Path | None
     trusts: dict[str, str]
+    labels: Counter[str]
     notes: list[str]
 
     def lit(self) -> tuple[set[str], set[tuple[str, str, str]]]:
@@ -56,6 +63,15 @@ class Explored(msgspec.Struct, frozen=True, kw_only=True):
     def trust_of(self, id: str) -> str:
         """How far what is said of a thing is believed; empty if nothing is drawn that says it."""
         return self.trusts.get(id, "")
+
+    def label(self, id: str, chars: int) -> str:
+        """What a thing is called in ``chars``; of several called the same, each with a piece of
+        its id."""
+        thing = self.scene.things[id]
+        piece = id_piece(id)
+        if self.labels[short_name(id, thing.name, LABEL_CHARS)] < 2 or not piece:
+            return short_name(id, thing.name, chars)
+        return f"{short_name(id, thing.name, chars - len(piece) - 1)} {piece}"
 
 
 def explore(desk: Desk, id: str, filters: Filters) -> Explored:
@@ -95,6 +111,9 @@ def explore(desk: Desk, id: str, filters: Filters) -> Explored:
         figure=maker.figure(),
         way=way,
         trusts=_trusts(scene),
+        labels=Counter(
+            short_name(id, scene.things[id].name, LABEL_CHARS) for id in folding.things()
+        ),
         notes=_notes(traces, way, scene, folding),
     )
 

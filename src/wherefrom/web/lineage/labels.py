@@ -17,7 +17,9 @@ from urllib.parse import unquote
 from wherefrom.formats.shown import cut, short_id
 from wherefrom.web.words import harmless
 
-_SCHEMES: Final = ("git+https://", "git+ssh://", "https://", "http://", "oci://")
+_SCHEMES: Final = (
+    "build:https://", "git+https://", "git+ssh://", "https://", "http://", "docker://", "oci://",
+)  # fmt: skip
 _PIECE_CHARS: Final = 7
 _HEX: Final = re.compile(r"[0-9a-f]{32,}")
 _PLURALS: Final = {

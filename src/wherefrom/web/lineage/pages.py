@@ -59,7 +59,7 @@ def lineage(ask: Ask) -> Page:
         beside={
             "start": start,
             "start_link": _link_of(explored, start.id),
-            "drawing": _shown(explored, alone=ask.query("view") == "list"),
+            "lineage_drawn": _shown(explored, alone=ask.query("view") == "list"),
             **_choices(explored),
         },
     )

@@ -230,6 +230,7 @@ class Scene:
         for link in links:
             onward.setdefault(link.effect, []).append(link)
         found: dict[tuple[str, str, str], Link] = {}
+        direct = {(link.effect, link.cause) for link in links}
         steps = 0
         for id in self.things:
             if self.hidden(id):
@@ -247,7 +248,7 @@ class Scene:
                             todo.append((link.cause, count + 1, trust))
                     elif not count:
                         found.setdefault(link.key, link)
-                    elif link.cause != id:
+                    elif link.cause != id and (id, link.cause) not in direct:
                         through = Link(
                             effect=id, cause=link.cause, relation=THROUGH, trust=TRUST[trust],
                             entry=None, hidden=count,

@@ -18,13 +18,12 @@ Sizes:  TITLED_LINES_MAX lines have a title each; past them, those of one effect
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from html import escape
 from typing import Final
 
 from wherefrom.formats.shown import trust_said
-from wherefrom.web.lineage.explorer import Explored
+from wherefrom.web.lineage.explorer import LABEL_CHARS, Explored
 from wherefrom.web.lineage.figure import (
     BETWEEN,
     BLOCK_MARGIN,
@@ -34,7 +33,7 @@ from wherefrom.web.lineage.figure import (
     Route,
 )
 from wherefrom.web.lineage.folding import Drawn, Group
-from wherefrom.web.lineage.labels import id_piece, kind_said, relation_said, short_name
+from wherefrom.web.lineage.labels import kind_said, relation_said, short_name
 from wherefrom.web.lineage.scene import ALTERNATE, CAUSES, THROUGH, UNPROVEN, Thing
 from wherefrom.web.lineage.steering import Steering
 from wherefrom.web.words import harmless
@@ -51,7 +50,6 @@ TRUST_MARKS: Final = {
 ACTIVITIES: Final = frozenset({"build", "run", "deployment", "change", "incident", "activity"})
 AGENTS: Final = frozenset({"builder", "person", "organization", "software"})
 
-_NAME_CHARS: Final = 24
 _SMALL_CHARS: Final = 36
 _DIGESTS: Final = ("sha256", "sha384", "sha512", "gitCommit")
 _DIGITS: Final = 16
@@ -76,8 +74,6 @@ class _Drawing:
         self._groups = explored.folding.groups
         self._steering = Steering(explored)
         self._lit_things, self._lit_links = explored.lit()
-        things = [self._scene.things[id] for id in explored.folding.things()]
-        self._labels = Counter(short_name(t.id, t.name, _NAME_CHARS) for t in things)
 
     def parts(self) -> Iterator[str]:
         """The element, piece by piece."""
@@ -292,7 +288,7 @@ class _Drawing:
         mark = TRUST_MARKS.get(trust, "")
         wide = place.right - place.left
         if place.height == SMALL_HEIGHT:
-            name = escape(self._label(thing, _SMALL_CHARS))
+            name = escape(self._explored.label(thing.id, _SMALL_CHARS))
             yield f'<text x="8" y="15">{name}</text>'
             yield f'<text class="t" x="{wide - 8}" y="15">{mark}</text>'
         else:
@@ -302,7 +298,7 @@ class _Drawing:
                 kind += ' <tspan class="bad">⚠ gap</tspan>'
             elif thing.documents:
                 kind += f" · {thing.documents} doc{'s' if thing.documents > 1 else ''}"
-            name = escape(self._label(thing, _NAME_CHARS))
+            name = escape(self._explored.label(thing.id, LABEL_CHARS))
             yield f'<text class="k" x="10" y="{middle - 6}">{kind}</text>'
             if trust:
                 yield (f'<text class="t" x="{wide - 10}" y="{middle - 6}">{mark} {trust}</text>')
@@ -327,14 +323,6 @@ class _Drawing:
             )
 
     # -- words
-
-    def _label(self, thing: Thing, chars: int) -> str:
-        """What a box says; of several that would say the same, each with a piece of its id."""
-        label = short_name(thing.id, thing.name, chars)
-        piece = id_piece(thing.id)
-        if self._labels[short_name(thing.id, thing.name, _NAME_CHARS)] < 2 or not piece:
-            return label
-        return f"{short_name(thing.id, thing.name, chars - len(piece) - 1)} {piece}"
 
     def _called(self, item: str) -> str:
         thing = self._scene.things.get(item)

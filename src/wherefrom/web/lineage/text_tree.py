@@ -21,7 +21,7 @@ import msgspec
 
 from wherefrom.web.lineage.explorer import Explored
 from wherefrom.web.lineage.folding import Group
-from wherefrom.web.lineage.labels import kind_said, relation_said, short_name
+from wherefrom.web.lineage.labels import kind_said, relation_said
 from wherefrom.web.lineage.scene import ALTERNATE, CAUSES, THROUGH, Link
 from wherefrom.web.lineage.steering import Steering
 from wherefrom.web.words import harmless
@@ -108,7 +108,7 @@ class _Tree:
         thing = self._scene.things[id]
         line = TextLine(
             kind=kind_said(thing.kind),
-            name=short_name(id, thing.name, _NAME_CHARS),
+            name=self._explored.label(id, _NAME_CHARS),
             id=id,
             link=self._thing_link(id),
             trust=self._explored.trust_of(id),
@@ -152,7 +152,7 @@ class _Tree:
                 continue
             line = TextLine(
                 kind=kind_said(self._scene.things[other].kind),
-                name=short_name(other, self._scene.things[other].name, _NAME_CHARS),
+                name=self._explored.label(other, _NAME_CHARS),
                 id=other,
                 link=self._thing_link(other),
                 trust=link.trust,

@@ -407,9 +407,7 @@ def test_measures_of_a_server_add_up(world):
     assert "visible in answers within 500 ms (p99)" in world.one("freshness").says
     assert "2 of 8 records sent were known" in world.one("aliases").says
     of_one = world.one("query latency", environment="prod")
-    assert (of_one.value, of_one.says) == (
-        None, "measured of the server as a whole, not of an environment or service",
-    )  # fmt: skip
+    assert (of_one.value, of_one.says) == (None, "not told by environment")
 
 
 def test_what_a_stranger_says_that_a_server_measured_is_not_believed(world):
@@ -584,3 +582,18 @@ def test_what_is_observed_counts_before_what_is_declared(world):
     )  # fmt: skip
     one = world.one("coverage", environment="prod")
     assert (one.value, one.of) == (1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("integrity failures", {"environment": "prod"}, "not told by environment"),
+        ("query latency", {"service": "cart", "trust": "signed"}, "not told by service and trust"),
+        ("enforcement", {"service": "cart"}, "not told by service"),
+        ("root cause", {"kind": "image"}, "not told by kind"),
+        ("reproduction", {"environment": "prod"}, "not told by environment"),
+    ],
+)
+def test_an_indicator_that_has_no_such_parts_says_so(world, name, options, says):
+    one = world.one(name, **options)
+    assert (one.value, one.met, one.says) == (None, None, says)

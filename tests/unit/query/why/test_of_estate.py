@@ -76,7 +76,14 @@ def test_other_services_and_slots_stay_apart_and_an_incident_is_no_candidate() -
 
 
 def test_every_slot_has_a_kind_that_a_case_knows_but_those_that_cause_nothing() -> None:
-    assert set(KIND_OF) == set(SLOTS) - {"incident", "catalog", "response", "gate", "denied"}
+    assert set(KIND_OF) == set(SLOTS) - {
+        "incident",
+        "catalog",
+        "response",
+        "gate",
+        "denied",
+        "maintenance",
+    }
     assert set(KIND_OF.values()) <= set(KINDS)
 
 

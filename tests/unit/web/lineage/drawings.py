@@ -138,10 +138,11 @@ def _pieces(way: str) -> Iterator[Piece]:
 
 def crossed(svg: str) -> list[str]:
     """Which lines run through which boxes; a line may touch the side where it ends."""
+    pieces = pieces_of(svg)
     return [
         f"{piece} through {box.says}"
         for box in boxes_of(svg)
-        for piece in pieces_of(svg)
+        for piece in pieces
         if piece.left < box.right
         and piece.right > box.left
         and piece.top < box.bottom

@@ -127,6 +127,21 @@ def test_a_group_larger_than_is_opened_at_once_opens_bit_by_bit(tmp_path, monkey
     assert "open=" not in first.href
 
 
+def test_folding_a_group_again_folds_what_was_opened_in_it_and_nothing_else(tmp_path):
+    more = [["pkg:deb/p003@1", "contains", f"sha256:part{n:02}"] for n in range(20)]
+    other = [["build:1", "used", f"dataset:d{n:02}"] for n in range(20)]
+    with desk_of(app(more, other, packages=30), tmp_path) as desk:
+        tokens = {g.kind: g.token for g in drawn(desk, "image:app").folding.groups.values()}
+        packages, datasets = tokens["package"], tokens["dataset"]
+        found = drawn(desk, "image:app", f"open={packages},{datasets}")
+        (parts,) = (g.token for g in found.folding.groups.values() if g.kind == "artifact")
+        found = drawn(desk, "image:app", f"open={packages},{datasets},{parts}")
+    links = {box.says: box.href for box in boxes_of(svg_of(found)) if box.says.startswith("−")}
+    assert f"open={datasets}&" in links["−30 packages"]
+    assert f"open={packages},{datasets}&" in links["−20 artifacts"]
+    assert f"open={packages},{parts}&" in links["−20 datasets"]
+
+
 def test_a_drawing_is_full_at_its_bound_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(folding, "VISIBLE_MAX", 30)
     with desk_of(app(packages=50), tmp_path) as desk:
@@ -207,6 +222,12 @@ def test_a_filter_by_kind_draws_what_is_between_as_one_dashed_line(tmp_path):
     }
     (through,) = (line for line in found.folding.lines() if line.relation == "through")
     assert (through.links[0].hidden, through.proven) == (1, False)
+
+
+def test_no_line_through_others_stands_beside_one_that_is_said(tmp_path):
+    with desk_of(app([["image:app", "derived_from", "gitCommit:1"]]), tmp_path) as desk:
+        found = drawn(desk, "image:app", "kind=commit")
+    assert lines(found) == {("image:app", "derived_from", "gitCommit:1")}
 
 
 def test_a_filter_by_relation_leaves_out_what_others_alone_reach(tmp_path):

@@ -1,0 +1,68 @@
+"""How much of each service has a whole chain, now and as it was known then: of the indicators."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wherefrom.errors import Unavailable
+from wherefrom.formats.objectives import Objective
+from wherefrom.query.alerts.signals import Covered, CoveredBy
+from wherefrom.query.health import HealthDesk, HealthOptions
+from wherefrom.query.what_runs import Service
+
+_COVERAGE: Final = "coverage"
+_STEP_S: Final = 60
+
+
+class Covering:
+    """Asks a desk of health; one thread's."""
+
+    def __init__(self, health: HealthDesk) -> None:
+        self._health = health
+
+    def now(self) -> CoveredBy:
+        """By environment and service. Raises as the desk does."""
+        found = self._health.one(_COVERAGE, HealthOptions())
+        return {
+            (share.environment, share.service): Covered(share.value, share.of)
+            for share in found.by
+            if share.environment and share.service and share.value is not None
+        }
+
+    def then(self, place: Service, at: str) -> Covered | None:
+        """Of one service, as it was known then. Raises as the desk does."""
+        environment, service = place
+        asked = HealthOptions(environment=environment, service=service)
+        told = self._health.history(_COVERAGE, asked, since=at, until=at, step_s=_STEP_S)
+        (point,) = told.points
+        return None if point.value is None else Covered(point.value, point.of)
+
+    def indicated(self, objective: Objective, at: str | None) -> float | None:
+        """An indicator of an objective, now, or as it was known at a time.
+
+        Raises Unavailable for one that is no share and has no bound, or that nobody knows now, and
+        as the desk does.
+        """
+        asked = HealthOptions(
+            environment=objective.environment, service=objective.service, kind=objective.kind,
+            trust=objective.trust,
+        )  # fmt: skip
+        if at is not None:
+            told = self._health.history(
+                objective.indicator, asked, since=at, until=at, step_s=_STEP_S
+            )
+            self._need_bound(objective, told.unit)
+            return told.points[0].value
+        found = self._health.one(objective.indicator, asked)
+        self._need_bound(objective, found.unit)
+        if found.value is None:
+            raise Unavailable(f"{objective.indicator} is not known", got=found.says)
+        return found.value
+
+    def _need_bound(self, objective: Objective, unit: str) -> None:
+        if unit != "share" and objective.at_most is None and objective.at_least is None:
+            raise Unavailable(
+                f"{objective.indicator} is no share", where=objective.name, got=f"in {unit}",
+                expected="at_most or at_least",
+                do="Say in objectives.yaml what of it is good",
+            )  # fmt: skip

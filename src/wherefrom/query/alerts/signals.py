@@ -1,0 +1,231 @@
+"""What speaks for an alert now: an objective that burns, a check that fails, coverage that is lost.
+
+    Measuring ──burns──► service, or the objective            page or ticket, by its windows
+    estate, ``denied`` ──► the artifact                       page: production, a check of evidence
+    coverage now and before ──► the release, or the service   page: so soon after a release
+
+Impact decides who is told: production is paged, all else is a ticket.
+
+Sizes:  DROPPED_MAX services whose coverage dropped
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from wherefrom.formats.digests import strong_id_in
+from wherefrom.formats.objectives import PAGE, TICKET, CoverageDrop, Objective, Severity
+from wherefrom.formats.shown import percent, short_id
+from wherefrom.formats.states import Scope
+from wherefrom.formats.timestamps import of_micros
+from wherefrom.query.alerts.known import Log
+from wherefrom.query.open_turns import Open
+from wherefrom.query.what_runs import SLOT, Service
+from wherefrom.views.health.alerting import Alert, Root, Signal
+from wherefrom.views.health.burn import Burn, worst
+
+INTEGRITY: Final = "integrity"
+DENIED: Final = "denied"
+COVERAGE: Final = "coverage-drop"
+BURNS: Final = "burns"
+DROPPED_MAX: Final = 100
+RELEASES_MAX: Final = 1_000
+# Which needs of a policy are about the evidence itself: who made it, and whether that is proven.
+OF_EVIDENCE: Final = frozenset({"provenance", "vsa", "statement", "sbom"})
+_MICROS: Final = 1_000_000
+
+
+class Covered(NamedTuple):
+    """How much of a service in an environment has a whole chain; ``of`` how many things it is."""
+
+    value: float
+    of: int
+
+
+CoveredBy = Mapping[Service, Covered]
+
+
+class Release(NamedTuple):
+    """What was put into a service: which artifact, when in microseconds, by which record."""
+
+    artifact: str
+    at: int
+    entry: int
+
+
+def of_objectives(
+    burning: Iterable[tuple[Objective, str, list[Burn]]], *, production: Sequence[str]
+) -> Iterator[Signal]:
+    """One for each objective that burns; of its realities, those that do."""
+    by_name: dict[str, list[tuple[Objective, str, Burn]]] = defaultdict(list)
+    for objective, reality, burns in burning:
+        burn = worst(burns)
+        if burn is not None:
+            by_name[objective.name].append((objective, reality, burn))
+    for name, some in by_name.items():
+        objective = some[0][0]
+        first = worst([burn for _, _, burn in some])
+        assert first is not None
+        severity: Severity = first.windows.severity
+        if objective.environment and objective.environment not in production:
+            severity = TICKET
+        where = objective.service or name
+        said = [
+            f"{_of(reality)}{burn.short:.1f} times too fast ({_windows(burn)})"
+            for _, reality, burn in some
+        ]
+        yield Signal(
+            rule=f"{BURNS}-{name}",
+            root=Root("service", "/".join(filter(None, (objective.environment, where)))),
+            severity=severity,
+            title=f"{_called(objective)}: what may fail is used up too fast",
+            text=f"{name}, {objective.target:g} % over {objective.period}: " + ", ".join(said),
+            environment=objective.environment,
+            service=objective.service,
+        )
+
+
+def of_denied(
+    opened: Mapping[tuple[str, str], Open],
+    *,
+    needs_of: Callable[[Open], Mapping[str, str]],
+    runs: Mapping[str, Sequence[Service]],
+    production: Sequence[str],
+) -> Iterator[Signal]:
+    """One for each artifact that runs and is denied.
+
+    opened    by environment and artifact
+    needs_of  the rules that do not hold, each with what it needs
+    runs      by artifact, the environments and services that run it
+    """
+    for (environment, artifact), open in sorted(opened.items()):
+        services = sorted(s for e, s in runs.get(artifact, ()) if e == environment)
+        needs = needs_of(open)
+        rules = ", ".join(open.against.rules) or "a rule"
+        is_evidence = any(needs.get(rule) in OF_EVIDENCE for rule in open.against.rules)
+        is_production = environment in production
+        what = "fails a check of its evidence" if is_evidence else "is denied by the policy"
+        yield Signal(
+            rule=INTEGRITY if is_evidence else DENIED,
+            root=Root("digest", artifact),
+            severity=PAGE if is_evidence and is_production else TICKET,
+            title=f"{short_id(artifact)} runs in {environment} and {what}",
+            text=f"{rules} does not hold for {artifact} in {environment}"
+            + (f", which runs as {', '.join(services)}" if services else ""),
+            environment=environment,
+            service=services[0] if services else "",
+            entries=(open.entry,),
+        )
+
+
+def of_lost_proof(
+    lost: Mapping[str, Sequence[int]],
+    *,
+    runs: Mapping[str, Sequence[Service]],
+    production: Sequence[str],
+) -> Iterator[Signal]:
+    """One for each artifact that runs and is vouched for no longer.
+
+    lost  by artifact, the records that no longer count
+    runs  by artifact, the environments and services that run it
+    """
+    for artifact, entries in sorted(lost.items()):
+        # Where it matters most comes first.
+        places = sorted(
+            runs.get(artifact, ()), key=lambda place: (place[0] not in production, place)
+        )
+        if not places:
+            continue
+        environment, service = places[0]
+        said = ", ".join(f"{service} in {environment}" for environment, service in places[:5])
+        yield Signal(
+            rule=INTEGRITY,
+            root=Root("digest", artifact),
+            severity=PAGE if environment in production else TICKET,
+            title=f"{short_id(artifact)} runs in {environment} and fails a check of its evidence",
+            text=f"what vouched for {artifact} no longer counts; it runs as {said}",
+            environment=environment,
+            service=service,
+            entries=tuple(entries),
+        )
+
+
+def of_coverage(
+    rule: CoverageDrop,
+    now: CoveredBy,
+    *,
+    before: Callable[[Service, Alert | None], Covered | None],
+    released: Mapping[Service, Release],
+    standing: Mapping[Service, Alert],
+    production: Sequence[str],
+) -> Iterator[Signal]:
+    """One for each service whose coverage dropped.
+
+    now       by environment and service
+    before    how it was before that, or before its alert opened
+    released  what was put into a service lately
+    standing  the alerts of this kind that are open: they end at half of what opens them, and keep
+              their root however long ago the release is by then
+    """
+    for place, covered in list(now.items())[:DROPPED_MAX]:
+        environment, service = place
+        alert = standing.get(place)
+        was = before(place, alert)
+        if was is None:
+            continue
+        points = 100 * (was.value - covered.value)
+        if points < (rule.points if alert is None else rule.points / 2):
+            continue
+        release = released.get(place)
+        is_critical = release is not None and environment in production
+        root = Root("service", f"{environment}/{service}")
+        if release is not None and strong_id_in(release.artifact) == release.artifact:
+            root = Root("digest", release.artifact)
+        after = "" if release is None else f" after the release of {short_id(release.artifact)}"
+        yield Signal(
+            rule=COVERAGE,
+            root=root if alert is None else alert.root,
+            severity=PAGE if is_critical else TICKET,
+            title=f"coverage of {service} in {environment} dropped{after}",
+            text=f"{percent(covered.value)} of what runs has a whole chain, {percent(was.value)}"
+            f" before ({covered.of} looked at)"
+            + ("" if release is None else f"; released {of_micros(release.at)[:19]}Z"),
+            environment=environment,
+            service=service,
+            entries=() if release is None else (release.entry,),
+        )
+
+
+def releases_since(log: Log, *, since: int, until: int) -> dict[Service, Release]:
+    """What was put into each service last, in a window of microseconds."""
+    changed = log.estate.changed(
+        Scope(), since=since, until=until, as_of=log.lens.as_of, slots=(SLOT,), limit=RELEASES_MAX
+    )
+    found: dict[Service, Release] = {}
+    for one in changed:  # the newest first
+        if one.after is not None and one.after != one.before:
+            place = one.scope.environment, one.scope.service
+            found.setdefault(place, Release(one.after, one.at, one.entry))
+    return found
+
+
+def _called(objective: Objective) -> str:
+    where = " in ".join(filter(None, (objective.service, objective.environment)))
+    return f"{objective.name} of {where}" if where else objective.name
+
+
+def _of(reality: str) -> str:
+    return f"{short_id(reality)} " if reality else ""
+
+
+def _windows(burn: Burn) -> str:
+    return f"{_span(burn.windows.short_s)} and {_span(burn.windows.long_s)}"
+
+
+def _span(seconds: int) -> str:
+    for length, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds % length == 0:
+            return f"{seconds // length}{name}"
+    return f"{seconds}s"
