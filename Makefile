@@ -56,6 +56,8 @@ tools: ## install what the tests run from Debian (softhsm2, postgresql, …), wh
 	@command -v docker-registry >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q docker-registry
 	@command -v strace >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q strace
 	@command -v bwrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q bubblewrap
+	@command -v zsh >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q zsh
+	@command -v fish >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends fish
 	@command -v faketime >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -q faketime
 	@command -v diffoscope >/dev/null || DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -q --no-install-recommends diffoscope-minimal

@@ -85,7 +85,7 @@ from wherefrom.views.graph import GraphReader, GraphView
 from wherefrom.views.health import HealthReader, HealthView
 from wherefrom.views.requests.reader import RequestReader
 from wherefrom.views.series.reader import SeriesReader
-from wherefrom.views.together import Views
+from wherefrom.views.together import Folded, Views
 
 if TYPE_CHECKING:
     from wherefrom.collect.settings_file import SettingsFile
@@ -168,6 +168,7 @@ class DataFolder:
                 "not an origin",
                 expected="a URL without scheme, such as example.com/log",
                 got=origin,
+                do="Leave out https:// and any space",
             ) from error
         (self.path / "keys").mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
@@ -247,7 +248,11 @@ class DataFolder:
         try:
             return notes.parse_verifier_key(self._secret(_LOG_VKEY), where=_LOG_VKEY)
         except Malformed as error:
-            raise SettingError("the log's verifier key is broken", got=str(error)) from error
+            raise SettingError(
+                "the log's verifier key is broken",
+                got=str(error),
+                do="Restore keys/log.vkey from a copy",
+            ) from error
 
     @property
     def origin(self) -> str:
@@ -283,7 +288,12 @@ class DataFolder:
             # Not any white space: a changed end of the line is a changed file.
             return path.read_text(encoding="utf-8").strip(" \t\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError("a key file cannot be read", where=str(path), got=error) from error
+            raise SettingError(
+                "a key file cannot be read",
+                where=str(path),
+                got=error,
+                do="Restore it from a copy, or see to its mode and owner: wherefrom doctor",
+            ) from error
 
     def log_key(self) -> SigningKey:
         """The secret that the log was made with."""
@@ -348,12 +358,14 @@ class DataFolder:
             raise SettingError(
                 "the policy is of other logs", where=where, expected=self.log_vkey().to_text(),
                 got=" ".join(origins),
+                do="Name this log in it, or leave out its line log",
             )  # fmt: skip
         if not policy.is_reached([w.name for w in policy.witnesses.values() if w.url]):
             raise SettingError(
                 "a log cannot reach the quorum of a policy whose witnesses have no address",
                 where=where,
                 expected="witness <name> <vkey> <url>, for enough of them",
+                do="Give enough of its witnesses an address, or lower the quorum",
             )
         replace_whole(self.policy_path, written)
 
@@ -375,7 +387,12 @@ class DataFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise SettingError("cannot be read", where=str(path), got=error) from error
+            raise SettingError(
+                "cannot be read",
+                where=str(path),
+                got=error,
+                do="Start it again with --anchor-root, --rekor and --tsa: it is written anew",
+            ) from error
 
     def keep_anchor_settings(self, settings: AnchorSettings, *, where: str) -> None:
         """From now on a server asks these. Raises SettingError."""
@@ -384,7 +401,12 @@ class DataFolder:
         try:
             root = parse(settings.root.encode())
         except Refused as error:
-            raise SettingError("not a trusted root", where=where, got=str(error)) from error
+            raise SettingError(
+                "not a trusted root",
+                where=where,
+                got=str(error),
+                do="Name Sigstore's trusted_root.json, or make one: wherefrom log trusted-root",
+            ) from error
         for asked, known, what in (
             (settings.logs, root.logs, "logs"),
             (settings.stamps, root.timestamp_authorities, "timestamp authorities"),
@@ -393,9 +415,14 @@ class DataFolder:
                 raise SettingError(
                     f"the trusted root has no {what}, so no answer of one could be believed",
                     where=where, got=root.left_out(),
+                    do="Name another with --anchor-root, or leave out who is not in it",
                 )  # fmt: skip
         if max(len(settings.logs), len(settings.stamps)) > ASKED_MAX:
-            raise SettingError("too many to ask", expected=f"{ASKED_MAX} logs, and authorities")
+            raise SettingError(
+                "too many to ask",
+                expected=f"{ASKED_MAX} logs, and authorities",
+                do="Name fewer with --rekor and --tsa",
+            )
         # An address may hold a token.
         write_secret(self.path / _ANCHOR_SETTINGS, msgspec.json.encode(settings).decode() + "\n")
 
@@ -711,6 +738,12 @@ def open_desk(
     )
 
 
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
+
+    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
+
+
 def address_of(folder: DataFolder) -> str:
     """Where people reach this log, as ``notify.yaml`` says; empty if it does not. Raises
     SettingError."""
@@ -719,12 +752,6 @@ def address_of(folder: DataFolder) -> str:
 
     what = "the settings of notifications"
     return read(folder.path / NOTIFY, parse, NotifySettings(), what=what).url
-
-
-def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
-    from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
-
-    return ratios(objective, _series_settings(folder), at=at, folder=folder.path)
 
 
 def open_chains(folder: DataFolder, log: LogReader) -> Judge:
@@ -879,7 +906,9 @@ def fold_views(folder: DataFolder, log: LogReader, *, rebuild: bool = False) -> 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Unavailable(
-                "a server keeps the views of this directory", where=str(folder.path)
+                "a server keeps the views of this directory",
+                where=str(folder.path),
+                do="End the server first; it makes broken views again when it starts",
             ) from error
         with open_views(folder, log) as views:
             if rebuild:
@@ -904,8 +933,16 @@ def noting(folder: DataFolder, log: LogReader) -> Iterator[Noted]:
 
 
 @contextmanager
-def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
-    """The views of ``folder``, over its log or what is handed beside it, for this process alone."""
+def open_views(
+    folder: DataFolder,
+    source: LogSource,
+    *,
+    folded: Folded = lambda view, first, limit: None,
+) -> Iterator[Views]:
+    """The views of ``folder``, over its log or what is handed beside it, for this process alone.
+
+    folded  as ``Views`` has it
+    """
     with (
         open_graph(folder) as graph,
         EstateView.open(
@@ -915,7 +952,7 @@ def open_views(folder: DataFolder, source: LogSource) -> Iterator[Views]:
             folder.health_path, facts_of=facts_of, facts_version=FACTS_VERSION
         ) as health,
     ):
-        yield Views(source, graph, estate, health, facts_of=facts_of)
+        yield Views(source, graph, estate, health, facts_of=facts_of, folded=folded)
 
 
 def open_graph(folder: DataFolder) -> GraphView:
@@ -939,6 +976,7 @@ def _wrong(what: str, error: SettingError) -> Unavailable:
     return Unavailable(
         f"{what} are wrong", where=error.where, expected=error.expected,
         got=f"{error.what}: {error.got}",
+        do="Whoever runs the server mends the file; wherefrom doctor names the line",
     )  # fmt: skip
 
 

@@ -120,9 +120,17 @@ def add(folder: DataFolder, url: str, key: VerifierKey, *, token: str | None) ->
     """Begin to follow a log. Raises SettingError, AlreadyExists."""
     folder.need_own()
     if key.algorithm != ED25519:
-        raise SettingError("not an Ed25519 key, which every log has", got=key.to_text())
+        raise SettingError(
+            "not an Ed25519 key, which every log has",
+            got=key.to_text(),
+            do="Give the log's Ed25519 key, as its wherefrom log status shows it",
+        )
     if key.name == folder.origin:
-        raise SettingError("a log does not follow itself", got=key.name)
+        raise SettingError(
+            "a log does not follow itself",
+            got=key.name,
+            do="Name the log of somebody else",
+        )
     name = hashlib.sha256(key.name.encode()).hexdigest()[:32]
     followed = FollowedFolder(folder.path / FOLDER / name)
     if (followed.path / FOLLOW_FILE).exists():
@@ -140,7 +148,12 @@ def find(folder: DataFolder, origin: str) -> FollowedFolder:
         if followed.name == origin:
             return followed
     origins = ", ".join(f.name for f in all_followed(folder)) or "none"
-    raise NotFound("no such log is followed", got=origin, expected=origins)
+    raise NotFound(
+        "no such log is followed",
+        got=origin,
+        expected=origins,
+        do="wherefrom federate list shows those that are",
+    )
 
 
 def remove(followed: FollowedFolder) -> None:

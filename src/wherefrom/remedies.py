@@ -88,14 +88,24 @@ def _own_file(path: Path, forbidden: int, what: str, bytes_max: int) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             written = file.read(bytes_max + 1)
     except OSError as error:
-        raise SettingError(f"{what} cannot be read", where=str(path), got=error.strerror) from error
+        raise SettingError(
+            f"{what} cannot be read",
+            where=str(path),
+            got=error.strerror,
+            do="Write the file, for its owner alone: docs/formats/remediation.md",
+        ) from error
     if mode & forbidden:
         raise SettingError(
             f"others have access to {what}", where=str(path), got=f"mode {stat.S_IMODE(mode):04o}",
             do=f"chmod {'go-w' if forbidden == _WRITABLE_BY_OTHERS else '600'} {path}",
         )  # fmt: skip
     if len(written) > bytes_max:
-        raise SettingError(f"{what} are too large", where=str(path), expected=f"{bytes_max} bytes")
+        raise SettingError(
+            f"{what} are too large",
+            where=str(path),
+            expected=f"{bytes_max} bytes",
+            do="Take out what is no rule",
+        )
     return written
 
 
@@ -280,7 +290,10 @@ def _post(plan: Plan, rule: Rule, webhook: Webhook, folder: Path, *, dry_run: bo
     secret = _own_file(path, _READABLE_BY_OTHERS, "the secret of a webhook", most).strip()
     if len(secret) < least:
         raise SettingError(
-            "the secret of a webhook is too short", where=str(path), expected=f"{least} bytes"
+            "the secret of a webhook is too short",
+            where=str(path),
+            expected=f"{least} bytes",
+            do="Make one: openssl rand -hex 32",
         )
     said = {"plan": msgspec.to_builtins(plan), "digest": plan.digest, "dry_run": dry_run}
     body = canonical_json.to_bytes(said)

@@ -85,14 +85,14 @@ def audit_folder(
     try:
         folder.need_head()
     except Corrupt as error:
-        return Report(0, [Problem(None, "head", str(error)), *_check_beside(folder)])
+        return Report(0, [Problem(None, "head", str(error)), *check_beside(folder)])
     report = audit(
         reader,
         dedup_folder=folder.path / "dedup",
         processes=processes,
         progress=progress,
     )
-    problems = [*report.problems, *_check_beside(folder)]
+    problems = [*report.problems, *check_beside(folder)]
     # Over a log that is damaged itself a fold would only say so again, or stop.
     small = report.entries <= VIEWS_ENTRIES_MAX
     if (small if views is None else views) and not any(is_grave(p) for p in report.problems):
@@ -200,7 +200,7 @@ def need_whole(folder: DataFolder, *, processes: int | None = None) -> None:
 # -- what a server needs beside the log
 
 
-def _check_beside(folder: DataFolder) -> Iterator[Problem]:
+def check_beside(folder: DataFolder) -> Iterator[Problem]:
     yield from _check_keys(folder)
     yield from _check_tokens(folder)
     yield from _check_decisions(folder)

@@ -70,7 +70,7 @@ def test_every_verb_can_answer_in_json(verb: str) -> None:
 
 def test_every_group_has_help() -> None:
     groups = [c for c in root.commands.values() if isinstance(c, click.Group)]
-    assert len(groups) == 27
+    assert len(groups) == 28
     assert all(group.help for group in groups)
 
 

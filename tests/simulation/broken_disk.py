@@ -2,33 +2,18 @@
 
     python -m tests.simulation.broken_disk SIGN VERB …
 
-As soon as the file SIGN is there, the next call of what its text names fails once, with EIO, and
-the file is removed: a disk that says "fine" again afterwards is the one that loses records. The
-text ``no-lock`` is read at the start instead: then nobody holds a directory.
+What SIGN may say is in ``wherefrom.testing.broken_disk``; two texts are read at the start instead:
+``no-lock``, and then nobody holds a directory, and ``file-bytes N``, and no file grows past that.
 """
 
 import contextlib
-import errno
-import os
 import resource
 import sys
 from pathlib import Path
 
 from wherefrom.app import DataFolder
 from wherefrom.cli.main import main
-
-
-def failing_once(name, sign):
-    real = getattr(os, name)
-
-    def call(*given):
-        with contextlib.suppress(FileNotFoundError):
-            if sign.read_text() == name:
-                sign.unlink()
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(*given)
-
-    return call
+from wherefrom.testing.broken_disk import break_by
 
 
 @contextlib.contextmanager
@@ -44,8 +29,7 @@ def prepare(sign):
     if "file-bytes" in said:
         limit = int(said[1])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    for name in ("fdatasync", "pwrite", "ftruncate"):
-        setattr(os, name, failing_once(name, sign))
+    break_by(sign)
 
 
 if __name__ == "__main__":

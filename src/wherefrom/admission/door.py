@@ -31,6 +31,7 @@ from starlette.routing import Route
 
 from wherefrom.admission.guard import Decision, Guard
 from wherefrom.admission.metrics import GuardMetrics
+from wherefrom.api.exposition import wanted
 from wherefrom.api.problems import (
     on_client_gone,
     on_error,
@@ -122,9 +123,10 @@ def guard_app(
         # Reviews are answered without the log too, as the mode says.
         return PlainTextResponse(f"ready\n{asking.trouble}\n" if asking.trouble else "ready\n")
 
-    async def get_metrics(_: Request) -> Response:
-        written = metrics.text(guard.asking, dropped=dropped())
-        return Response(written, media_type="text/plain; version=0.0.4")
+    async def get_metrics(request: Request) -> Response:
+        kind = wanted(request.headers.get("accept", ""))
+        written = metrics.text(guard.asking, dropped=dropped(), media_type=kind)
+        return Response(written, media_type=kind)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

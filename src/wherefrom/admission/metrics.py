@@ -1,13 +1,15 @@
-"""What a guard counts, in Prometheus's text format. Dry runs count for nothing.
+"""What a guard counts. Dry runs count for nothing. docs/metrics.md lists it all.
 
-Source: prometheus.io, text exposition format
+Source: OpenMetrics 1.0; prometheus.io, metric and label naming
 """
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wherefrom.admission.asking import Asking
+from wherefrom.api.exposition import families, write
+from wherefrom.api.processes import process_families
 
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 10)
 
@@ -33,6 +35,7 @@ class GuardMetrics:
             "wherefrom_admission_seconds",
             "From a review to its answer",
             ["webhook"],
+            unit="seconds",
             buckets=_BUCKETS,
             registry=self.registry,
         )
@@ -60,6 +63,7 @@ class GuardMetrics:
         self._unheard = Gauge(
             "wherefrom_admission_log_unheard_seconds",
             "For how long nothing was heard of the log",
+            unit="seconds",
             registry=self.registry,
         )
         self._size = Gauge(
@@ -73,11 +77,12 @@ class GuardMetrics:
             registry=self.registry,
         )
 
-    def text(self, asking: Asking, *, dropped: int) -> bytes:
-        """The exposition."""
+    def text(self, asking: Asking, *, dropped: int, media_type: str) -> bytes:
+        """The exposition, in the form that ``exposition.wanted`` says."""
         self._standing.set(len(asking.standing))
         self._reachable.set(asking.heard is not None and asking.trouble is None)
         self._unheard.set(asking.unheard_s or 0)
         self._size.set(asking.at.size if asking.at is not None else 0)
         self._dropped.set(dropped)
-        return generate_latest(self.registry)
+        together = [*families(self.registry), *process_families("admission")]
+        return write(together, media_type=media_type)

@@ -107,7 +107,12 @@ class RemoteDecider:
                     broke = True
                     continue
                 said = str(error) or type(error).__name__
-                raise Unavailable("the log does not answer", where=self._url, got=said) from error
+                raise Unavailable(
+                    "the log does not answer",
+                    where=self._url,
+                    got=said,
+                    do="Is it running? Its address is that of --server or WHEREFROM_URL",
+                ) from error
             if 200 <= status < 300:
                 return read
             if status != 503 or time.monotonic() > until:
@@ -121,7 +126,11 @@ class RemoteDecider:
             for piece in answer.iter_bytes():
                 read += piece
                 if len(read) > ANSWER_BYTES_MAX:
-                    raise Unavailable("the server's answer is too large", where=self._url)
+                    raise Unavailable(
+                        "the server's answer is too large",
+                        where=self._url,
+                        do="Is it a Wherefrom server of this version?",
+                    )
         return answer.status_code, bytes(read)
 
     def _refused(self, status: int, read: bytes) -> Error:
@@ -139,7 +148,10 @@ class RemoteDecider:
         if status in (400, 409, 413, 422) and problem.code != "error":
             return Refused(problem.title, got=problem.got)
         return Unavailable(
-            "the log does not answer", where=self._url, got=f"HTTP {status} {problem.title}"
+            "the log does not answer",
+            where=self._url,
+            got=f"HTTP {status} {problem.title}",
+            do="Is it running? Its address is that of --server or WHEREFROM_URL",
         )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from wherefrom.api.measured import CODE
 from wherefrom.api.problem_object import problem
 from wherefrom.api.problems import MEDIA_TYPE
 from wherefrom.collect.principals import Principal, TokenFile
@@ -60,9 +61,10 @@ def _password(said: str) -> str:
         return ""
 
 
-async def on_not_authenticated(_: Request, error: Exception) -> Response:
+async def on_not_authenticated(request: Request, error: Exception) -> Response:
     """401, with what to do."""
     assert isinstance(error, NotAuthenticated)
+    request.scope[CODE] = "not_authenticated"
     said = problem(
         "not_authenticated", error.what, status=401, expected=error.expected, do=error.do
     )

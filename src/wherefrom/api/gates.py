@@ -61,8 +61,13 @@ async def post_prepare(request: Request) -> Response:
     return json_response(await asyncio.to_thread(gate.prepare, asked))
 
 
-def post_gate(proxy: ReaderProxy) -> Callable[[Request], Awaitable[Response]]:
-    """``POST /v1/gate``: a verdict of now, as a summary that the log signs and holds."""
+def post_gate(
+    proxy: ReaderProxy, decided: Callable[[bool], None]
+) -> Callable[[Request], Awaitable[Response]]:
+    """``POST /v1/gate``: a verdict of now, as a summary that the log signs and holds.
+
+    decided  is told of each whether it is a yes
+    """
 
     from wherefrom.policy.signing import vouched_for  # late: the reader has no recorder
 
@@ -75,6 +80,7 @@ def post_gate(proxy: ReaderProxy) -> Callable[[Request], Awaitable[Response]]:
         said = msgspec.json.decode(bytes(prepared.body), type=Prepared)
         intake: Intake = request.app.state.intake
         answer = await asyncio.to_thread(vouched_for, said, intake.recorder, principal=principal)
+        decided(answer.allowed)
         return json_response(answer, 200 if answer.reused else 201)
 
     return run

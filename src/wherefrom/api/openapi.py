@@ -75,6 +75,20 @@ _OWN: Final = _query(
     "own", "As our own log knows it, without those it follows.", {"enum": ["0", "1"]}
 )
 _DATE_TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_MILLISECONDS: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 99_999_999_999_999}
+_ANNOTATION: Final[Schema] = {
+    "type": "object",
+    "required": ["time", "timeEnd", "isRegion", "title", "text", "tags"],
+    "properties": {
+        "time": _MILLISECONDS,
+        "timeEnd": _MILLISECONDS,
+        "isRegion": {"type": "boolean"},
+        "title": _TEXT,
+        "text": _TEXT,
+        "tags": {"type": "array", "items": _TEXT},
+    },
+    "additionalProperties": False,
+}
 _SCOPE: Final = _query(
     "scope",
     "`ENVIRONMENT/SERVICE/REGION/POOL/INSTANCE` as far as wanted, or a service; `@{TIME}`, `~N` "
@@ -402,6 +416,16 @@ def _paths() -> dict[str, Schema]:
             _SCOPE, _query("since", "From then on; a day back if not given.", _DATE_TIME),
             _query("until", "Before then; now if not given.", _DATE_TIME), _AS_OF, *_WHAT,
             _query("limit", "So many of the newest.", {**_SIZE, "minimum": 1, "maximum": 10_000}),
+            problems="400 404",
+        ),
+        "/v1/annotations": _ask(
+            "annotations", "What changed, as Grafana's datasources of JSON read it.",
+            {"application/json": {"schema": {"type": "array", "items": _ANNOTATION}}},
+            _SCOPE, _query("from", "Milliseconds since 1970; a day before `to`.", _MILLISECONDS),
+            _query("to", "The same; now if not given.", _MILLISECONDS),
+            _query("tags", "Only with all of these, divided by commas.", _TEXT),
+            _query("limit", "Of so many of the newest changes.",
+                   {**_SIZE, "minimum": 1, "maximum": 1_000}),
             problems="400 404",
         ),
         "/v1/diff": _ask(
@@ -829,7 +853,10 @@ def _paths() -> dict[str, Schema]:
         ),
         "/healthz": _public("isAlive", "The server runs.", text),
         "/readyz": _public("isReady", "It answers questions too.", text),
-        "/metrics": _public("getMetrics", "Counters, for Prometheus.", text),
+        "/metrics": _public(
+            "getMetrics", "Counters, in Prometheus's text format or as OpenMetrics.",
+            text | {"application/openmetrics-text": {"schema": {"type": "string"}}},
+        ),
         "/openapi.json": _public("getOpenapi", "This document.", {"application/json": {}}),
     }  # fmt: skip
 

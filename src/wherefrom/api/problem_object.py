@@ -57,6 +57,6 @@ def _object(code: str, error: Error, status: int) -> dict[str, Any]:
         "where": error.where,
         "expected": error.expected,
         "got": error.got,
-        "do": error.do,
+        "do": error.next_step,
     }
     return {k: v for k, v in said.items() if v is not None}

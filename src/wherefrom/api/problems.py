@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from wherefrom.api.measured import CODE
 from wherefrom.api.problem_object import STATUSES, problem, problem_of
 from wherefrom.errors import Error
 
@@ -33,9 +34,10 @@ def problem_response(error: Error) -> Response:
     return JSONResponse(problem_of(error), status, headers, media_type=MEDIA_TYPE)
 
 
-async def on_error(_: Request, error: Exception) -> Response:
+async def on_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, Error)
+    request.scope[CODE] = error.code
     return problem_response(error)
 
 
@@ -53,8 +55,9 @@ async def on_no_route(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted(_methods(request)))
         headers = {"Allow": allowed}
         said = problem(
-            "method_not_allowed", "this route takes other methods", status=405, expected=allowed
-        )
+            "method_not_allowed", "this route takes other methods", status=405, expected=allowed,
+            do="GET /openapi.json describes every route",
+        )  # fmt: skip
     elif error.status_code != 404:
         phrase = http.HTTPStatus(error.status_code).phrase.lower()
         said = problem("error", phrase, status=error.status_code)

@@ -21,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherefrom.api.access import principal_of
-from wherefrom.api.problems import problem_response
+from wherefrom.api.problems import on_error
 from wherefrom.api.questions import QUESTION_BYTES_MAX, read_whole
+from wherefrom.api.tracing import OFF, Tracing
 from wherefrom.errors import Unavailable
 from wherefrom.log.http_connection import Answer, HttpConnection
 
@@ -49,13 +50,18 @@ _PASSED_ON: Final = frozenset(
 )
 # What a page needs to know of who asks; the API looks at nobody's cookie.
 _OF_PAGES: Final = frozenset({b"accept-encoding", b"authorization", b"cookie"})
+# What trace it is part of; passed on as it came while none is begun here.
+_TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 TIMEOUT_SECONDS: Final = 30.0
 
 
 class ReaderProxy:
     """An HTTP client on the reader's socket, with connections kept open."""
 
-    def __init__(self, socket: Path) -> None:
+    _tracing = OFF
+
+    def __init__(self, socket: Path, *, tracing: Tracing = OFF) -> None:
+        self._tracing = tracing
         self._socket = str(socket)
         self._free: list[HttpConnection] = []
 
@@ -125,14 +131,14 @@ class ReaderProxy:
         try:
             return await self.passed(request)
         except Unavailable as error:
-            return problem_response(error)
+            return await on_error(request, error)
 
     async def pass_page(self, request: Request) -> Response:
         """The same for a page, which a browser asks for."""
         try:
             return await self.passed(request, wanted=_OF_PAGES)
         except Unavailable as error:
-            return problem_response(error)
+            return await on_error(request, error)
 
     async def ask_with(self, request: Request) -> Response:
         """The same for a question with a body, of somebody who may ask. Raises LimitPassed."""
@@ -141,7 +147,7 @@ class ReaderProxy:
         try:
             return await self.passed(request, body=body)
         except Unavailable as error:
-            return problem_response(error)
+            return await on_error(request, error)
 
     async def passed(
         self,
@@ -154,8 +160,12 @@ class ReaderProxy:
         # As it came: an id may hold ``..`` as any other text, and nothing here makes a way of it.
         raw = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii", "replace")
-        headers = {k: v for k, v in request.scope["headers"] if k in wanted}
-        answer = await self.get(raw + ("?" + query if query else ""), headers, body=body)
+        told = wanted | _TRACE
+        headers = {k: v for k, v in request.scope["headers"] if k in told}
+        with self._tracing.asking("GET" if body is None else "POST", request.scope["path"]) as span:
+            headers |= span.headers()
+            answer = await self.get(raw + ("?" + query if query else ""), headers, body=body)
+            span.answered(answer.status)
         response = Response(answer.content, answer.status)
         response.raw_headers += [h for h in answer.headers if h[0] in _PASSED_ON]
         return response

@@ -7,7 +7,9 @@ the port. Nothing here needs what only writing imports: the log's writer, numpy.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +19,7 @@ from starlette.routing import Route
 
 from wherefrom.api import (
     alerts,
+    annotated,
     catalogs,
     enrichments,
     gates,
@@ -30,10 +33,15 @@ from wherefrom.api import (
     tlog,
 )
 from wherefrom.api.access import NotAuthenticated, on_not_authenticated
-from wherefrom.api.metrics import ViewMetrics
+from wherefrom.api.exposition import PACKED, Family, pack
+from wherefrom.api.measured import measure, question_of
+from wherefrom.api.metrics import ReaderMetrics
 from wherefrom.api.problems import on_client_gone, on_error, on_no_route, on_slip
+from wherefrom.api.processes import process_families
+from wherefrom.api.tracing import OFF, Tracing
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error
+from wherefrom.formats import timestamps
 from wherefrom.log.reader import LogReader
 from wherefrom.policy.gate import Gate
 from wherefrom.policy.status import StatusDesk
@@ -68,6 +76,7 @@ READS = [
     ("/v1/running", realities.get_running),
     ("/v1/drift", realities.get_drift),
     ("/v1/changes", realities.get_changes),
+    ("/v1/annotations", annotated.get_annotations),
     ("/v1/diff", realities.get_diff),
     ("/v1/diff/releases", realities.get_release_diff),
     ("/v1/releases/{name}", realities.get_releases),
@@ -114,27 +123,38 @@ def reader_app(
     log: LogReader,
     tokens: TokenFile,
     beside: Sequence[Route] = (),
+    forked: Callable[[], list[Family]] = list,
+    tracing: Tracing = OFF,
 ) -> Starlette:
-    """The application on the socket, over one log and its views; ``beside``: routes of others."""
-    metrics = ViewMetrics()
+    """The application on the socket, over one log and its views.
+
+    beside   routes of others
+    forked   what the processes count that the reader forked
+    tracing  where spans of questions are begun
+    """
+    metrics = ReaderMetrics()
 
     async def readyz(_: Request) -> Response:
         views = await asyncio.to_thread(desk.views)
         return PlainTextResponse("\n".join(["ready", *(f"{v} {n}" for v, n in views.items()), ""]))
 
     async def get_metrics(_: Request) -> Response:
-        status = await asyncio.to_thread(desk.status)
-        written = metrics.text(status.views, log_size=status.size)
-        return Response(written, media_type="text/plain; version=0.0.4")
+        counted = await asyncio.to_thread(_counted, metrics, desk)
+        packed = pack([*counted, *process_families("reader"), *forked()])
+        return Response(packed, media_type=PACKED)
 
+    posted = [*QUESTIONS, ("/v1/gate", gates.post_prepare)]
+    questions = [
+        *(_question(path, handler, "GET", tracing) for path, handler in [*READS, *scrapi.READS]),
+        *(_question(path, handler, "POST", tracing) for path, handler in posted),
+        *beside,
+    ]
+    measure(questions, metrics.answered, tracing)
     app = Starlette(
         routes=[
             Route("/readyz", readyz),
             Route("/metrics", get_metrics),
-            *(Route(path, handler) for path, handler in [*READS, *scrapi.READS]),
-            *(Route(path, handler, methods=["POST"]) for path, handler in QUESTIONS),
-            Route("/v1/gate", gates.post_prepare, methods=["POST"]),
-            *beside,
+            *questions,
             Route("/v1/enrich", enrichments.post_enrich, methods=["POST"]),
         ],
         exception_handlers=ERRORS,
@@ -145,3 +165,18 @@ def reader_app(
     app.state.log = log
     app.state.tokens = tokens
     return app
+
+
+def _question(path: str, handler: Callable[..., Any], method: str, tracing: Tracing) -> Route:
+    question = question_of(path)
+    return Route(path, tracing.asked(handler, question), methods=[method])
+
+
+def _counted(metrics: ReaderMetrics, desk: Desk) -> list[Family]:
+    status = desk.status()
+    now, unread = time.time(), {}
+    for view, size in status.views.items():
+        if size < status.size:
+            received = timestamps.micros(desk.record(size).entry.received) / 1e6
+            unread[view] = max(0.0, now - received)
+    return metrics.families(status.views, log_size=status.size, unread_s=unread)

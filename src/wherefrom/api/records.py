@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -27,6 +28,7 @@ from wherefrom.api.access import principal_of
 from wherefrom.api.answers import json_response
 from wherefrom.api.bodies import made_whole, next_part, perhaps_none, pieces_of, read_body, the_only
 from wherefrom.api.fates import Fates, Item, Shown
+from wherefrom.api.tracing import OFF
 from wherefrom.collect.decompress import layer_of
 from wherefrom.collect.principals import Principal
 from wherefrom.collect.split import Piece
@@ -34,7 +36,7 @@ from wherefrom.errors import Malformed, Refused, Unavailable
 from wherefrom.formats import tlog_proof
 from wherefrom.formats.cloudevents_binary import is_binary, structured
 from wherefrom.formats.tlog_proof import TlogProof
-from wherefrom.log.group import Committed, GroupCommit
+from wherefrom.log.group import Committed, GroupCommit, Times
 from wherefrom.log.recorder import Outcome, Recorder, refused
 from wherefrom.log.witnessing import Witnessing
 from wherefrom.verify.pool import BATCH_MIN, JudgePool
@@ -52,6 +54,8 @@ class Intake:
         self.pool = JudgePool(recorder.rules)
         # The server counts outcomes; nobody else has to.
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
+        self.tracing = OFF
+        self.on_judged: Callable[[float], None] = lambda seconds: None
         # Of a log with witnesses: a proof leads to a checkpoint that they cosigned.
         self.witnessing: Witnessing | None = None
         self.under_way = 0
@@ -132,7 +136,7 @@ class Intake:
             raise
         count = len(notes.records)
         paths = None if done.paths is None else done.paths[count:]
-        return Committed(done.receipts[count:], done.checkpoint, paths)
+        return Committed(done.receipts[count:], done.checkpoint, paths, done.times)
 
     async def prove(self, committed: Committed) -> Committed:
         """With proofs under the published checkpoint. Raises Unavailable if it comes too late."""
@@ -140,7 +144,13 @@ class Intake:
         indexes = [receipt.index for receipt in committed.receipts]
         shown = await self.witnessing.covering(max(indexes) + 1)
         paths = self.recorder.writer.paths_at(indexes, shown.tree.size)
-        return Committed(committed.receipts, shown.note, paths)
+        return Committed(committed.receipts, shown.note, paths, committed.times)
+
+    def trace(self, times: Times, *, since: float) -> None:
+        """The steps of the batch that a request's records were in, as steps of the request."""
+        self.tracing.past("wait", since, max(since, times.began))
+        self.tracing.past("append", times.began, times.written)
+        self.tracing.past("publish", times.written, times.published)
 
     def count(self, principal: Principal, fates: Fates) -> None:
         """Count what became of a principal's records; refusals are summed for the log."""
@@ -246,13 +256,20 @@ async def _take_pieces(
     intake: Intake, pieces: list[Piece], principal: Principal, only: str | None, prove: bool
 ) -> list[Item]:
     with intake.taking(len(pieces)):
-        outcomes, verified = await intake.judge(pieces, principal, only)
+        began = time.perf_counter()
+        with intake.tracing.span("verify"):
+            outcomes, verified = await intake.judge(pieces, principal, only)
+        judged = time.perf_counter()
+        intake.on_judged((judged - began) / len(pieces))
         if not verified:
             return _items(outcomes, None)
         waits = prove and intake.witnessing is not None
         committed = await intake.commit(verified, prove=prove and not waits)
+        if intake.tracing.is_on and committed.times is not None:
+            intake.trace(committed.times, since=judged)
     if waits:  # outside: those that wait for witnesses are not in the way of those that do not
-        committed = await intake.prove(committed)
+        with intake.tracing.span("witness"):
+            committed = await intake.prove(committed)
     if intake.needs_verdicts(verified, committed):
         await asyncio.to_thread(intake.recorder.settle, verified, committed.receipts)
     return _items(outcomes, committed)

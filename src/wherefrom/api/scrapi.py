@@ -88,7 +88,9 @@ def get_statement(request: Request) -> Response:
         written = scitt.transparent(content, receipt)
     except Refused as error:
         raise NotFound(
-            f"entry {index} is no signed statement that a receipt can be put into", got=str(error)
+            f"entry {index} is no signed statement that a receipt can be put into",
+            got=str(error),
+            do="Ask for its receipt alone: GET /v1/receipts/INDEX",
         ) from error
     return Response(written, media_type=RECEIPT_TYPE)
 
@@ -105,7 +107,11 @@ def get_key(request: Request) -> Response:
         # A thumbprint is not safe in a URL, so it stands there in base64url.
         if request.path_params["kid"] == urlsafe_b64encode(thumbprint(key)).decode().rstrip("="):
             return Response(cbor.encode(cose_key(key)), media_type=CBOR_TYPE, headers=_CACHED)
-    raise NotFound("no such key", expected="a kid of a receipt, in base64url without padding")
+    raise NotFound(
+        "no such key",
+        expected="a kid of a receipt, in base64url without padding",
+        do="GET /.well-known/scitt-keys lists the keys of this log",
+    )
 
 
 def get_configuration(request: Request) -> Response:

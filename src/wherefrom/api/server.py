@@ -7,6 +7,7 @@ Records, keys, intake rules, the trusted root, erasure; every other read is pass
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -31,13 +32,17 @@ from wherefrom.api import (
     spans,
     webhooks,
 )
+from wherefrom.api.exposition import Family, unpack, wanted, write
+from wherefrom.api.measured import exemplar_of, measure
 from wherefrom.api.metrics import WriterMetrics
 from wherefrom.api.openapi import openapi
 from wherefrom.api.own_measures import OwnMeasures
+from wherefrom.api.processes import process_families
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.reader import ERRORS, QUESTIONS, READS
 from wherefrom.api.records import Intake
 from wherefrom.api.rekor import RekorDoor
+from wherefrom.api.tracing import OFF, Tracing
 from wherefrom.collect.hooks import HookFile
 from wherefrom.collect.principals import TokenFile
 from wherefrom.errors import Error, JournalFailed, Unavailable
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Request], Awaitable[Response]]
 REFUSALS_EVERY_SECONDS: Final = 60.0
 TICK_EVERY_SECONDS: Final = 60.0
+_DAY_SECONDS: Final = 86_400.0
 
 
 def writer_app(
@@ -68,6 +74,7 @@ def writer_app(
     anchoring: Callable[[Callable[[], bytes]], Anchoring] | None = None,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     pages: Sequence[BaseRoute] = (),
+    tracing: Tracing = OFF,
     own: OwnMeasures | None = None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
@@ -80,6 +87,7 @@ def writer_app(
     anchoring   makes the schedule of a log with anchors, given what is published
     beside      runs for as long as the application does
     pages       routes of the pages
+    tracing     where spans of requests are begun
     own         counts what the server is measured by in its own log
     """
     own = own or OwnMeasures()
@@ -89,7 +97,9 @@ def writer_app(
         async def run(request: Request) -> Response:
             started = time.perf_counter()
             response = await handler(request)
-            metrics.seconds.observe(time.perf_counter() - started)
+            if response.status_code < 400:
+                took = time.perf_counter() - started
+                metrics.seconds.observe(took, exemplar_of(request.scope))
             return response
 
         return run
@@ -106,32 +116,37 @@ def writer_app(
         warns = recorder.root_warning()
         return PlainTextResponse(f"ready\n{warns}\n" if warns else "ready\n")
 
-    async def get_metrics(_: Request) -> Response:
+    async def get_metrics(request: Request) -> Response:
         metrics.log_size.set(recorder.writer.size)
+        metrics.stopped.set(recorder.writer.stopped is not None)
         root = recorder.roots()
-        metrics.root_age_days.set(root.age_days or 0)
+        metrics.root_age.set((root.age_days or 0) * _DAY_SECONDS)
         metrics.root_too_old.set(root.state == "too_old")
         intake: Intake = app.state.intake
         metrics.waiting.set(intake.under_way)
         if intake.witnessing is not None and intake.witnessing.newest is not None:
             metrics.published.set(intake.witnessing.newest.tree.size)
-        try:
-            beside = (await proxy.get("/metrics")).content
-        except Unavailable:
-            beside = b""
-        return Response(metrics.text() + beside, media_type="text/plain; version=0.0.4")
+        asked: list[Family] = []
+        with contextlib.suppress(Unavailable):
+            asked = unpack((await proxy.get("/metrics")).content)
+        metrics.reader_up.set(bool(asked))
+        together = [*metrics.families(), *process_families("writer"), *asked]
+        kind = wanted(request.headers.get("accept", ""))
+        return Response(write(together, media_type=kind), media_type=kind)
 
     async def get_openapi(_: Request) -> Response:
         return JSONResponse(openapi())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        group = GroupCommit(recorder.writer)
+        group = GroupCommit(recorder.writer, on_batch=metrics.batch)
         recorder.commit = lambda batch: group.commit(batch).receipts
         intake = app.state.intake = Intake(recorder, group)
         intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
             n
         )
+        intake.on_judged = metrics.judged
+        intake.tracing = tracing
         own.follow(intake)
         noting = asyncio.create_task(_note_refusals(intake))
         ticking = asyncio.create_task(_tick(recorder))
@@ -149,7 +164,10 @@ def writer_app(
             if intake.witnessing is None:
                 return recorder.writer.checkpoint
             if intake.witnessing.newest is None:
-                raise Unavailable("no checkpoint is published yet")
+                raise Unavailable(
+                    "no checkpoint is published yet",
+                    do="Ask again in a moment: its witnesses have cosigned none yet",
+                )
             return intake.witnessing.newest.note
 
         anchors = anchoring(published) if anchoring is not None else None
@@ -177,6 +195,12 @@ def writer_app(
         await proxy.close()
 
     post = ["POST"]
+    unmeasured = [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", get_metrics),
+        Route("/openapi.json", get_openapi),
+    ]
     app = Starlette(
         routes=[
             Route("/v1/records", counted(records.post_records), methods=post),
@@ -201,13 +225,10 @@ def writer_app(
             Route("/v1/roots", roots.post_roots, methods=post),
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/feeds/looks", counted(feeds.post_look), methods=post),
-            Route("/v1/gate", counted(gates.post_gate(proxy)), methods=post),
+            Route("/v1/gate", counted(gates.post_gate(proxy, metrics.decided)), methods=post),
             Route("/v1/enrich", enrichments.post_through(proxy), methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", get_metrics),
-            Route("/openapi.json", get_openapi),
+            *unmeasured,
             *rekor.routes(door),
             *scrapi_door.routes(proxy),
             *(Route(path, own.timed(proxy.pass_on)) for path, _ in READS),
@@ -217,6 +238,7 @@ def writer_app(
         exception_handlers=ERRORS,
         lifespan=lifespan,
     )
+    measure((one for one in app.routes if one not in unmeasured), metrics.answered, tracing)
     app.state.tokens = tokens
     app.state.requests = requests
     app.state.series = measured

@@ -37,6 +37,11 @@ CONNECTIONS_MAX: Final = 16_384
 _MADE_ROOM_FOR: Final = 64
 _LOOKED_AT_MAX: Final = 1024
 
+_LATER: Final = "Wait as long as Retry-After says, and close connections that are idle"
+_SHORTER: Final = "Send shorter headers, or what is asked for in a body"
+_SPEAK: Final = "Speak HTTP/1.1, with TLS only if the server was started with --tls-cert"
+_FASTER: Final = "Send the whole request without a pause"
+
 
 class Protocol(HttpToolsProtocol):
     """uvicorn's parser with limits on what is neither a body nor a whole request head."""
@@ -54,14 +59,14 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._since = self.loop.time()
         if len(self.connections) > self.connections_max and not self._made_room():
-            self._refuse(503, "unavailable", "too many connections", retry=True)
+            self._refuse(503, "unavailable", "too many connections", _LATER, retry=True)
 
     def data_received(self, data: bytes) -> None:
         self._idle_bytes += len(data)
         self._received += len(data)
         super().data_received(data)
         if self._idle_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self._refuse(431, "limit", "the head of a request is too large")
+            self._refuse(431, "limit", "the head of a request is too large", _SHORTER)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client sends no more; if it may still read, it gets the answer it waits for."""
@@ -77,7 +82,7 @@ class Protocol(HttpToolsProtocol):
         self._idle_bytes = 0
         self._requests += 1
         if is_long and not self.transport.is_closing():
-            self._refuse(431, "limit", "the head of a request is too large")
+            self._refuse(431, "limit", "the head of a request is too large", _SHORTER)
         if not self.transport.is_closing():
             super().on_headers_complete()
 
@@ -95,7 +100,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "malformed", "this is not HTTP/1.1")
+        self._refuse(400, "malformed", "this is not HTTP/1.1", _SPEAK)
 
     # -- time
 
@@ -114,9 +119,9 @@ class Protocol(HttpToolsProtocol):
         if state == "idle" and waited > IDLE_SECONDS_MAX:
             self.transport.close()
         elif state == "head" and waited > HEAD_SECONDS_MAX:
-            self._refuse(408, "timeout", "the head of the request did not come in time")
+            self._refuse(408, "timeout", "the head of the request did not come in time", _FASTER)
         elif state == "body" and waited > BODY_SECONDS:
-            self._refuse(408, "timeout", "the body of the request comes too slowly")
+            self._refuse(408, "timeout", "the body of the request comes too slowly", _FASTER)
         elif state == "answer" and waited > ANSWER_SECONDS:
             self.transport.abort()  # what it did not read, it does not want
 
@@ -152,8 +157,8 @@ class Protocol(HttpToolsProtocol):
                     break
         return closed > 0
 
-    def _refuse(self, status: int, code: str, what: str, *, retry: bool = False) -> None:
-        said = json.dumps(problem(code, what, status=status)).encode()
+    def _refuse(self, status: int, code: str, what: str, do: str, *, retry: bool = False) -> None:
+        said = json.dumps(problem(code, what, status=status, do=do)).encode()
         again = f"retry-after: {RETRY_AFTER_SECONDS}\r\n" if retry else ""
         head = (
             f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n{again}"

@@ -198,7 +198,11 @@ def _patches(folder: Path, wanted: Sequence[_Told]) -> Iterator[tuple[str, list[
         assert process.stdout is not None
         yield from _by_commit(process.stdout, {one.id for one in wanted})
     if process.returncode:
-        raise NotFound("git cannot tell what commits changed", where=str(folder))
+        raise NotFound(
+            "git cannot tell what commits changed",
+            where=str(folder),
+            do="Name a clone with --repository, and commits that are in it",
+        )
 
 
 def _by_commit(

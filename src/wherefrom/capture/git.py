@@ -25,7 +25,12 @@ def ask(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
     except FileNotFoundError as error:
         raise NotFound("git is not installed", do="Install git, or send webhooks") from error
     if done.returncode:
-        raise NotFound("git cannot tell this", where=str(folder), got=_line(done.stderr)[:300])
+        raise NotFound(
+            "git cannot tell this",
+            where=str(folder),
+            got=_line(done.stderr)[:300],
+            do="Is it a repository, and does this user own it?",
+        )
     return done.stdout
 
 

@@ -195,9 +195,18 @@ def _file(path: Path, read: Callable[..., Found], *, must: bool) -> _Source:
         except (FileNotFoundError, NotADirectoryError):
             if not must:
                 return {}
-            raise SettingError("a file that is named is not there", where=str(path)) from None
+            raise SettingError(
+                "a file that is named is not there",
+                where=str(path),
+                do="Name one that is, or leave it out: unknown is no error",
+            ) from None
         except OSError as error:
-            raise SettingError("a file cannot be read", where=str(path), got=str(error)) from error
+            raise SettingError(
+                "a file cannot be read",
+                where=str(path),
+                got=str(error),
+                do="Let this user read it: chmod, or run as its owner",
+            ) from error
         return read(content, where=str(path))
 
     return str(path), found
@@ -209,7 +218,11 @@ def _wheel(name: str) -> Found:
     try:
         installed = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise SettingError("no such distribution is installed", got=name) from None
+        raise SettingError(
+            "no such distribution is installed",
+            got=name,
+            do="pip list shows those that are",
+        ) from None
     found: Found = {"version": installed.version}
     for file, read in (
         ("direct_url.json", identity_sources.direct_url),

@@ -87,7 +87,11 @@ def kept_in(paths: Sequence[Path]) -> Iterator[Kept | tuple[Path, str]]:
     """
     for path in paths:
         if not path.exists():
-            raise SettingError("nothing is kept there", where=str(path))
+            raise SettingError(
+                "nothing is kept there",
+                where=str(path),
+                do="Name the folder that the program keeps its events in",
+            )
         for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
             try:
                 yield _read(file)

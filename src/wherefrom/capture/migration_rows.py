@@ -168,11 +168,16 @@ def _postgres(place: str, table: str, schema: str | None) -> list[Row]:
         ) from error
     except psycopg.ProgrammingError as error:  # an address that is none: it may hold a password
         raise SettingError(
-            "not an address of PostgreSQL", expected="postgresql://USER@HOST/DATABASE"
+            "not an address of PostgreSQL",
+            expected="postgresql://USER@HOST/DATABASE",
+            do="Write it as psql takes it",
         ) from error
     except psycopg.Error as error:
         raise Unavailable(
-            "the database does not answer", where=_shown(place), got=str(error).strip()[:200]
+            "the database does not answer",
+            where=_shown(place),
+            got=str(error).strip()[:200],
+            do="Try the same address with psql",
         ) from error
 
 

@@ -77,7 +77,11 @@ class Registry:
         """
         tagged = self._tagged(repository, tag)
         if tagged is None:
-            raise NotFound("the registry has no such tag", where=f"{self.host}/{repository}:{tag}")
+            raise NotFound(
+                "the registry has no such tag",
+                where=f"{self.host}/{repository}:{tag}",
+                do="Name another tag, or the digest",
+            )
         return tagged.digest
 
     def _repositories(self) -> Iterator[str]:
@@ -113,7 +117,11 @@ class Registry:
 
     def _body(self, answer: httpx.Response, bytes_max: int) -> bytes:
         if answer.status_code == 404:
-            raise NotFound("the registry has no such thing", where=self.host)
+            raise NotFound(
+                "the registry has no such thing",
+                where=self.host,
+                do="Was it pushed, and to this repository?",
+            )
         if len(answer.content) > bytes_max:
             raise LimitPassed(
                 "an answer is too large", where=self.host, expected=f"{bytes_max} bytes"

@@ -121,7 +121,12 @@ class Connection:
                 " docker; one that keeps its catalogue to itself is asked by name:"
                 " https://HOST/NAME",
             )  # fmt: skip
-        raise Unavailable("the registry does not answer as one", where=where, got=_said_by(answer))
+        raise Unavailable(
+            "the registry does not answer as one",
+            where=where,
+            got=_said_by(answer),
+            do="Is the address that of a registry?",
+        )
 
     def pages(
         self, path: str, *, scope: str, fine: tuple[int, ...] = (200, 404), first: str = ""
@@ -166,6 +171,7 @@ class Connection:
         raise Unavailable(
             "the registry sends us from place to place", where=self.host,
             expected=f"{MOVES_MAX} moves at most",
+            do="Name the registry that it sends us to",
         )  # fmt: skip
 
     def place(self, base: str, location: str) -> str:
@@ -180,6 +186,7 @@ class Connection:
             raise Unavailable(
                 "the registry sends us elsewhere, and not by TLS", where=self.host,
                 got=cut(location, 120),
+                do="Name the registry by the address it serves under TLS",
             )  # fmt: skip
         return there.geturl()
 
@@ -206,6 +213,7 @@ class Connection:
                         raise Unavailable(
                             "the registry is too slow", where=url,
                             expected=f"an answer within {WHOLE_SECONDS:.0f} s",
+                            do="Try again later",
                         )  # fmt: skip
                     read.append(piece)
                 kept = {k: v for k, v in answer.headers.items() if k.lower() in _KEPT}
@@ -214,6 +222,7 @@ class Connection:
             raise Unavailable(
                 "the registry does not answer", where=self.host,
                 got=str(error) or type(error).__name__,
+                do="Is its name right, and may this machine reach it?",
             ) from error  # fmt: skip
 
     def _with_token(
@@ -239,6 +248,7 @@ class Connection:
             raise Unavailable(
                 "the registry wants credentials sent in the clear to somebody else",
                 where=self.host, got=said["realm"][:80],
+                do="Ask whoever runs it; nothing was sent",
             )  # fmt: skip
         wanted = said.get("scope") or scope
         query = httpx.QueryParams({"service": said.get("service", ""), "scope": wanted})
@@ -273,7 +283,10 @@ def _who(host: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
         return docker_config.credentials(written, host, where=str(path))
     except Refused as error:
         raise SettingError(
-            "docker's file of passwords cannot be read", where=str(path), got=str(error)
+            "docker's file of passwords cannot be read",
+            where=str(path),
+            got=str(error),
+            do="Write it anew: docker login",
         ) from error
 
 

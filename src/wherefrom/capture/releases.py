@@ -194,7 +194,12 @@ def locks(folder: Path, named: Iterable[Path] = ()) -> list[release.Lock]:
         try:
             written = _written(path, lock_files.LOCK_BYTES_MAX + 1)
         except OSError as error:
-            raise NotFound("no such lock file", where=str(path), got=error.strerror) from error
+            raise NotFound(
+                "no such lock file",
+                where=str(path),
+                got=error.strerror,
+                do="Name one that is there with --lock",
+            ) from error
         name = path.name
         if path.resolve().is_relative_to(folder.resolve()):
             name = path.resolve().relative_to(folder.resolve()).as_posix()

@@ -49,18 +49,34 @@ def handler_of(name: str, folder: Path) -> Callable[..., Any]:
     """
     module, colon, path = name.partition(":")
     if not module or not colon or not path:
-        raise SettingError("not a handler", expected="module:function", got=name)
+        raise SettingError(
+            "not a handler",
+            expected="module:function",
+            got=name,
+            do="Name a function that takes the event: --handler module:function",
+        )
     sys.path.insert(0, str(folder))
     try:
         found: Any = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
     except Exception as error:
-        raise SettingError("the handler cannot be imported", where=name, got=repr(error)) from error
+        raise SettingError(
+            "the handler cannot be imported",
+            where=name,
+            got=repr(error),
+            do="Run it where the module is installed, or set PYTHONPATH",
+        ) from error
     finally:
         sys.path.remove(str(folder))
     if not callable(found):
-        raise SettingError("not a handler", where=name, expected="a function", got=type(found))
+        raise SettingError(
+            "not a handler",
+            where=name,
+            expected="a function",
+            got=type(found),
+            do="Name a function that takes the event: --handler module:function",
+        )
     function: Callable[..., Any] = found
     return function
 

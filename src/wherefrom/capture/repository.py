@@ -113,7 +113,11 @@ class Repository:
         what the registry says."""
         where, found = f"{self.name}:{pointer}", self.find(pointer)
         if found is None:
-            raise NotFound("the registry has no such image", where=where)
+            raise NotFound(
+                "the registry has no such image",
+                where=where,
+                do="Was it pushed? wherefrom find looks for what the log knows of it",
+            )
         return found
 
     def find(self, pointer: str) -> Served | None:
@@ -162,7 +166,11 @@ class Repository:
             bytes_max=max(descriptor.size + 1, 64 * 1024),
         )  # fmt: skip
         if answer.status_code == 404:
-            raise NotFound("the registry does not have what a manifest names", where=where)
+            raise NotFound(
+                "the registry does not have what a manifest names",
+                where=where,
+                do="Push the image again: a part of it is missing there",
+            )
         oci_manifest.need_same(answer.content, descriptor, where=where)
         return answer.content
 

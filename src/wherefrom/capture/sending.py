@@ -81,7 +81,10 @@ class Sender:
             read = answer.read(ANSWER_BYTES_MAX)
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
-                "the server does not answer", where=self.url, got=str(error) or repr(error)
+                "the server does not answer",
+                where=self.url,
+                got=str(error) or repr(error),
+                do="Is it running, and is WHEREFROM_URL right?",
             ) from error
         finally:
             connection.close()
@@ -127,7 +130,12 @@ def items_of(status: int, read: bytes, *, sent: int, where: str) -> list[dict[st
         isinstance(item, dict) and "status" in item for item in items
     )
     if status >= 500 or not are_items or len(items) != sent:
-        raise Unavailable("the server takes nothing now", where=where, got=_detail(said, status))
+        raise Unavailable(
+            "the server takes nothing now",
+            where=where,
+            got=_detail(said, status),
+            do="Try again in a moment; nothing was recorded",
+        )
     found: list[dict[str, Any]] = items
     return found
 

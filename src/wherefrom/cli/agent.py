@@ -209,7 +209,11 @@ async def _once(made: _Made, as_json: bool) -> int:
     try:
         objects = await made.agent.once()
     except (Failed, Gone) as error:
-        raise Unavailable("the cluster cannot be listed", got=str(error)) from error
+        raise Unavailable(
+            "the cluster cannot be listed",
+            got=str(error),
+            do="Give its account the role that wherefrom agent manifests prints",
+        ) from error
     await made.agent.send_all()
     refused = made.agent.refused
     if as_json:

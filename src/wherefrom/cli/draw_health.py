@@ -23,7 +23,8 @@ _LOW_IS_GOOD: Final = frozenset({"s", "ms", "count", "bytes/day"})
 def draw_health(answer: Health) -> Iterator[str]:
     """Each indicator: whether its target is met, what it is, what it says."""
     rows = [
-        [one.id, one.name, measured(one.value, one.unit), _target(one)] for one in answer.indicators
+        [one.id, one.name, measured(one.value, one.unit), target_of(one)]
+        for one in answer.indicators
     ]
     heads = table(rows).splitlines() if rows else []
     width = max((len(head) for head in heads), default=0) + 2
@@ -48,7 +49,7 @@ def draw_explained(answer: Explained) -> Iterator[str]:
     """What is missing, what to mend first, and the parts."""
     one = answer.indicator
     value = measured(one.value, one.unit)
-    yield f"{_mark(one)} {one.id} {one.name}  {value}  {_target(one)}".rstrip()
+    yield f"{_mark(one)} {one.id} {one.name}  {value}  {target_of(one)}".rstrip()
     yield from textwrap.wrap(printable(one.says), columns())
     if answer.by_policy:
         name, _, digest = answer.by_policy.rpartition(" ")
@@ -90,7 +91,8 @@ def draw_history(answer: History) -> Iterator[str]:
     yield foot(answer.log)
 
 
-def _target(one: Indicator) -> str:
+def target_of(one: Indicator) -> str:
+    """An indicator's target in words; empty if there is none."""
     if one.target is None:
         return ""
     low = one.unit in _LOW_IS_GOOD or one.target < 0.5

@@ -233,7 +233,12 @@ def _outside(name: str) -> Outside:
     try:
         root = trusted_root.parse(_read_beside(name))
     except Refused as error:
-        raise SettingError("not a trusted root", where=name, got=str(error)) from error
+        raise SettingError(
+            "not a trusted root",
+            where=name,
+            got=str(error),
+            do="Name the trusted_root.json of Sigstore with --trusted-root",
+        ) from error
     return Outside(root, datetime.now(UTC))
 
 
@@ -273,6 +278,7 @@ def read_key(text: str, *, where: str = "--log-key") -> VerifierKey:
             where=where,
             expected="NAME+8 hex digits+base64, as `wherefrom log status` shows it, or its file",
             got=text[:80],
+            do="Copy it from wherefrom log status, or name a file that holds it",
         ) from error
 
 

@@ -64,7 +64,10 @@ def _known(error: BaseException) -> Error | None:
             where=str(error.filename) if error.filename else None,
         )
     if isinstance(error, click.ClickException):
-        return SettingError(error.format_message())
+        return SettingError(
+            error.format_message(),
+            do="See the command's --help",
+        )
     if type(error).__module__ == "apsw":
         return StorageError("the graph file cannot be used", got=str(error))
     return None
@@ -112,8 +115,8 @@ def _write(error: Error, *, as_json: bool) -> None:
         _write_json(problem_of(error))
         return
     click.echo(f"wherefrom: {error.what}", err=True)
-    for label in ("where", "expected", "got", "do"):
-        said = getattr(error, label)
+    told = {label: getattr(error, label) for label in ("where", "expected", "got")}
+    for label, said in (*told.items(), ("do", error.next_step)):
         if said:
             # What could be meant is a list: a line for each.
             parts = str(said).split("; ") if error.code == "ambiguous" else [str(said)]

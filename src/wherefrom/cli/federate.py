@@ -46,7 +46,12 @@ def add(url: str, vkey: str, token_file: Path | None, where: Where, as_json: boo
     from wherefrom.cli.local import need_log
 
     if not url.startswith(("http://", "https://")):
-        raise SettingError("not the address of a log", got=url, expected="http://… or https://…")
+        raise SettingError(
+            "not the address of a log",
+            got=url,
+            expected="http://… or https://…",
+            do="Write it with http:// or https://, without /checkpoint",
+        )
     token = None
     if token_file is not None:
         token = read_file(token_file, bytes_max=4096).decode("utf-8", "replace").strip()

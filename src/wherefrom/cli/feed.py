@@ -100,7 +100,11 @@ def _settings(file: Path | None, where: Where) -> tuple[Path, Feeds]:
         )
     path = file or where.data / settings_file.FEEDS
     if file is not None and not file.exists():
-        raise SettingError("no file of feeds", got=str(file))
+        raise SettingError(
+            "no file of feeds",
+            got=str(file),
+            do="Name one that is there, or write it: docs/formats/feeds.md",
+        )
     empty = feed_settings.Feeds()
     return path, settings_file.read(path, feed_settings.parse, empty, what="the feeds")
 

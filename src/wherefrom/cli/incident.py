@@ -244,7 +244,9 @@ def _write(folder: Path, answer: Postmortem, evidence: bytes, *, with_pdf: bool)
         for name, written in files.items():
             (folder / name).write_bytes(written)
     except FileExistsError as error:
-        raise AlreadyExists("a report is made in a new folder", where=str(folder)) from error
+        raise AlreadyExists(
+            "a report is made in a new folder", where=str(folder), do="Name one that is not there"
+        ) from error
     except OSError as error:
         raise StorageError("cannot write the report", where=str(folder), got=error) from error
 

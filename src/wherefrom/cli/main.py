@@ -9,6 +9,7 @@ needs when it runs, so that each command, and ``wherefrom --help``, answers at o
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from importlib import import_module
@@ -65,6 +66,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "reconcile": "reconcile",
         "clocks": "clocks",
         "health": "health",
+        "top": "top",
     },
     "Promise, and be told": {
         "objectives": "objectives",
@@ -107,7 +109,11 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "federate": "federate",
         "witness": "witness",
         "monitor": "monitor",
+        "dashboards": "dashboards",
         "siem": "siem",
+        "doctor": "doctor",
+        "completion": "completion",
+        "gameday": "gameday",
     },
 }
 _VERBS: Final = {name: module for verbs in _GROUPS.values() for name, module in verbs.items()}
@@ -160,6 +166,10 @@ def root() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and (asked := os.environ.get("_WHEREFROM_COMPLETE")):
+        from wherefrom.cli.completion import answer  # a shell asks, at a Tab
+
+        return answer(root, asked)
     try:
         code = root.main(given, prog_name="wherefrom", standalone_mode=False)
         sys.stdout.flush()

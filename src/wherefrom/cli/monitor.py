@@ -63,7 +63,12 @@ def monitor(
     from wherefrom.log.tile_client import TileClient
 
     if not url.startswith(("http://", "https://")):
-        raise SettingError("not the address of a log", got=url, expected="http://… or https://…")
+        raise SettingError(
+            "not the address of a log",
+            got=url,
+            expected="http://… or https://…",
+            do="Write it with http:// or https://, without /checkpoint",
+        )
     key = read_key(log_key)
     kept = _Kept(state, key)
     client = TileClient(url)

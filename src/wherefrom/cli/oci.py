@@ -185,5 +185,6 @@ def _chosen(repository: Repository, image: Manifest, platform: str | None) -> It
             "the image has no such platform", where=f"{repository.name}@{image.digest}",
             got=platform,
             expected=", ".join(p.platform_name for p in image.platforms) or "no platform: no index",
+            do="Name one of these with --platform, or all",
         )  # fmt: skip
     return [repository.need(found).manifest]

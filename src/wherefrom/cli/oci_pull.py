@@ -117,7 +117,11 @@ def _write(path: Path, content: bytes) -> bool:
         return True
     except FileExistsError as error:
         if read_file(path) != content:
-            raise AlreadyExists("another file has this name", where=str(path)) from error
+            raise AlreadyExists(
+                "another file has this name",
+                where=str(path),
+                do="Move it, or name another folder with --output",
+            ) from error
         return False
     except OSError as error:
         raise unreadable(path, error) from error

@@ -122,7 +122,11 @@ def _need_held(digest: str, where: Where) -> None:
     with reading(where) as place:
         kinds = {match.kind for match in place.show(digest, TraceOptions()).matches}
     if "policy" not in kinds:
-        raise NotFound("the log holds no policy of this digest", got=digest)
+        raise NotFound(
+            "the log holds no policy of this digest",
+            got=digest,
+            do="Record it first: wherefrom policy record",
+        )
 
 
 @click.command(name="in-force")

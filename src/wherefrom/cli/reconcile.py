@@ -223,6 +223,7 @@ def _pods(context: str, kubeconfig: Path | None) -> bytes:
         raise Unavailable(
             "the cluster does not list its pods", where=reached.url,
             got=str(error) or type(error).__name__,
+            do="Give its account the right to list pods",
         ) from error  # fmt: skip
 
 

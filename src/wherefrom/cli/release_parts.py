@@ -196,7 +196,13 @@ class Finding:
         for text in asked.flags:
             flag, equals, value = text.partition("=")
             if not equals:
-                raise SettingError("not a flag", where="--flag", expected="KEY=VALUE", got=text)
+                raise SettingError(
+                    "not a flag",
+                    where="--flag",
+                    expected="KEY=VALUE",
+                    got=text,
+                    do="Write --flag KEY=VALUE",
+                )
             given[flag] = value
         if given:
             self._note("flags", given, "--flags", "")

@@ -185,7 +185,9 @@ def run(
         why = refusals(found, shown, rules, _begun(place), now=now())
         if rule is None or why:
             raise NotAllowed("this plan may not be carried out", where=found.digest,
-                             got="; ".join(why))  # fmt: skip
+                             got="; ".join(why),
+                do="wherefrom remediate show tells what it waits for",
+            )  # fmt: skip
         _need_same(place, found, rule)
     # 3. Alone for the service: here by a lock, elsewhere by which began first.
     with kept.locked(found.service, found.environment) as lock:
@@ -199,7 +201,9 @@ def run(
                                   reason=f"entry {first.entry} began before")  # fmt: skip
             _record(where, key, refused)
             raise NotAllowed("something else began before, for this service",
-                             got=f"entry {first.entry}")  # fmt: skip
+                             got=f"entry {first.entry}",
+                do="Wait for it: wherefrom remediate list shows how it goes",
+            )  # fmt: skip
         try:
             done = carry_out(found, rule, folder, os.environ, lock=lock)
         except Error as error:  # begun, it has an end
@@ -280,13 +284,18 @@ def _enabled(rules: RemedyRules, name: str) -> Rule:
         raise NotFound(
             "no rule is called so", got=name,
             expected=", ".join(one.name for one in rules.rules) or "there is none",
+            do="Name one of these, or add it to remediation.json",
         )  # fmt: skip
     return rule
 
 
 def _need_plan(shown: ResponseShown) -> Plan:
     if shown.plan is None:
-        raise NotFound("nobody recorded what this plan is, or it is erased", got=shown.digest)
+        raise NotFound(
+            "nobody recorded what this plan is, or it is erased",
+            got=shown.digest,
+            do="Make a plan anew: wherefrom remediate plan",
+        )
     return shown.plan
 
 
@@ -298,7 +307,12 @@ def _need_same(place: Reading, found: Plan, rule: Rule) -> None:
     options = RollbackOptions(service=found.service, environment=found.environment)
     answer = place.rollback(options)
     if found.trouble != planned.BY_HAND and not planned.troubles(rule, answer):
-        raise NotAllowed("what it was planned for is over", where=found.digest, got=found.trouble)
+        raise NotAllowed(
+            "what it was planned for is over",
+            where=found.digest,
+            got=found.trouble,
+            do="Nothing is left to do; if there is, plan anew: wherefrom remediate plan",
+        )
     again = planned.again(
         rule, answer, made=found.made, trouble=found.trouble, because=found.because
     )  # fmt: skip
@@ -389,6 +403,10 @@ def _send(where: Where, contents: Sequence[bytes]) -> int:
     with writing(where) as place:
         outcome: Any = place.record(contents)[0]
     if outcome.index is None:
-        raise NotAllowed("the log refused a response", got=outcome.reason)
+        raise NotAllowed(
+            "the log refused a response",
+            got=outcome.reason,
+            do="Let this token send responses, or use one that may: wherefrom tokens list",
+        )
     found: int = outcome.index
     return found

@@ -506,7 +506,11 @@ def certificates(where: Where) -> ssl.SSLContext | bool:
         if where.certificate is not None:
             context.load_cert_chain(where.certificate, where.key)
     except OSError as error:
-        raise SettingError("the certificate files cannot be used", got=error) from error
+        raise SettingError(
+            "the certificate files cannot be used",
+            got=error,
+            do="Mend ca, certificate and key in the file that WHEREFROM_CONFIG names",
+        ) from error
     return context
 
 
@@ -611,10 +615,14 @@ def _error_of(answer: httpx.Response, url: str) -> Error:
         return Unavailable(
             "this is not how a Wherefrom server answers", where=str(answer.url),
             got=f"HTTP {answer.status_code}",
+            do="Is the address right? It is that of the server, without a path",
         )  # fmt: skip
     title = str(problem.get("title") or "the server refused")
     parts = {k: _text(problem.get(k)) for k in ("where", "expected", "got", "do")}
-    return _CLASSES.get(code, Error)(title, **parts)
+    kind = _CLASSES.get(code, Error)
+    if parts["do"] == kind.do_else:  # which this side would say too
+        parts["do"] = None
+    return kind(title, **parts)
 
 
 def _text(value: object) -> str | None:

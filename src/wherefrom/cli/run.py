@@ -224,7 +224,11 @@ def _to_server(where: Where, wait_s: float) -> Callable[[Sequence[bytes]], Any]:
 
     def give(records: Sequence[bytes]) -> Any:
         if time.monotonic() > until:
-            raise Unavailable("there was no time to send all of it", where=where.server)
+            raise Unavailable(
+                "there was no time to send all of it",
+                where=where.server,
+                do="What is left waits in the spool, and goes with the next run",
+            )
         return sender.send(records)
 
     return give

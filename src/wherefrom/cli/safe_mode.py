@@ -57,12 +57,17 @@ def enter(
 
     found, content = found_bundle(name, where)
     if found.kind != "safe_mode" or found.max_seconds is None or found.meaning is None:
-        raise SettingError("not a safe mode", got=f"{found.name}, a {found.kind}")
+        raise SettingError(
+            "not a safe mode",
+            got=f"{found.name}, a {found.kind}",
+            do="Name a bundle that was packed with --meaning",
+        )
     seconds = found.max_seconds if lasting is None else duration_s(lasting, where="--for")
     if seconds > found.max_seconds:
         raise SettingError(
             "longer than the mode may last", where="--for", got=lasting,
             expected=f"{found.max_seconds} s at most",
+            do="Give a shorter --for, and enter it again when that ends",
         )  # fmt: skip
     when = said.when
     told = {
@@ -109,7 +114,11 @@ def exit_(
         if (p.region, p.pool) == (said.region, said.pool) and name in (None, p.name)
     )
     if not modes:
-        raise NotFound("the service is in no such safe mode there", got=name or named)
+        raise NotFound(
+            "the service is in no such safe mode there",
+            got=name or named,
+            do="wherefrom running shows which it is in",
+        )
     told = {"reason": reason} if reason else {}
     when = said.when
     events = [changes.place("safe_mode", mode, None, scope, told=told, **when) for mode in modes]
@@ -217,7 +226,12 @@ def _series(written: bytes, service: str, where: Path) -> dict[Series, Points]:
         place = f"{where}, line {rows.reader.line_num}"
         raise Malformed("not comma-separated values", where=place, got=str(error)) from error
     if not found:
-        raise NotFound("no point of this service", where=str(where), got=service)
+        raise NotFound(
+            "no point of this service",
+            where=str(where),
+            got=service,
+            do="Name a service that the series measure with --service",
+        )
     return found
 
 

@@ -52,7 +52,10 @@ def where(data: str | None, server: str | None, environment: Mapping[str, str]) 
         server, data = config.get("server"), config.get("data")
     if server and not server.startswith(("http://", "https://")):
         raise SettingError(
-            "not the address of a server", got=server, expected="http://HOST:PORT or https://…"
+            "not the address of a server",
+            got=server,
+            expected="http://HOST:PORT or https://…",
+            do="Correct --server or WHEREFROM_URL",
         )
     return Where(
         data=Path(data or DATA_DEFAULT),
@@ -78,7 +81,11 @@ def _read_config(name: str | None) -> dict[str, Any]:
         read = tomllib.loads(Path(name).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingError(
-            "WHEREFROM_CONFIG cannot be read", where=name, expected="a TOML file", got=str(error)
+            "WHEREFROM_CONFIG cannot be read",
+            where=name,
+            expected="a TOML file",
+            got=str(error),
+            do="Mend the file, or unset WHEREFROM_CONFIG",
         ) from error
     for key, value in read.items():
         is_days = key in _DAYS and type(value) is int and value >= 0
@@ -87,6 +94,7 @@ def _read_config(name: str | None) -> dict[str, Any]:
                 "a setting that is none", where=name,
                 expected=" ".join(_KEYS) + ", as text; " + " ".join(_DAYS) + ", as numbers",
                 got=f"{key} = {value!r}",
+                do="Take it out of the file",
             )  # fmt: skip
     return read
 

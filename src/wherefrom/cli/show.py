@@ -44,13 +44,17 @@ def show(id: str, at: At, as_of: int | None, own: bool, where: Where, as_json: b
     if as_json:
         write_json(answer)
         return YES
-    for detail in answer.matches:
-        for line in _detail(detail):
-            click.echo(line)
-        click.echo()
-    for line in _feet(answer):
+    for line in draw_shown(answer):
         click.echo(line)
     return YES
+
+
+def draw_shown(answer: Shown) -> Iterator[str]:
+    """The lines of all that is said of what was asked for."""
+    for detail in answer.matches:
+        yield from _detail(detail)
+        yield ""
+    yield from _feet(answer)
 
 
 @click.command()

@@ -121,7 +121,11 @@ def _signed_batch(files: Sequence[str], secret: Signer) -> list[bytes]:
                 raise Unsupported("signed in a batch already", where=where)
             records.append(_need_content(found))
     if not records:
-        raise NotFound("no record to sign", where=" ".join(files))
+        raise NotFound(
+            "no record to sign",
+            where=" ".join(files),
+            do="Name a file with a record in it",
+        )
     return list(sign_batch(records, secret))
 
 

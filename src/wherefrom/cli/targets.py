@@ -31,7 +31,12 @@ def path_of(text: str) -> Path | None:
         return Path(unquote(text[5:]))
     parts = urlsplit(text)
     if parts.netloc not in ("", "localhost"):
-        raise SettingError("a file on another host", got=text, expected="file:///PATH or a path")
+        raise SettingError(
+            "a file on another host",
+            got=text,
+            expected="file:///PATH or a path",
+            do="Copy it here first",
+        )
     return Path(unquote(parts.path))
 
 

@@ -98,7 +98,12 @@ def up(
         bound(host, port).close()  # a server that cannot start leaves no log behind
         make(folder, origin=origin)
     elif origin is not None and origin != folder.origin:
-        raise SettingError("the log has another origin", expected=origin, got=folder.origin)
+        raise SettingError(
+            "the log has another origin",
+            expected=origin,
+            got=folder.origin,
+            do="Leave out --origin: a log keeps the one it was made with",
+        )
     if policy is not None and folder.served() is None:  # else this one will not start
         written = read_file(policy, bytes_max=1024 * 1024)
         folder.keep_policy(written, where=str(policy))
@@ -166,6 +171,7 @@ def read_checkpoint(path: Path, folder: DataFolder) -> Checkpoint:
         raise SettingError(
             "not a checkpoint of this log", where=str(path), got=str(error),
             expected=f"a note signed by {folder.origin}",
+            do="Take the newest that this log published: a witness, or an export, has one",
         ) from error  # fmt: skip
 
 

@@ -139,6 +139,7 @@ def _accepted(
         raise NotFound(
             "no change that is ranked is of this record", got=str(entry),
             expected=" ".join(f"#{one.entry}" for one in answer.ranked if one.entry is not None),
+            do="Name one of these with --accept",
         )  # fmt: skip
     said = Cause(
         service=row.service or "", environment=row.environment, slot=row.slot, name=row.name,
@@ -168,6 +169,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         raise SettingError(
             "the case cannot be written", where=str(folder), expected="a folder without a case",
             got=str(error),
+            do="Name another folder with --write-case",
         ) from error  # fmt: skip
 
 
@@ -204,6 +206,7 @@ def read(folder: Path) -> Case:
                 "a why-case lacks one of its files",
                 where=str(path),
                 expected=", ".join(why_case.FILES),
+                do="Restore it, or write the case again: wherefrom why --write-case",
             ) from error
         if len(files[name]) > limit:
             raise LimitPassed(

@@ -75,7 +75,12 @@ def witness(
         folder.add_mldsa44()
     vkeys = [cosigner.verifier_key for cosigner in folder.cosigners()]
     if name is not None and name != vkeys[0].name:
-        raise SettingError("the witness has another name", expected=name, got=vkeys[0].name)
+        raise SettingError(
+            "the witness has another name",
+            expected=name,
+            got=vkeys[0].name,
+            do="Leave out --name: a witness keeps the one it was made with",
+        )
 
     def serving(url: str) -> None:
         said: Any = f"wherefrom: witnessing {url} ({vkeys[0].name}, {len(known)} logs)"
@@ -111,6 +116,7 @@ def _logs(vkeys: tuple[str, ...], policy: Path | None) -> dict[str, list[Verifie
             raise SettingError(
                 "not a key of a log", where="--log", expected="type 0x01 or 0x06",
                 got=f"type {key.algorithm:#04x}",
+                do="Give the log's verifier key, as wherefrom log status shows it",
             )  # fmt: skip
         if key not in found.setdefault(key.name, []):
             found[key.name].append(key)

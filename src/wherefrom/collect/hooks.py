@@ -89,6 +89,7 @@ class Hook(NamedTuple):
                 raise NotAllowed(
                     f"the webhook {self.name} is of another {part}", where=f"?{part}=",
                     expected=fixed, got=other,
+                    do="Correct the sender's address, or the webhook's place in webhooks.toml",
                 )  # fmt: skip
         return Scope(*(fixed or other for fixed, other in zip(self.where, said, strict=True)))
 
@@ -150,7 +151,11 @@ class HookFile:
         hook = _checked(Hook(name, adapter, secret or secrets.token_urlsafe(32), where), self._path)
         self._load()
         if name in self._hooks:
-            raise SettingError("there is a webhook of this name", got=name)
+            raise SettingError(
+                "there is a webhook of this name",
+                got=name,
+                do="Give it another name, or remove that one: wherefrom webhooks remove",
+            )
         self._save([*self._hooks.values(), hook])
         return hook
 
@@ -180,7 +185,10 @@ class HookFile:
             self._hooks, self._seen = {}, None
         except (OSError, ValueError) as error:
             raise SettingError(
-                "the file of webhooks is broken", where=str(self._path), got=str(error)
+                "the file of webhooks is broken",
+                where=str(self._path),
+                got=str(error),
+                do="Mend it as TOML; wherefrom doctor names the line",
             ) from error
         self._looked = time.monotonic()
 
@@ -205,12 +213,17 @@ def _parse(text: str, path: Path) -> dict[str, Hook]:
     found = {}
     for name, said in tomllib.loads(text).items():
         if not isinstance(said, dict) or not all(isinstance(v, str) for v in said.values()):
-            raise SettingError("a webhook is a table of texts", where=f"{path} [{name}]")
+            raise SettingError(
+                "a webhook is a table of texts",
+                where=f"{path} [{name}]",
+                do="Write it as wherefrom webhooks new does",
+            )
         unknown = said.keys() - {"adapter", "secret", *_PARTS}
         if unknown:
             raise SettingError(
                 "not a setting of a webhook", where=f"{path} [{name}]",
                 expected=" ".join(("adapter", "secret", *_PARTS)), got=" ".join(sorted(unknown)),
+                do="Take it out of the file",
             )  # fmt: skip
         where = Scope(**{part: said[part] for part in _PARTS if part in said})
         hook = Hook(name, said.get("adapter", ""), said.get("secret", ""), where)
@@ -222,7 +235,10 @@ def _checked(hook: Hook, path: Path) -> Hook:
     where = f"{path} [{hook.name}]"
     if not _NAME.fullmatch(hook.name):
         raise SettingError(
-            "not a name for a webhook", expected="letters, digits, - . _", got=hook.name
+            "not a name for a webhook",
+            expected="letters, digits, - . _",
+            got=hook.name,
+            do="Give it another name",
         )
     if hook.adapter not in SIGNING:
         do = "Others send a bearer token: wherefrom tokens new NAME --role record"
@@ -235,5 +251,6 @@ def _checked(hook: Hook, path: Path) -> Hook:
             "a secret that is too short or too long", where=where,
             expected=f"{SECRET_CHARS_MIN} to {SECRET_CHARS_MAX} characters",
             got=f"{len(hook.secret)}",
+            do="Make one: openssl rand -hex 32",
         )  # fmt: skip
     return hook

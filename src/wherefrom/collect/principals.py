@@ -73,6 +73,7 @@ def _need_covered(what: str, scope: Sequence[str], said: Iterable[str], name: st
                 f"the token of {name} does not cover this {what}",
                 expected=" or ".join(scope),
                 got=value,
+                do="Send what it covers, or ask an administrator for another: wherefrom tokens new",
             )
 
 
@@ -132,10 +133,17 @@ class TokenFile:
         unknown = set(principal.roles) - set(ROLES)
         if unknown or not principal.roles or not principal.name:
             raise SettingError(
-                "a token needs a name and roles", expected=" ".join(ROLES), got=sorted(unknown)
+                "a token needs a name and roles",
+                expected=" ".join(ROLES),
+                got=sorted(unknown),
+                do="Give it a name, and --role of these",
             )
         if principal.name.startswith("local:"):
-            raise SettingError("a token's name may not begin with local:", got=principal.name)
+            raise SettingError(
+                "a token's name may not begin with local:",
+                got=principal.name,
+                do="Give it another name",
+            )
         text = _PREFIX + secrets.token_urlsafe(32)
         digest = _sha256(text)
         token = Token(id=digest[:8], sha256=digest, principal=principal)
@@ -190,7 +198,11 @@ class TokenFile:
         try:
             checked = [token.checked() for token in tokens]
         except UnicodeEncodeError as error:
-            raise SettingError("a name or scope that UTF-8 cannot hold", got=str(error)) from error
+            raise SettingError(
+                "a name or scope that UTF-8 cannot hold",
+                got=str(error),
+                do="Write it in letters that UTF-8 has",
+            ) from error
         written = msgspec.json.format(msgspec.json.encode(checked), indent=1)
         write_secret(self._path, written.decode() + "\n")
         self._tokens, self._seen = {t.sha256: t for t in checked}, None

@@ -152,6 +152,7 @@ def _body(client: httpx.Client, asked: dict[str, str | int]) -> bytes:
                     raise Unavailable(
                         "Prometheus does not come to an end", where=where, got=shown,
                         expected=f"an answer within {ANSWER_TIMEOUTS_MAX} × prometheus.timeout_s",
+                        do="Raise timeout_s in series.json, or ask for fewer series",
                     )  # fmt: skip
                 if len(body) > RESPONSE_BYTES_MAX:
                     raise Unavailable(

@@ -76,8 +76,16 @@ def read(path: Path, parse: Parse[T], default: T, *, what: str) -> T:
     except FileNotFoundError:
         return default
     except OSError as error:
-        raise SettingError(f"{what} cannot be read", got=str(error)) from error
+        raise SettingError(
+            f"{what} cannot be read",
+            got=str(error),
+            do="Let the owner of the directory read it: wherefrom doctor",
+        ) from error
     except Error as error:
         raise SettingError(
-            error.what, where=error.where, expected=error.expected, got=error.got
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            got=error.got,
+            do=error.do or "Mend the file; wherefrom doctor names the line",
         ) from error

@@ -65,7 +65,12 @@ class Feeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Those of these names, all if none is given. Raises NotFound."""
         known = {one.name: one for one in self.feeds}
         if missing := [name for name in names if name not in known]:
-            raise NotFound("no feed of this name", got=missing[0], expected=" ".join(known))
+            raise NotFound(
+                "no feed of this name",
+                got=missing[0],
+                expected=" ".join(known),
+                do="Name one of these, or add it to feeds.json",
+            )
         return [known[name] for name in names] if names else list(self.feeds)
 
 

@@ -3,6 +3,7 @@
     url: https://wherefrom.example            where links lead; none if not given
     webhooks:
       - {name: on-call, url: "https://…", secret: whsec_…, environments: [prod]}
+    grafana: [{…}]         of changes alone: ``grafana_annotations``
     alertmanagers: [{…}]   slack: [{…}]   pagerduty: [{…}]   email: [{…}]    of alerts alone:
                                                                ``alert_receivers``
     tickets: [{…}]                          trackers that get tickets: ``ticket_settings``
@@ -25,6 +26,7 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import (
     alert_receivers,
     base64_strict,
+    grafana_annotations,
     statement_shape,
     strict_json,
     ticket_settings,
@@ -38,6 +40,7 @@ from wherefrom.formats.alert_receivers import (
     Slack,
     is_safe,
 )
+from wherefrom.formats.grafana_annotations import Grafana
 from wherefrom.formats.ticket_settings import Tracker
 
 WEBHOOKS_MAX: Final = 20
@@ -63,7 +66,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return not self.environments or environment in self.environments
 
 
-Receiver = Webhook | Alertmanager | Slack | PagerDuty | Email
+Receiver = Webhook | Alertmanager | Slack | PagerDuty | Email | Grafana
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +78,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     slack: tuple[Slack, ...] = ()
     pagerduty: tuple[PagerDuty, ...] = ()
     email: tuple[Email, ...] = ()
+    grafana: tuple[Grafana, ...] = ()
     url: str = ""
     runbooks: str = ""
     tickets: tuple[Tracker, ...] = ()
@@ -82,7 +86,10 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     @property
     def receivers(self) -> list[Receiver]:
         """All of them."""
-        return [*self.webhooks, *self.alertmanagers, *self.slack, *self.pagerduty, *self.email]
+        return [
+            *self.webhooks, *self.alertmanagers, *self.slack, *self.pagerduty, *self.email,
+            *self.grafana,
+        ]  # fmt: skip
 
 
 def parse(content: bytes, *, where: str) -> NotifySettings:
@@ -92,7 +99,7 @@ def parse(content: bytes, *, where: str) -> NotifySettings:
     said = statement_shape.convert(document, NotifySettings, "settings of notifications", where)
     if len(said.webhooks) > WEBHOOKS_MAX:
         raise LimitPassed("too many webhooks", where=where, expected=f"{WEBHOOKS_MAX} at most")
-    for some in (said.alertmanagers, said.slack, said.pagerduty, said.email):
+    for some in (said.alertmanagers, said.slack, said.pagerduty, said.email, said.grafana):
         if len(some) > RECEIVERS_MAX:
             raise LimitPassed("too many receivers", where=where, expected=f"{RECEIVERS_MAX} each")
     names = [one.name for one in said.receivers]
@@ -107,6 +114,8 @@ def parse(content: bytes, *, where: str) -> NotifySettings:
             )  # fmt: skip
         if isinstance(one, Webhook):
             _check(one, f"{where}: {one.name}")
+        elif isinstance(one, Grafana):
+            grafana_annotations.check(one, f"{where}: {one.name}")
         else:
             alert_receivers.check(one, f"{where}: {one.name}")
     ticket_settings.check(said.tickets, where)

@@ -75,7 +75,10 @@ def parse(text: str) -> Reference:
     host, name, digest = match["host"], match["name"], match["digest"]
     if len(name) > NAME_CHARS_MAX:
         raise SettingError(
-            "a repository's name is too long", got=name, expected=f"{NAME_CHARS_MAX} characters"
+            "a repository's name is too long",
+            got=name,
+            expected=f"{NAME_CHARS_MAX} characters",
+            do="Give the repository a shorter name",
         )
     if host in _ANSWERS_AT:
         host, name = "docker.io", name if "/" in name else f"library/{name}"

@@ -149,7 +149,11 @@ def need(adapter: str) -> Adapter:
     known = ADAPTERS.get(adapter)
     if known is None:
         raise NotFound(
-            "no such adapter", where="/v1/webhooks/", expected=" ".join(ADAPTERS), got=adapter
+            "no such adapter",
+            where="/v1/webhooks/",
+            expected=" ".join(ADAPTERS),
+            got=adapter,
+            do="Use the address of one of these",
         )
     return known
 

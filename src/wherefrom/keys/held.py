@@ -88,6 +88,7 @@ def open_signer(where: str) -> Signer:
         raise SettingError(
             "cannot read the key", where=where, got=error.strerror or str(error),
             expected=f"a PEM file, or a URI: {' '.join(s + ':' for s in SCHEMES)}",
+            do="Name a file that is there and that this user may read",
         ) from error  # fmt: skip
 
 
@@ -150,6 +151,7 @@ def _import(uri: str) -> tuple[str, Any]:
             raise SettingError(
                 "not the address of a key in Azure", where=uri,
                 expected="azurekms://VAULT.vault.azure.net/keys/NAME",
+                do="Copy the key identifier from Azure, and write azurekms:// for https://",
             )  # fmt: skip
         return _pair(signer.AzureSigner.import_(vault, name))
     except UnsupportedLibraryError as error:
@@ -200,7 +202,12 @@ def _open_token(uri: str) -> HeldKey:
     id = path["id"].encode("latin-1") if "id" in path else None
     label = path.get("object")
     if id is None and label is None:
-        raise SettingError("the URI names no key", where=uri, expected="object=NAME or id=%01")
+        raise SettingError(
+            "the URI names no key",
+            where=uri,
+            expected="object=NAME or id=%01",
+            do="Add object= or id= to it",
+        )
     held, shown = (
         cast(Any, session.get_key(object_class=kind, label=label, id=id))
         for kind in (pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.ObjectClass.PUBLIC_KEY)
@@ -216,6 +223,7 @@ def _open_token(uri: str) -> HeldKey:
     raise SettingError(
         "a key of a kind that signs nothing here", where=uri, expected="Ed25519, or ECDSA on P-256",
         got=str(held.key_type),
+        do="Make one of these kinds in the token",
     )  # fmt: skip
 
 
@@ -256,5 +264,8 @@ def _pin_of(query: Mapping[str, str], uri: str) -> str | None:
         return Path(source).read_text().strip()
     except OSError as error:
         raise SettingError(
-            "cannot read the PIN", where=source, got=error.strerror or str(error)
+            "cannot read the PIN",
+            where=source,
+            got=error.strerror or str(error),
+            do="Name a file that this user may read: pin-source=",
         ) from error

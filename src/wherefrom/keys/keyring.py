@@ -223,6 +223,7 @@ class Keyring:
                     "only a key that is trusted can be an administrator's",
                     where="keys",
                     got=f"{id}, {state}",
+                    do="Trust it first: wherefrom keys trust",
                 )
 
     def _by_its_own(self, change: KeyChange, active: Collection[str]) -> bool:
@@ -252,7 +253,12 @@ class Keyring:
         if not found and len(hint) >= 6:
             found = [k for k in tuple(self._known) if k.startswith(hint)]
         if len(found) > 1:
-            raise Ambiguous("several keys have this name", got=hint, expected=" or ".join(found))
+            raise Ambiguous(
+                "several keys have this name",
+                got=hint,
+                expected=" or ".join(found),
+                do="Name it by its id",
+            )
         if not found:
             raise NotFound(
                 "no such key",

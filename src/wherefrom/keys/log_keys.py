@@ -97,7 +97,11 @@ def replaced(
     if new is not None:
         new = new._replace(named=new.named._replace(since=at))
         if new.key in keys.known:
-            raise NotAllowed("the log has had this key already", got=new.key.to_text())
+            raise NotAllowed(
+                "the log has had this key already",
+                got=new.key.to_text(),
+                do="Make another: a key never comes back",
+            )
         end = next(
             (k.key for k in reversed(keys.signing(at)) if k.key.algorithm == new.key.algorithm),
             None,
@@ -111,7 +115,11 @@ def replaced(
     )
     made = keys._replace(keys=kept + ((new,) if new else ()))
     if made.keys == keys.keys:
-        raise NotAllowed("this key is to end sooner already", got=end.to_text() if end else None)
+        raise NotAllowed(
+            "this key is to end sooner already",
+            got=end.to_text() if end else None,
+            do="Nothing: it ends by itself",
+        )
     if len(made.signing(at)) > SIGNING_MAX:
         raise NotAllowed(
             "too many keys sign at once", expected=f"{SIGNING_MAX} at most",

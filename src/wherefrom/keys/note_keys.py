@@ -116,7 +116,12 @@ def open_note_key(held: str, *, name: str, folder: Path) -> NoteKey:
     try:
         written = path.read_bytes()[:_SECRET_BYTES_MAX]
     except OSError as error:
-        raise SettingError("a key file cannot be read", where=where, got=error) from error
+        raise SettingError(
+            "a key file cannot be read",
+            where=where,
+            got=error,
+            do="Restore it from a copy, or see to its mode and owner",
+        ) from error
     if written.startswith(b"-----BEGIN"):
         return _local_ecdsa(written, name, where=where)
     text = written.decode("utf-8", "replace").strip()
@@ -169,6 +174,7 @@ def _held(key: HeldKey, name: str) -> NoteKey:
     raise SettingError(
         "a key of a kind that signs no log", where=key.where,
         expected="Ed25519, or ECDSA on P-256", got=key.public.algorithm,
+        do="Name one of these kinds",
     )  # fmt: skip
 
 
@@ -180,9 +186,19 @@ def _local_ecdsa(pem: bytes, name: str, *, where: str) -> NoteKey:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
         # Not chained: what the library says may quote what it read.
-        raise SettingError("not a private key", where=where, expected="PEM (PKCS #8)") from None
+        raise SettingError(
+            "not a private key",
+            where=where,
+            expected="PEM (PKCS #8)",
+            do="Write it as PEM: openssl pkcs8 -topk8 -nocrypt",
+        ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-        raise SettingError("a key of another kind", where=where, expected="ECDSA on P-256")
+        raise SettingError(
+            "a key of another kind",
+            where=where,
+            expected="ECDSA on P-256",
+            do="Name one of this kind",
+        )
     spki = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -212,4 +228,10 @@ def _verifier(name: str, algorithm: int, public_key: bytes) -> VerifierKey:
 
 def _need_name(said: str, name: str, *, where: str) -> None:
     if said != name:
-        raise SettingError("the key of another log", where=where, expected=name, got=said)
+        raise SettingError(
+            "the key of another log",
+            where=where,
+            expected=name,
+            got=said,
+            do="Restore the right file from a copy of this log's keys",
+        )

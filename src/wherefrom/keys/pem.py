@@ -47,5 +47,6 @@ def read_signing_key(pem: bytes, *, where: str = "private key") -> SigningKey:
         raise SettingError(
             "a private key of another kind", where=where, expected=expected,
             got=type(private).__name__.strip("_"),
+            do="Make one: wherefrom keys new",
         )  # fmt: skip
     return SigningKey(private.private_bytes_raw())

@@ -52,7 +52,12 @@ def parse(text: str, *, algorithms: Collection[int], where: str) -> Skey:
     expected = f"{_PREFIX}name+8 hex digits+base64 of a type byte {types} and 32 bytes"
     fields = text.removeprefix(_PREFIX).split("+", 2)
     if not text.startswith(_PREFIX) or len(fields) != 3:
-        raise SettingError("not a signer key", where=where, expected=expected)
+        raise SettingError(
+            "not a signer key",
+            where=where,
+            expected=expected,
+            do="Restore the file from a copy",
+        )
     name, key_id, encoded = fields
     decoded = claimed = b""
     with contextlib.suppress(Malformed, ValueError):  # what they say would quote the secret
@@ -60,7 +65,12 @@ def parse(text: str, *, algorithms: Collection[int], where: str) -> Skey:
         claimed = bytes.fromhex(key_id)
         decoded = base64_strict.decode(encoded, where=where)
     if len(decoded) != 1 + SEED_BYTES or decoded[0] not in algorithms:
-        raise SettingError(f"not an {names} signer key", where=where, expected=expected)
+        raise SettingError(
+            f"not an {names} signer key",
+            where=where,
+            expected=expected,
+            do="Name one of this kind",
+        )
     return Skey(name, claimed, decoded[0], decoded[1:])
 
 

@@ -96,7 +96,10 @@ def _ct_log(written: bytes) -> dict[str, Any]:
     details = _DETAILS.get(key.algorithm)
     if details is None:
         raise SettingError(
-            "not a key that a CT log has", expected=" or ".join(_DETAILS), got=key.algorithm
+            "not a key that a CT log has",
+            expected=" or ".join(_DETAILS),
+            got=key.algorithm,
+            do="Name the key of the log, as PEM",
         )
     return {
         "baseUrl": "",
@@ -114,6 +117,7 @@ def _authority(written: bytes) -> dict[str, Any]:
             "not a chain of certificates",
             expected="PEM, the issuing certificate first and the root last",
             got=str(error),
+            do="Put the certificates into one PEM file, in this order",
         ) from error
     for issued, issuer in pairwise(chain):
         if issued.issuer != issuer.subject:
@@ -121,6 +125,7 @@ def _authority(written: bytes) -> dict[str, Any]:
                 "a chain of certificates in another order",
                 expected=f"{issued.issuer.rfc4514_string()} after what it issued",
                 got=issuer.subject.rfc4514_string(),
+                do="Put each certificate before the one that issued it",
             )
     first = chain[0]
     return {

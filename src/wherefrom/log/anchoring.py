@@ -142,7 +142,11 @@ class Anchoring:
         )
         failed = [str(answer) for answer in (*logs, *stamps) if isinstance(answer, Error)]
         if len(failed) == len(logs) + len(stamps):
-            raise Unavailable("nobody holds the newest checkpoint", got="; ".join(failed))
+            raise Unavailable(
+                "nobody holds the newest checkpoint",
+                got="; ".join(failed),
+                do="It is tried again; wherefrom doctor tells who does not answer",
+            )
         # Two addresses may lead to one log or one authority; a verifier wants each answer once.
         entries = [*{_place(e): e for e in logs if not isinstance(e, Error)}.values()]
         stamped = [*dict.fromkeys(s for s in stamps if not isinstance(s, Error))]
@@ -153,7 +157,11 @@ class Anchoring:
         except Error as error:
             failed.append(f"the logs, at the time that was stamped: {error}")
             if not stamped:
-                raise Unavailable("nobody holds the newest checkpoint", got=str(error)) from error
+                raise Unavailable(
+                    "nobody holds the newest checkpoint",
+                    got=str(error),
+                    do="It is tried again; wherefrom doctor tells who does not answer",
+                ) from error
             made = self._made(note, text, signature, [], stamped)
         await asyncio.to_thread(self._kept.keep, made)
         if failed:

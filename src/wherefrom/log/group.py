@@ -15,8 +15,9 @@ Sizes:  4,096 records or 16 MiB a batch · 50,000 records or 256 MiB in the queu
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
@@ -32,15 +33,28 @@ QUEUE_RECORDS_MAX: Final = 50_000
 QUEUE_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
+class Times(NamedTuple):
+    """When the steps of one batch were done, in seconds of ``time.perf_counter``.
+
+    began      it left the queue; ``written`` it was durable, ``published`` signed and shown
+    """
+
+    began: float
+    written: float
+    published: float
+
+
 class Committed(msgspec.Struct, frozen=True):
     """What became of one list: its receipts, and their proofs if they were asked for.
 
     checkpoint  the signed note that every path in ``paths`` leads to
+    times       of the batch that it was committed in
     """
 
     receipts: list[Receipt]
     checkpoint: bytes | None = None
     paths: list[list[bytes]] | None = None
+    times: Times | None = None
 
 
 class _Waiting(NamedTuple):
@@ -54,9 +68,17 @@ class GroupCommit:
     """Callers hand in lists of records; each list gets its receipts or its error.
 
     Made, used and closed on one event loop; ``commit`` alone may be called from other threads.
+
+    on_batch  is told how many new records a batch held, and when its steps were done
     """
 
-    def __init__(self, writer: LogWriter) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        *,
+        on_batch: Callable[[int, Times], None] = lambda records, times: None,
+    ) -> None:
+        self._on_batch = on_batch
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="log-disk")
@@ -131,12 +153,14 @@ class GroupCommit:
         return taken
 
     async def _commit(self, taken: list[_Waiting]) -> None:
+        began = time.perf_counter()
         try:
             pending = self._writer.prepare([v for waiting in taken for v in waiting.batch])
             if pending.records:
                 await self._write(pending)
             else:
                 self._writer.write(pending)
+            written = time.perf_counter()
             receipts = self._writer.finish(pending)
         except Refused as error:
             if len(taken) == 1:
@@ -151,9 +175,12 @@ class GroupCommit:
             if not isinstance(error, Exception):
                 raise
             return
+        times = Times(began, written, time.perf_counter())
+        if pending.records:
+            self._on_batch(len(pending.records), times)
         at = 0
         for waiting in taken:
-            self._answer(waiting, receipts[at : at + len(waiting.batch)])
+            self._answer(waiting, receipts[at : at + len(waiting.batch)], times)
             at += len(waiting.batch)
 
     async def _write(self, pending: Pending) -> None:
@@ -168,13 +195,14 @@ class GroupCommit:
                 self._writer.finish(pending)
             raise
 
-    def _answer(self, waiting: _Waiting, receipts: list[Receipt]) -> None:
+    def _answer(self, waiting: _Waiting, receipts: list[Receipt], times: Times) -> None:
         if waiting.future.done():  # its caller left; the records are in the log all the same
             return
         try:
-            done = Committed(receipts)
+            done = Committed(receipts, times=times)
             if waiting.prove:
-                done = Committed(receipts, *self._writer.prove([r.index for r in receipts]))
+                shown, paths = self._writer.prove([r.index for r in receipts])
+                done = Committed(receipts, shown, paths, times)
         except Exception as error:  # noqa: BLE001 - the next lists must be answered too
             waiting.future.set_exception(error)
         else:

@@ -78,7 +78,12 @@ class OwnKeys:
         except FileNotFoundError:
             identity = None
         except OSError as error:
-            raise SettingError("cannot be read", where=str(self._path), got=error) from error
+            raise SettingError(
+                "cannot be read",
+                where=str(self._path),
+                got=error,
+                do="Restore it from a copy, or see to its mode and owner",
+            ) from error
         seen = self._seen
         if seen is None or seen[0] != identity:
             seen = self._seen = (identity, self._load(identity is not None))
@@ -94,6 +99,7 @@ class OwnKeys:
             raise SettingError(
                 "the file of the log's keys is of another log", where=str(self._path),
                 expected=first.to_text(), got=found.keys[0].key.to_text(),
+                do="Restore keys/log-keys.json from a copy of this directory",
             )  # fmt: skip
         return found
 
@@ -142,6 +148,7 @@ class OwnKeys:
                     raise SettingError(
                         "another key than it was", where=key.held, expected=key.key.to_text(),
                         got=opened.verifier_key.to_text(),
+                        do="Put the right key back there, or end it: wherefrom log rotate --end",
                     )  # fmt: skip
                 self._opened[key.key] = opened
             return opened
@@ -237,7 +244,12 @@ class OwnKeys:
         found = next((k.key for k in keys.signing(at) if k.key.key_id.hex() == key_id), None)
         if found is None:
             signing = " ".join(k.key.key_id.hex() for k in keys.signing(at))
-            raise NotFound("no key of this log signs with that id", expected=signing, got=key_id)
+            raise NotFound(
+                "no key of this log signs with that id",
+                expected=signing,
+                got=key_id,
+                do="Name one of these",
+            )
         grace = keys.schedule.grace_days if grace_days is None else grace_days
         made = replaced(keys, None, end=found, at=at, grace_days=grace)
         return self._signed(*made, before=keys)
@@ -291,7 +303,14 @@ class OwnKeys:
                 failed.append(error)
         signed = {(s.name, s.key_id) for s in lines}
         if not any((k.key.name, k.key.key_id) in signed for k in before.signing(at)):
-            raise failed[0] if failed else SettingError("no key of this log can sign the change")
+            raise (
+                failed[0]
+                if failed
+                else SettingError(
+                    "no key of this log can sign the change",
+                    do="See that whoever holds the keys answers: wherefrom log status",
+                )
+            )
         written = note.to_bytes(Note(text, tuple(lines))).decode()
         kept = made._replace(notes=(*before.notes, written))
         self.keep(kept)

@@ -157,7 +157,11 @@ class LogReader:
         """Entry, nonce and content as stored. Raises NotFound past the end."""
         tail = self._tail()
         if not 0 <= index < tail.size:
-            raise NotFound(f"no entry {index}", expected=f"an index below {tail.size}")
+            raise NotFound(
+                f"no entry {index}",
+                expected=f"an index below {tail.size}",
+                do="wherefrom log status says how many there are",
+            )
         return next(self._journal.records(tail=tail, first=index, limit=index + 1))
 
     def content_of(self, index: int) -> bytes | None:
@@ -196,7 +200,11 @@ class LogReader:
         checkpoint, (size, root) = self.shown()
         for index in indexes:
             if not 0 <= index < max(size, self.size):
-                raise NotFound(f"no entry {index}", expected=f"an index below {size}")
+                raise NotFound(
+                    f"no entry {index}",
+                    expected=f"an index below {size}",
+                    do="wherefrom log status says how many there are",
+                )
             if index >= size:
                 raise Unavailable(
                     f"not enough witnesses have cosigned a checkpoint with entry {index} yet",

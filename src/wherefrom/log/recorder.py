@@ -597,7 +597,11 @@ class Recorder:
         log needs to explain itself.
         """
         if not 0 <= index < self.writer.size:
-            raise NotFound(f"no entry {index}", expected=f"an index below {self.writer.size}")
+            raise NotFound(
+                f"no entry {index}",
+                expected=f"an index below {self.writer.size}",
+                do="wherefrom log status says how many there are",
+            )
         if entry.parse(self.writer.entry(index)).trust.level == "self":
             raise ReadOnly(
                 f"entry {index} is Wherefrom's own decision and stays",
@@ -667,6 +671,7 @@ def _need_counting(change: Administrators, keyring: Keyring, *, at: str) -> None
             where="keys",
             expected="keys that count now",
             got=" ".join(id for id in change.keys if id not in counting),
+            do="Name keys that count now: wherefrom keys list",
         )
 
 

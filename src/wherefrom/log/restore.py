@@ -129,7 +129,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise NotFound("a file of the export is missing", where=str(path)) from error
+        raise NotFound(
+            "a file of the export is missing",
+            where=str(path),
+            do="Export it again, with contents: wherefrom log export --contents",
+        ) from error
     except OSError as error:
         raise StorageError("cannot read the export", where=str(path), got=error) from error
 

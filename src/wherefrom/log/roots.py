@@ -140,7 +140,11 @@ def _version(
         if version in (None, root.version):
             return entry, root, (entry, root) == roots[-1]
     if version is not None:
-        raise NotFound("no such version of the trusted root", got=str(version))
+        raise NotFound(
+            "no such version of the trusted root",
+            got=str(version),
+            do="wherefrom roots show lists every version",
+        )
     return None, _NEVER, True
 
 

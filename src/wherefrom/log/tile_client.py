@@ -138,7 +138,9 @@ class TileClient:
                 return self._get(full, bytes_max)
         except NotFound as error:
             raise Unavailable(
-                "the log does not serve a tile that its checkpoint speaks of", where=error.where
+                "the log does not serve a tile that its checkpoint speaks of",
+                where=error.where,
+                do="Keep the checkpoint, and ask whoever runs it: it cannot show what it signed",
             ) from error
 
     def _get(self, path: str, bytes_max: int) -> bytes:
@@ -157,18 +159,25 @@ class TileClient:
                     size += len(piece)
                     if size > bytes_max:
                         raise Unavailable(
-                            "the log answers too much", where=url, expected=f"{bytes_max} bytes"
+                            "the log answers too much",
+                            where=url,
+                            expected=f"{bytes_max} bytes",
+                            do="Ask whoever runs it: a tile is never so large",
                         )
                     if time.monotonic() - began > ANSWER_SECONDS_MAX + size / _BYTES_EACH_SECOND:
                         raise Unavailable(
                             "the log answers too slowly", where=url,
                             got=f"{size} bytes in {ANSWER_SECONDS_MAX:.0f} seconds and more",
+                            do="Try again later",
                         )  # fmt: skip
                     into.write(piece)
                 return answer.headers
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(
-                "the log does not answer", where=url, got=str(error) or type(error).__name__
+                "the log does not answer",
+                where=url,
+                got=str(error) or type(error).__name__,
+                do="Try again later; is its address right, without /checkpoint?",
             ) from error
 
 
@@ -181,10 +190,16 @@ def _need_readable(answer: httpx.Response, url: str) -> None:
             got=f"HTTP {answer.status_code}", do="Give a token that may read there",
         )  # fmt: skip
     if answer.status_code != 200:
-        raise Unavailable("the log does not answer", where=url, got=f"HTTP {answer.status_code}")
+        raise Unavailable(
+            "the log does not answer",
+            where=url,
+            got=f"HTTP {answer.status_code}",
+            do="Try again later; is its address right, without /checkpoint?",
+        )
     packed = answer.headers.get("Content-Encoding", "identity")
     if packed != "identity":
         raise Unavailable(
             "the log answers packed, which it was not asked for", where=url, got=packed[:80],
             expected="Accept-Encoding: identity to be heeded",
+            do="Ask whoever runs it to serve tiles as they are",
         )  # fmt: skip

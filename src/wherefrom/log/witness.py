@@ -167,6 +167,7 @@ class Witness:
                 "no checkpoint cosigned for such a log",
                 got=origin_hash,
                 expected="the SHA-256 of an origin, in hex",
+                do="Ask whoever runs the witness which logs it knows",
             )
         return log.note
 
@@ -183,7 +184,11 @@ class Witness:
     def _log(self, origin: str) -> _Log:
         log = self._logs.get(origin)
         if log is None:
-            raise NotFound("this witness knows no such log", got=origin)
+            raise NotFound(
+                "this witness knows no such log",
+                got=origin,
+                do="Add it: wherefrom witness --log",
+            )
         return log
 
     def _need_growth(

@@ -55,7 +55,10 @@ class WitnessClient:
             return await self._ask(_parse(url), url, body)
         except (OSError, UnicodeError) as error:
             raise Unavailable(
-                "a witness does not answer", where=url, got=str(error) or type(error).__name__
+                "a witness does not answer",
+                where=url,
+                got=str(error) or type(error).__name__,
+                do="See whether it runs; wherefrom doctor tells if a quorum is left without it",
             ) from error
 
     async def close(self) -> None:
@@ -108,7 +111,12 @@ def _parse(url: str) -> _Address:
             return _Address(address, address.hostname, port)
     except ValueError:  # a port that is none
         pass
-    raise Unavailable("not the address of a witness", where=url, expected="http://… or https://…")
+    raise Unavailable(
+        "not the address of a witness",
+        where=url,
+        expected="http://… or https://…",
+        do="Correct it in the policy",
+    )
 
 
 def _request(address: _Address, body: bytes) -> bytes:

@@ -319,9 +319,14 @@ class Witnessing:
                     "a witness refuses to cosign",
                     where=asked.url,
                     got=f"HTTP {answer.status} {answer.reason}".strip(),
+                    do="Ask whoever runs it; it may not know this log's key",
                 )
             asked.size = self._told(asked, add_checkpoint.parse_size_line(answer.body), size)
-        raise Unavailable("a witness names another size each time", where=asked.url)
+        raise Unavailable(
+            "a witness names another size each time",
+            where=asked.url,
+            do="Ask whoever runs it: its state goes back and forth",
+        )
 
     def _told(self, asked: _Asked, told: int, size: int) -> int:
         if told > size:
@@ -341,7 +346,11 @@ class Witnessing:
         ours = tuple(s for s in lines if (s.name, s.key_id) in known)
         found = check_cosignatures(Note(round.signed.text, ours), asked.keys)
         if not found:
-            raise Unavailable("a witness answers with other keys than its policy", where=asked.url)
+            raise Unavailable(
+                "a witness answers with other keys than its policy",
+                where=asked.url,
+                do="Compare its keys with those in the policy",
+            )
         return {(s.name, s.key_id): s for s in reversed(ours)}
 
 

@@ -196,7 +196,10 @@ class LogWriter:
     def _need_extends(self, extends: Checkpoint) -> None:
         if extends.origin != self.origin:
             raise ReadOnly(
-                "that checkpoint is of another log", expected=self.origin, got=extends.origin
+                "that checkpoint is of another log",
+                expected=self.origin,
+                got=extends.origin,
+                do="Give --extends a checkpoint of this one",
             )
         if extends.size > self._tree.size or self._tree.root_at(extends.size) != extends.root:
             raise ReadOnly(

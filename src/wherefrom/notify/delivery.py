@@ -40,6 +40,8 @@ class Delivery:
     settings    who there is, asked for at each round
     standing    the alerts that are open, or were until lately; empty without any
     on_trouble  is told in a line who does not take a message, and not again for the same
+    on_sent     is told the receiver of each message, and whether it was ``taken``, ``refused`` (it
+                is tried again) or ``given_up``
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Delivery:
         *,
         standing: Callable[[], Sequence[ToldAlert]] = lambda: (),
         on_trouble: Callable[[str], None] = lambda says: None,
+        on_sent: Callable[[str, str], None] = lambda receiver, result: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._on_sent = on_sent
         self._spool, self._settings, self._standing = spool, settings, standing
         self._on_trouble, self._clock = on_trouble, clock
         self._rests: dict[str, tuple[float, float]] = {}  # until when, and how long it was
@@ -110,8 +114,10 @@ class Delivery:
         try:
             send(message, receiver, self._connected())
         except Unavailable as error:
+            self._on_sent(one.receiver, "refused")
             self._rest(one.receiver, str(error), one)
             return False
+        self._on_sent(one.receiver, "taken")
         self._awake(one.receiver)
         self._spool.remove(one)
         return True
@@ -145,6 +151,7 @@ class Delivery:
             return
         if one is not None and age > GIVEN_UP_SECONDS:
             self._spool.remove(one)
+            self._on_sent(name, "given_up")
             self._trouble(name, f"a message to {name} is given up: {why}")
 
     def _connected(self) -> httpx.Client:

@@ -8,8 +8,9 @@ import msgspec
 
 from wherefrom.errors import Unavailable
 from wherefrom.formats.alert_receivers import Alertmanager, PagerDuty, Slack
+from wherefrom.formats.grafana_annotations import Grafana
 from wherefrom.formats.notify_settings import Receiver, Webhook
-from wherefrom.notify import alertmanager, pagerduty, slack, webhook
+from wherefrom.notify import alertmanager, grafana, pagerduty, slack, webhook
 from wherefrom.notify.alert_message import told_in
 from wherefrom.notify.message import Message
 
@@ -21,6 +22,9 @@ def send(message: Message, to: Receiver, client: httpx.Client) -> None:
     """Send a message once. Raises Unavailable if it is not taken."""
     if isinstance(to, Webhook):
         webhook.send(message, to, client)
+        return
+    if isinstance(to, Grafana):
+        grafana.send(message, to, client)
         return
     try:
         told = told_in(message.data)

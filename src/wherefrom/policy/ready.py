@@ -180,7 +180,10 @@ def files_of(name: str, settings: Mapping[str, str]) -> dict[str, str]:
         )  # fmt: skip
     if unknown := sorted(settings.keys() - ready.takes.keys()):
         raise SettingError(
-            f"{name} takes no such setting", got=unknown[0], expected=" ".join(ready.takes)
+            f"{name} takes no such setting",
+            got=unknown[0],
+            expected=" ".join(ready.takes),
+            do="Give one of these with --set",
         )
     if missing := [one for one in ready.needs if one not in settings]:
         raise SettingError(
@@ -191,6 +194,7 @@ def files_of(name: str, settings: Mapping[str, str]) -> dict[str, str]:
         raise SettingError(
             "whoever signs may write any builder's id: each comes with its signer",
             expected="--set builder=… and --set signer=…",
+            do="Give both",
         )
     told = dict(settings)
     if "workflows" not in told and (workflows := _workflows(told.get("source"))):

@@ -111,6 +111,15 @@ class Watch:
         self._roots: Counter[tuple[str, Against]] = Counter()
         self._gone: list[Watched] = []
 
+    def denied(self) -> dict[str, int]:
+        """How many artifacts run denied, in each environment with a policy in force."""
+        found = dict.fromkeys(self._policies, 0)
+        unlooked = [environment for environment, _ in self._open or ()]
+        looked = [one.environment for one in self._watched.values() if one.open is not None]
+        for environment in (*unlooked, *looked):
+            found[environment] = found.get(environment, 0) + 1
+        return found
+
     # -- a round
 
     def is_due(self) -> bool:

@@ -181,8 +181,8 @@ class Desk:
     pushed    the series that are; ``measured`` all that is measured, wherever it is
     others    gives the logs that are followed
     ways_back how services are brought back, where no record says
-    address   where people reach this log; empty if nobody says
     objectives what is promised, None if nothing; ``ask_ratio`` asks a Prometheus of them
+    address   where people reach this log; empty if nobody says
     judge     says whether chains of what runs are whole
     """
 
@@ -461,7 +461,11 @@ class Desk:
         """Base64 hashes that show that ``size2`` begins with ``size1``. Raises NotFound."""
         size = self._log.refresh().size
         if not 0 <= size1 <= size2 <= size:
-            raise NotFound(f"no tree of these sizes in a log of {size}", got=f"{size1}, {size2}")
+            raise NotFound(
+                f"no tree of these sizes in a log of {size}",
+                got=f"{size1}, {size2}",
+                do="Ask from a smaller size to a larger one",
+            )
         return [base64_strict.encode(h) for h in self._log.consistency(size1, size2)]
 
     def consistency_receipt(self, size1: int, size2: int | None = None) -> bytes:
@@ -474,6 +478,7 @@ class Desk:
             raise NotFound(
                 f"no receipt from {size1} to {size2 or position.size}",
                 expected=f"from 1 or more, to {position.size}: the log as it is now",
+                do="Ask for one up to the log as it is now",
             )
         root1, path = self._log.root_at(size1), tuple(self._log.consistency(size1, position.size))
         try:
@@ -599,7 +604,11 @@ class Desk:
             shown = show(snapshot, ids)
             found = sorted({r.entry for m in shown.matches for r in m.records})
         if not found:
-            raise NotFound("no record speaks of this any more", got=text)
+            raise NotFound(
+                "no record speaks of this any more",
+                got=text,
+                do="Nothing: what spoke of it was erased, and the log says when",
+            )
         return found[:PROVEN_ENTRIES_MAX], shown.matches
 
     def _levels(self, indexes: Sequence[int]) -> dict[int, str]:

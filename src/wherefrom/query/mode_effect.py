@@ -108,7 +108,11 @@ def spans(
             left, ended[key] = ended.get(key), change.at
             found[key[:2]] = Span(change.region, change.pool, change.at, left, change.entry)
     if name is None or not found:
-        raise NotFound("the service was in no such safe mode", got=name or "none at all")
+        raise NotFound(
+            "the service was in no such safe mode",
+            got=name or "none at all",
+            do="wherefrom changes shows which it was in, and when",
+        )
     newest, *others = found.values()
     near = [one for one in others if _is_near(one, newest, margin)]
     return name, [newest, *near]

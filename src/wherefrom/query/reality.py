@@ -395,7 +395,10 @@ class Reality:
             if moment is None:
                 count = estate.moments(scope, until=at, as_of=lens.as_of)
                 raise NotFound(
-                    "no such change of this scope", got=text, expected=f"one of its {count}"
+                    "no such change of this scope",
+                    got=text,
+                    expected=f"one of its {count}",
+                    do="wherefrom changes lists them, with --since for older ones",
                 )
             at = moment
         return _Meant(scope, at)
@@ -415,6 +418,7 @@ class Reality:
         raise NotFound(
             "no environment or service is called so", got=text,
             expected=", ".join(environments[:10]) or "none was ever named",
+            do="wherefrom running without a scope shows all of them",
         )  # fmt: skip
 
 

@@ -186,6 +186,7 @@ class ReleaseBook:
         raise NotFound(
             "no record tells of this release", got=f"{name} {version}",
             expected="one of " + ", ".join(known[:10]),
+            do="Name one of these: wherefrom release list",
         )  # fmt: skip
 
     def claims(self, name: str, version: str) -> list[Claim]:

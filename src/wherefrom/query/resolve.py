@@ -121,7 +121,10 @@ def named(snapshot: Snapshot, text: str, lens: Lens) -> list[int]:
 def _document(snapshot: Snapshot, entry: int, lens: Lens) -> list[int]:
     if entry >= lens.as_of:
         raise NotFound(
-            "no such entry", got=f"entry {entry}", expected=f"an index below {lens.as_of}"
+            "no such entry",
+            got=f"entry {entry}",
+            expected=f"an index below {lens.as_of}",
+            do="wherefrom log status says how many there are",
         )
     document = snapshot.document(entry)
     if document is None:

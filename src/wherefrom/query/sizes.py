@@ -19,7 +19,10 @@ def need_size(as_of: int | None, *, reached: int, log: LogReader) -> None:
     """
     if as_of is not None and as_of > max(reached, log.refresh().size):
         raise NotFound(
-            "the log was never of this size", expected=f"a size up to {log.size}", got=as_of
+            "the log was never of this size",
+            expected=f"a size up to {log.size}",
+            got=as_of,
+            do="Ask as of a smaller size: wherefrom log status tells the newest",
         )
 
 

@@ -82,7 +82,11 @@ def report(
     there, Corrupt for a checkpoint that is not the log's, LimitPassed, StorageError, SettingError.
     """
     if out.exists():
-        raise AlreadyExists("a report is made in a new folder", where=str(out))
+        raise AlreadyExists(
+            "a report is made in a new folder",
+            where=str(out),
+            do="Name one that is not there",
+        )
     log = open_log(folder)
     desk = open_desk(folder, log)
     signed, tree = _checkpoint(folder, log, size=size, given=given)
@@ -136,7 +140,12 @@ def _checkpoint(
             do="Keep both: wherefrom log compare shows what they prove",
         )
     if size is not None and size != tree.size:
-        raise NotFound("the checkpoint is of another size", expected=str(size), got=tree.size)
+        raise NotFound(
+            "the checkpoint is of another size",
+            expected=str(size),
+            got=tree.size,
+            do="Leave out --checkpoint, or make the report as of its size",
+        )
     return given, tree
 
 
@@ -144,7 +153,11 @@ def _signed_again(
     folder: DataFolder, log: LogReader, size: int, *, newest: Position
 ) -> tuple[bytes, Checkpoint]:
     if not 0 < size <= newest.size:
-        raise NotFound(f"no log of this size is published: it has {newest.size} entries", got=size)
+        raise NotFound(
+            f"no log of this size is published: it has {newest.size} entries",
+            got=size,
+            do="Make it as of a smaller size: --as-of",
+        )
     tree = Checkpoint(folder.origin, size, log.root_at(size))
     # A tile may have been changed: only the beginning of what was signed before is signed again.
     try:

@@ -176,7 +176,11 @@ def _traced(
         traced.update(record.entry for match in shown.matches for record in match.records)
         found[scope] = list(ids)
     if question.scope and not found and not any(map(is_filter, question.scope)):
-        raise NotFound("nothing of this scope is in the log", got=" ".join(question.scope))
+        raise NotFound(
+            "nothing of this scope is in the log",
+            got=" ".join(question.scope),
+            do="wherefrom find looks for its parts",
+        )
     return traced, found, cut
 
 

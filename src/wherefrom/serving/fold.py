@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn
 
+from wherefrom.api.tracing import Tracing, begin
 from wherefrom.app import DataFolder, noting, open_handed, open_log, open_views
 from wherefrom.errors import Error
 from wherefrom.followed import FollowedFolder, Following, all_followed
+from wherefrom.serving.metrics import Dated, FoldMetrics, Shown
+from wherefrom.serving.page import Pages
 
 _NICE: Final = 10
 _COLLECT_EVERY: Final = 250_000
@@ -25,18 +28,23 @@ _ROUND_SECONDS: Final = 0.3
 FOLLOW_EVERY_SECONDS: Final = 30.0
 
 
-def follow(folder: DataFolder) -> NoReturn:
-    """Fold for ever. What goes wrong is said, and tried again: answers go on as of where it was."""
+def follow(folder: DataFolder, pages: Pages) -> NoReturn:
+    """Fold for ever. What goes wrong is said, and tried again: answers go on as of where it was.
+
+    pages  where it shows what it counts
+    """
     # The door and the answers come first in a burst, and the view catches up after.
     os.nice(_NICE)
     # A transaction's rows are a hundred thousand objects, none of them in a cycle.
     gc.set_threshold(_COLLECT_EVERY, 10, 10)
     threading.Thread(target=_follow_others, args=(folder,), daemon=True).start()
+    metrics, tracing = FoldMetrics(), begin("fold")
+    shown = Shown(pages.shown, "fold", metrics.families)
     with _views_held(folder):
         said = ""
         while True:
             try:
-                _fold_on(folder)
+                _fold_on(folder, metrics, shown, tracing)
             except Exception as error:  # noqa: BLE001 - a full disk, a damaged file, our own slip
                 if str(error) != said:
                     said = str(error)
@@ -86,19 +94,23 @@ def _keep_following(followed: FollowedFolder) -> None:
     following.close()
 
 
-def _fold_on(folder: DataFolder) -> NoReturn:
+def _fold_on(folder: DataFolder, metrics: FoldMetrics, shown: Shown, tracing: Tracing) -> NoReturn:
     log = open_log(folder)
     with (
         contextlib.closing(open_handed(folder, log)) as handed,
-        open_views(folder, handed) as views,
+        open_views(folder, dated := Dated(handed, metrics.folded), folded=dated.folded) as views,
         noting(folder, log) as noted,
     ):
         noted.keep()
         while True:
             began = time.monotonic()
             if log.refresh().size > views.size:
-                views.fold()
-                noted.keep()
+                with tracing.span("fold", {"wherefrom.first": views.size}) as span:
+                    views.fold()
+                    noted.keep()
+                    span.say({"wherefrom.size": views.size})
+                metrics.rounds.observe(time.monotonic() - began)
+            shown.keep()
             # A transaction writes the pages it touched once, for one record or thousands, so
             # let some gather; but once a round takes long by itself, they gather anyway.
             took = time.monotonic() - began

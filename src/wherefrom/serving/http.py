@@ -72,7 +72,11 @@ def serve(
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
-        raise SettingError("the TLS files cannot be used", got=error) from error
+        raise SettingError(
+            "the TLS files cannot be used",
+            got=error,
+            do="Give --tls-cert and --tls-key PEM files that belong together",
+        ) from error
     if config.ssl is not None:
         secured(config.ssl)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)

@@ -14,13 +14,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
 import uvicorn
 
+from wherefrom.api.exposition import Family, unpack
 from wherefrom.api.reader import reader_app
+from wherefrom.api.tracing import begin
 from wherefrom.app import (
     DataFolder,
     known_keys,
@@ -32,12 +34,15 @@ from wherefrom.app import (
 )
 from wherefrom.followed import Others
 from wherefrom.serving.fold import follow
+from wherefrom.serving.health_metrics import Scraped
 from wherefrom.serving.http import QuietServer, spare_collections
 from wherefrom.serving.lifeline import at_the_end_of
+from wherefrom.serving.page import Pages, SharedPage
 from wherefrom.serving.watch import watch
 from wherefrom.web.routes import reader_routes
 
 _FAILED = 3
+Forked = Callable[[DataFolder, Pages], NoReturn]
 
 
 def run(path: str) -> None:
@@ -46,7 +51,9 @@ def run(path: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     folder = DataFolder(Path(path))
     spare_collections()
-    _keep(folder, follow, watch)
+    scraped = SharedPage()
+    shown = Pages(SharedPage(), scraped), Pages(SharedPage(), scraped)
+    _keep(folder, *zip((follow, watch), shown, strict=True))
     log = open_log(folder)
     gate = open_gate(folder, log)
     app = reader_app(
@@ -56,6 +63,8 @@ def run(path: str) -> None:
         log=log,
         tokens=folder.tokens,
         beside=reader_routes(),
+        tracing=(tracing := begin("reader")),
+        forked=lambda: _counted(shown, Scraped(scraped)),
     )
     app.state.keyring = lambda: known_keys(folder, log)
     app.state.questions = open_questions(folder, on_trouble=_say)
@@ -70,22 +79,29 @@ def run(path: str) -> None:
     at_the_end_of(sys.stdin.fileno(), leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
+    tracing.close()
 
 
 def _say(says: str) -> None:
     print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None:
+def _counted(shown: Iterable[Pages], scraped: Scraped) -> list[Family]:
+    """What the processes count that we forked, for somebody who scrapes."""
+    scraped.note()
+    return [family for pages in shown for family in unpack(pages.shown.read())]
+
+
+def _keep(folder: DataFolder, *follow: tuple[Forked, Pages]) -> None:
     """Fork one process for each; they end with us, and we with any: the writer starts all again."""
     made: dict[int, int] = {}  # by process, the end of its pipe that we hold
-    for one in follow:
+    for one, pages in follow:
         ours, mine = os.pipe()
         process = os.fork()
         if process == 0:
             for held in (mine, *made.values()):
                 os.close(held)
-            _be(folder, one, ours)
+            _be(folder, one, pages, ours)
         os.close(ours)  # the other end stays open as long as we live
         made[process] = mine
 
@@ -97,11 +113,11 @@ def _keep(folder: DataFolder, *follow: Callable[[DataFolder], NoReturn]) -> None
         threading.Thread(target=watch, args=(process,), name="fork-watch", daemon=True).start()
 
 
-def _be(folder: DataFolder, follow: Callable[[DataFolder], NoReturn], lifeline: int) -> NoReturn:
+def _be(folder: DataFolder, follow: Forked, pages: Pages, lifeline: int) -> NoReturn:
     at_the_end_of(lifeline, lambda: os._exit(0))
     with contextlib.suppress(OSError):  # for ps, where there is such a file
         Path("/proc/self/comm").write_text(f"wf-{follow.__name__}")
     try:
-        follow(folder)
+        follow(folder, pages)
     finally:
         os._exit(_FAILED)

@@ -65,7 +65,10 @@ class SigningLink:
         if not statements:
             return []
         if self._writer is None:
-            raise Unavailable("the writer is not there to sign")
+            raise Unavailable(
+                "the writer is not there to sign",
+                do="It is tried again; if it stays so, start the server again",
+            )
         asked = msgspec.json.encode([one.decode() for one in statements])
         try:
             self._writer.sendall(asked + b"\n")
@@ -73,9 +76,17 @@ class SigningLink:
         except (OSError, ValueError) as error:
             self._writer.close()
             self._writer, self._read = None, b""
-            raise Unavailable("the writer went while it signed", got=repr(error)) from error
+            raise Unavailable(
+                "the writer went while it signed",
+                got=repr(error),
+                do="It is tried again when the writer is back",
+            ) from error
         if answer.error:
-            raise Unavailable("the log does not record what its watch says", got=answer.error)
+            raise Unavailable(
+                "the log does not record what its watch says",
+                got=answer.error,
+                do="It is tried again; its reason says what to mend",
+            )
         return answer.entries
 
     def _line(self) -> bytes:

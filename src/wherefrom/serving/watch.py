@@ -14,16 +14,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 import msgspec
 
+from wherefrom.api.tracing import Tracing, begin
 from wherefrom.app import (
     DataFolder,
     now,
     open_alert_watch,
+    open_desk,
     open_gate,
     open_log,
     open_notify_settings,
@@ -37,8 +39,15 @@ from wherefrom.policy.alert_watch import AlertWatch, Told
 from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
 from wherefrom.policy.watched import Turn
+from wherefrom.query.health.answers import Health
+from wherefrom.query.health.asked import HealthOptions
 from wherefrom.serving.alert_telling import Standing, keep
+from wherefrom.serving.annotating import Annotating
+from wherefrom.serving.health_metrics import HealthMetrics, Scraped, keep_asking
+from wherefrom.serving.metrics import Shown, WatchMetrics
+from wherefrom.serving.page import Pages
 from wherefrom.serving.signing_link import SigningLink
+from wherefrom.serving.storage import keep_measuring
 from wherefrom.serving.tickets import start_tickets
 from wherefrom.serving.turn_message import message_of
 from wherefrom.storage.whole_file import replace_whole
@@ -52,19 +61,26 @@ _NICE: Final = 10
 _WAIT_SECONDS_MIN: Final = 0.05
 
 
-def watch(folder: DataFolder) -> NoReturn:
-    """Watch for ever. What goes wrong is said, and tried again."""
+def watch(folder: DataFolder, pages: Pages) -> NoReturn:
+    """Watch for ever. What goes wrong is said, and tried again.
+
+    pages  where it shows what it counts
+    """
     os.nice(_NICE)
     link = SigningLink(folder.watch_socket)
     spool = Spool(folder.path / "notify")
     settings = open_notify_settings(folder, on_trouble=_say)
-    standing = Standing()
-    Delivery(spool, settings, standing=standing, on_trouble=_say).start()
+    metrics, tracing, standing = WatchMetrics(), begin("watch"), Standing()
+    health = HealthMetrics()
+    shown = Shown(pages.shown, "watch", lambda: [*metrics.families(spool), *health.families()])
+    Delivery(spool, settings, standing=standing, on_trouble=_say, on_sent=metrics.sent).start()
+    keep_measuring(folder.path, metrics.stored)
+    keep_asking(lambda: _asking_health(folder), Scraped(pages.scraped), health, on_trouble=_say)
     start_tickets(folder, on_trouble=_say)
     said = ""
     while True:
         try:
-            _watch_on(folder, link, spool, standing)
+            _watch_on(folder, link, spool, standing, metrics, shown, tracing)
         except Exception as error:  # noqa: BLE001 - views not there yet, a full disk, our own slip
             if str(error) != said:
                 said = str(error)
@@ -72,12 +88,21 @@ def watch(folder: DataFolder) -> NoReturn:
             time.sleep(ROUND_SECONDS)
 
 
-def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool, standing: Standing) -> NoReturn:
+def _watch_on(
+    folder: DataFolder,
+    link: SigningLink,
+    spool: Spool,
+    standing: Standing,
+    metrics: WatchMetrics,
+    shown: Shown,
+    tracing: Tracing,
+) -> NoReturn:
     log = open_log(folder)
     notify = open_notify_settings(folder, on_trouble=_say)
 
     def tell(turns: Sequence[Turn]) -> None:
         _keep(turns, spool, notify(), log)
+        metrics.told(turns)
 
     def tell_alerts(told: Sequence[Told]) -> None:
         keep(told, spool, notify, origin=log.origin)
@@ -99,7 +124,12 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool, standing: Sta
         on_trouble=_say,
     )
     noted, said, looked, failed, alerting = None, "", 0.0, 0, _Alerting(alerts, standing)
+    annotating = Annotating(
+        log, lambda: open_desk(folder, log).reality, spool, notify,
+        folder.path / "notify" / "annotated", on_trouble=_say,
+    )  # fmt: skip
     while True:
+        shown.keep()
         if not link.wait(ROUND_SECONDS):
             continue
         began = time.monotonic()
@@ -107,7 +137,15 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool, standing: Sta
         if watched.is_due() or began - looked > IDLE_SECONDS:
             looked = began
             try:
-                done = watched.round()
+                with tracing.span("watch round") as span:
+                    done = watched.round()
+                    span.say(
+                        {
+                            "wherefrom.size": done.size, "wherefrom.decided": done.decided,
+                            "wherefrom.written": done.written, "wherefrom.waiting": done.waiting,
+                        }
+                    )  # fmt: skip
+                metrics.round(done, watched.denied(), time.monotonic() - began)
                 at = WatchAt(size=done.size, at=now(), waiting=done.waiting)
                 if (at.size, at.waiting) != noted:
                     replace_whole(folder.watch_path, msgspec.json.encode(at))
@@ -118,12 +156,19 @@ def _watch_on(folder: DataFolder, link: SigningLink, spool: Spool, standing: Sta
             except Error as error:
                 # What was looked at is looked at again, which costs as much each time.
                 failed += 1
+                metrics.failed.inc()
                 pause = min(2.0**failed, FAILED_SECONDS_MAX)
                 if str(error) != said:
                     said = str(error)
                     _say(f"the watch waits: {error}")
+        annotating.look()
         alerting.look(origin=log.origin, url=notify().url)
         time.sleep(pause)
+
+
+def _asking_health(folder: DataFolder) -> Callable[[], Health]:
+    desk = open_desk(folder, open_log(folder))
+    return lambda: desk.health.now(HealthOptions())
 
 
 class _Alerting:

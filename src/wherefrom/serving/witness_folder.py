@@ -46,6 +46,7 @@ class WitnessFolder:
             raise SettingError(
                 "there is a log in this directory, and a witness keeps one of its own",
                 where=str(self.path),
+                do="Name another directory with --data",
             )
         if (self.path / "logs").exists():
             raise SettingError(
@@ -60,6 +61,7 @@ class WitnessFolder:
                 "not a witness's name",
                 expected="a URL without scheme, such as witness.example.com/w1",
                 got=name,
+                do="Leave out https:// and any space",
             ) from error
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
@@ -87,13 +89,22 @@ class WitnessFolder:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError("a key file cannot be read", where=str(path), got=error) from error
+            raise SettingError(
+                "a key file cannot be read",
+                where=str(path),
+                got=error,
+                do="Restore it from a copy, or see to its mode and owner",
+            ) from error
         found = [
             Cosigner.from_skey_text(line, where=f"{path}, line {number}")
             for number, line in enumerate(lines, start=1)
         ]
         if not found:
-            raise SettingError("a witness has no key", where=str(path))
+            raise SettingError(
+                "a witness has no key",
+                where=str(path),
+                do="Restore it from a copy, or begin a new witness in an empty directory",
+            )
         return found
 
     @contextmanager
@@ -111,7 +122,9 @@ class WitnessFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Unavailable(
-                    "another process cosigns with this directory", where=str(self.path)
+                    "another process cosigns with this directory",
+                    where=str(self.path),
+                    do="End the other first",
                 ) from error
             heads: list[FileHead] = []
 

@@ -29,6 +29,7 @@ from wherefrom.api.own_measures import OwnMeasures
 from wherefrom.api.proxy import ReaderProxy
 from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
+from wherefrom.api.tracing import begin
 from wherefrom.app import (
     DataFolder,
     Served,
@@ -146,8 +147,11 @@ def up(
                 on_trouble=_say_trouble,
             )
 
+        tracing = begin("writer")
+
         def application() -> Starlette:
-            proxy, own_measures = ReaderProxy(folder.path / "reader.sock"), OwnMeasures()
+            proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
+            own_measures = OwnMeasures()
 
             async def beside() -> None:
                 await asyncio.gather(
@@ -160,6 +164,7 @@ def up(
                 tokens=folder.tokens,
                 hooks=folder.hooks,
                 proxy=proxy,
+                tracing=tracing,
                 door=RekorDoor(lambda: open_rekor(folder, recorder)),
                 requests=requests,
                 measured=measured,
@@ -178,6 +183,7 @@ def up(
             folder.say_served(None)
             scrub.stop()
             reader.stop()
+            tracing.close()
             folder.watch_socket.unlink(missing_ok=True)
 
 
@@ -209,7 +215,11 @@ class _ReaderProcess:
         until = time.monotonic() + _READY_WITHIN_SECONDS
         while not self._socket.exists():
             if time.monotonic() > until:
-                raise Unavailable("the reader process did not start", where=str(self._socket))
+                raise Unavailable(
+                    "the reader process did not start",
+                    where=str(self._socket),
+                    do="Read what it says above; wherefrom doctor looks at what it needs",
+                )
             time.sleep(0.01)
 
     def stop(self) -> None:

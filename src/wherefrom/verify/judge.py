@@ -112,6 +112,7 @@ def _signed(envelope: Signed, keyring: Keyring, signing: Signing) -> Trust:
             "only Wherefrom itself writes records of this type",
             where="payloadType",
             got=envelope.payload_type,
+            do="Use the command for it; keys trust, erase and the like write such records",
         )
     return _vouched("signed", signers_of(envelope, keyring, signing))
 

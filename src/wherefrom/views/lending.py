@@ -107,7 +107,10 @@ class Lending:
             raise self.damaged(error) from error
         except apsw.CantOpenError as error:
             raise Unavailable(
-                f"the {self._view} view cannot be opened", where=str(self.path), got=str(error)
+                f"the {self._view} view cannot be opened",
+                where=str(self.path),
+                got=str(error),
+                do="Make the views again: wherefrom views rebuild",
             ) from error
 
     def _give_back(self, inode: int, db: apsw.Connection) -> None:

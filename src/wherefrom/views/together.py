@@ -14,10 +14,14 @@ from wherefrom.views.graph import GraphView
 from wherefrom.views.health import HealthView
 
 RECORDS_MAX: Final = 4096
+Folded = Callable[[str, int, int], None]
 
 
 class Views:
-    """The views, to be folded by this process alone."""
+    """The views, to be folded by this process alone.
+
+    folded  is told, after each step, which view reached what size, and from where
+    """
 
     def __init__(
         self,
@@ -27,7 +31,9 @@ class Views:
         health: HealthView,
         *,
         facts_of: Callable[[bytes], Facts],
+        folded: Folded = lambda view, first, limit: None,
     ) -> None:
+        self._folded = folded
         self._source = ReadOnce(source, facts_of=facts_of)
         self._views: tuple[FoldedView, ...] = (graph, estate, health)
 
@@ -40,7 +46,7 @@ class Views:
         """Fold up to the log's position, in steps of ``RECORDS_MAX``. Raises as the views do."""
         while True:
             end = self._source.position().size
-            fold_to(self._source, dict.fromkeys(self._views, end))
+            fold_to(self._source, dict.fromkeys(self._views, end), self._folded)
             if self.size >= self._source.position().size:
                 return
 
@@ -50,13 +56,20 @@ class Views:
             view.discard()
 
 
-def fold_to(source: ReadOnce, ends: Mapping[FoldedView, int]) -> None:
+def fold_to(
+    source: ReadOnce,
+    ends: Mapping[FoldedView, int],
+    folded: Folded = lambda view, first, limit: None,
+) -> None:
     """Fold each view up to its own size, ``source`` being read once for all of them.
 
     Raises as the views do.
     """
     while True:
         for view, end in ends.items():
-            view.fold(source, records_max=max(0, min(RECORDS_MAX, end - view.size)))
+            first = view.size
+            view.fold(source, records_max=max(0, min(RECORDS_MAX, end - first)))
+            if view.size > first:
+                folded(view.called, first, view.size)
         if all(view.size >= end for view, end in ends.items()):
             return

@@ -228,6 +228,8 @@ def requests_of_all_kinds():
     head, row = "time,service,metric,value\n", f"{of_posix(int(time.time()))},cart,requests,9\n"
     for rows in (head + row, head, "x", head + "noon,cart,requests,1"):
         yield "POST", "/v1/series", "/v1/series", rows.encode()
+    for query in ("", "?from=0&to=99999999999999&tags=deploy", "?from=x"):
+        yield "GET", "/v1/annotations", "/v1/annotations" + query, None
     for query in ("", "?service=cart&since=2020-01-01T00:00:00Z", "?until=x"):
         yield "GET", "/v1/hours", "/v1/hours" + query, None
     for query in (

@@ -207,14 +207,16 @@ def test_a_head_within_the_limit_is_answered(client):
     ],
 )
 def test_what_is_no_http_is_a_problem_object_and_not_a_trace(server, sent):
+    speak = "Speak HTTP/1.1, with TLS only if the server was started with --tls-cert"
     assert raw(server, sent) == (
         400,
         {
             "type": "urn:wherefrom:error:malformed",
             "title": "this is not HTTP/1.1",
             "status": 400,
-            "detail": "this is not HTTP/1.1",
+            "detail": f"this is not HTTP/1.1. {speak}",
             "code": "malformed",
+            "do": speak,
         },
     )
 

@@ -78,14 +78,14 @@ def root_change(server):
 
 def test_a_root_that_grows_old_is_told_by_readyz_and_metrics(server, client):
     assert client.get("/readyz").text == "ready\n"
-    assert b"wherefrom_trusted_root_age_days 0.0" in client.get("/metrics").content
+    assert b"wherefrom_trusted_root_age_seconds 0.0" in client.get("/metrics").content
     client.post("/v1/roots", json={"trusted_root": ROOT})
     assert client.get("/readyz").text == "ready\n"
     client.post("/v1/roots", json=OLD)
     ready, metrics = client.get("/readyz"), client.get("/metrics").text
     assert (ready.status_code, ready.text[:37]) == (200, "ready\nthe trusted root (version 2) is")
     assert "keys may have been added or given up since" in ready.text
-    assert "wherefrom_trusted_root_age_days 0.0" not in metrics
+    assert "wherefrom_trusted_root_age_seconds 0.0" not in metrics
     assert "wherefrom_trusted_root_too_old 0.0" in metrics
     client.post("/v1/roots", json=OLD | {"refuse_days": 1})
     assert "judges no more after 1:" in client.get("/readyz").text

@@ -77,7 +77,11 @@ def test_an_interruption_says_nothing_and_exits_130(error, capsys):
 
 def test_what_the_system_refuses_names_the_file(capsys):
     assert tell(PermissionError(13, "Permission denied", "a/b"), as_json=False) == CANNOT_TELL
-    assert capsys.readouterr().err == "wherefrom: permission denied\n  where     a/b\n"
+    assert capsys.readouterr().err == (
+        "wherefrom: permission denied\n"
+        "  where     a/b\n"
+        "  do        Look at the disk, its space and the permissions: wherefrom doctor\n"
+    )
 
 
 def test_a_mistake_of_ours_shows_where_and_never_counts_as_a_no(capsys):
@@ -93,7 +97,7 @@ def test_a_long_value_is_wrapped_under_its_label(capsys, monkeypatch):
     _, first, *rest = capsys.readouterr().err.splitlines()
     assert first.startswith("  expected  word")
     assert len(rest) >= 2
-    assert all(line.startswith(" " * 12 + "word") and len(line) <= 60 for line in rest)
+    assert all(line.startswith((" " * 12, "  do        ")) and len(line) <= 60 for line in rest)
 
 
 def test_help_imports_nothing_but_click():

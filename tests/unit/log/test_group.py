@@ -260,3 +260,21 @@ def test_threads_may_commit_and_wait(log):
     done = asyncio.run(run())
     assert sorted(d.receipts[0].index for d in done) == list(range(20))
     assert all(d.paths for d in done)
+
+
+def test_a_batch_tells_its_new_records_and_its_steps_in_order(log):
+    told = []
+
+    async def run():
+        group = GroupCommit(log, on_batch=lambda records, times: told.append((records, times)))
+        first = await group.submit(numbered(range(3)))
+        again = await group.submit(numbered(range(3)))
+        await group.close()
+        return first, again
+
+    first, again = asyncio.run(run())
+    ((records, times),) = told  # what was known already is no batch
+    assert records == 3
+    assert times.began < times.written < times.published
+    assert first.times == times
+    assert again.times.began > times.published

@@ -149,15 +149,25 @@ class Fetcher:
                     url = urljoin(url, answer.headers.get("location", ""))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(
-                "the feed does not answer", where=url, got=str(error) or type(error).__name__
+                "the feed does not answer",
+                where=url,
+                got=str(error) or type(error).__name__,
+                do="Try again later, and see whether this machine may reach it",
             ) from error
         raise Unavailable("the feed leads on and on", where=url,
-                          expected=f"{REDIRECTS_MAX} redirects at most")  # fmt: skip
+                          expected=f"{REDIRECTS_MAX} redirects at most",
+            do="Name where it ends up in feeds.json",
+        )  # fmt: skip
 
 
 def _need_ok(answer: httpx.Response, url: str) -> None:
     if answer.status_code != 200:
-        raise Unavailable("the feed is not there", where=url, got=f"HTTP {answer.status_code}")
+        raise Unavailable(
+            "the feed is not there",
+            where=url,
+            got=f"HTTP {answer.status_code}",
+            do="Open the address in feeds.json by hand, and correct it",
+        )
     length = answer.headers.get("content-length", "")
     if length.isdecimal() and int(length) > BODY_BYTES_MAX:
         raise _too_large(url, BODY_BYTES_MAX)
@@ -171,7 +181,9 @@ def _bounded(answer: httpx.Response, url: str, bytes_max: int) -> Iterator[bytes
             raise _too_large(url, bytes_max)
         if time.monotonic() > until:
             raise Unavailable("the feed takes too long", where=url,
-                              expected=f"{WHOLE_SECONDS:.0f} seconds")  # fmt: skip
+                              expected=f"{WHOLE_SECONDS:.0f} seconds",
+                do="Try again later, or name a mirror that is nearer",
+            )  # fmt: skip
         yield chunk
 
 

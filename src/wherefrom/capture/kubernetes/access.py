@@ -47,7 +47,10 @@ class Access:
     ) -> None:  # fmt: skip
         if not url.startswith(("http://", "https://")):
             raise SettingError(
-                "not the address of a Kubernetes API", got=url, expected="https://HOST:PORT"
+                "not the address of a Kubernetes API",
+                got=url,
+                expected="https://HOST:PORT",
+                do="kubectl cluster-info shows it",
             )
         self.url = url.rstrip("/")
         self.tls = tls
@@ -187,7 +190,11 @@ def _tls(
                 file.flush()
                 context.load_cert_chain(file.name)
     except (OSError, ValueError) as error:
-        raise SettingError("the cluster's certificates cannot be used", got=str(error)) from error
+        raise SettingError(
+            "the cluster's certificates cannot be used",
+            got=str(error),
+            do="Compare them with those that kubectl config view --raw shows",
+        ) from error
     return context
 
 
@@ -215,7 +222,12 @@ def _named(
         if isinstance(entry, dict) and name and entry.get("name") == name:
             inside = entry.get(one)
             return inside if isinstance(inside, dict) else {}
-    raise SettingError(f"a kubeconfig without that {one}", where=str(path), got=name or "no name")
+    raise SettingError(
+        f"a kubeconfig without that {one}",
+        where=str(path),
+        got=name or "no name",
+        do="kubectl config view lists those that it has",
+    )
 
 
 def _part(said: Mapping[str, Any], name: str, path: Path) -> bytes | None:
@@ -225,7 +237,11 @@ def _part(said: Mapping[str, Any], name: str, path: Path) -> bytes | None:
         try:
             return base64.b64decode(str(inside), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise SettingError(f"not base64: {name}-data", where=str(path)) from error
+            raise SettingError(
+                f"not base64: {name}-data",
+                where=str(path),
+                do="Write the kubeconfig anew: kubectl config view --raw --flatten",
+            ) from error
     named = said.get(name)
     return _read(path.parent / str(named)) if named else None
 
@@ -235,11 +251,26 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             written = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
-        raise SettingError("a file cannot be read", where=str(path), got=error.strerror) from error
+        raise SettingError(
+            "a file cannot be read",
+            where=str(path),
+            got=error.strerror,
+            do="Name one that this user may read with --kubeconfig",
+        ) from error
     if len(written) > FILE_BYTES_MAX:
-        raise SettingError("a file is too long", where=str(path), expected=f"{FILE_BYTES_MAX}")
+        raise SettingError(
+            "a file is too long",
+            where=str(path),
+            expected=f"{FILE_BYTES_MAX}",
+            do="Name the right file with --kubeconfig",
+        )
     return written
 
 
 def _not_one(path: Path) -> SettingError:
-    return SettingError("not a kubeconfig", where=str(path), expected="YAML or JSON of kind Config")
+    return SettingError(
+        "not a kubeconfig",
+        where=str(path),
+        expected="YAML or JSON of kind Config",
+        do="Name one with --kubeconfig, as kubectl takes it",
+    )

@@ -57,7 +57,10 @@ class Server:
             )
         except (httpx.HTTPError, OSError) as error:  # OSError: an alert of TLS, late
             raise Unavailable(
-                "the server does not answer", where=self.url, got=str(error) or type(error).__name__
+                "the server does not answer",
+                where=self.url,
+                got=str(error) or type(error).__name__,
+                do="Is it running? What waits is sent when it answers",
             ) from error
         try:
             items = items_of(

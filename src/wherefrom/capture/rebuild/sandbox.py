@@ -75,7 +75,9 @@ def need_sandbox() -> Sandbox:
     tried = _tried([*plain, "--", "true"])
     if tried.returncode != 0:
         raise Unavailable(
-            "bubblewrap does not work here", got=tried.stderr.decode("utf-8", "replace")[:200]
+            "bubblewrap does not work here",
+            got=tried.stderr.decode("utf-8", "replace")[:200],
+            do="Let users make namespaces: sysctl kernel.unprivileged_userns_clone=1",
         )
     return Sandbox(bwrap, _preloaded(plain))
 

@@ -266,6 +266,7 @@ def _environment(options: CanaryOptions, held: Sequence[Held]) -> str:
         raise NotFound(
             "nothing is known to run there", got=options.service,
             expected="a service that is deployed, or observed",
+            do="wherefrom running shows what does, and where",
         )  # fmt: skip
     raise Malformed(
         "it runs in several environments", got=options.service, expected=", ".join(found),

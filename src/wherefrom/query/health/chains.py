@@ -84,7 +84,10 @@ class LateChains:
 
 
 def _nobody() -> Judge:
-    raise Unavailable("nobody here says what a whole chain is")
+    raise Unavailable(
+        "nobody here says what a whole chain is",
+        do="Ask through a server, or with the command line",
+    )
 
 
 NOBODY: Final = LateChains(_nobody)

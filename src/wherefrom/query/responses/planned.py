@@ -50,7 +50,12 @@ def plan(rule: Rule, answer: Rollback, *, made: str, by_hand: bool = False) -> P
     found = troubles(rule, answer)
     if not found and not (by_hand and BY_HAND in rule.when.troubles):
         wanted = ", ".join(rule.when.troubles)
-        raise NotAllowed("nothing that this rule is for is wrong", where=rule.name, expected=wanted)
+        raise NotAllowed(
+            "nothing that this rule is for is wrong",
+            where=rule.name,
+            expected=wanted,
+            do="wherefrom canary, why and running tell what is; or plan it by hand: --by-hand",
+        )
     trouble = found[0].code if found else BY_HAND
     because = sorted({entry for one in found for entry in one.entries})[:100]
     return again(rule, answer, made=made, trouble=trouble, because=because)
@@ -64,6 +69,7 @@ def again(
         raise NotAllowed(
             "the rule is not for this service there", where=rule.name,
             got=f"{answer.service} in {answer.environment}",
+            do="Add the service to the rule in remediation.json, or name another rule",
         )  # fmt: skip
     if rule.action == "rollback":
         if answer.verdict != SAFE or answer.to is None:
@@ -75,7 +81,11 @@ def again(
     else:
         changes = _of_what_runs(answer)
     if not changes:
-        raise NotAllowed("there is nothing to do", where=answer.service)
+        raise NotAllowed(
+            "there is nothing to do",
+            where=answer.service,
+            do="wherefrom rollback tells why",
+        )
     return Plan(
         rule=rule.name,
         rule_digest=rule.digest,
@@ -135,7 +145,12 @@ def _steps(rule: Rule, answer: Rollback, changes: _Changes, trouble: str) -> lis
         template = rule.step(change.slot)
         what = " ".join(filter(None, (change.slot, change.name)))
         if template is None:
-            raise NotAllowed("the rule has no command for a part", where=rule.name, got=what)
+            raise NotAllowed(
+                "the rule has no command for a part",
+                where=rule.name,
+                got=what,
+                do="Add one to the rule in remediation.json",
+            )
         after = change.after or ""
         values = {
             "service": answer.service, "environment": answer.environment,

@@ -188,6 +188,7 @@ def _scope(options: RollbackOptions, estate: EstateSnapshot, at: int, lens: Lens
         raise NotFound(
             "nothing is known to run there", got=f"{options.environment}/{options.service}",
             expected="a service that is deployed, or observed",
+            do="wherefrom running shows what does, and where",
         )  # fmt: skip
     if len(found) > 1:
         raise Malformed(
