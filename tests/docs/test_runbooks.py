@@ -11,6 +11,7 @@ import pytest
 from tests.docs.test_commands import VERBS
 from tests.paths import REPOSITORY
 from wherefrom.cli.main import root
+from wherefrom.query.alerts import signals
 from wherefrom.query.health.indicators import named
 
 FOLDER = REPOSITORY / "docs" / "runbooks"
@@ -91,6 +92,10 @@ def test_a_command_that_is_none_would_be_found(line: str) -> None:
 def test_every_rule_of_the_alerts_has_a_page(rule: str) -> None:
     assert rule in PAGES
     assert f"[`{rule}`]({rule}.md)" in INDEX
+
+
+def test_every_rule_that_is_decided_here_has_a_page() -> None:
+    assert {signals.INTEGRITY, signals.DENIED, signals.COVERAGE} <= set(PAGES)
 
 
 def test_every_failure_has_one_page_and_no_page_is_of_nothing() -> None:

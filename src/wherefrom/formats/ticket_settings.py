@@ -12,14 +12,13 @@ Source: docs/tickets.md
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from wherefrom.errors import LimitPassed, Malformed
+from wherefrom.formats.alert_receivers import is_safe
 
 TRACKERS_MAX: Final = 20
 LABELS_MAX: Final = 10
@@ -82,7 +81,7 @@ def _check(one: Tracker, where: str) -> None:
         raise Malformed(
             "not a name", where=where, expected="letters, digits and dashes, 63 at most"
         )
-    if not _is_safe(one.address):
+    if not is_safe(one.address) or "@" in one.address:
         raise Malformed(
             "not the address of a tracker", where=where,
             expected="https://…, or http:// on this machine", got=one.address.rpartition("@")[2],
@@ -101,20 +100,3 @@ def _check(one: Tracker, where: str) -> None:
         raise Malformed("only Jira has a user beside the token", where=where, got=one.user)
     if not 1 <= one.open_max <= 1_000:
         raise Malformed("not a number of tickets", where=where, expected="1 to 1000")
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        return False
-    if parts.scheme == "https":
-        return bool(host) and not parts.username
-    if parts.scheme != "http":
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

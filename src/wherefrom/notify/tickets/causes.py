@@ -191,6 +191,8 @@ class CauseFile:
     def _incident(self, said: IncidentStage, entry: int) -> bool:
         root = said.incident
         if said.stage == incident.OPENED and root not in self._held.open:
+            if said.root and f"artifact:{said.root.id}" in self._held.open:
+                return False  # an alert about what turned bad, which has its ticket
             self._begin(_of_incident(said, entry, self._to))
             return True
         if root in self._held.open:

@@ -131,6 +131,19 @@ def test_an_incident_is_a_cause_until_it_is_closed(world):
     assert found.why_ended(cause.root) == f"rolled back: #{entry}."
 
 
+def test_an_alert_about_what_turned_bad_has_its_ticket_already(world):
+    said = turned.Turned(to="denied", environment="prod", at=AT, policy="sha256:" + "f" * 64)
+    about = {"rule": "denied", "root": incident.Root(kind="digest", id=image(8))}
+    world.recorder.vouch(turned.to_statement(said, image(8)), principal=world.principal)
+    world.sign(stage(**about))
+    assert list(causes_of(world).open) == [f"artifact:{image(8)}"]
+    good = turned.Turned(to="allowed", environment="prod", at=AT, policy=said.policy)
+    world.recorder.vouch(turned.to_statement(good, image(8)), principal=world.principal)
+    assert causes_of(world).open == {}, "the alert ends a while later, and is no cause of its own"
+    world.sign(stage(incident="incident:wherefrom:other@2026-01-01T11:00:00Z", **about))
+    assert len(causes_of(world).open) == 1
+
+
 @pytest.mark.parametrize(("rule", "page"), [
     ("burns-cart-errors", "burns"), ("coverage-drop", "coverage-drop"), ("burns", "burns"),
     ("../secrets", None), ("", None),
