@@ -56,7 +56,7 @@ def test_a_page_fits_its_terminal_and_shows_health_alerts_and_changes(data, size
             "1 Health of the evidence",
             "2 Alerts",
             "3 Changes",
-            "have all 78 entries",
+            "have all ",
             "coverage",
         ):
             assert said in text
@@ -316,7 +316,7 @@ def test_once_prints_one_frame_and_json_the_same_facts(data):
     frame = run("top", "--json", data=data).json
     assert frame["incidents"][0]["slot"] == "incident"
     assert {place["service"] for place in frame["drifting"]} == {"till"}
-    assert frame["log"]["size"] == 78
+    assert set(frame["log"]["views"].values()) == {frame["log"]["size"]}
     only = run("top", "--json", "-e", "prod", "-s", "shelf", data=data).json
     assert only["incidents"] == []
     assert {change["service"] for change in only["changes"]} == {"shelf"}
