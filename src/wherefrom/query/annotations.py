@@ -13,8 +13,8 @@ import msgspec
 from wherefrom.errors import Malformed
 from wherefrom.formats.grafana_annotations import TAG, Annotation
 from wherefrom.formats.shown import printable, short_id
+from wherefrom.query.candidates import Candidate, candidates_of
 from wherefrom.query.reality import Reality, RealityOptions
-from wherefrom.query.why.of_estate import Candidate, candidates_of
 
 LIMIT_MAX: Final = 1_000
 _TAG_CHARS_MAX: Final = 100

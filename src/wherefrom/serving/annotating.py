@@ -28,8 +28,8 @@ from wherefrom.notify import Message, Spool
 from wherefrom.notify.grafana import TYPE
 from wherefrom.notify.message import id_of
 from wherefrom.query.annotations import annotated
+from wherefrom.query.candidates import Candidate
 from wherefrom.query.reality import Reality
-from wherefrom.query.why.of_estate import Candidate
 from wherefrom.storage.whole_file import replace_whole
 
 EVERY_SECONDS: Final = 5.0

@@ -27,13 +27,13 @@ from wherefrom.formats.timestamps import of_micros
 from wherefrom.formats.why_case import CALLS_MAX, NAME_BYTES_MAX, Case
 from wherefrom.formats.why_series import Samples
 from wherefrom.query.answers import LogPosition
+from wherefrom.query.candidates import KIND_OF, Candidate, candidates_of
 from wherefrom.query.incident_answers import RankedChange, Response, Why
 from wherefrom.query.look import Look
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.placing import Estates, Piece, Slot
 from wherefrom.query.reality import CHANGES_MAX, change_of, log_of_estate
 from wherefrom.query.why.asof import known_by
-from wherefrom.query.why.of_estate import KIND_OF, Candidate, candidates_of
 from wherefrom.query.why.rank import Ranking, rank
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot

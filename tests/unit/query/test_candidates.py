@@ -10,9 +10,9 @@ import pytest
 from tests.unit.query.why.cases import at, beside, samples
 from wherefrom.formats.states import SLOTS
 from wherefrom.formats.why_case import KINDS, time_text
+from wherefrom.query.candidates import KIND_OF
 from wherefrom.query.reality_answers import Change
 from wherefrom.query.why import changes_of, rank_changes
-from wherefrom.query.why.of_estate import KIND_OF
 
 
 def said(minute: float, entry: int, **parts: Any) -> Change:
