@@ -26,7 +26,10 @@ ABSENT = {
         *TESTS, "numpy", "httpx", "rich", "zstandard", "wherefrom.cli", "wherefrom.log.writer",
         "wherefrom.log.recorder", "wherefrom.verify.pool",
     ),
-    "wherefrom.serving.writer": (*TESTS, "httpx", "rich", "wherefrom.cli"),
+    "wherefrom.serving.writer": (
+        *TESTS, "numpy", "httpx", "rich", "wherefrom.cli", "wherefrom.log.runs",
+    ),
+    "wherefrom.log.recorder": (*TESTS, "numpy", "wherefrom.log.runs"),
     "wherefrom.capture.identity": (
         *SERVER, *DATA, *TESTS, "httpx", "rich", "click", "ssl", "asyncio",
     ),
@@ -49,5 +52,5 @@ def test_a_module_does_not_bring_along_what_it_does_not_run(module):
 
 
 def test_a_module_that_is_brought_along_is_seen():
-    assert "numpy" in imported_by("wherefrom.log.writer")
+    assert "numpy" in imported_by("wherefrom.log.runs")
     assert imported_by("wherefrom.serving.writer") & {"starlette"}

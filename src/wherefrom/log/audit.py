@@ -43,6 +43,7 @@ from wherefrom.log.audit_piece import (
 from wherefrom.log.audit_tree import TreeCheck
 from wherefrom.log.reader import LogReader, Stored
 from wherefrom.log.replay import Replay, service_key_of
+from wherefrom.log.run_name import parse_name
 from wherefrom.log.state import HeadState
 from wherefrom.storage.contracts import Blobs, Piece, Slotted, Surveyed, Tail
 
@@ -286,10 +287,10 @@ def _still_missing(missing: dict[str, bytes | None], blobs: Blobs) -> Iterable[P
 
 
 def _check_runs(folder: Path) -> Iterator[Problem]:
-    # numpy only here: a process that audits a piece does without it.
-    from wherefrom.log.runs import check_run, parse_name
-
     for path in sorted(folder.glob("*.run")):
+        # numpy only here: most logs have no run, and a process that audits a piece does without.
+        from wherefrom.log.runs import check_run
+
         for attempt in (1, 2):  # an erasure may be changing it while we read
             try:
                 if parse_name(path.name) is not None:

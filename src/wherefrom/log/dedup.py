@@ -16,12 +16,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from wherefrom.errors import Corrupt
-from wherefrom.log.runs import Keys, Run, RunName, merge_runs, parse_name, write_run
+from wherefrom.log.run_name import RunName, parse_name
+
+if TYPE_CHECKING:  # ``runs`` computes with numpy, which a log without a run does without
+    from wherefrom.log.runs import Run
 
 RECENT_MAX: Final = 65_536
 MERGE_FACTOR: Final = 4
@@ -53,8 +54,9 @@ class DedupIndex:
         found: list[int | None] = [self._recent.get(d) for d in digests]
         if not self._runs:
             return found
-        fingerprints = np.frombuffer(b"".join([d[:8] for d in digests]), dtype=">u8")
-        asked = fingerprints.astype("<u8")
+        from wherefrom.log.runs import fingerprints_of
+
+        asked = fingerprints_of(digests)
         for run in self._runs:
             for place, candidates in run.find(asked):
                 if found[place] is None:
@@ -90,6 +92,10 @@ class DedupIndex:
         for half in self._folder.glob("*.new"):
             half.unlink()
         names = sorted(filter(None, (parse_name(p.name) for p in self._folder.iterdir())))
+        if not names:
+            return []
+        from wherefrom.log.runs import Run
+
         chosen: list[Run] = []
         reached = 0
         for first in sorted({n.first for n in names}):
@@ -111,12 +117,11 @@ class DedupIndex:
         return chosen
 
     def _flush(self) -> None:
+        from wherefrom.log.runs import write_recent
+
         assert self._folder is not None
         first = self._runs[-1].name.limit if self._runs else 0
-        digests = np.frombuffer(b"".join([d[:8] for d in self._recent]), dtype=">u8")
-        indexes: Keys = np.fromiter(self._recent.values(), dtype="<u8", count=len(self._recent))
-        name = RunName(first, self.size)
-        self._runs.append(write_run(self._folder, name, digests.astype("<u8"), indexes))
+        self._runs.append(write_recent(self._folder, RunName(first, self.size), self._recent))
         self._recent.clear()
         self._take_merged()
         self._start_merge()
@@ -124,6 +129,8 @@ class DedupIndex:
     def _start_merge(self) -> None:
         if self._merging is not None or self._folder is None:
             return
+        from wherefrom.log.runs import merge_runs
+
         # The youngest four neighbours of like size become one, so about 3 · log4(n) runs stay.
         for start in range(len(self._runs) - MERGE_FACTOR, -1, -1):
             part = self._runs[start : start + MERGE_FACTOR]

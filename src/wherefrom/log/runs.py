@@ -13,38 +13,19 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from wherefrom.errors import Corrupt
+from wherefrom.log.run_name import RunName, parse_name
 
 Keys = npt.NDArray[np.uint64]
 _NONE = np.uint64(2**64 - 1)
 _FOOT = np.dtype("<u8")
-
-
-class RunName(NamedTuple):
-    """The run covers entries ``first`` to ``limit`` (exclusive)."""
-
-    first: int
-    limit: int
-
-    def to_text(self) -> str:
-        """The file's name."""
-        return f"{self.first:016d}-{self.limit:016d}.run"
-
-
-def parse_name(text: str) -> RunName | None:
-    """Read a run's file name, or None for any other file."""
-    first, _, rest = text.partition("-")
-    limit = rest.removesuffix(".run")
-    if first.isdecimal() and limit.isdecimal():
-        name = RunName(int(first), int(limit))
-        return name if name.to_text() == text else None
-    return None
 
 
 class Run:
@@ -90,6 +71,18 @@ class Run:
             self.indexes[at] = _NONE
         self._words[-2] = zlib.crc32(self._words[:-2])
         self._words.flush()
+
+
+def fingerprints_of(digests: Iterable[bytes]) -> Keys:
+    """Of each SHA-256, what a run knows it by."""
+    written = np.frombuffer(b"".join([d[:8] for d in digests]), dtype=">u8")
+    return written.astype("<u8")
+
+
+def write_recent(folder: Path, name: RunName, recent: Mapping[bytes, int]) -> Run:
+    """A run of the newest contents: SHA-256 → entry."""
+    indexes: Keys = np.fromiter(recent.values(), dtype="<u8", count=len(recent))
+    return write_run(folder, name, fingerprints_of(recent), indexes)
 
 
 def write_run(folder: Path, name: RunName, fingerprints: Keys, indexes: Keys) -> Run:

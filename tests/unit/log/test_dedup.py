@@ -10,9 +10,10 @@ import pytest
 
 from tests.logs import FilePlace, numbered, writer
 from wherefrom.errors import Corrupt
-from wherefrom.log import dedup
+from wherefrom.log import dedup, runs
 from wherefrom.log.dedup import DedupIndex
-from wherefrom.log.runs import Run, RunName, check_run, merge_runs, parse_name, write_run
+from wherefrom.log.run_name import RunName, parse_name
+from wherefrom.log.runs import Run, check_run, merge_runs, write_run
 
 
 def digest(number):
@@ -141,7 +142,7 @@ def test_a_merge_that_fails_is_tried_again_and_costs_nothing(tmp_path, small, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(dedup, "merge_runs", fails)
+        patched.setattr(runs, "merge_runs", fails)
         add_in_sixteens(index, held, 0, 160)
     add_in_sixteens(index, held, 160, 320)
     assert index.find([digest(n) for n in range(320)]) == list(range(320))
