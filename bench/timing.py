@@ -75,7 +75,7 @@ def usage_of(server: int) -> Usage:
     writer = _processor_seconds(server)
     judges = reader = fold = watch = 0.0
     for child in children_of(server):
-        if b"serving.reader" in _read(child, "cmdline"):
+        if b"reader" in _read(child, "comm"):
             reader += _processor_seconds(child)
             for forked in children_of(child):
                 if forked_as(forked) == "watch":

@@ -243,11 +243,8 @@ class ServerProcess:
         return self.errors_path.read_text()
 
     def reader_pid(self):
-        """The reader process: the child that was told to run it."""
-        for pid in children(self.pid):
-            if b"serving.reader" in command_line(pid):
-                return pid
-        return None
+        """The reader process: the child that is called so."""
+        return next((pid for pid in children(self.pid) if called(pid) == "wf-reader"), None)
 
     def terminate(self, *, seconds=20):
         """SIGTERM; returns the exit code and how long it took. Nothing it started may be left."""
@@ -329,6 +326,14 @@ def command_line(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def called(pid):
+    """What ps calls it."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def until(holds, *, seconds=60):

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_its_clients_do(tmp_path):
         # Judges too, an idle connection, and a client in the middle of a body.
         assert client.post("/v1/records", content=ndjson(range(200))).status_code == 201
         family = family_of(server.pid)
-        assert any(b"serving.reader" in command_line(pid) for pid in family)
+        assert server.reader_pid() in family
         assert any(b"verify.judging" in command_line(pid) for pid in family)
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as wire:
             wire.sendall(
@@ -74,6 +75,21 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_its_clients_do(tmp_path):
         assert wait_gone(family)
         left = {path.name for path in server.data.iterdir()}
         assert not left & {"server.json", "reader.sock"}
+
+
+def test_the_reader_is_forked_so_that_it_shares_what_the_writer_imported(server):
+    reader = server.reader_pid()
+    assert command_line(reader) == command_line(server.pid)
+    assert not any(  # what one has open, such as the log's lock, the other does not
+        str(server.data / "lock") in os.path.realpath(held)
+        for held in Path(f"/proc/{reader}/fd").iterdir()
+    )
+
+
+def test_a_server_with_a_small_log_holds_no_numpy_in_any_process(server, client):
+    assert client.post("/v1/records", content=ndjson(range(3))).status_code == 201
+    for pid in [server.pid, *family_of(server.pid)]:
+        assert "_multiarray_umath" not in Path(f"/proc/{pid}/maps").read_text()
 
 
 def test_an_idle_server_ends_at_once_and_keeps_what_it_had(tmp_path):

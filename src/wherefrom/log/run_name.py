@@ -1,4 +1,4 @@
-"""The file name of a sorted run (``runs``): read apart from the run, which numpy must be there for."""
+"""The file name of a sorted run: apart from ``runs``, for which numpy must be there."""
 
 from __future__ import annotations
 

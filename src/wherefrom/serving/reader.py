@@ -45,10 +45,11 @@ _FAILED = 3
 Forked = Callable[[DataFolder, Pages], NoReturn]
 
 
-def run(path: str) -> None:
-    """Answer on the socket, until standard input ends."""
+def run(path: str, *, lifeline: int = 0) -> None:
+    """Answer on the socket, until ``lifeline`` ends: a file descriptor, else standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C goes to all; the writer decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _be_called("reader")
     folder = DataFolder(Path(path))
     spare_collections()
     scraped = SharedPage()
@@ -76,7 +77,7 @@ def run(path: str) -> None:
     def leave() -> None:
         server.should_exit = True
 
-    at_the_end_of(sys.stdin.fileno(), leave)
+    at_the_end_of(lifeline, leave)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
     tracing.close()
@@ -115,9 +116,13 @@ def _keep(folder: DataFolder, *follow: tuple[Forked, Pages]) -> None:
 
 def _be(folder: DataFolder, follow: Forked, pages: Pages, lifeline: int) -> NoReturn:
     at_the_end_of(lifeline, lambda: os._exit(0))
-    with contextlib.suppress(OSError):  # for ps, where there is such a file
-        Path("/proc/self/comm").write_text(f"wf-{follow.__name__}")
+    _be_called(follow.__name__)
     try:
         follow(folder, pages)
     finally:
         os._exit(_FAILED)
+
+
+def _be_called(name: str) -> None:
+    with contextlib.suppress(OSError):  # for ps, where there is such a file
+        Path("/proc/self/comm").write_text(f"wf-{name}")

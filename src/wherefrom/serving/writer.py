@@ -1,7 +1,7 @@
 """Serve a data directory: one port, and a process for each thing that must not wait for another.
 
     writer process   the port, the door, the log             ── ends ──► all end
-       │ starts, watches, restarts
+       │ forks, watches, restarts (``reader_process``)
     reader process   DIR/reader.sock: answers                ── ends ──► its fold ends
        │ forks both, watches, leaves with them
     fold process     follows the log into the views
@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
@@ -43,13 +41,13 @@ from wherefrom.app import (
     open_series,
     open_watch_settings,
 )
-from wherefrom.errors import Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.root_file import beside as root_beside
 from wherefrom.log.witness_client import WitnessClient
 from wherefrom.log.witnessing import DEADLINE_SECONDS, Witnessing
 from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collections
 from wherefrom.serving.measuring import keep_measuring
+from wherefrom.serving.reader_process import ReaderProcess
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
 from wherefrom.web.routes import writer_routes
@@ -57,8 +55,6 @@ from wherefrom.web.routes import writer_routes
 if TYPE_CHECKING:
     from wherefrom.log.anchoring import Anchoring
 
-_RESTART_AFTER_SECONDS: Final = 0.5
-_READY_WITHIN_SECONDS: Final = 30.0
 _CONNECTIONS_ENOUGH: Final = 10_000
 
 
@@ -85,15 +81,20 @@ def up(
     folder.need_own()
     folder.create()
     folder.ensure_admin_token()
-    before(folder)
-    with open_recorder(
-        folder,
-        extends=extends,
-        hands_over=True,
-        on_stop=_say,
-        before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
-    ) as recorder:
-        reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
+    with ExitStack() as held:
+        # Forked here, where there is no thread yet and nothing is open.
+        reader = held.enter_context(ReaderProcess(folder))
+        before(folder)
+        recorder = held.enter_context(
+            open_recorder(
+                folder,
+                extends=extends,
+                hands_over=True,
+                on_stop=_say,
+                before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
+            )
+        )
+        scrub = Scrub(folder, on_damage=recorder.writer.stop)
 
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
@@ -195,56 +196,3 @@ def _say(why: str) -> None:
 
 def _say_trouble(says: str) -> None:
     print(f"wherefrom: {says}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-class _ReaderProcess:
-    """The reader: started, watched, started again if it dies, ended with us."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
-        self._socket = folder.path / "reader.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
-        self._starting = threading.Lock()  # held while one is made, so that none is made unseen
-        self._watch = threading.Thread(target=self._run, name="reader-watch", daemon=True)
-
-    def start(self) -> None:
-        """Start it and wait until it answers. Raises Unavailable."""
-        self._socket.unlink(missing_ok=True)
-        self._watch.start()
-        until = time.monotonic() + _READY_WITHIN_SECONDS
-        while not self._socket.exists():
-            if time.monotonic() > until:
-                raise Unavailable(
-                    "the reader process did not start",
-                    where=str(self._socket),
-                    do="Read what it says above; wherefrom doctor looks at what it needs",
-                )
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """Close its pipe, which tells it to leave, and wait."""
-        self._stopping.set()
-        with self._starting:
-            process = self._process
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        self._watch.join(15)
-        self._socket.unlink(missing_ok=True)
-
-    def _run(self) -> None:
-        command = "import sys; from wherefrom.serving.reader import run; run(sys.argv[1])"
-        while True:
-            with self._starting:
-                if self._stopping.is_set():
-                    return
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", command, str(self._folder.path)],
-                    stdin=subprocess.PIPE,
-                )
-            self._process.wait()
-            self._stopping.wait(_RESTART_AFTER_SECONDS)
