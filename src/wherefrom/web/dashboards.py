@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import Error
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import moved
 from wherefrom.query.answers import LogPosition, TraceEdge
 from wherefrom.query.desk import LogRecord, TraceOptions
 from wherefrom.query.health import HealthOptions
@@ -36,7 +36,6 @@ DEPLOYMENTS_SHOWN: Final = 10
 RECORDS_SHOWN: Final = 30
 LACKING_SHOWN: Final = 15
 _DAYS: Final = 30
-_DAY: Final = 86_400_000_000
 
 
 class Executive(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +87,7 @@ def executive(ask: Ask) -> Page:
         lacking=[one for one in _lacking(ask, options) if one.environment][:LACKING_SHOWN],
     )  # fmt: skip
     return Page(
-        template="executive.html", title="Executive", answer=answer, log=found.log,
+        template="executive.html", title="Executive", answer=answer, log=found.log, at=found.at,
         beside={"drawing": health_pages.drawn(trends)},
     )  # fmt: skip
 
@@ -109,7 +108,7 @@ def on_call(ask: Ask) -> Page:
         indicators=_some(found.indicators, ON_CALL),
         lacking=_lacking(ask, options)[:LACKING_SHOWN],
     )  # fmt: skip
-    return Page(template="on_call.html", title="On call", answer=answer, log=found.log)
+    return Page(template="on_call.html", title="On call", answer=answer, log=found.log, at=found.at)
 
 
 def debug(ask: Ask) -> Page:
@@ -126,7 +125,7 @@ def debug(ask: Ask) -> Page:
         indicators=_some(found.indicators, DEBUG), trends=trends, records=newest,
     )  # fmt: skip
     return Page(
-        template="debug.html", title="Debug", answer=answer, log=found.log,
+        template="debug.html", title="Debug", answer=answer, log=found.log, at=found.at,
         beside={"drawing": health_pages.drawn(trends), "size": status.size},
     )  # fmt: skip
 
@@ -137,7 +136,7 @@ def request(ask: Ask) -> Page:
     found = ask.desk.request(id) if id else None
     return Page(
         template="request.html", title=f"Request {id}".rstrip(), answer=found,
-        log=found.log if found else None,
+        log=found.log if found else None, now_only=True,
     )  # fmt: skip
 
 
@@ -167,7 +166,7 @@ def _deployments(ask: Ask, options: HealthOptions, now: str) -> list[Deployment]
         scope,
         RealityOptions(
             at=ask.at, as_of=ask.as_of, slots=("artifact",), mode="declared",
-            since=of_micros(micros(now) - _DAYS * _DAY), limit=DEPLOYMENTS_SHOWN,
+            since=moved(now, -_DAYS * 86_400), limit=DEPLOYMENTS_SHOWN,
         ),
     ).changes  # fmt: skip
     return [Deployment(change=one, made=_made(ask, one.after)) for one in changes]
