@@ -428,6 +428,22 @@ def test_a_part_of_a_page_is_that_block_alone(browser):
     assert part.strip() in browser.get("/log").text
 
 
+@pytest.mark.parametrize("path", ["/", "/executive", "/on-call?environment=prod"])
+def test_what_takes_long_is_asked_for_by_a_page_that_is_there(browser, path):
+    page = browser.get(path).text
+    parts = [unescape(link) for link in re.findall(r'data-load="([^"]+)"', page)]
+    assert parts
+    for part in parts:
+        found = browser.get(part)
+        assert found.status_code == 200, part
+        assert "<html" not in found.text
+        assert found.text.strip()
+    if path != "/":
+        whole = browser.get(path + ("&" if "?" in path else "?") + "whole=1").text
+        assert all(browser.get(part).text.strip() in whole for part in parts)
+        assert browser.get(parts[0].partition("?")[0] + "?format=json").json()["lacking"]
+
+
 def test_files_of_ours_are_kept_for_ever_and_no_other_file_is_given(browser):
     answer = browser.get("/static/style.css")
     assert "immutable" in answer.headers["cache-control"]

@@ -81,14 +81,17 @@ def executive(ask: Ask) -> Page:
     """``/executive?environment=``"""
     options = health_pages.options_of(ask)
     found = ask.desk.health.now(options)
-    trends = _trends(ask, TRENDS, options)
+    trends = _trends(ask, TRENDS, options) if ask.wants("past") else []
     answer = Executive(
         log=found.log, at=found.at, indicators=_some(found.indicators, EXECUTIVE), trends=trends,
-        lacking=[one for one in _lacking(ask, options) if one.environment][:LACKING_SHOWN],
+        lacking=[
+            one for one in (_lacking(ask, options) if ask.wants("lacking") else [])
+            if one.environment
+        ][:LACKING_SHOWN],
     )  # fmt: skip
     return Page(
         template="executive.html", title="Executive", answer=answer, log=found.log, at=found.at,
-        beside={"drawing": health_pages.drawn(trends)},
+        beside={"drawing": health_pages.drawn(trends), "later": _later(ask)},
     )  # fmt: skip
 
 
@@ -106,9 +109,12 @@ def on_call(ask: Ask) -> Page:
         log=found.log, at=found.at, incidents=trouble.incidents,
         deployments=_deployments(ask, options, found.at),
         indicators=_some(found.indicators, ON_CALL),
-        lacking=_lacking(ask, options)[:LACKING_SHOWN],
+        lacking=_lacking(ask, options)[:LACKING_SHOWN] if ask.wants("lacking") else [],
     )  # fmt: skip
-    return Page(template="on_call.html", title="On call", answer=answer, log=found.log, at=found.at)
+    return Page(
+        template="on_call.html", title="On call", answer=answer, log=found.log, at=found.at,
+        beside={"later": _later(ask)},
+    )  # fmt: skip
 
 
 def debug(ask: Ask) -> Page:
@@ -138,6 +144,15 @@ def request(ask: Ask) -> Page:
         template="request.html", title=f"Request {id}".rstrip(), answer=found,
         log=found.log if found else None, now_only=True,
     )  # fmt: skip
+
+
+def _later(ask: Ask) -> dict[str, str]:
+    """Links to the parts that a page does not wait for; to all of it for who has no script."""
+    if ask.whole:
+        return {}
+    return {part: ask.same(part=part) for part in ("past", "lacking")} | {
+        "whole": ask.same(whole=1)
+    }
 
 
 def _some(found: Iterable[Indicator], ids: tuple[str, ...]) -> list[Indicator]:

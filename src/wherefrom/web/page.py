@@ -19,7 +19,6 @@ import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -31,7 +30,7 @@ from wherefrom.api.problem_object import STATUSES, problem_of
 from wherefrom.api.problems import RETRY_AFTER_SECONDS
 from wherefrom.errors import Error, Malformed
 from wherefrom.query.answers import LogPosition
-from wherefrom.web.asking import Ask
+from wherefrom.web.asking import Ask, same
 from wherefrom.web.words import FILTERS, harmless, service_path, with_query
 
 if TYPE_CHECKING:
@@ -133,9 +132,9 @@ def render(found: Page, ask: Ask) -> bytes:
         log = msgspec.structs.replace(log, root=ask.desk.root_at(as_of))
     context = {
         "title": found.title, "answer": found.answer, "log": log, "ask": ask, "link": link,
-        "twin": _same(ask.request, format="json"),
+        "twin": ask.same(format="json"),
         "lasting": _lasting(found, ask) if log and not found.now_only else None,
-        "newest": _same(ask.request, as_of=None) if ask.as_of is not None else None,
+        "newest": ask.same(as_of=None) if ask.as_of is not None else None,
         "as_of": as_of,
         **found.beside,
     }  # fmt: skip
@@ -153,7 +152,7 @@ def _lasting(found: Page, ask: Ask) -> str:
     """The link of a page that says the same whenever it is opened: its size, and its time."""
     assert found.log is not None, "only what speaks of a log lasts"
     at = {"at": found.at} if found.at else {}
-    return _same(ask.request, as_of=found.log.size, **at)
+    return ask.same(as_of=found.log.size, **at)
 
 
 def of_error(request: Request, error: Error) -> Response:
@@ -217,19 +216,8 @@ def _link(as_of: int | None, at: str | None, path: str, /, **query: Any) -> str:
     return with_query(path, **{"as_of": as_of, "at": at} | query)
 
 
-def _same(request: Request, **changed: Any) -> str:
-    """This page's own link, with some of its query changed."""
-    kept = [
-        pair for pair in request.query_params.multi_items()
-        if pair[0] not in changed and pair[0] not in ("part", "format")
-    ]  # fmt: skip
-    kept += [(name, str(value)) for name, value in changed.items() if value is not None]
-    path = request.scope["raw_path"].decode("ascii")
-    return f"{path}?{urlencode(kept)}" if kept else path
-
-
 def _to_sign_in(request: Request) -> Response:
-    target = _same(request)
+    target = same(request)
     return RedirectResponse(
         with_query("/login", to=target if target != "/" else ""), 303, SECURITY_HEADERS
     )

@@ -66,9 +66,7 @@ def thing(ask: Ask) -> Page:
     first = shown.matches[0]
     answer: dict[str, Any] = {"shown": shown, "up": hops["up"], "down": hops["down"]}
     # Of what much came of, all that runs takes long to find: the page does not wait for it.
-    waits = len(hops["down"].edges) > SHOWN_MAX and not (
-        ask.query("format") == "json" or ask.query("runs") == "1" or ask.query("part") == "runs"
-    )
+    waits = len(hops["down"].edges) > SHOWN_MAX and not ask.wants("runs")
     runs = first.kind in RUNS
     answer["affected"] = _affected(ask, id) if runs and not waits else None
     answer["columns"] = _columns(ask, first.id) if first.kind == "dataset" else []
