@@ -294,6 +294,8 @@ def test_a_service_has_a_page_whatever_it_is_called(server, browser, environment
 def test_a_command_takes_no_name_for_an_option(server, browser):
     page = read(browser.get(service_path("--plan", "--yes")))
     assert "wherefrom rollback -e --plan -- --yes" in page.text
+    page = read(browser.get("/services/prod/till"))
+    assert "wherefrom rollback -e prod till" in page.text
 
 
 def test_a_large_record_is_shown_as_far_as_a_page_may_weigh(server, browser):

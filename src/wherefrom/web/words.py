@@ -111,6 +111,11 @@ def with_query(path: str, **query: Any) -> str:
     return f"{before}{'&' if '?' in before else '?'}{urlencode(said, doseq=True)}{hash}{fragment}"
 
 
+def argument(name: str) -> str:
+    """``name`` as the last word of a command: quoted for a shell, and never taken for an option."""
+    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
+
+
 def pretty(value: Any) -> str:
     """A value of a record, indented, for reading."""
     return beginning(value, PRETTY_BYTES_MAX)
@@ -134,6 +139,7 @@ def beginning(value: Any, bytes_max: int) -> str:
 
 FILTERS: Final = {
     "age": age,
+    "argument": argument,
     "cut": name,
     "key": short_key,
     "measured": measured,
