@@ -5,17 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import secrets
 import signal
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from tests.served import PLAIN, ServerProcess, followed
+from wherefrom.api.problems import on_error
+from wherefrom.app import DataFolder
 from wherefrom.capture import changes
+from wherefrom.collect.principals import Principal
+from wherefrom.errors import Error, Unavailable
 from wherefrom.formats.states import Scope
 from wherefrom.web.page import SECURITY_HEADERS
+from wherefrom.web.routes import writer_routes
+from wherefrom.web.words import service_path
 
 TILL = "registry.corner-shop.example/till:1.0.0"
 BASKETS = "dataset:s3://corner-shop-lake:features/baskets"
@@ -212,6 +222,121 @@ def test_a_lasting_link_says_the_same_when_the_log_has_grown(server, browser):
     assert "as_of=" in re.search(r'href="(/things/[^"]+)"', after.text)[1]
 
 
+def test_a_lasting_link_carries_its_time_and_so_keeps_what_is_old(browser):
+    page = browser.get("/services/prod/till")
+    link = unescape(re.search(r'<a href="([^"]+)">lasting link', page.text)[1])
+    assert re.search(r"as_of=[0-9]+&at=20[0-9%AT.-]+Z", link)
+    # Nothing is told in ages that grow: it is the same to the letter, however late it is opened.
+    assert browser.get(link).text == browser.get(link).text
+    assert "/running?drift=1&amp;as_of=5" in browser.get("/?as_of=5").text
+
+
+@pytest.mark.parametrize("path", ["/policies", "/keys", "/objectives", "/audit"])
+def test_a_page_of_how_things_stand_now_does_not_say_that_it_tells_of_the_past(browser, path):
+    page = read(browser.get(f"{path}?as_of=5"))
+    assert "is not kept for size 5" in page.text
+    assert "As of size 5 " not in page.text
+    assert "lasting link" not in page.text
+
+
+def test_no_time_and_no_size_is_too_early_for_a_page(browser):
+    for path in ("/", "/changes", "/services/prod/till", "/on-call", "/running", "/gaps"):
+        for asked in ("at=0001-01-01T00:00:00Z", "at=9999-12-31T23:59:59Z", "as_of=0"):
+            assert browser.get(f"{path}?{asked}").status_code == 200, (path, asked)
+    assert browser.get("/incidents?as_of=0").status_code == 200
+    assert browser.get("/incidents/saturday-evening/report?as_of=0").status_code == 404
+    assert "no incident is named" in read(browser.get("/incidents/"), 404).text
+
+
+def test_an_open_incident_is_shown_at_a_time_before_it_began(server, browser):
+    alert = {
+        "status": "firing", "labels": {"alertname": "Slow", "environment": "prod"},
+        "annotations": {}, "startsAt": "2026-11-20T10:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "", "fingerprint": "0123456789abcdef",
+    }  # fmt: skip
+    said = {
+        "version": "4", "groupKey": "g", "status": "firing", "receiver": "r", "externalURL": "",
+        "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "truncatedAlerts": 0,
+        "alerts": [alert],
+    }  # fmt: skip
+    with server.client() as api:
+        assert api.post("/v1/webhooks/alertmanager", json=said).status_code == 201
+        followed(api)
+    page = read(browser.get("/incidents/0123456789abcdef"))
+    assert not any(link.startswith("/services/prod/?") for link in page.links)
+    assert "wherefrom rollback" not in page.text
+    read(browser.get("/incidents/0123456789abcdef?at=2020-01-01T00:00:00Z"))
+
+
+def test_a_thing_that_is_called_an_incident_and_is_none_has_its_page(browser):
+    page = read(browser.get("/incidents/incident:%2Fpager:saturday-evening"))
+    assert "Records" in page.text
+    assert "no incident is called so" in read(browser.get("/incidents/nothing"), 404).text
+
+
+@pytest.mark.parametrize(
+    ("environment", "service"),
+    [("a/b", "c"), ("prod", "x/../y"), ("prod", "a\nb"), ("p,q", "s=t@{1}#2?%2f"), ("prod", "..")],
+)
+def test_a_service_has_a_page_whatever_it_is_called(server, browser, environment, service):
+    with server.client() as api:
+        said = changes.deploy(
+            Scope(environment, service), "sha256:" + "9" * 64, at="2026-11-20T10:00:00Z",
+            source="/ci",
+        )  # fmt: skip
+        assert api.post("/v1/records", content=said).status_code == 201
+        followed(api)
+    path = service_path(environment, service)
+    assert path in map(unescape, browser.get("/running").text.split('"'))
+    assert "sha256:999999999999" in read(browser.get(path)).text
+
+
+def test_a_command_takes_no_name_for_an_option(server, browser):
+    page = read(browser.get(service_path("--plan", "--yes")))
+    assert "wherefrom rollback -e --plan -- --yes" in page.text
+    page = read(browser.get("/services/prod/till"))
+    assert "wherefrom rollback -e prod till" in page.text
+
+
+def test_a_large_record_is_shown_as_far_as_a_page_may_weigh(server, browser):
+    names = [secrets.token_hex(9) for _ in range(60_000)]
+    said = {
+        "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/p",
+        "subject": [{"name": "x", "digest": {"sha256": "8" * 64}}], "predicate": {"names": names},
+    }  # fmt: skip
+    with server.client() as api:
+        index = api.post("/v1/records", json=said).json()["items"][0]["index"]
+    answer = browser.get(f"/records/{index}")
+    assert "and more: this is its beginning" in read(answer).text
+    assert names[0] in answer.text
+    assert names[-1] not in answer.text
+    assert len(gzip.compress(answer.content, 5)) < 150_000
+
+
+def test_a_reader_that_is_gone_is_said_in_a_page():
+    class Gone:
+        async def passed(self, request, **_):
+            raise Unavailable("the reader process does not answer", do="Ask again in a second")
+
+    routes = writer_routes(Gone(), lambda: 1, lambda endpoint: endpoint)
+    client = TestClient(Starlette(routes=routes, exception_handlers={Error: on_error}))
+    answer = client.get("/running")
+    assert "does not answer" in read(answer, 503).text
+    assert answer.headers["retry-after"] == "1"
+    assert client.get("/running?format=json").json()["code"] == "unavailable"
+
+
+def test_who_may_not_read_is_told_so_in_a_page(server):
+    token, _ = DataFolder(server.data).tokens.add(Principal(name="ci", roles=("record",)))
+    with httpx.Client(base_url=server.url, verify=PLAIN) as client:
+        read(client.post("/login", data={"token": token}), 403)
+        assert not client.cookies
+        client.cookies.set("wherefrom", token)
+        for path in PAGES:
+            read(client.get(path), 403)
+        read(client.post("/login", data={"token": "x" * 9_000}), 413)
+
+
 def test_what_a_stranger_writes_is_text_and_nothing_else(server, browser):
     scope = Scope("prod", HOSTILE[:60])
     with server.client() as api:
@@ -305,10 +430,29 @@ def test_a_part_of_a_page_is_that_block_alone(browser):
     assert part.strip() in browser.get("/log").text
 
 
+@pytest.mark.parametrize("path", ["/", "/executive", "/on-call?environment=prod"])
+def test_what_takes_long_is_asked_for_by_a_page_that_is_there(browser, path):
+    page = browser.get(path).text
+    parts = [unescape(link) for link in re.findall(r'data-load="([^"]+)"', page)]
+    assert parts
+    for part in parts:
+        found = browser.get(part)
+        assert found.status_code == 200, part
+        assert "<html" not in found.text
+        assert found.text.strip()
+    if path != "/":
+        whole = browser.get(path + ("&" if "?" in path else "?") + "whole=1").text
+        assert all(browser.get(part).text.strip() in whole for part in parts)
+        assert browser.get(parts[0].partition("?")[0] + "?format=json").json()["lacking"]
+
+
 def test_files_of_ours_are_kept_for_ever_and_no_other_file_is_given(browser):
     answer = browser.get("/static/style.css")
     assert "immutable" in answer.headers["cache-control"]
-    for path in ("../page.py", "..%2fpage.py", "%2e%2e/page.py", "/etc/passwd", ""):
+    for path in (
+        "../page.py", "..%2fpage.py", "%2e%2e/page.py", "/etc/passwd", "", "%00", "a" * 5_000,
+        "style.css/",
+    ):  # fmt: skip
         assert browser.get(f"/static/{path}").status_code == 404
 
 

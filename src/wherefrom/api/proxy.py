@@ -48,8 +48,6 @@ _PASSED_ON: Final = frozenset(
         b"x-wherefrom-note",
     }
 )
-# What a page needs to know of who asks; the API looks at nobody's cookie.
-_OF_PAGES: Final = frozenset({b"accept-encoding", b"authorization", b"cookie"})
 # What trace it is part of; passed on as it came while none is begun here.
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 TIMEOUT_SECONDS: Final = 30.0
@@ -130,13 +128,6 @@ class ReaderProxy:
         """Answer a request with what the reader answers, or with a problem if it does not."""
         try:
             return await self.passed(request)
-        except Unavailable as error:
-            return await on_error(request, error)
-
-    async def pass_page(self, request: Request) -> Response:
-        """The same for a page, which a browser asks for."""
-        try:
-            return await self.passed(request, wanted=_OF_PAGES)
         except Unavailable as error:
             return await on_error(request, error)
 

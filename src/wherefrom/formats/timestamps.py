@@ -93,6 +93,17 @@ def of_micros(micros: int) -> str:
     return to_text(_EPOCH + timedelta(microseconds=micros))
 
 
+def moved(moment: str, seconds: float) -> str:
+    """``moment`` and so many seconds more; before the year 1 and after 9999 the end of all times.
+
+    Raises Malformed.
+    """
+    try:
+        return to_text(parse(moment, where="a time") + timedelta(seconds=seconds))
+    except OverflowError:
+        return to_text((datetime.min if seconds < 0 else datetime.max).replace(tzinfo=UTC))
+
+
 def of_posix(seconds: int) -> str:
     """Seconds since 1970 as UTC, ``2026-01-01T00:00:00Z``; the number itself past the year 9999."""
     try:

@@ -20,7 +20,7 @@ import msgspec
 from wherefrom.errors import Malformed, NotFound
 from wherefrom.formats import config_bundle, timestamps
 from wherefrom.formats.states import DECLARED, MODES, OBSERVED, SLOTS, Scope
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import micros, moved, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import service_key_id
 from wherefrom.query import clocks, scopes
@@ -159,7 +159,7 @@ class Reality:
         with self.snapshots(options.as_of) as (estate, graph, lens):
             meant = self._meant(estate, text, options, lens)
             until = micros(options.until) if options.until else meant.at + 1
-            since = micros(options.since) if options.since else until - _DAY
+            since = micros(options.since or moved(of_micros(until - 1), -_DAY // 1_000_000))
             found = estate.changed(
                 meant.scope, since=since, until=until, as_of=lens.as_of, slots=options.slots,
                 modes=options.modes, limit=options.limit + 1,

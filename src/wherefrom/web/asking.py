@@ -8,7 +8,8 @@ make a browser use it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -63,6 +64,19 @@ class Ask:
         found = number(self.request, name)
         return default if found is None else found
 
+    @property
+    def whole(self) -> bool:
+        """Whether what takes long is asked for too: by the JSON twin, or with ``?whole=1``."""
+        return self.query("format") == "json" or self.query("whole") == "1"
+
+    def wants(self, part: str) -> bool:
+        """Whether a part that takes long is asked for, alone or with all else."""
+        return self.whole or self.query("part") == part
+
+    def same(self, **changed: Any) -> str:
+        """This page's own link, with some of its query changed."""
+        return same(self.request, **changed)
+
     def own_questions(self) -> tuple[Question, ...]:
         """The team's own questions, as the file says them now."""
         questions: tuple[Question, ...] = self.request.app.state.questions()
@@ -76,6 +90,17 @@ class Ask:
         """Whose signatures count, as the log says now."""
         keyring: Keyring = self.request.app.state.keyring()
         return keyring
+
+
+def same(request: Request, **changed: Any) -> str:
+    """A request's own link, with some of its query changed."""
+    kept = [
+        pair for pair in request.query_params.multi_items()
+        if pair[0] not in changed and pair[0] not in ("part", "format")
+    ]  # fmt: skip
+    kept += [(name, str(value)) for name, value in changed.items() if value is not None]
+    path = request.scope["raw_path"].decode("ascii")
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def reading(request: Request) -> Principal:

@@ -59,7 +59,7 @@ def audit(ask: Ask) -> Page:
         proof=proof, trouble=trouble, anchor=_anchor(ask), witnessed=ask.desk.status().witnessed,
         erased=erased,
     )  # fmt: skip
-    return Page(template="audit.html", title="Audit", answer=answer, log=log)
+    return Page(template="audit.html", title="Audit", answer=answer, log=log, now_only=True)
 
 
 def _anchor(ask: Ask) -> Held | None:

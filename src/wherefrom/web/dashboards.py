@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import Error
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import moved
 from wherefrom.query.answers import LogPosition, TraceEdge
 from wherefrom.query.desk import LogRecord, TraceOptions
 from wherefrom.query.health import HealthOptions
@@ -36,7 +36,6 @@ DEPLOYMENTS_SHOWN: Final = 10
 RECORDS_SHOWN: Final = 30
 LACKING_SHOWN: Final = 15
 _DAYS: Final = 30
-_DAY: Final = 86_400_000_000
 
 
 class Executive(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,14 +81,17 @@ def executive(ask: Ask) -> Page:
     """``/executive?environment=``"""
     options = health_pages.options_of(ask)
     found = ask.desk.health.now(options)
-    trends = _trends(ask, TRENDS, options)
+    trends = _trends(ask, TRENDS, options) if ask.wants("past") else []
     answer = Executive(
         log=found.log, at=found.at, indicators=_some(found.indicators, EXECUTIVE), trends=trends,
-        lacking=[one for one in _lacking(ask, options) if one.environment][:LACKING_SHOWN],
+        lacking=[
+            one for one in (_lacking(ask, options) if ask.wants("lacking") else [])
+            if one.environment
+        ][:LACKING_SHOWN],
     )  # fmt: skip
     return Page(
-        template="executive.html", title="Executive", answer=answer, log=found.log,
-        beside={"drawing": health_pages.drawn(trends)},
+        template="executive.html", title="Executive", answer=answer, log=found.log, at=found.at,
+        beside={"drawing": health_pages.drawn(trends), "later": _later(ask)},
     )  # fmt: skip
 
 
@@ -107,9 +109,12 @@ def on_call(ask: Ask) -> Page:
         log=found.log, at=found.at, incidents=trouble.incidents,
         deployments=_deployments(ask, options, found.at),
         indicators=_some(found.indicators, ON_CALL),
-        lacking=_lacking(ask, options)[:LACKING_SHOWN],
+        lacking=_lacking(ask, options)[:LACKING_SHOWN] if ask.wants("lacking") else [],
     )  # fmt: skip
-    return Page(template="on_call.html", title="On call", answer=answer, log=found.log)
+    return Page(
+        template="on_call.html", title="On call", answer=answer, log=found.log, at=found.at,
+        beside={"later": _later(ask)},
+    )  # fmt: skip
 
 
 def debug(ask: Ask) -> Page:
@@ -126,7 +131,7 @@ def debug(ask: Ask) -> Page:
         indicators=_some(found.indicators, DEBUG), trends=trends, records=newest,
     )  # fmt: skip
     return Page(
-        template="debug.html", title="Debug", answer=answer, log=found.log,
+        template="debug.html", title="Debug", answer=answer, log=found.log, at=found.at,
         beside={"drawing": health_pages.drawn(trends), "size": status.size},
     )  # fmt: skip
 
@@ -137,8 +142,17 @@ def request(ask: Ask) -> Page:
     found = ask.desk.request(id) if id else None
     return Page(
         template="request.html", title=f"Request {id}".rstrip(), answer=found,
-        log=found.log if found else None,
+        log=found.log if found else None, now_only=True,
     )  # fmt: skip
+
+
+def _later(ask: Ask) -> dict[str, str]:
+    """Links to the parts that a page does not wait for; to all of it for who has no script."""
+    if ask.whole:
+        return {}
+    return {part: ask.same(part=part) for part in ("past", "lacking")} | {
+        "whole": ask.same(whole=1)
+    }
 
 
 def _some(found: Iterable[Indicator], ids: tuple[str, ...]) -> list[Indicator]:
@@ -167,7 +181,7 @@ def _deployments(ask: Ask, options: HealthOptions, now: str) -> list[Deployment]
         scope,
         RealityOptions(
             at=ask.at, as_of=ask.as_of, slots=("artifact",), mode="declared",
-            since=of_micros(micros(now) - _DAYS * _DAY), limit=DEPLOYMENTS_SHOWN,
+            since=moved(now, -_DAYS * 86_400), limit=DEPLOYMENTS_SHOWN,
         ),
     ).changes  # fmt: skip
     return [Deployment(change=one, made=_made(ask, one.after)) for one in changes]

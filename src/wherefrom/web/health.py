@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import Error
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import micros, moved
 from wherefrom.query.health import HealthOptions
 from wherefrom.query.health.answers import History
 from wherefrom.web import charts
@@ -38,7 +38,7 @@ def options_of(ask: Ask) -> HealthOptions:
 def health(ask: Ask) -> Page:
     """``/health?environment=&service=&kind=&trust=``"""
     found = ask.desk.health.now(options_of(ask))
-    return Page(template="health.html", title="Health", answer=found, log=found.log)
+    return Page(template="health.html", title="Health", answer=found, log=found.log, at=found.at)
 
 
 def indicator(ask: Ask) -> Page:
@@ -49,14 +49,14 @@ def indicator(ask: Ask) -> Page:
     one = found.indicator
     return Page(
         template="indicator.html", title=f"{one.id} {one.name}",
-        answer=Behind(explained=found, history=past), log=found.log,
+        answer=Behind(explained=found, history=past), log=found.log, at=found.at,
         beside={"listed": found.missing[:LISTED], "drawing": drawn([past] if past else [])},
     )  # fmt: skip
 
 
 def past_of(ask: Ask, id: str, options: HealthOptions, *, days: int = PAST_DAYS) -> History | None:
     """An indicator on each of the last days; None where nothing can be said of them."""
-    since = of_micros(micros(ask.now()) - days * _DAY_S * 1_000_000)
+    since = moved(ask.now(), -days * _DAY_S)
     try:
         found = ask.desk.health.history(
             id, msgspec.structs.replace(options, at=None, as_of=None), since=since, step_s=_DAY_S

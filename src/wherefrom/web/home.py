@@ -10,11 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.formats.question_settings import Question
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import moved
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Expected
-from wherefrom.query.health import HealthOptions
-from wherefrom.query.health.answers import Indicator
 from wherefrom.query.postmortem.question import IncidentsWanted
 from wherefrom.query.postmortem_answers import IncidentBrief
 from wherefrom.query.reality import RealityOptions
@@ -27,7 +25,6 @@ CHANGES_SHOWN: Final = 12
 SERVICES_SHOWN: Final = 14
 GAPS_SHOWN: Final = 8
 CHANGES_DAYS: Final = 30
-HEALTH_SHOWN: Final = ("N1", "N2", "N4")
 INCIDENTS_SHOWN: Final = 10
 
 
@@ -51,7 +48,6 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     services  those that run, what is wrong first; ``services_all`` how many there are
     incidents those that are open, the newest first
     gaps_all  how many there are; None where no catalogue says what should come
-    health    of the evidence: HEALTH_SHOWN
     denied    artifacts that run and are denied, None where no policy is in force
     questions the team's own, then those that are shipped
     """
@@ -65,7 +61,6 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
     changes: list[Change]
     gaps: list[Expected]
     gaps_all: int | None
-    health: list[Indicator]
     incidents: list[IncidentBrief]
     denied: int | None
     questions: tuple[Question, ...]
@@ -75,13 +70,13 @@ def home(ask: Ask) -> Page:
     """``/``"""
     options = RealityOptions(at=ask.at, as_of=ask.as_of)
     running = ask.desk.reality.running("", options)
-    since = of_micros(micros(running.at) - CHANGES_DAYS * 86_400_000_000)
+    since = moved(running.at, -CHANGES_DAYS * 86_400)
     changes = ask.desk.reality.changes(
         "", RealityOptions(at=ask.at, as_of=ask.as_of, since=since, limit=CHANGES_SHOWN)
     )
     gaps = missing(ask)
-    status = ask.statuses.status(limit=1)
-    health = ask.desk.health.now(HealthOptions(at=ask.at, as_of=ask.as_of)).indicators
+    now = ask.at is None and ask.as_of is None  # policies are told of as they stand
+    status = ask.statuses.status(limit=1) if now else None
     trouble = ask.desk.postmortems.list(
         IncidentsWanted(open=True, limit=INCIDENTS_SHOWN, as_of=ask.as_of)
     )
@@ -90,11 +85,12 @@ def home(ask: Ask) -> Page:
         at=running.at, log=running.log, as_of=running.as_of, services=found[:SERVICES_SHOWN],
         services_all=len(found), drifting=running.drifting, changes=changes.changes,
         gaps=gaps.gaps[:GAPS_SHOWN] if gaps else [], gaps_all=len(gaps.gaps) if gaps else None,
-        health=[one for one in health if one.id in HEALTH_SHOWN],
-        incidents=trouble.incidents, denied=status.denied if status.policies else None,
+        incidents=trouble.incidents, denied=status.denied if status and status.policies else None,
         questions=(*ask.own_questions(), *SHIPPED),
     )  # fmt: skip
-    return Page(template="home.html", title="Wherefrom", answer=answer, log=running.log)
+    return Page(
+        template="home.html", title="Wherefrom", answer=answer, log=running.log, at=running.at
+    )
 
 
 def find(ask: Ask) -> Page:

@@ -19,10 +19,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wherefrom.errors import Error, Malformed
+from wherefrom.errors import Error, Malformed, NotFound
 from wherefrom.formats.shown import short_id
 from wherefrom.formats.states import Scope
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import moved
 from wherefrom.query import scopes
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.incident_answers import Impact, Incident, Why
@@ -36,6 +36,7 @@ from wherefrom.web import charts
 from wherefrom.web.asking import Ask
 from wherefrom.web.lineage.pages import embedded
 from wherefrom.web.page import Page, whole_file
+from wherefrom.web.things import thing
 from wherefrom.web.words import with_query
 
 if TYPE_CHECKING:  # why ranks with numpy, which a server at rest does not load
@@ -51,7 +52,6 @@ _WRITTEN: Final[Mapping[str, tuple[str, Callable[[Postmortem], bytes]]]] = {
     "pdf": ("application/pdf", postmortem.pdf),
 }
 _MATERIALS_SHOWN: Final = 6
-_MICROS: Final = 1_000_000
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +88,20 @@ class Investigation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def investigation(ask: Ask) -> Page:
-    """``/incidents/{id}``"""
+    """``/incidents/{id}``; what a record calls so and no alert or person told of is a thing."""
+    try:
+        return _investigated(ask)
+    except NotFound as unknown:
+        try:
+            return thing(ask)
+        except NotFound:
+            raise unknown from None
+
+
+def _investigated(ask: Ask) -> Page:
     id = ask.path("id")
+    if not id:
+        raise NotFound("no incident is named", do="Choose one at /incidents")
     options = IncidentOptions(
         alert=id, as_of=ask.as_of, service=ask.query("service"),
         environment=ask.query("environment"),
@@ -105,13 +117,15 @@ def investigation(ask: Ask) -> Page:
     running = ask.desk.reality.running(
         scope, RealityOptions(at=at, as_of=ask.as_of, materials=True)
     )
-    since = _moved(incident.began, -BEFORE_S)
-    until = _moved(incident.ended or running.at, AFTER_S if incident.ended else 0)
+    since = moved(incident.began, -BEFORE_S)
+    until = moved(incident.ended or running.at, AFTER_S if incident.ended else 0)
+    if until <= since:  # it is looked at as of a time before it began
+        until = moved(incident.began, AFTER_S)
     changed = ask.desk.reality.changes(
         scope, RealityOptions(as_of=ask.as_of, since=since, until=until, limit=CHANGES_SHOWN)
     )
     before = f"{scope}@{{{since}}}"
-    during = f"{scope}@{{{_moved(incident.began, 1)}}}"
+    during = f"{scope}@{{{moved(incident.began, 1)}}}"
     difference = _or_says(
         lambda: ask.desk.reality.diff(before, during, RealityOptions(as_of=ask.as_of)), says
     )
@@ -130,6 +144,7 @@ def investigation(ask: Ask) -> Page:
     return Page(
         template="investigation.html", title=incident.name or incident.id, answer=answer,
         log=why.log,
+        at=running.at,
         beside={
             "id": id, "scope": scope, "drawing": drawn, "before": since, "until": until,
             "lineage_drawn": lineage,
@@ -169,10 +184,6 @@ def _or_says(ask: Any, says: list[str]) -> Any:
     except Error as error:
         says.append(str(error))
         return None
-
-
-def _moved(moment: str, seconds: float) -> str:
-    return of_micros(micros(moment) + int(seconds * _MICROS))
 
 
 # -- the tiles

@@ -19,7 +19,6 @@ import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -28,16 +27,19 @@ from starlette.responses import RedirectResponse, Response
 
 from wherefrom.api.access import NotAuthenticated
 from wherefrom.api.problem_object import STATUSES, problem_of
+from wherefrom.api.problems import RETRY_AFTER_SECONDS
 from wherefrom.errors import Error, Malformed
 from wherefrom.query.answers import LogPosition
-from wherefrom.web.asking import Ask
-from wherefrom.web.words import FILTERS, harmless, with_query
+from wherefrom.web.asking import Ask, same
+from wherefrom.web.words import FILTERS, harmless, service_path, with_query
 
 if TYPE_CHECKING:
     import jinja2
 
 COMPRESS_BYTES_MIN: Final = 1_000
 _COMPRESS_LEVEL: Final = 5
+# What a page needs to know of who asks; the API looks at nobody's cookie.
+OF_PAGES: Final = frozenset({b"accept-encoding", b"authorization", b"cookie"})
 FOLDER: Final = Path(__file__).parent
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -60,6 +62,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     answer    what the JSON twin is; a struct, or a mapping of structs
     log       the log as of which it speaks; None where a page speaks of no log
     beside    what only the HTML needs: drawings, choices of a form
+    at        the time of which it speaks, for its lasting link
+    now_only  it says how things stand now, whatever size was asked about
     """
 
     template: str
@@ -67,6 +71,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any
     log: LogPosition | None = None
     beside: dict[str, Any] = {}
+    at: str | None = None
+    now_only: bool = False
 
 
 Handler = Callable[[Ask], Page]
@@ -121,13 +127,15 @@ def render(found: Page, ask: Ask) -> bytes:
     template = templates().get_template(found.template)
     link = functools.partial(_link, ask.as_of, ask.at)
     log = found.log
-    if log is not None and ask.as_of is not None and ask.as_of < log.size:
-        log = msgspec.structs.replace(log, root=ask.desk.root_at(ask.as_of))
+    as_of = None if found.now_only else ask.as_of
+    if log is not None and as_of is not None and as_of < log.size:
+        log = msgspec.structs.replace(log, root=ask.desk.root_at(as_of))
     context = {
         "title": found.title, "answer": found.answer, "log": log, "ask": ask, "link": link,
-        "twin": _same(ask.request, format="json"),
-        "lasting": _same(ask.request, as_of=found.log.size) if found.log else None,
-        "newest": _same(ask.request, as_of=None) if ask.as_of is not None else None,
+        "twin": ask.same(format="json"),
+        "lasting": _lasting(found, ask) if log and not found.now_only else None,
+        "newest": ask.same(as_of=None) if ask.as_of is not None else None,
+        "as_of": as_of,
         **found.beside,
     }  # fmt: skip
     part = ask.query("part")
@@ -140,12 +148,22 @@ def render(found: Page, ask: Ask) -> bytes:
     return "".join(template.blocks[part](template.new_context(context))).encode()
 
 
+def _lasting(found: Page, ask: Ask) -> str:
+    """The link of a page that says the same whenever it is opened: its size, and its time."""
+    assert found.log is not None, "only what speaks of a log lasts"
+    at = {"at": found.at} if found.at else {}
+    return ask.same(as_of=found.log.size, **at)
+
+
 def of_error(request: Request, error: Error) -> Response:
     """An error as a page: what, where, expected, got, and what to do."""
     status = STATUSES.get(error.code, 500)
     context = {"title": error.what, "problem": problem_of(error), "log": None, "status": status}
     html = templates().get_template("error.html").render(context | _bare()).encode()
-    return _sent(request, html, "text/html; charset=utf-8", status)
+    sent = _sent(request, html, "text/html; charset=utf-8", status)
+    if status == 503:
+        sent.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return sent
 
 
 def plain(request: Request, template: str, title: str, **context: Any) -> Response:
@@ -170,6 +188,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters.update(FILTERS)
     environment.globals["static"] = static_link
+    environment.globals["service_path"] = service_path
     # Not imported by each template: a block that is rendered alone would not have them.
     environment.globals["parts"] = environment.get_template("parts.html").module
     return environment
@@ -187,6 +206,7 @@ def static_link(name: str) -> str:
 def _bare() -> dict[str, Any]:
     return {
         "log": None, "ask": None, "twin": None, "lasting": None, "newest": None,
+        "as_of": None,
         "link": functools.partial(_link, None, None),
     }  # fmt: skip
 
@@ -196,19 +216,8 @@ def _link(as_of: int | None, at: str | None, path: str, /, **query: Any) -> str:
     return with_query(path, **{"as_of": as_of, "at": at} | query)
 
 
-def _same(request: Request, **changed: Any) -> str:
-    """This page's own link, with some of its query changed."""
-    kept = [
-        pair for pair in request.query_params.multi_items()
-        if pair[0] not in changed and pair[0] not in ("part", "format")
-    ]  # fmt: skip
-    kept += [(name, str(value)) for name, value in changed.items() if value is not None]
-    path = request.scope["raw_path"].decode("ascii")
-    return f"{path}?{urlencode(kept)}" if kept else path
-
-
 def _to_sign_in(request: Request) -> Response:
-    target = _same(request)
+    target = same(request)
     return RedirectResponse(
         with_query("/login", to=target if target != "/" else ""), 303, SECURITY_HEADERS
     )

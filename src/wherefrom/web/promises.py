@@ -42,4 +42,6 @@ def objectives(ask: Ask) -> Page:
             objectives=[one for one in found.objectives if one.name in names],
             standings=[one for one in found.standings if one.name in names],
         )
-    return Page(template="objectives.html", title="Objectives", answer=found, log=log)
+    return Page(
+        template="objectives.html", title="Objectives", answer=found, log=log, now_only=True
+    )

@@ -17,8 +17,10 @@ from wherefrom.api.reads import entry_index
 from wherefrom.errors import Error
 from wherefrom.web.asking import Ask
 from wherefrom.web.page import Page
+from wherefrom.web.words import beginning
 
-CONTENT_CHARS_SHOWN: Final = 200_000
+# Of what came and of what it says: together they stay far below what a page may weigh.
+SHOWN_BYTES_MAX: Final = 50_000
 _ENTRIES_A_PAGE: Final = 50
 
 
@@ -35,7 +37,7 @@ def record(ask: Ask) -> Page:
         template="record.html", title=f"Record #{index}", answer=found, log=found.log,
         beside={"index": index, "proof": proof, "vkey": ask.desk.log_keys()[-1].to_text(),
                 "content": written, "statement": statement,
-                "cut": written is not None and len(written) >= CONTENT_CHARS_SHOWN},
+                "cut": content is not None and len(content) > SHOWN_BYTES_MAX},
     )  # fmt: skip
 
 
@@ -52,16 +54,17 @@ def log(ask: Ask) -> Page:
     )  # fmt: skip
 
 
-def _readable(content: bytes | None) -> tuple[str | None, Any]:
-    """A content as text, and the document inside, if it is JSON; a DSSE payload opened."""
+def _readable(content: bytes | None) -> tuple[str | None, str | None]:
+    """How a content begins, and the document inside, if it is JSON; a DSSE payload opened."""
     if content is None:
         return None, None
+    written = content[:SHOWN_BYTES_MAX].decode("utf-8", "replace")
     try:
         document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return content[:CONTENT_CHARS_SHOWN].decode("utf-8", "replace"), None
+        return written, None
     payload = _payload(document)
-    return content[:CONTENT_CHARS_SHOWN].decode("utf-8", "replace"), payload or document
+    return written, beginning(document if payload is None else payload, SHOWN_BYTES_MAX)
 
 
 def _payload(document: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
+from starlette.requests import Request
 
 from wherefrom.errors import NotFound
 from wherefrom.formats.states import Scope
-from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.formats.timestamps import moved
 from wherefrom.query import scopes
 from wherefrom.query.catalog.answers import Gaps
 from wherefrom.query.catalog.questions import CatalogOptions
@@ -19,7 +21,6 @@ from wherefrom.web.asking import Ask
 from wherefrom.web.page import Page
 
 CHANGES_DAYS: Final = 30
-_DAY: Final = 86_400_000_000
 
 
 class ServiceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ def running(ask: Ask) -> Page:
     title = "What is not as declared" if drift else "What runs"
     return Page(
         template="running.html", title=f"{title} in {scope}" if scope else title, answer=found,
-        log=found.log, beside={"scope": scope, "drift": drift, "lines": lines(found)},
+        log=found.log, at=found.at, beside={"scope": scope, "drift": drift},
     )  # fmt: skip
 
 
@@ -95,7 +96,12 @@ def changes(ask: Ask) -> Page:
     found = ask.desk.reality.changes(scope, options)
     title = f"What changed in {scope}" if scope else "What changed"
     return Page(
-        template="changes.html", title=title, answer=found, log=found.log, beside={"scope": scope}
+        template="changes.html",
+        title=title,
+        answer=found,
+        log=found.log,
+        at=found.until,
+        beside={"scope": scope},
     )
 
 
@@ -103,7 +109,13 @@ def gaps(ask: Ask) -> Page:
     """``/gaps?service=&environment=``: who should have sent what, and did not."""
     found = missing(ask, ask.query("service"), ask.query("environment"))
     log = found.log if found else ask.desk.standing()[0]
-    return Page(template="gaps.html", title="Who is silent", answer=found, log=log)
+    return Page(
+        template="gaps.html",
+        title="Who is silent",
+        answer=found,
+        log=log,
+        at=found.at if found else None,
+    )
 
 
 def missing(ask: Ask, service: str = "", environment: str = "") -> Gaps | None:
@@ -114,13 +126,28 @@ def missing(ask: Ask, service: str = "", environment: str = "") -> Gaps | None:
     return None
 
 
+def _named(request: Request) -> tuple[str, str]:
+    """The environment and service of a path: as they were sent, since each may hold a slash.
+
+    Raises NotFound without a service.
+    """
+    raw = request.scope["raw_path"].decode("ascii", "replace").removeprefix("/services/")
+    environment, _, name = (unquote(part) for part in raw.partition("/"))
+    if not name:
+        raise NotFound(
+            "no service is named", expected="/services/ENVIRONMENT/SERVICE", got=request.url.path,
+            do="Choose one at /running",
+        )  # fmt: skip
+    return environment, name
+
+
 def service(ask: Ask) -> Page:
     """``/services/{environment}/{service}``: one service: what runs, changed, is missing."""
-    environment, name = ask.path("environment"), ask.path("service")
+    environment, name = _named(ask.request)
     scope = scopes.to_text(Scope(environment, name))
     now = RealityOptions(at=ask.at, as_of=ask.as_of)
     runs = ask.desk.reality.running(scope, now)
-    since = of_micros(micros(runs.at) - CHANGES_DAYS * _DAY)
+    since = moved(runs.at, -CHANGES_DAYS * 86_400)
     changed = ask.desk.reality.changes(
         scope, RealityOptions(at=ask.at, as_of=ask.as_of, since=since, limit=20)
     )
@@ -131,6 +158,7 @@ def service(ask: Ask) -> Page:
     }
     return Page(
         template="service.html", title=f"{name} in {environment}", answer=answer, log=runs.log,
+        at=runs.at,
         beside={"environment": environment, "service": name, "scope": scope,
                 "line": _line(environment, name, runs.places) if runs.places else None},
     )  # fmt: skip

@@ -19,10 +19,10 @@ from starlette.responses import RedirectResponse, Response
 
 from wherefrom.api.questions import read_whole
 from wherefrom.collect.principals import TokenFile
-from wherefrom.errors import NotAllowed
+from wherefrom.errors import Error, NotAllowed
 from wherefrom.formats.question_settings import is_own_path
 from wherefrom.web.asking import COOKIE
-from wherefrom.web.page import SECURITY_HEADERS, plain
+from wherefrom.web.page import SECURITY_HEADERS, of_error, plain
 from wherefrom.web.words import with_query
 
 LASTS_SECONDS: Final = 12 * 3_600
@@ -39,6 +39,24 @@ async def get_login(request: Request) -> Response:
 
 async def post_login(request: Request) -> Response:
     """``POST /login``, ``token=…&to=…``: the cookie, if the token may read."""
+    try:
+        return await _signed_in(request)
+    except Error as error:
+        return of_error(request, error)
+
+
+async def post_logout(request: Request) -> Response:
+    """``POST /logout``: the cookie goes."""
+    try:
+        _need_own_form(request)
+    except NotAllowed as error:
+        return of_error(request, error)
+    response = RedirectResponse("/login", 303, SECURITY_HEADERS)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+async def _signed_in(request: Request) -> Response:
     _need_own_form(request)
     body = await read_whole(request, bytes_max=_FORM_BYTES_MAX)
     form = parse_qs(body.decode("utf-8", "replace"))
@@ -55,14 +73,6 @@ async def post_login(request: Request) -> Response:
         COOKIE, token, max_age=LASTS_SECONDS, httponly=True, samesite="lax",
         secure=request.url.scheme == "https",
     )  # fmt: skip
-    return response
-
-
-async def post_logout(request: Request) -> Response:
-    """``POST /logout``: the cookie goes."""
-    _need_own_form(request)
-    response = RedirectResponse("/login", 303, SECURITY_HEADERS)
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
     return response
 
 

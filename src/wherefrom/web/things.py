@@ -6,12 +6,12 @@ hop each way; where it runs.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from wherefrom.errors import Error
-from wherefrom.query.answers import TraceEdge, TraceNode
+from wherefrom.query.answers import Trace, TraceEdge, TraceNode
 from wherefrom.query.desk import TraceOptions
 from wherefrom.query.reality import RealityOptions
 from wherefrom.web.asking import Ask
@@ -21,6 +21,7 @@ from wherefrom.web.page import Page
 MADE_OF_DATA: Final = frozenset({"artifact", "model", "file"})
 RUNS: Final = frozenset({"image", "artifact", "config", "model", "package", "source", "file"})
 COLUMNS_MAX: Final = 200
+SHOWN_MAX: Final = 200
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,26 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     sources: list[TraceEdge]
+
+
+class Hop(NamedTuple):
+    """One step from a thing: what it leads to, and what that is known as."""
+
+    edge: TraceEdge
+    other: str
+    node: TraceNode | None
+
+
+def hops_of(found: Trace) -> list[Hop]:
+    """The steps of a trace of depth 1, without those that only say what else a thing is called."""
+    nodes = {node.id: node for node in found.nodes}
+    up, starts = found.direction == "up", set(found.starts)
+    hops = []
+    for edge in found.edges:
+        here, other = (edge.source, edge.target) if up else (edge.target, edge.source)
+        if here in starts and other not in starts:
+            hops.append(Hop(edge, other, nodes.get(other)))
+    return hops
 
 
 def thing(ask: Ask) -> Page:
@@ -44,12 +65,17 @@ def thing(ask: Ask) -> Page:
     }  # fmt: skip
     first = shown.matches[0]
     answer: dict[str, Any] = {"shown": shown, "up": hops["up"], "down": hops["down"]}
-    answer["affected"] = _affected(ask, id) if first.kind in RUNS else None
+    # Of what much came of, all that runs takes long to find: the page does not wait for it.
+    waits = len(hops["down"].edges) > SHOWN_MAX and not ask.wants("runs")
+    runs = first.kind in RUNS
+    answer["affected"] = _affected(ask, id) if runs and not waits else None
     answer["columns"] = _columns(ask, first.id) if first.kind == "dataset" else []
     answer["data"] = _data(ask, id) if first.kind in MADE_OF_DATA else []
     return Page(
         template="thing.html", title=first.name or first.id, answer=answer, log=shown.log,
-        beside={"id": id, "first": first},
+        beside={"id": id, "first": first, "shown_max": SHOWN_MAX,
+                "waits": runs and waits,
+                "ways": {way: hops_of(found) for way, found in hops.items()}},
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ def keys(ask: Ask) -> Page:
     status = ask.desk.status()
     return Page(
         template="keys.html", title="Keys and witnesses", answer={"keys": told, "log": status},
-        log=position,
+        log=position, now_only=True,
     )  # fmt: skip
 
 
@@ -21,5 +21,6 @@ def policies(ask: Ask) -> Page:
     """``/policies?environment=``: what is in force, what is denied, and why."""
     found = ask.statuses.status(ask.query("environment"))
     return Page(
-        template="policies.html", title="Policies and decisions", answer=found, log=found.log
-    )
+        template="policies.html", title="Policies and decisions", answer=found, log=found.log,
+        now_only=True,
+    )  # fmt: skip

@@ -12,14 +12,17 @@ import json
 import re
 import shlex
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 from wherefrom.formats.shown import cut, measured, percent, short_id, short_key, trust_said
+from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros
+from wherefrom.query import scopes
 
 _UNITS: Final = ((86_400 * 365, "y"), (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 NAME_CHARS: Final = 64
+PRETTY_BYTES_MAX: Final = 4_000
 
 
 # Controls but for the end of a line and a tab, marks of direction and width, and surrogates.
@@ -83,19 +86,60 @@ def lineage_path(id: str) -> str:
     return f"/lineage/{quote(id, safe=':@')}"
 
 
+def service_path(environment: str, service: str) -> str:
+    """The path of a service's page; each name is one segment, whatever it holds.
+
+    Browsers take a name of dots for a way up, however it is written: that one is asked for by a
+    scope.
+    """
+    if {environment, service} & {".", ".."}:
+        scope = scopes.to_text(Scope(environment, service))
+        return with_query("/running", scope=scope)
+    return f"/services/{quote(environment, safe='')}/{quote(service, safe='')}"
+
+
 def with_query(path: str, **query: Any) -> str:
-    """A link; what is None or empty is left out."""
-    said = [(name, value) for name, value in query.items() if value not in (None, "", ())]
-    return f"{path}?{urlencode(said, doseq=True)}" if said else path
+    """A link; what is None or empty is left out, what the path says already stays as it is."""
+    there = parse_qs(path.partition("?")[2])
+    said = [
+        (name, value) for name, value in query.items()
+        if value not in (None, "", ()) and name not in there
+    ]  # fmt: skip
+    if not said:
+        return path
+    before, hash, fragment = path.partition("#")
+    return f"{before}{'&' if '?' in before else '?'}{urlencode(said, doseq=True)}{hash}{fragment}"
+
+
+def argument(name: str) -> str:
+    """``name`` as the last word of a command: quoted for a shell, and never taken for an option."""
+    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
 
 
 def pretty(value: Any) -> str:
     """A value of a record, indented, for reading."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return beginning(value, PRETTY_BYTES_MAX)
+
+
+def beginning(value: Any, bytes_max: int) -> str:
+    """A value of a record as ``pretty`` writes it, no longer than that; it says where it ends.
+
+    Indented, what came in a megabyte may be a hundred: no more is written than is shown.
+    """
+    written: list[str] = []
+    left = bytes_max
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False, default=str).iterencode(value):
+        raw = piece.encode("utf-8", "replace")
+        written.append(raw[:left].decode("utf-8", "ignore"))
+        left -= len(raw)
+        if left < 0:
+            return "".join([*written, "\n… and more: this is its beginning"])
+    return "".join(written)
 
 
 FILTERS: Final = {
     "age": age,
+    "argument": argument,
     "cut": name,
     "key": short_key,
     "measured": measured,

@@ -22,6 +22,19 @@ def test_writing_and_reading_again_gives_the_moment(moment):
     assert timestamps.canonical(written, where="x") == written
 
 
+@pytest.mark.parametrize(
+    ("moment", "seconds", "expected"),
+    [
+        ("2026-01-01T00:00:00Z", -86_400, "2025-12-31T00:00:00.000000Z"),
+        ("2026-01-01T00:00:00Z", 0.5, "2026-01-01T00:00:00.500000Z"),
+        ("0001-01-05T00:00:00Z", -30 * 86_400, "0001-01-01T00:00:00.000000Z"),
+        ("9999-12-31T00:00:00Z", 86_400, "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_moment_moves_as_far_as_there_are_times(moment, seconds, expected):
+    assert timestamps.moved(moment, seconds) == expected
+
+
 @given(moments, moments)
 def test_text_order_is_time_order(one, other):
     assert (one < other) == (timestamps.to_text(one) < timestamps.to_text(other))

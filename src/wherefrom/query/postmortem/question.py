@@ -97,6 +97,6 @@ class Postmortems:
     def _looking(self, as_of: int | None) -> Iterator[Looking]:
         with self._asking.reality.snapshots(as_of) as (estate, graph, lens):
             self._log.refresh()
-            newest = next(self._log.entries(lens.as_of - 1, lens.as_of), None)
+            newest = next(self._log.entries(max(0, lens.as_of - 1), lens.as_of), None)
             read = newest and entries.read_stored(newest, where=f"entry {lens.as_of - 1}")
             yield Looking(estate, graph, lens, micros(read.received) if read else 0)

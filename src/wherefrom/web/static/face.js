@@ -102,7 +102,8 @@ async function refresh(into) {
 for (const box of document.querySelectorAll("[data-load]")) {
   fetch(box.dataset.load).then(async (answer) => {
     const found = answer.ok ? (await answer.text()).trim() : "";
-    if (found) box.innerHTML = found;
+    if (found && box.matches("li")) box.outerHTML = found; // one line stood for several
+    else if (found) box.innerHTML = found;
   }, () => { /* the link stays */ });
 }
 
