@@ -43,7 +43,7 @@ from wherefrom.app import (
     open_series,
     open_watch_settings,
 )
-from wherefrom.errors import Unavailable
+from wherefrom.errors import Corrupt, Unavailable
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.root_file import beside as root_beside
 from wherefrom.log.witness_client import WitnessClient
@@ -52,6 +52,7 @@ from wherefrom.serving.http import Tls, raise_file_limit, serve, spare_collectio
 from wherefrom.serving.measuring import keep_measuring
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
+from wherefrom.serving.stop_telling import StopTelling
 from wherefrom.web.routes import writer_routes
 
 if TYPE_CHECKING:
@@ -86,14 +87,28 @@ def up(
     folder.create()
     folder.ensure_admin_token()
     before(folder)
+    telling = StopTelling(folder, on_trouble=_say_trouble)
+
+    def stopped(why: str) -> None:
+        _say(why)
+        telling.stopped(why)
+
+    def need_whole() -> None:
+        try:
+            need_whole_if_small(folder, any_size=audit_first)
+        except Corrupt as error:
+            telling.refuses_to_start(str(error))
+            raise
+
     with open_recorder(
         folder,
         extends=extends,
         hands_over=True,
-        on_stop=_say,
-        before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
+        on_stop=stopped,
+        before_signing=need_whole,
     ) as recorder:
-        reader, scrub = _ReaderProcess(folder), Scrub(folder, on_damage=recorder.writer.stop)
+        reader = _ReaderProcess(folder)
+        scrub = Scrub(folder, on_damage=recorder.writer.stop, on_whole=telling.whole)
 
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
