@@ -113,6 +113,11 @@ class WriterMetrics:
             "1 if the log takes nothing more until a restart",
             registry=registry,
         )
+        self.refusing = Gauge(
+            "wherefrom_disk_refuses",
+            "1 while the log's disk did not take the last batch of records",
+            registry=registry,
+        )
         self.reader_up = Gauge(
             "wherefrom_reader_up",
             "1 if the process that answers questions answered this scrape",

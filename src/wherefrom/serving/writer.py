@@ -53,6 +53,7 @@ from wherefrom.serving.measuring import keep_measuring
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
 from wherefrom.serving.stop_telling import StopTelling
+from wherefrom.storage.room import Room
 from wherefrom.web.routes import writer_routes
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def up(
                 on_trouble=_say_trouble,
             )
 
-        tracing = begin("writer")
+        tracing, room = begin("writer"), Room(folder.path / "journal")
+        recorder.writer.on_refused = _say_refused
 
         def application() -> Starlette:
             proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
@@ -187,6 +189,7 @@ def up(
                 anchoring=anchoring if settings is not None else None,
                 beside=beside,
                 own=own_measures,
+                try_disk=room.need,
                 pages=writer_routes(proxy, lambda: recorder.writer.size, own_measures.timed),
             )
 
@@ -206,6 +209,13 @@ def _say(why: str) -> None:
     # The one line that says why every write is answered 503 from now on.
     line = f"wherefrom: the log takes nothing more until a restart: {why}"
     print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _say_refused(why: str | None) -> None:
+    if why is None:
+        _say_trouble("the log's disk takes records again")
+    else:
+        _say_trouble(f"records are refused until the log's disk takes them: {why}")
 
 
 def _say_trouble(says: str) -> None:
