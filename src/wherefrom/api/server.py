@@ -151,7 +151,7 @@ def writer_app(
         intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
             n
         )
-        intake.on_judged = metrics.judged
+        intake.on_judged, intake.on_shed = metrics.judged, metrics.shed
         intake.tracing = tracing
         own.follow(intake)
         noting = asyncio.create_task(_note_refusals(intake))

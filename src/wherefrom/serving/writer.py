@@ -31,6 +31,7 @@ from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
 from wherefrom.api.tracing import begin
 from wherefrom.app import (
+    READER_SOCKET,
     DataFolder,
     Served,
     now,
@@ -77,7 +78,8 @@ def up(
     before: Callable[[DataFolder], None] = lambda folder: None,
     serving: Callable[[str, int], None] = lambda url, size: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
+    """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken,
+    SettingError for a directory whose path is too long for a socket.
 
     fail_open    publish a checkpoint at the deadline without the quorum of its witnesses
     audit_first  reads the whole log before it signs anything, however large it is
@@ -85,6 +87,7 @@ def up(
     serving      is told the address and the log's size once requests are answered
     """
     folder.need_own()
+    folder.need_short()
     folder.create()
     folder.ensure_admin_token()
     before(folder)
@@ -167,7 +170,7 @@ def up(
         recorder.writer.on_refused = _say_refused
 
         def application() -> Starlette:
-            proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
+            proxy = ReaderProxy(folder.path / READER_SOCKET, tracing=tracing)
             own_measures = OwnMeasures()
 
             async def beside() -> None:
@@ -227,7 +230,7 @@ class _ReaderProcess:
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
-        self._socket = folder.path / "reader.sock"
+        self._socket = folder.path / READER_SOCKET
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._starting = threading.Lock()  # held while one is made, so that none is made unseen

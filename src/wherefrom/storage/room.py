@@ -1,6 +1,6 @@
 """Whether a disk that refused a write takes one again, found out without a record.
 
-Nothing is left of it: the file has no name. A writer whose batch was refused is believed again after
+Nothing is left of it: the file has no name. A disk that refused a batch is believed again after
 this, or after a batch that is taken.
 
 Sizes:  PROBE_BYTES are written and flushed, once each AGAIN_SECONDS at most
