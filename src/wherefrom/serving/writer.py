@@ -78,8 +78,7 @@ def up(
     before: Callable[[DataFolder], None] = lambda folder: None,
     serving: Callable[[str, int], None] = lambda url, size: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken,
-    SettingError for a directory whose path is too long for a socket.
+    """Serve until SIGTERM or SIGINT. Raises Unavailable if the port or directory is taken.
 
     fail_open    publish a checkpoint at the deadline without the quorum of its witnesses
     audit_first  reads the whole log before it signs anything, however large it is
@@ -87,7 +86,6 @@ def up(
     serving      is told the address and the log's size once requests are answered
     """
     folder.need_own()
-    folder.need_short()
     folder.create()
     folder.ensure_admin_token()
     before(folder)
