@@ -146,8 +146,8 @@ def test_a_full_disk_is_said_once_and_by_readyz_until_there_is_room(tmp_path, en
         assert "wherefrom_disk_refuses 1.0" in client.get("/metrics").text
         sign.unlink()
         until(lambda: client.get("/readyz").status_code == 200)  # nobody sends meanwhile
-        assert client.post("/v1/records", content=event_bytes(10)).status_code == 201
         assert "wherefrom_disk_refuses 0.0" in client.get("/metrics").text
+        assert client.post("/v1/records", content=event_bytes(10)).status_code == 201
         assert server.errors().count("records are refused until the log's disk takes them") == 1
         assert server.errors().count("No space left on device") == 1
         assert server.errors().count("the log's disk takes records again") == 1
