@@ -110,6 +110,9 @@ _LOG_KEY = "keys/log.key"
 _LOG_VKEY = "keys/log.vkey"
 # In the copy of a log that somebody else keeps: whose it is (``followed``).
 FOLLOW_FILE: Final = "follow.json"
+READER_SOCKET: Final = "reader.sock"
+# Linux, unix(7): 108 bytes with the zero at their end.
+SOCKET_PATH_BYTES_MAX: Final = 107
 _SERVICE_KEY = "keys/service.key"
 _PRODUCER_KEY = "keys/producer.key"
 _ANCHOR_SETTINGS = "anchor-settings.json"
@@ -276,6 +279,18 @@ class DataFolder:
             raise NotAllowed(
                 "this directory is the copy of a log that others keep", where=str(self.path),
                 do="Only reading it makes sense; it grows with: wherefrom federate sync",
+            )  # fmt: skip
+
+    def need_short(self) -> None:
+        """Raises SettingError for a path too long for the sockets of a server."""
+        longest = len(os.fsencode(self.path / READER_SOCKET))
+        if longest > SOCKET_PATH_BYTES_MAX:
+            own = longest - len(os.fsencode(self.path))
+            raise SettingError(
+                "the path of the data directory is too long for the sockets of a server",
+                where=str(self.path), got=f"{longest - own} bytes",
+                expected=f"{SOCKET_PATH_BYTES_MAX - own} bytes at most",
+                do="Give --data a shorter path: a symbolic link, or one from where you are",
             )  # fmt: skip
 
     def log_vkey(self) -> VerifierKey:

@@ -13,10 +13,11 @@ import threading
 import pytest
 
 from tests.paths import REPOSITORY
-from tests.served import ServerProcess, event_bytes, ndjson, run_up
+from tests.served import ServerProcess, event_bytes, ndjson, run_up, until
 from wherefrom.app import DataFolder, log_at_rest, open_log
 from wherefrom.errors import Fenced
 from wherefrom.log.audit import audit
+from wherefrom.testing.broken_disk import FULL
 
 PLENTY = 64
 
@@ -109,7 +110,8 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_frame_loses_nothing(small_disk,
         # Whether it goes on depends on what was refused; it must say which of the two it is.
         code = answer.json()["code"]
         assert code in ("storage", "journal_failed"), answer.text
-        assert (client.get("/readyz").status_code == 503) == (code == "journal_failed")
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["code"]) == (503, code)
     assert kept
     held = stored(data)
     assert {i: held.get(i) for i in kept} == kept
@@ -123,6 +125,33 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_frame_loses_nothing(small_disk,
         assert client.post("/v1/records", content=ndjson(range(900_000, 900_050))).is_success
         held = stored(data)
         assert {i: held.get(i) for i in kept} == kept
+    need_clean(data)
+
+
+@pytest.mark.parametrize("entries", [0, 3])
+def test_a_full_disk_is_said_once_and_by_readyz_until_there_is_room(tmp_path, entries):
+    sign, data = tmp_path / "sign", tmp_path / "data"
+    with broken(data, sign) as server, server.client() as client:
+        for number in range(entries):
+            assert client.post("/v1/records", content=event_bytes(number)).status_code == 201
+        assert client.get("/readyz").status_code == 200
+        sign.write_text(FULL)
+        for number in range(10, 13):
+            assert client.post("/v1/records", content=event_bytes(number)).status_code == 503
+        for _ in range(2):
+            ready = client.get("/readyz")
+            assert (ready.status_code, ready.json()["code"]) == (503, "storage")
+            assert "No space left on device" in ready.json()["detail"]
+            assert "Free some space" in ready.json()["detail"]
+        assert "wherefrom_disk_refuses 1.0" in client.get("/metrics").text
+        sign.unlink()
+        until(lambda: client.get("/readyz").status_code == 200)  # nobody sends meanwhile
+        assert "wherefrom_disk_refuses 0.0" in client.get("/metrics").text
+        assert client.post("/v1/records", content=event_bytes(10)).status_code == 201
+        assert server.errors().count("records are refused until the log's disk takes them") == 1
+        assert server.errors().count("No space left on device") == 1
+        assert server.errors().count("the log's disk takes records again") == 1
+    assert "Traceback" not in server.errors()
     need_clean(data)
 
 

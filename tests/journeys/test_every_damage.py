@@ -19,6 +19,7 @@ from tests.paths import DATA, REPOSITORY
 from tests.served import ServerProcess, event_bytes, run_up
 from tests.unit.api.test_admin import a_key, signed
 from tests.unit.cli.running import run
+from tests.webhook_receiver import SECRET, Receiver
 from wherefrom.app import DataFolder, fold_views, open_log, open_recorder
 from wherefrom.collect.principals import Principal, local
 from wherefrom.errors import Error
@@ -260,8 +261,12 @@ sys.exit(main(sys.argv[1:]))
 
 def test_a_server_whose_old_entry_rots_while_it_serves_stops_signing(tmp_path):
     data = tmp_path / "data"
+    data.mkdir()
     server = ServerProcess(data, program=(sys.executable, "-c", SCRUBBED))
-    with server, server.client() as client:
+    with Receiver() as hook, server, server.client() as client:
+        settings = f'webhooks: [{{name: hook, url: "{hook.url}", secret: {SECRET}}}]'
+        (data / "notify.yaml").write_text(settings)
+        (data / "notify.yaml").chmod(0o600)
         assert client.post("/v1/records", content=b"\n".join(events(0, 600))).status_code == 201
         time.sleep(1.5)  # a round or two over a sound log
         assert client.post("/v1/records", content=event_bytes(601)).status_code == 201
@@ -277,6 +282,17 @@ def test_a_server_whose_old_entry_rots_while_it_serves_stops_signing(tmp_path):
         assert refused.status_code == 503
         assert "entry 8" in server.errors()
         assert "takes nothing more until a restart" in server.errors()
+        (told,) = hook.wait_for(1)  # past the log, which can sign nothing
+        assert (told["type"], told["data"]["rule"]) == ("alert.opened", "log-damaged")
+        assert (told["data"]["severity"], told["data"]["entries"]) == ("page", [8])
+    with Receiver() as hook:
+        settings = f'webhooks: [{{name: hook, url: "{hook.url}", secret: {SECRET}}}]'
+        (data / "notify.yaml").write_text(settings)
+        assert run_up(data, "--port", "0").returncode == 1
+        assert hook.got == [], "the same damage is told once"
+        (data / "notify" / "stopped.json").unlink()
+        assert run_up(data, "--port", "0").returncode == 1
+        assert [one["data"]["rule"] for one in hook.got] == ["log-damaged"]
 
 
 # -- recover

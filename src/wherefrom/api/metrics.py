@@ -1,7 +1,8 @@
 """What the two processes of a server count: the one that writes, and the one that answers.
 
 Names follow OpenMetrics: a base unit at the end, ``_total`` for what only grows. A label has as
-many values as there are routes, views, codes or statuses, never as many as there are things.
+many values as there are routes, views, codes or statuses, never as many as there are things; of
+senders, SENDERS_MAX.
 docs/metrics.md lists them all; what the reader forks counts in ``serving.metrics``.
 
 Source: OpenMetrics 1.0; prometheus.io, metric and label naming
@@ -9,6 +10,7 @@ Source: OpenMetrics 1.0; prometheus.io, metric and label naming
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +28,7 @@ _ASKED: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 _REFUSED: Final = (
     "unsupported", "malformed", "limit", "bad_signature", "forbidden_field", "not_allowed",
 )  # fmt: skip
+SENDERS_MAX: Final = 10
 _RECORDS: Final = (1, 4, 16, 64, 256, 1024, 4096)
 
 
@@ -108,9 +111,22 @@ class WriterMetrics:
             unit="records",
             registry=registry,
         )
+        self._shed = Counter(
+            "wherefrom_shed_requests",
+            "Requests that were told to come again as too many records wait; senders with most",
+            ["sender"],
+            registry=registry,
+        )
+        self._shed_of: Tally[str] = Tally()
+        self._shown: dict[str, int] = {}
         self.stopped = Gauge(
             "wherefrom_log_stopped",
             "1 if the log takes nothing more until a restart",
+            registry=registry,
+        )
+        self.refusing = Gauge(
+            "wherefrom_disk_refuses",
+            "1 while the log's disk did not take the last batch of records",
             registry=registry,
         )
         self.reader_up = Gauge(
@@ -158,8 +174,18 @@ class WriterMetrics:
         self._syncs.observe(times.written - times.began)
         self._checkpoints.observe(times.published - times.written)
 
+    def shed(self, sender: str) -> None:
+        """Count a request that was told to come again; ``sender`` as entries name it."""
+        self._shed_of[sender] += 1
+
     def families(self) -> list[Family]:
         """What was counted."""
+        most = dict(self._shed_of.most_common(SENDERS_MAX))
+        for sender in self._shown.keys() - most.keys():
+            self._shed.remove(sender)
+        for sender, number in most.items():
+            self._shed.labels(sender).inc(number - self._shown.get(sender, 0))
+        self._shown = most
         return families(self.registry)
 
 

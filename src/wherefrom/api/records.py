@@ -56,16 +56,23 @@ class Intake:
         self.on_outcome: Callable[[str, str | None, int], None] = lambda status, code, count: None
         self.tracing = OFF
         self.on_judged: Callable[[float], None] = lambda seconds: None
+        # Is told the sender of each request that finds no room, as entries name it.
+        self.on_shed: Callable[[str], None] = lambda sender: None
         # Of a log with witnesses: a proof leads to a checkpoint that they cosigned.
         self.witnessing: Witnessing | None = None
         self.under_way = 0
         self._refused: dict[Principal, Counter[str]] = {}
         self._refused_since = recorder.now()
 
-    def need_room(self) -> None:
+    def need_room(self, principal: Principal | None = None) -> None:
         """Raises Unavailable when as much is under way as can be answered soon: what more comes
-        would only wait, and hold memory while it does."""
+        would only wait, and hold memory while it does.
+
+        principal  who sends, if that is known by then
+        """
         if self.under_way >= UNDER_WAY_RECORDS_MAX:
+            if principal is not None:
+                self.on_shed(self.recorder.sender_of(principal))
             raise Unavailable(
                 "too many records wait to be recorded",
                 expected=f"less than {UNDER_WAY_RECORDS_MAX} under way",
@@ -74,9 +81,9 @@ class Intake:
             )
 
     @contextlib.contextmanager
-    def taking(self, records: int) -> Iterator[None]:
+    def taking(self, records: int, principal: Principal) -> Iterator[None]:
         """Count records as under way. Raises Unavailable."""
-        self.need_room()
+        self.need_room(principal)
         self.under_way += records
         try:
             yield
@@ -237,7 +244,7 @@ async def _take_body(
     whole: Callable[[bytes], bytes] | None,
 ) -> None:
     intake: Intake = request.app.state.intake
-    intake.need_room()  # before a body is read that would be refused then
+    intake.need_room(principal)  # before a body is read that would be refused then
     body = await read_body(request)
     if whole is not None:
         body = await asyncio.to_thread(made_whole, request, body, whole)
@@ -255,7 +262,7 @@ async def _take_body(
 async def _take_pieces(
     intake: Intake, pieces: list[Piece], principal: Principal, only: str | None, prove: bool
 ) -> list[Item]:
-    with intake.taking(len(pieces)):
+    with intake.taking(len(pieces), principal):
         began = time.perf_counter()
         with intake.tracing.span("verify"):
             outcomes, verified = await intake.judge(pieces, principal, only)

@@ -77,7 +77,7 @@ def routes(door: RekorDoor) -> list[Route]:
     async def post_entry(request: Request) -> Response:
         principal = principal_of(request, "record", basic=True)
         intake: Intake = request.app.state.intake
-        intake.need_room()
+        intake.need_room(principal)
         asked = strict_json.decode(await _body(request))
         rekord = hashedrekord.parse_request(strict_json.as_object(asked, where="request"))
         body = hashedrekord.to_body(rekord)

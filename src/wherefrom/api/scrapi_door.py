@@ -40,7 +40,7 @@ def routes(proxy: ReaderProxy) -> list[Route]:
     async def post_entry(request: Request) -> Response:
         principal = principal_of(request, "record", basic=True)
         intake: Intake = request.app.state.intake
-        intake.need_room()
+        intake.need_room(principal)
         content = await _statement(request)
         item = await take_content(intake, content, principal, only="scitt")
         if item.index is None:

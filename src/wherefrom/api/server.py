@@ -76,6 +76,7 @@ def writer_app(
     pages: Sequence[BaseRoute] = (),
     tracing: Tracing = OFF,
     own: OwnMeasures | None = None,
+    try_disk: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """The application on the port. Its queue lives from start-up to shutdown of the loop.
 
@@ -89,6 +90,7 @@ def writer_app(
     pages       routes of the pages
     tracing     where spans of requests are begun
     own         counts what the server is measured by in its own log
+    try_disk    raises StorageError while the log's disk takes no write
     """
     own = own or OwnMeasures()
     metrics = WriterMetrics()
@@ -112,6 +114,9 @@ def writer_app(
             raise JournalFailed(
                 "the log takes nothing more", got=recorder.writer.stopped, do="Restart the server"
             )
+        if recorder.writer.refused is not None:
+            await asyncio.to_thread(try_disk)
+            recorder.writer.believe_disk()
         await proxy.get("/readyz")
         warns = recorder.root_warning()
         return PlainTextResponse(f"ready\n{warns}\n" if warns else "ready\n")
@@ -119,6 +124,7 @@ def writer_app(
     async def get_metrics(request: Request) -> Response:
         metrics.log_size.set(recorder.writer.size)
         metrics.stopped.set(recorder.writer.stopped is not None)
+        metrics.refusing.set(recorder.writer.refused is not None)
         root = recorder.roots()
         metrics.root_age.set((root.age_days or 0) * _DAY_SECONDS)
         metrics.root_too_old.set(root.state == "too_old")
@@ -145,7 +151,7 @@ def writer_app(
         intake.on_outcome = lambda status, code, n: metrics.records.labels(status, code or "").inc(
             n
         )
-        intake.on_judged = metrics.judged
+        intake.on_judged, intake.on_shed = metrics.judged, metrics.shed
         intake.tracing = tracing
         own.follow(intake)
         noting = asyncio.create_task(_note_refusals(intake))

@@ -178,6 +178,8 @@ def _drawn(answer: ObjectiveStatus) -> Iterator[str]:
     rules = ["integrity of what runs"] if answer.integrity else []
     if answer.coverage_drop:
         rules.append(f"coverage: {answer.coverage_drop}")
+    if answer.clock_skew:
+        rules.append(f"clocks: {answer.clock_skew} ahead")
     yield f"Rules beside them: {'; '.join(rules) or 'none'}"
     yield f"An alert ends when nothing has spoken for it for {answer.quiet}"
     yield foot(answer.log)
@@ -218,6 +220,8 @@ def _rules(found: Objectives) -> Iterator[str]:
         "coverage_drop: off" if drop is None
         else f"coverage_drop: {drop.points:g} points within {drop.within} of a release"
     )  # fmt: skip
+    skew = found.clock_skew
+    yield "clock_skew: off" if skew is None else f"clock_skew: {skew.ahead} ahead"
     yield f"quiet: {found.quiet}"
 
 
@@ -229,7 +233,8 @@ def _told(found: Objectives) -> dict[str, Any]:
     told = msgspec.to_builtins(found)
     told["objectives"] = [msgspec.to_builtins(shown_objective(one)) for one in found.objectives]
     return {"objectives": told["objectives"], "integrity": found.integrity,
-            "coverage_drop": told["coverage_drop"], "quiet": found.quiet}  # fmt: skip
+            "coverage_drop": told["coverage_drop"], "clock_skew": told["clock_skew"],
+            "quiet": found.quiet}  # fmt: skip
 
 
 def _read(file: Path | None, where: Where) -> Objectives:

@@ -55,7 +55,7 @@ class _Part(
 class Root(_Part, frozen=True):
     """What an alert is about, so that one root has one alert."""
 
-    kind: Literal["digest", "change", "service", "log"]
+    kind: Literal["digest", "change", "service", "producer", "log"]
     id: str
 
 

@@ -7,6 +7,7 @@
       - {name: checkout, target: 99.5, promql: {errors: 'sum(rate(…[$window]))', total: …}}
     integrity: true                            a running artifact of production that fails a check
     coverage_drop: {points: 10, within: 1h, lasting: 5m}    critical for what was just released
+    clock_skew: {ahead: 10s}                   a producer whose records are dated in the future
 
 An objective is a share of good, in percent, over a period. What burns the rest of it faster than
 it lasts is told: fast to a page, slowly to a ticket, by two windows each, so that it begins early
@@ -71,6 +72,8 @@ objectives:
 integrity: true
 # Less coverage so soon after a release is critical for it.
 coverage_drop: {{points: 10, within: 1h, lasting: 5m}}
+# A producer that dates its records so far in the future is a ticket.
+clock_skew: {{ahead: 10s}}
 # An alert ends when nothing spoke for it for so long; later, if it came back.
 quiet: 15m
 """
@@ -189,6 +192,17 @@ class CoverageDrop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return duration_s(self.lasting, where="coverage_drop.lasting") if self.lasting else 0
 
 
+class ClockSkew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far ahead of ours a producer's clock has to be; in this hour, or the one before."""
+
+    ahead: str = "10s"
+
+    @property
+    def ahead_s(self) -> int:
+        """The same in seconds."""
+        return duration_s(self.ahead, where="clock_skew.ahead")
+
+
 class Objectives(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file says.
 
@@ -198,6 +212,7 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     objectives: tuple[Objective, ...] = ()
     integrity: bool = True
     coverage_drop: CoverageDrop | None = CoverageDrop()
+    clock_skew: ClockSkew | None = ClockSkew()
     quiet: str = "15m"
 
     @property
@@ -229,6 +244,9 @@ def parse(content: bytes, *, where: str) -> Objectives:
         if drop.lasting is not None:
             lasting = duration_s(drop.lasting, where=f"{where}: coverage_drop.lasting")
             _need(f"{where}: coverage_drop", "lasting", lasting, 1, within)
+    if said.clock_skew is not None:
+        ahead = duration_s(said.clock_skew.ahead, where=f"{where}: clock_skew.ahead")
+        _need(f"{where}: clock_skew", "ahead", ahead, 1, _DAY)
     for one in said.objectives:
         _check(one, f"{where}: {one.name}")
     return said

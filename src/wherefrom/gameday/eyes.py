@@ -31,6 +31,7 @@ _WAITING_MIN: Final = 4_096
 _BEHIND_MIN: Final = 1_000
 _AUDIT_LINES_MAX: Final = 50
 _PREFIX: Final = "wherefrom: "
+_SHED: Final = re.compile(r'^wherefrom_shed_requests_total{sender="([^"]+)"} (\S+)', re.M)
 _NO_ROUTE: Final = "no such route"
 
 
@@ -214,6 +215,12 @@ def _metrics(door: Door) -> Iterator[Sighting]:
             yield Sighting(name, f"{float(value):.0f} records wait for an answer ({name})")
 
 
+def _shed(door: Door) -> Iterator[Sighting]:
+    for sender, times in _SHED.findall(door.ask("/metrics").text):
+        says = f"too many records wait: {float(times):.0f} requests of {sender} were sent away"
+        yield Sighting(sender, says)
+
+
 def _health(door: Door) -> Iterator[Sighting]:
     for one in door.get("/v1/health", environment=ENVIRONMENT)["indicators"]:
         if one["met"] is False:
@@ -249,6 +256,7 @@ EYES: Final[Sequence[Eye]] = (
     Eye("keys", "GET /v1/keys/ID/lost, of each key revoked", _keys, stays=True),
     Eye("policy", "wherefrom policy status", _policy, looks=2),
     Eye("metrics", "GET /metrics", _metrics),
+    Eye("shed", "GET /metrics, who is told to come again", _shed, stays=True),
     Eye("health", "wherefrom health -e gameday", _health, every_s=1.0, looks=2, stays=True),
     Eye("alerts", "wherefrom alerts", _alerts, every_s=1.0, stays=True),
     Eye("doctor", "wherefrom doctor", _doctor, every_s=3.0),

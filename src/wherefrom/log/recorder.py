@@ -614,10 +614,13 @@ class Recorder:
         self.writer.erase(index)
         return self.decisions.erased[index]
 
+    def sender_of(self, principal: Principal) -> str:
+        """How entries name who sends."""
+        return producer_of(principal, key=self._producer_key)
+
     def note_refusals(self, principal: Principal, *, since: str, counts: dict[str, int]) -> None:
         """Log how many records of ``principal`` were refused since then, and why."""
-        producer = producer_of(principal, key=self._producer_key)
-        self._decide(Refusals(producer=producer, since=since, counts=counts))
+        self._decide(Refusals(producer=self.sender_of(principal), since=since, counts=counts))
 
     def finish_erasures(self) -> None:
         """Remove contents whose tombstone was logged just before a crash."""

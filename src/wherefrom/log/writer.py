@@ -106,9 +106,12 @@ class LogWriter:
         self._handing_over = handing_over
         self._lock = threading.Lock()
         self._stopped: str | None = None
+        self._refused: str | None = None
         self._on_stop = on_stop
         # A server whose witnesses follow the head puts its question here; told on any thread.
         self.on_signed: Callable[[], None] = lambda: None
+        # Is told why the disk takes nothing, once, and None when it takes a batch again.
+        self.on_refused: Callable[[str | None], None] = lambda why: None
         self._dedup = DedupIndex(dedup_folder, is_held=self._holds)
         self._generation = 0
         # How often the head was moved before this writer, and the note in it; None if never.
@@ -277,10 +280,13 @@ class LogWriter:
             if pending.records:
                 # 3. Durable. A crash from here on leaves whole frames that recovery keeps.
                 self._tail = self._journal.append(pending.records)
+                self.believe_disk()
                 self._hand_over(pending)
         except BaseException as error:
             if not isinstance(error, StorageError | ValueError) or isinstance(error, JournalFailed):
                 self._stop(f"the append was interrupted: {error}")
+            elif isinstance(error, StorageError):
+                self._refuse(str(error))
             self._lock.release()
             raise
 
@@ -318,6 +324,22 @@ class LogWriter:
     def stopped(self) -> str | None:
         """Why this writer acknowledges nothing more; None while it does."""
         return self._stopped
+
+    @property
+    def refused(self) -> str | None:
+        """Why the disk did not take the last batch, of which nothing was kept; None if it did."""
+        return self._refused
+
+    def believe_disk(self) -> None:
+        """A write was taken, here or by who tried it: the disk takes records."""
+        if self._refused is not None:
+            self._refused = None
+            self.on_refused(None)
+
+    def _refuse(self, why: str) -> None:
+        if self._refused is None:
+            self._refused = why
+            self.on_refused(why)
 
     def stop(self, why: str) -> None:
         """Acknowledge nothing more, for a reason found elsewhere, such as damage in what is stored.

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from wherefrom.formats.notify_settings import Receiver
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.notify.message import Message, id_of
 from wherefrom.views.health.alerting import Alert, Stage
@@ -107,6 +108,12 @@ def told_of(
         entries=entries,
         links=links_of(alert, entries, url),
     )
+
+
+def wanted_by(to: Receiver, told: ToldAlert) -> bool:
+    """Whether a receiver is told of it; what the whole log has concerns every environment."""
+    where = to.environments if told.root.kind == "log" else ()
+    return any(to.wants(one, told.severity) for one in (told.environment, *where))
 
 
 def told_in(data: dict[str, Any]) -> ToldAlert:

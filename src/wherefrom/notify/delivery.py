@@ -19,7 +19,7 @@ from wherefrom.errors import Unavailable
 from wherefrom.formats.alert_receivers import Alertmanager
 from wherefrom.formats.notify_settings import NotifySettings, Receiver
 from wherefrom.notify import alertmanager
-from wherefrom.notify.alert_message import ToldAlert
+from wherefrom.notify.alert_message import ToldAlert, wanted_by
 from wherefrom.notify.alertmanager import RESEND_SECONDS
 from wherefrom.notify.posting import TIMEOUT_SECONDS
 from wherefrom.notify.receivers import send
@@ -124,7 +124,7 @@ class Delivery:
 
     def _send_again(self, to: Alertmanager, standing: Sequence[ToldAlert]) -> None:
         """What stands, if it is time; nothing is lost where it is not taken."""
-        wanted = [one for one in standing if to.wants(one.environment, one.severity)]
+        wanted = [one for one in standing if wanted_by(to, one)]
         if not wanted or self._clock() - self._resent.get(to.name, 0.0) < RESEND_SECONDS:
             return
         try:

@@ -37,7 +37,8 @@ class Waiting(NamedTuple):
 
 
 class Spool:
-    """A folder; safe for several threads of one process, which alone uses it."""
+    """A folder; safe for several threads of one process, which alone sends. Another may put too:
+    no two messages have one name."""
 
     def __init__(self, path: Path, *, files_max: int = FILES_MAX) -> None:
         self._path, self._files_max = path, files_max

@@ -42,7 +42,7 @@ from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.what_runs import Service, what_runs
-from wherefrom.views.estate import EstateReader
+from wherefrom.views.estate import EstateReader, clocks
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
 from wherefrom.views.health.links import links_of
@@ -262,6 +262,9 @@ class AlertWatch:
         if said.integrity:
             failing = list(self._of_evidence(log, production, at=at))
             yield from failing
+        if said.clock_skew is not None:
+            lately = clocks.tallies(log.estate.db, since=at - clocks.HOUR_MICROS, until=at)
+            yield from signals.of_skew(said.clock_skew, lately)
         if said.coverage_drop is not None and self._coverage is not None:
             # Coverage that is gone with the proof of what runs is told by that already.
             told = {(one.environment, one.service) for one in failing} | {

@@ -24,6 +24,7 @@ from wherefrom.api.exposition import Family, unpack
 from wherefrom.api.reader import reader_app
 from wherefrom.api.tracing import begin
 from wherefrom.app import (
+    READER_SOCKET,
     DataFolder,
     known_keys,
     open_desk,
@@ -70,7 +71,7 @@ def run(path: str, *, lifeline: int = 0) -> None:
     app.state.keyring = lambda: known_keys(folder, log)
     app.state.questions = open_questions(folder, on_trouble=_say)
     config = uvicorn.Config(
-        app, uds=str(folder.path / "reader.sock"), log_level="warning", access_log=False
+        app, uds=str(folder.path / READER_SOCKET), log_level="warning", access_log=False
     )
     server = QuietServer(config)
 

@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Final, NoReturn
 
-from wherefrom.app import DataFolder
+from wherefrom.app import READER_SOCKET, DataFolder
 from wherefrom.errors import Unavailable
 from wherefrom.serving.reader import run
 
@@ -37,7 +37,7 @@ class ReaderProcess:
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
-        self._socket = folder.path / "reader.sock"
+        self._socket = folder.path / READER_SOCKET
         self._forked = _Forked(folder)
         self._process: subprocess.Popen[bytes] | _Forked = self._forked
         self._stopping = threading.Event()

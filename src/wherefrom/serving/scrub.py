@@ -34,6 +34,7 @@ EVERY_SECONDS: Final = 24 * 3600.0
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _NICE: Final = 19
 _DAMAGED: Final = 4
+_WHOLE: Final = 5  # not 0: with that it also ends when it is told to, or could not read all
 _COMMAND: Final = "import sys; from wherefrom.serving.scrub import run; run(sys.argv[1])"
 
 
@@ -51,11 +52,18 @@ class Scrub:
     """Starts the process, waits for it, passes on what it found.
 
     on_damage  is told what is damaged
+    on_whole   is told when all was read and is what was signed
     """
 
-    def __init__(self, folder: DataFolder, *, on_damage: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        on_damage: Callable[[str], None],
+        on_whole: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder = folder
-        self._on_damage = on_damage
+        self._on_damage, self._on_whole = on_damage, on_whole
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,6 +102,8 @@ class Scrub:
             if code == _DAMAGED:
                 self._on_damage(said.decode())
                 return
+            if code == _WHOLE:
+                self._on_whole()
 
 
 def run(path: str) -> None:
@@ -115,4 +125,5 @@ def run(path: str) -> None:
     except (Error, OSError) as error:
         # A key taken away in mid-flight, a disk that fails to read: said, and tried again.
         sys.stderr.write(f"wherefrom: the scrub could not read all: {error}\n")
-    os._exit(0)
+        os._exit(0)
+    os._exit(_WHOLE)

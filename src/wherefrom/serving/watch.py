@@ -35,6 +35,7 @@ from wherefrom.errors import Error
 from wherefrom.formats.notify_settings import NotifySettings
 from wherefrom.log.reader import LogReader
 from wherefrom.notify import Delivery, Spool
+from wherefrom.notify.alert_message import ToldAlert
 from wherefrom.policy.alert_watch import AlertWatch, Told
 from wherefrom.policy.status import WatchAt
 from wherefrom.policy.watch import Watch
@@ -47,6 +48,7 @@ from wherefrom.serving.health_metrics import HealthMetrics, Scraped, keep_asking
 from wherefrom.serving.metrics import Shown, WatchMetrics
 from wherefrom.serving.page import Pages
 from wherefrom.serving.signing_link import SigningLink
+from wherefrom.serving.stop_telling import StopTelling
 from wherefrom.serving.storage import keep_measuring
 from wherefrom.serving.tickets import start_tickets
 from wherefrom.serving.turn_message import message_of
@@ -73,7 +75,12 @@ def watch(folder: DataFolder, pages: Pages) -> NoReturn:
     metrics, tracing, standing = WatchMetrics(), begin("watch"), Standing()
     health = HealthMetrics()
     shown = Shown(pages.shown, "watch", lambda: [*metrics.families(spool), *health.families()])
-    Delivery(spool, settings, standing=standing, on_trouble=_say, on_sent=metrics.sent).start()
+    stopped = StopTelling(folder)
+
+    def stands() -> Sequence[ToldAlert]:
+        return [*standing(), *stopped.standing()]
+
+    Delivery(spool, settings, standing=stands, on_trouble=_say, on_sent=metrics.sent).start()
     keep_measuring(folder.path, metrics.stored)
     keep_asking(lambda: _asking_health(folder), Scraped(pages.scraped), health, on_trouble=_say)
     start_tickets(folder, on_trouble=_say)

@@ -29,6 +29,7 @@ from wherefrom.api.rekor import RekorDoor
 from wherefrom.api.server import writer_app
 from wherefrom.api.tracing import begin
 from wherefrom.app import (
+    READER_SOCKET,
     DataFolder,
     Served,
     now,
@@ -41,6 +42,7 @@ from wherefrom.app import (
     open_series,
     open_watch_settings,
 )
+from wherefrom.errors import Corrupt
 from wherefrom.formats.checkpoint import Checkpoint
 from wherefrom.log.root_file import beside as root_beside
 from wherefrom.log.witness_client import WitnessClient
@@ -50,6 +52,8 @@ from wherefrom.serving.measuring import keep_measuring
 from wherefrom.serving.reader_process import ReaderProcess
 from wherefrom.serving.scrub import Scrub, need_whole_if_small
 from wherefrom.serving.signing import keep_signing
+from wherefrom.serving.stop_telling import StopTelling
+from wherefrom.storage.room import Room
 from wherefrom.web.routes import writer_routes
 
 if TYPE_CHECKING:
@@ -81,20 +85,33 @@ def up(
     folder.need_own()
     folder.create()
     folder.ensure_admin_token()
+
+    def stopped(why: str) -> None:
+        _say(why)
+        telling.stopped(why)
+
+    def need_whole() -> None:
+        try:
+            need_whole_if_small(folder, any_size=audit_first)
+        except Corrupt as error:
+            telling.refuses_to_start(str(error))
+            raise
+
     with ExitStack() as held:
         # Forked here, where there is no thread yet and nothing is open.
         reader = held.enter_context(ReaderProcess(folder))
         before(folder)
+        telling = StopTelling(folder, on_trouble=_say_trouble)
         recorder = held.enter_context(
             open_recorder(
                 folder,
                 extends=extends,
                 hands_over=True,
-                on_stop=_say,
-                before_signing=lambda: need_whole_if_small(folder, any_size=audit_first),
+                on_stop=stopped,
+                before_signing=need_whole,
             )
         )
-        scrub = Scrub(folder, on_damage=recorder.writer.stop)
+        scrub = Scrub(folder, on_damage=recorder.writer.stop, on_whole=telling.whole)
 
         def started(url: str) -> None:
             folder.say_served(Served(url, os.getpid()))
@@ -148,10 +165,11 @@ def up(
                 on_trouble=_say_trouble,
             )
 
-        tracing = begin("writer")
+        tracing, room = begin("writer"), Room(folder.path / "journal")
+        recorder.writer.on_refused = _say_refused
 
         def application() -> Starlette:
-            proxy = ReaderProxy(folder.path / "reader.sock", tracing=tracing)
+            proxy = ReaderProxy(folder.path / READER_SOCKET, tracing=tracing)
             own_measures = OwnMeasures()
 
             async def beside() -> None:
@@ -173,6 +191,7 @@ def up(
                 anchoring=anchoring if settings is not None else None,
                 beside=beside,
                 own=own_measures,
+                try_disk=room.need,
                 pages=writer_routes(proxy, lambda: recorder.writer.size, own_measures.timed),
             )
 
@@ -192,6 +211,13 @@ def _say(why: str) -> None:
     # The one line that says why every write is answered 503 from now on.
     line = f"wherefrom: the log takes nothing more until a restart: {why}"
     print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _say_refused(why: str | None) -> None:
+    if why is None:
+        _say_trouble("the log's disk takes records again")
+    else:
+        _say_trouble(f"records are refused until the log's disk takes them: {why}")
 
 
 def _say_trouble(says: str) -> None:

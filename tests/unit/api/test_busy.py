@@ -11,6 +11,8 @@ import pytest
 
 from tests.served import event_bytes, ndjson, until
 from wherefrom.api import bodies, records
+from wherefrom.api.metrics import SENDERS_MAX, WriterMetrics
+from wherefrom.collect.principals import Principal
 from wherefrom.errors import StorageError
 from wherefrom.log import group
 
@@ -68,11 +70,36 @@ def test_too_much_at_once_is_503_with_retry_after_and_what_waited_is_recorded(
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert refused.json()["code"] == "unavailable"
     assert b"wherefrom_waiting_records 7.0" in client.get("/metrics").content
+    if where[0] is records:  # who was sent away, as entries name it
+        sender = server.recorder.sender_of(Principal(name="admin", roles=("admin",)))
+        assert sender.startswith("p:")
+        line = f'wherefrom_shed_requests_total{{sender="{sender}"}} 3.0'
+        assert line in client.get("/metrics").text
     assert client.get("/healthz").status_code == 200
     disk.free.set()
     wait_first(), wait_queued()
     assert [a.status_code for a in first + queued] == [201] * 7
     assert client.post("/v1/records", content=event_bytes(numbers[7])).status_code == 201
+
+
+def test_of_many_that_are_sent_away_those_with_most_are_named():
+    metrics = WriterMetrics()
+
+    def shown():
+        (family,) = [one for one in metrics.families() if one.name == "wherefrom_shed_requests"]
+        return {point.labels["sender"]: point.value for point in family.points}
+
+    for number in range(SENDERS_MAX):
+        metrics.shed(f"p:{number}")
+        metrics.shed(f"p:{number}")
+    metrics.shed("p:few")
+    assert len(shown()) == SENDERS_MAX
+    assert "p:few" not in shown()
+    for _ in range(5):
+        metrics.shed("p:few")
+    assert len(shown()) == SENDERS_MAX
+    assert shown()["p:few"] == 6
+    assert shown() == shown()
 
 
 def test_a_queue_full_of_bytes_is_503_too(server, client, disk, monkeypatch, number):

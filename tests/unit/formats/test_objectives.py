@@ -16,6 +16,7 @@ def test_an_empty_file_has_no_objectives_and_the_rules_that_need_none():
     assert parse(b"", where="objectives.yaml") == Objectives()
     assert Objectives().integrity
     assert Objectives().coverage_drop.within_s == 3600
+    assert Objectives().clock_skew.ahead_s == 10
 
 
 def test_each_source_is_read_and_the_rest_has_defaults():
@@ -78,6 +79,7 @@ def test_what_is_no_objective_is_refused_with_its_place(line, says):
     [
         ("quiet: 9s", "quiet"),
         ("coverage_drop: {points: 0}", "points"),
+        ("clock_skew: {ahead: 0s}", "ahead"),
         ("coverage_drop: {within: 30d}", "within"),
         ("coverage_drop: {within: 1h, lasting: 2h}", "lasting"),
         ("watch: 1", "not objectives"),

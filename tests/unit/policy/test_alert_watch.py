@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.watched_world import SBOM, SCANNED, World, image, policy
+from wherefrom.capture import changes
 from wherefrom.errors import Unavailable
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import maintenance as maintenances
 from wherefrom.formats.incident import IncidentStage
 from wherefrom.formats.objectives import parse
 from wherefrom.formats.series import Labels, series
+from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import to_text
 from wherefrom.policy.alert_watch import AlertWatch
 from wherefrom.query.alerts.measuring import Measuring
@@ -22,10 +24,12 @@ from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import Root
 
-RULES = "quiet: 5m\n"
+# The watch goes ahead of the log here, so what it says is dated in the future.
+RULES = "quiet: 5m\nclock_skew: null\n"
 OBJECTIVE = """
 quiet: 5m
 coverage_drop: null
+clock_skew: null
 objectives:
   - {name: cart-errors, service: cart, environment: prod, target: 99, series: errors, by: [reality]}
 """
@@ -340,6 +344,57 @@ def test_nothing_of_before_there_were_alerts_is_told(world):
     assert world.cursor.size == world.log.refresh().size
 
 
+def dated(world, seconds):
+    """A record that is dated so far from now."""
+    at = to_text(datetime.now(UTC) + timedelta(seconds=seconds))
+    states = [{"slot": "flag", "name": "f", "value": at}]
+    said = changes.estate(
+        "observed", Scope("prod", "shop"), states, all_of=[], at=at, source="/ci/shop"
+    )
+    (entry,) = world.record(said)
+    return entry
+
+
+@pytest.fixture
+def clocks(tmp_path):
+    with Alerting(tmp_path / "d", "quiet: 5m\n") as world:
+        yield world
+
+
+def test_a_producer_whose_clock_is_ahead_is_a_ticket_once(clocks):
+    world = clocks
+    dated(world, -60)
+    dated(world, 5)  # as a clock that nobody keeps well
+    assert world.look() == 0
+    dated(world, 3600)
+    newest = dated(world, 1800)
+    assert world.look() == 1
+    (told,) = world.alerts_told
+    alert = told.stage.alert
+    assert (alert.rule, alert.severity) == ("clock-skew", "ticket")
+    assert alert.root == Root("producer", "local:0")
+    assert told.stage.entries == (newest,)
+    assert "dated 3 of " in told.stage.text
+    assert "ahead at least 3600 s" in told.stage.text
+    assert world.look(minutes=1) == 0
+
+
+def test_it_ends_when_no_record_of_two_hours_is_dated_in_the_future(clocks):
+    world = clocks
+    dated(world, 3600)
+    world.look()
+    world.look(minutes=121)
+    world.look(minutes=16)
+    assert [what for what, _, _ in world.said()] == ["opened", "closed"]
+
+
+@pytest.mark.parametrize(("rule", "tells"), [("{ahead: 1s}", 1), ("{ahead: 2h}", 0), ("null", 0)])
+def test_how_far_a_clock_may_be_ahead_is_said_in_the_file(tmp_path, rule, tells):
+    with Alerting(tmp_path / "d", f"clock_skew: {rule}\n") as world:
+        dated(world, 5)
+        assert world.look() == tells
+
+
 def test_off_without_a_file(world):
     world.objectives = None
     world.trust(world.other)
@@ -426,7 +481,7 @@ CART = ("prod", "cart")
 
 def dropped(world, now, before, *, is_released=True, environment="prod"):
     world.objectives = parse(
-        b"quiet: 5m\nintegrity: false\ncoverage_drop: {lasting: null}", where="o"
+        b"quiet: 5m\nclock_skew: null\nintegrity: false\ncoverage_drop: {lasting: null}", where="o"
     )
     if is_released:
         world.deploy("cart", 1, environment)
@@ -448,7 +503,7 @@ def test_coverage_that_drops_after_a_release_is_critical_for_that_release(world)
 
 def test_papers_that_come_a_little_later_wake_nobody(world):
     dropped(world, 0.5, 1.0)
-    world.objectives = parse(b"quiet: 5m\nintegrity: false", where="o")
+    world.objectives = parse(b"quiet: 5m\nclock_skew: null\nintegrity: false", where="o")
     for _ in range(4):
         assert world.look(1) == 0
     world.covering.here = {CART: Covered(1.0, 4)}
@@ -464,7 +519,9 @@ def test_papers_that_come_a_little_later_wake_nobody(world):
 
 
 def test_coverage_that_goes_with_the_proof_of_what_runs_is_told_by_that_alone(world):
-    world.objectives = parse(b"quiet: 5m\ncoverage_drop: {lasting: null}", where="o")
+    world.objectives = parse(
+        b"quiet: 5m\nclock_skew: null\ncoverage_drop: {lasting: null}", where="o"
+    )
     world.trust(world.other)
     bad(world, 1)
     world.ahead += timedelta(hours=3)  # what is looked at now is no release any more

@@ -80,6 +80,7 @@ class ObjectiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     standings: list[ObjectiveStanding]
     integrity: bool
     coverage_drop: str | None
+    clock_skew: str | None
     quiet: str
 
 

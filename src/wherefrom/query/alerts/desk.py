@@ -170,6 +170,7 @@ class AlertDesk:
                 standings=measuring.standings(),
                 integrity=said.integrity,
                 coverage_drop=None if drop is None else f"{drop.points:g} points in {drop.within}",
+                clock_skew=None if said.clock_skew is None else said.clock_skew.ahead,
                 quiet=said.quiet,
             )
 

@@ -3,10 +3,11 @@
     Measuring ──burns──► service, or the objective            page or ticket, by its windows
     estate, ``denied`` ──► the artifact                       page: production, a check of evidence
     coverage now and before ──► the release, or the service   page: so soon after a release
+    clocks of producers ──► the producer                      ticket
 
 Impact decides who is told: production is paged, all else is a ticket.
 
-Sizes:  DROPPED_MAX services whose coverage dropped
+Sizes:  DROPPED_MAX services whose coverage dropped · SKEWED_MAX producers, the worst first
 """
 
 from __future__ import annotations
@@ -16,21 +17,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wherefrom.formats.digests import strong_id_in
-from wherefrom.formats.objectives import PAGE, TICKET, CoverageDrop, Objective, Severity
+from wherefrom.formats.objectives import PAGE, TICKET, ClockSkew, CoverageDrop, Objective, Severity
 from wherefrom.formats.shown import percent, short_id
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.query.alerts.known import Log
 from wherefrom.query.open_turns import Open
 from wherefrom.query.what_runs import SLOT, Service
+from wherefrom.views.estate.clocks import Tally
 from wherefrom.views.health.alerting import Alert, Root, Signal
 from wherefrom.views.health.burn import Burn, worst
 
 INTEGRITY: Final = "integrity"
 DENIED: Final = "denied"
 COVERAGE: Final = "coverage-drop"
+SKEW: Final = "clock-skew"
 BURNS: Final = "burns"
 DROPPED_MAX: Final = 100
+SKEWED_MAX: Final = 20
 RELEASES_MAX: Final = 1_000
 # Which needs of a policy are about the evidence itself: who made it, and whether that is proven.
 OF_EVIDENCE: Final = frozenset({"provenance", "vsa", "statement", "sbom"})
@@ -195,6 +199,29 @@ def of_coverage(
             environment=environment,
             service=service,
             entries=() if release is None else (release.entry,),
+        )
+
+
+def of_skew(rule: ClockSkew, clocks: Iterable[Tally]) -> Iterator[Signal]:
+    """One for each producer whose records are dated so far in the future: what is dated later than
+    we heard of it proves its clock to be ahead."""
+    ahead_of = {
+        one: -one.fastest / _MICROS
+        for one in clocks
+        if one.newest_future is not None and one.fastest is not None
+    }
+    for one in sorted(ahead_of, key=lambda one: (-ahead_of[one], one.producer))[:SKEWED_MAX]:
+        if ahead_of[one] < rule.ahead_s:
+            return
+        assert one.newest_future is not None
+        yield Signal(
+            rule=SKEW,
+            root=Root("producer", one.producer),
+            severity=TICKET,
+            title=f"the clock of {one.producer} is ahead",
+            text=f"{one.producer} dated {one.future} of {one.timed} records in the future: its"
+            f" clock is ahead at least {ahead_of[one]:.0f} s",
+            entries=(one.newest_future,),
         )
 
 

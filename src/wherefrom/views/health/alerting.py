@@ -1,7 +1,7 @@
 """Deciding an alert: what speaks for one now, and which are open, give what is to be recorded.
 
     signals ──by root──► opened · raised · still open · quiet … long enough ──► closed
-                           one alert a root: a digest, a change, a service, the log
+                           one alert a root: a digest, a change, a service, a producer
 
 An alert ends when nothing has spoken for it for ``quiet_s``, and each time it comes back within
 a day it takes twice as long to end: what flaps becomes one long alert. In a declared maintenance
@@ -37,7 +37,8 @@ DOUBLED_MAX: Final = 4
 
 
 class Root(NamedTuple):
-    """What an alert is about: ``digest``, ``change``, ``service`` or ``log``, and its id."""
+    """What an alert is about: ``digest``, ``change``, ``service``, ``producer`` or ``log``, and its
+    id."""
 
     kind: str
     id: str
