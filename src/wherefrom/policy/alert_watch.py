@@ -5,7 +5,7 @@
 
 The log is its state: open alerts are its incidents, so a restart opens none again and forgets none.
 Telling follows the log, whoever wrote there: what was recorded and not yet told is told by the next
-start, and an alert that somebody closes by hand ends everywhere. A crash between telling and moving
+start, and an alert that somebody known closes by hand ends everywhere. A crash between telling and moving
 on tells it again, under the same name.
 
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
@@ -28,6 +28,7 @@ from wherefrom.errors import Error
 from wherefrom.formats import entry as entries
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import timestamps
+from wherefrom.formats.entry import Entry
 from wherefrom.formats.incident import CLOSED, NOTED, OPENED, IncidentStage
 from wherefrom.formats.objectives import INFO, CoverageDrop, Objectives
 from wherefrom.formats.timestamps import micros, of_micros, of_posix
@@ -41,6 +42,7 @@ from wherefrom.query.alerts.maintenances import Window, is_silenced, windows_at
 from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
+from wherefrom.query.word import is_known
 from wherefrom.query.what_runs import Service, what_runs
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
@@ -166,7 +168,8 @@ class AlertWatch:
         if said is None:
             return 0
         self._looked = time.monotonic()
-        self._follow()
+        if self._alerts is not None:
+            self._follow()
         moment = self._clock()
         now = moment.timestamp()
         at = micros(timestamps.to_text(moment))
@@ -177,11 +180,14 @@ class AlertWatch:
                 self._forget()
             if lens.as_of < self._begins or lens.as_of <= self._wrote:
                 return 0  # what we wrote ourselves is not all in them yet
-            log = Log(estate, graph, lens, self._log.content_of, own=self._gate.own)
+            log = Log(estate, graph, lens, self._log, own=self._gate.own)
+            is_first = self._alerts is None
             alerts = self._take_up(log, at)
+            if is_first:  # only now is known what a closing by hand would end
+                self._follow()
             settings = self._settings()
             found = list(self._signals(said, log, settings, now=now, at=at))
-            windows = windows_at(estate, at=at, as_of=lens.as_of)
+            windows = windows_at(log, at=at)
             self.size = lens.as_of
         stages = alerts.decide(
             found, now=now, quiet_s=said.quiet_s, silenced=lambda one: _is_silent(one, windows),
@@ -292,7 +298,7 @@ class AlertWatch:
         assert self._coverage is not None
         try:
             age = now - self._covered[0]
-            if age >= COVERAGE_S or (age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at):
+            if not 0 <= age < COVERAGE_S or (age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at):
                 self._covered, self._covered_at = (now, self._coverage.now()), log.lens.as_of
             standing: dict[Service, Alert] = {
                 (one.alert.environment, one.alert.service): one.alert
@@ -404,23 +410,23 @@ class AlertWatch:
             read = entries.parse(written)
             if read.type != incidents.PREDICATE_TYPE:
                 continue
-            is_own = self._gate.own in read.trust.signers
-            told = self._told(index, is_own=is_own)
+            told = self._told(index, read)
             if told is not None:
                 yield told
 
-    def _told(self, index: int, *, is_own: bool) -> Told | None:
+    def _told(self, index: int, read: Entry) -> Told | None:
         said = Log.stage_of(self._log.content_of(index))
         if said is None:
             return None
-        if is_own and said.rule and said.root is not None:
+        if self._gate.own in read.trust.signers and said.rule and said.root is not None:
             alert = Alert(
                 incident=said.incident, rule=said.rule, root=Root(said.root.kind, said.root.id),
                 severity=said.severity or INFO, title=said.title, environment=said.environment,
                 service=said.service, opened=_opened(said),
             )  # fmt: skip
-        elif said.stage == CLOSED and said.incident in self._known:
-            alert = self._known[said.incident].alert  # by hand
+        elif self._ends(said) and is_known(read.trust.level, read.producer):
+            known = self._known.get(said.incident) or self._closed[said.incident]
+            alert = known.alert  # by hand
         else:
             return None
         if said.stage not in (OPENED, NOTED, CLOSED) or alert.severity == INFO:
@@ -433,6 +439,18 @@ class AlertWatch:
         if said.stage == NOTED:
             was = self._severity_before(said.incident, index)
         return Told(stage=stage, entry=index, was=was)
+
+    def _ends(self, said: IncidentStage) -> bool:
+        """Whether it ends an alert, where and since it is: elsewhere, or before, it ends none."""
+        known = self._known.get(said.incident) or self._closed.get(said.incident)
+        if known is None or said.stage != CLOSED:
+            return False
+        opened = Log.stage_of(self._log.content_of(known.entry))
+        return (
+            opened is not None
+            and (said.scope, said.name) == (opened.scope, opened.name)
+            and micros(opened.at) <= micros(said.at)
+        )
 
     def _severity_before(self, incident: str, index: int) -> str:
         """What was told of it before this was: nothing, if it was only recorded."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.watched_world import SBOM, SCANNED, World, image, policy
+from wherefrom.collect.principals import Principal
 from wherefrom.errors import Unavailable
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import maintenance as maintenances
@@ -554,3 +555,94 @@ def test_what_cannot_be_measured_closes_nothing(tmp_path):
         assert world.troubles == [
             "objective cart-errors is not measured: Prometheus does not answer"
         ]
+
+
+# -- whose word counts
+
+
+TOKEN = Principal(name="ci", roles=("record",))
+
+
+def a_page(world):
+    """An alert that is open and was told."""
+    world.trust(world.other)
+    bad(world, 1)
+    world.revoke(world.other)
+    world.look()
+    assert world.said() == [("opened", "page", digest(1))]
+    return world.alerts_told[0].stage.alert
+
+
+def closing(world, alert, **changes):
+    return incidents.to_statement(
+        IncidentStage(
+            **{"incident": alert.incident, "stage": "closed", "at": to_text(world.clock()),
+               "environment": alert.environment, "service": alert.service, **changes}
+        )
+    )  # fmt: skip
+
+
+def by_token(world, content):
+    (outcome,) = world.recorder.record([content], principal=TOKEN)
+    assert outcome.status == "recorded"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_token_alone_ends_no_page(world, restarts):
+    alert = a_page(world)
+    by_token(world, closing(world, alert))
+    if restarts:
+        world.again()
+    for _ in range(3):
+        world.look(1)
+    assert len(world.said()) == 1, "neither told as ended, nor opened a second time"
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+    world.sign(closing(world, alert))
+    world.look(1)
+    assert world.said()[1] == ("closed", "page", digest(1))
+
+
+@pytest.mark.parametrize("elsewhere", [
+    {"environment": "test"}, {"service": "other"}, {"name": "x"}, {"region": "eu"},
+    {"at": "2001-01-01T00:00:00.000000Z"},
+])  # fmt: skip
+def test_a_closing_that_ends_nothing_is_not_told(world, elsewhere):
+    alert = a_page(world)
+    world.sign(closing(world, alert, **elsewhere))
+    world.look(1)
+    assert len(world.said()) == 1
+
+
+def test_what_a_token_opens_in_the_place_of_an_alert_hides_it_from_nobody(world):
+    alert = a_page(world)
+    for where in ({"environment": "test"}, {"environment": alert.environment}):
+        by_token(world, incidents.to_statement(IncidentStage(
+            incident=alert.incident if "test" in where.values() else "incident:other", title="x",
+            stage="opened", at=to_text(world.clock()), service=alert.service, rule="integrity",
+            name=alert.incident.removeprefix("incident:wherefrom:"), **where,
+        )))  # fmt: skip
+    world.again()
+    for _ in range(3):
+        world.look(1)
+    assert len(world.said()) == 1
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+
+
+def test_one_that_is_closed_by_hand_while_the_watch_is_away_is_told_as_ended(world):
+    alert = a_page(world)
+    world.built(1)
+    world.sign(closing(world, alert))
+    world.again()
+    world.look(1)
+    assert world.said() == [("opened", "page", digest(1)), ("closed", "page", digest(1))]
+
+
+def test_a_maintenance_of_a_token_alone_silences_nothing(world):
+    now = to_text(world.clock())
+    said = maintenances.Maintenance(
+        maintenance=maintenances.maintenance_id("prod", "", at=now, since=now), stage="declared",
+        at=now, environment="prod", service="", since=now,
+        until=to_text(world.clock() + timedelta(hours=1)), reason="hush",
+    )  # fmt: skip
+    by_token(world, maintenances.to_statement(said))
+    a_page(world)
