@@ -295,6 +295,10 @@ def test_freshness_is_the_middle_of_how_late_records_come(world):
     world.record(*(event(world, n, late_s=500_000) for n in range(10, 20)))
     one = world.one("freshness")
     assert (one.value, one.met) == (604_800, False)
+    world.record(*(event(world, n, late_s=4_000_000) for n in range(20, 60)))
+    one = world.one("freshness")
+    assert (one.value, one.met) == (2_592_000, False)
+    assert one.says == "half later than 30 d of happening, 95 % later than 30 d"
 
 
 def test_clock_skew_counts_what_is_dated_in_the_future_by_producer(world):
