@@ -42,7 +42,7 @@ LINKS_MAX: Final = 20
 BASELINE_S_MAX: Final = 366 * 86_400
 _ID: Final = re.compile(r"incident:.+|[A-Za-z][A-Za-z0-9+.-]*://.+")
 _LINK: Final = re.compile(r"https?://[!-~]+")
-OURS: Final = "incident:wherefrom:"
+_OURS: Final = "incident:wherefrom:"
 _WORDS_CHARS_MAX: Final = 48
 
 
@@ -119,7 +119,7 @@ def incident_id(called: str, at: str) -> str:
     at  as ``timestamps`` writes it
     """
     words = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-")
-    return f"{OURS}{words[:_WORDS_CHARS_MAX].rstrip('-') or 'incident'}@{at[:19]}Z"
+    return f"{_OURS}{words[:_WORDS_CHARS_MAX].rstrip('-') or 'incident'}@{at[:19]}Z"
 
 
 def parse(predicate: Mapping[str, Any], *, where: str = "predicate") -> IncidentStage:
@@ -168,7 +168,7 @@ def add(
         kept = {"severity": said.severity, "rule": said.rule}
         builder.state(
             State(
-                OBSERVED, said.scope, "incident", said.name or said.incident.removeprefix(OURS),
+                OBSERVED, said.scope, "incident", said.name or said.incident.removeprefix(_OURS),
                 said.incident if said.stage == OPENED else None, title,
                 {key: text for key, text in kept.items() if text} or None, said.at,
             )

@@ -172,7 +172,9 @@ class AlertWatch:
             self._follow()
         moment = self._clock()
         now = moment.timestamp()
-        at = micros(timestamps.to_text(moment))
+        # A clock that was set back: what the log received by its own clock is past all the same.
+        clock = micros(timestamps.to_text(moment))
+        at = max(clock, self._received_last())
         self._measuring.step(said, now=now)
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             lens = graph.lens(as_of=min(estate.size, graph.size))
@@ -187,7 +189,7 @@ class AlertWatch:
                 self._follow()
             settings = self._settings()
             found = list(self._signals(said, log, settings, now=now, at=at))
-            windows = windows_at(log, at=at)
+            windows = windows_at(log, at=clock)
             self.size = lens.as_of
         stages = alerts.decide(
             found, now=now, quiet_s=said.quiet_s, silenced=lambda one: _is_silent(one, windows),
@@ -204,6 +206,10 @@ class AlertWatch:
         # 2. Whoever is to be told.
         self._follow()
         return len(stages)
+
+    def _received_last(self) -> int:
+        last = self._log.record(self._log.refresh().size - 1)
+        return micros(entries.parse(last.entry).received)
 
     def standing(self) -> list[tuple[Alert, str, tuple[int, ...], float | None]]:
         """The alerts that people were told of and that are open, or ended a few minutes ago:

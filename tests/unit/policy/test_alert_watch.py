@@ -646,3 +646,18 @@ def test_a_maintenance_of_a_token_alone_silences_nothing(world):
     )  # fmt: skip
     by_token(world, maintenances.to_statement(said))
     a_page(world)
+
+
+def test_a_clock_that_is_set_back_opens_and_ends_nothing(world):
+    alert = a_page(world)
+    world.look(-60)
+    world.look(1)
+    assert len(world.said()) == 1
+    world.again()
+    world.look(1)
+    assert len(world.said()) == 1
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+    world.built(1)
+    for _ in range(3):
+        world.look(6)
+    assert world.said()[1:] == [("closed", "page", digest(1))]

@@ -117,33 +117,41 @@ def open_alerts(
         for incident in named.keys() - before.keys()
         for entry in sorted(named[incident] & own)
     }
-    for incident, opening in _ended_by_nobody(log, at=at, scope=scope).items():
+    for incident, opening in _ended_by_nobody(log, before, at=at, scope=scope).items():
         if incident in before:
             found[incident] = before[incident]
-        elif incident not in new:
-            new[incident] = opening
+        else:
+            new.setdefault(incident, opening)
     found |= {one.alert.incident: one for one in _read(log, new, {})}
     return list(found.values())
 
 
-def _ended_by_nobody(log: Log, *, at: int, scope: Scope) -> dict[str, int]:
-    """By alert, what opened it: those that the estate has no more, by a word that does not count."""
+def _ended_by_nobody(
+    log: Log, known: Mapping[str, Known], *, at: int, scope: Scope
+) -> dict[str, int]:
+    """By alert, what opened it: those that the estate has no more, by a word that does not count.
+
+    Looked at closely are alerts alone, however many incidents strangers open and close.
+    """
     ended: dict[str, int] = {}
+    begun: dict[int, str] = {}
     for one in log.estate.changed(
         scope, since=at - ENDED_S * _MICROS, until=at + 1, as_of=log.lens.as_of, slots=(SLOT,),
         modes=(OBSERVED,), limit=KNOWN_MAX,
     ):  # fmt: skip
-        if one.before is not None and one.before.startswith(incidents.OURS):
+        if one.before is not None:
             ended.setdefault(one.before, one.entry)
-    count = log.that_count(ended.values())
-    found: dict[str, int] = {}
-    for incident, entry in ended.items():
-        if entry in count or is_closed(log, incident):
-            continue
-        opening = _opening(log, incident)
-        if opening is not None:
-            found[incident] = opening
-    return found
+        if one.after is not None:
+            begun[one.entry] = one.after
+    opened = {incident: one.entry for incident, one in known.items()}
+    opened |= {begun[entry]: entry for entry in log.own_among(set(begun))}
+    ours = {incident: entry for incident, entry in ended.items() if incident in opened}
+    count = log.that_count(ours.values())
+    return {
+        incident: opened[incident]
+        for incident, entry in ours.items()
+        if entry not in count and not is_closed(log, incident)
+    }
 
 
 def is_closed(log: Log, incident: str) -> bool:
@@ -181,11 +189,16 @@ def alerts_since(
         entry = _opening(log, incident)
         if entry is not None:
             opened[incident] = entry
-    count = log.that_count(ended_by.values())
-    for incident, entry in ended_by.items():
-        if entry not in count and not is_closed(log, incident):
-            del ended[incident]
     found = list(_read(log, opened, ended))
+    count = log.that_count({ended_by[k.alert.incident] for k in found if k.closed is not None})
+    found = [
+        msgspec.structs.replace(one, closed=None)
+        if one.closed is not None
+        and ended_by[one.alert.incident] not in count
+        and not is_closed(log, one.alert.incident)
+        else one
+        for one in found
+    ]
     return sorted(found, key=lambda one: (-one.alert.opened, one.alert.incident))
 
 
