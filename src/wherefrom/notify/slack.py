@@ -2,7 +2,8 @@
 
     ToldAlert ──► {"text": headline, "blocks": [what, where, links]}
 
-Texts are ``verbatim``: no name in them becomes a mention, no address a link. ``block_id`` of the first block is the message's id: what is told twice can be known by it.
+Texts are ``verbatim``: no name in them becomes a mention, no address a link.
+``block_id`` of the first block is the message's id: what is told twice can be known by it.
 
 Source: Slack, "Sending messages using incoming webhooks"; "Reference: blocks"
 """

@@ -5,8 +5,8 @@
 
 The log is its state: open alerts are its incidents, so a restart opens none again and forgets none.
 Telling follows the log, whoever wrote there: what was recorded and not yet told is told by the next
-start, and an alert that somebody known closes by hand ends everywhere. A crash between telling and moving
-on tells it again, under the same name.
+start, and an alert that somebody known closes by hand ends everywhere. A crash between telling and
+moving on tells it again, under the same name.
 
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
 
@@ -42,8 +42,8 @@ from wherefrom.query.alerts.maintenances import Window, is_silenced, windows_at
 from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
-from wherefrom.query.word import is_known
 from wherefrom.query.what_runs import Service, what_runs
+from wherefrom.query.word import is_known
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
@@ -304,7 +304,9 @@ class AlertWatch:
         assert self._coverage is not None
         try:
             age = now - self._covered[0]
-            if not 0 <= age < COVERAGE_S or (age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at):
+            if not 0 <= age < COVERAGE_S or (
+                age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at
+            ):
                 self._covered, self._covered_at = (now, self._coverage.now()), log.lens.as_of
             standing: dict[Service, Alert] = {
                 (one.alert.environment, one.alert.service): one.alert

@@ -30,8 +30,8 @@ from wherefrom.log.logged import Logged
 from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import service_key_id
 from wherefrom.notify.tickets.cause import Cause
-from wherefrom.query.word import is_known
 from wherefrom.query.statements import statement_in, whole_statement_in
+from wherefrom.query.word import is_known
 from wherefrom.storage.whole_file import replace_whole
 
 RECORDS_MAX: Final = 5_000

@@ -176,7 +176,7 @@ def alerts_since(
         scope, since=since, until=until, as_of=log.lens.as_of, slots=(SLOT,), modes=(OBSERVED,),
         limit=limit,
     )  # fmt: skip
-    opened: dict[str, int] = {}
+    begun: dict[int, str] = {}
     ended: dict[str, float] = {}
     ended_by: dict[str, int] = {}
     for one in changed:
@@ -184,7 +184,8 @@ def alerts_since(
             ended.setdefault(one.before, one.at / _MICROS)
             ended_by.setdefault(one.before, one.entry)
         if one.after is not None:
-            opened.setdefault(one.after, one.entry)
+            begun[one.entry] = one.after
+    opened = {begun[entry]: entry for entry in sorted(log.own_among(set(begun)), reverse=True)}
     for incident in ended.keys() - opened.keys():
         entry = _opening(log, incident)
         if entry is not None:

@@ -87,7 +87,9 @@ def incidents(asked: Asked) -> dict[str, Incident]:
         opened = micros(begun) if isinstance(begun, str) else event.at
         if stage in (None, "opened"):
             one = one._replace(opened=min(one.opened, opened))
-        alerting = bool(said.get("rule") and is_known) or str(said.get("type", "")).startswith(_ALERTING)
+        alerting = bool(said.get("rule") and is_known) or str(said.get("type", "")).startswith(
+            _ALERTING
+        )
         one = one._replace(is_alert=one.is_alert or alerting)
         if stage == "marked":
             one = one._replace(is_false=bool(said.get("false")))
