@@ -43,7 +43,7 @@ from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.what_runs import Service, what_runs
-from wherefrom.query.word import is_known
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
@@ -94,6 +94,7 @@ class AlertWatch:
 
     objectives  gives what the file says; None if there is none
     coverage    asks how much has a whole chain; None where nobody can say
+    words       says whose word ends or silences one
     sign        has statements signed and recorded by the log
     tell        is told what became of alerts: it must keep it, or raise
     url         gives where links lead
@@ -112,6 +113,7 @@ class AlertWatch:
         objectives: Callable[[], Objectives | None],
         sign: Sign,
         tell: Callable[[Sequence[Told]], None],
+        words: Words,
         coverage: Coverage | None = None,
         settings: Callable[[], WatchSettings] = WatchSettings,
         url: Callable[[], str] = lambda: "",
@@ -119,6 +121,7 @@ class AlertWatch:
         on_trouble: Callable[[str], None] = lambda says: None,
     ) -> None:
         self._log, self._estate, self._graph, self._gate = log, estate, graph, gate
+        self._words = words
         self._measuring, self._cursor, self._coverage = measuring, cursor, coverage
         self._objectives, self._sign, self._tell = objectives, sign, tell
         self._settings, self._url, self._clock = settings, url, clock
@@ -182,7 +185,7 @@ class AlertWatch:
                 self._forget()
             if lens.as_of < self._begins or lens.as_of <= self._wrote:
                 return 0  # what we wrote ourselves is not all in them yet
-            log = Log(estate, graph, lens, self._log, own=self._gate.own)
+            log = Log(estate, graph, lens, self._log, own=self._gate.own, words=self._words)
             is_first = self._alerts is None
             alerts = self._take_up(log, at)
             if is_first:  # only now is known what a closing by hand would end
@@ -432,7 +435,7 @@ class AlertWatch:
                 severity=said.severity or INFO, title=said.title, environment=said.environment,
                 service=said.service, opened=_opened(said),
             )  # fmt: skip
-        elif self._ends(said) and is_known(read.trust.level, read.producer):
+        elif self._ends(said) and self._words.count(read.trust.level, read.producer):
             known = self._known.get(said.incident) or self._closed[said.incident]
             alert = known.alert  # by hand
         else:

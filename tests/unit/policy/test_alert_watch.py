@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.watched_world import SBOM, SCANNED, World, image, policy
-from wherefrom.collect.principals import Principal
+from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import Unavailable
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import maintenance as maintenances
@@ -19,6 +19,7 @@ from wherefrom.policy.alert_watch import AlertWatch
 from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered
 from wherefrom.query.measured import Measured
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import Root
@@ -67,7 +68,7 @@ class Alerting(World):
         self.objectives = parse(text.encode(), where="objectives.yaml")
         self.cursor, self.covering = Memory(), Covering()
         self.alerts_told, self.failing, self.away = [], {}, False
-        self.alerts = None
+        self.alerts, self.admins = None, []
 
     def __enter__(self):
         super().__enter__()
@@ -81,7 +82,8 @@ class Alerting(World):
             self.gate, Measuring(Measured((self._measured,)), on_trouble=self.troubles.append),
             self.cursor,
             objectives=lambda: self.objectives, sign=self._sign, tell=self._take,
-            coverage=self.covering, clock=self.clock, url=lambda: "https://w.example",
+            words=Words(self.log, lambda: self.admins), coverage=self.covering,
+            clock=self.clock, url=lambda: "https://w.example",
             on_trouble=self.troubles.append,
         )  # fmt: skip
 
@@ -660,4 +662,13 @@ def test_a_clock_that_is_set_back_opens_and_ends_nothing(world):
     world.built(1)
     for _ in range(3):
         world.look(6)
+    assert world.said()[1:] == [("closed", "page", digest(1))]
+
+
+def test_an_administrators_token_ends_a_page(world):
+    alert = a_page(world)
+    world.built(1)
+    world.admins = [producer_of(TOKEN, key=world.folder.producer_key())]
+    by_token(world, closing(world, alert))
+    world.look(1)
     assert world.said()[1:] == [("closed", "page", digest(1))]

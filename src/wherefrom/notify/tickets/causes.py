@@ -31,7 +31,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import service_key_id
 from wherefrom.notify.tickets.cause import Cause
 from wherefrom.query.statements import statement_in, whole_statement_in
-from wherefrom.query.word import is_known
+from wherefrom.query.word import Words
 from wherefrom.storage.whole_file import replace_whole
 
 RECORDS_MAX: Final = 5_000
@@ -70,8 +70,8 @@ class CausesHeld(msgspec.Struct, kw_only=True):
 class CauseFile:
     """The open causes of one log, kept in a file."""
 
-    def __init__(self, path: Path, log: LogReader) -> None:
-        self._path, self._log = path, log
+    def __init__(self, path: Path, log: LogReader, *, words: Words) -> None:
+        self._path, self._log, self._words = path, log, words
         self._held = self._read()
         self._own_key = ""
         self._to = Places("", "")
@@ -115,7 +115,11 @@ class CauseFile:
             predicate = strict_json.get_object(whole, "predicate")
             if logged.entry.type == incident.PREDICATE_TYPE:
                 trust = logged.entry.trust
-                by = "" if is_known(trust.level, logged.entry.producer) else logged.entry.producer
+                by = (
+                    ""
+                    if self._words.count(trust.level, logged.entry.producer)
+                    else logged.entry.producer
+                )
                 return self._incident(incident.parse(predicate), logged.index, by=by)
             if self._own_key not in logged.entry.trust.signers:
                 return False

@@ -37,6 +37,7 @@ from wherefrom.query.answers import log_of
 from wherefrom.query.health import HealthDesk
 from wherefrom.query.measured import Measured
 from wherefrom.query.reality import Reality
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 
@@ -77,9 +78,11 @@ class AlertDesk:
         *,
         objectives: Callable[[], Objectives | None] = lambda: None,
         ask_ratio: AskRatio | None = None,
+        words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log, self._reality, self._measured = log, reality, measured
+        self._words = words
         self.covering = Covering(health)
         self._objectives, self._ask_ratio, self._clock = objectives, ask_ratio, clock
 
@@ -143,7 +146,8 @@ class AlertDesk:
             )
 
     def _look(self, estate: EstateSnapshot, graph: Snapshot, lens: Lens) -> Log:
-        return Log(estate, graph, lens, self._log, own=service_key_id(self._log))
+        own = service_key_id(self._log)
+        return Log(estate, graph, lens, self._log, own=own, words=self._words)
 
     def objectives(self, name: str = "") -> ObjectiveStatus:
         """How objectives stand, or one. Raises NotFound for none of that name, or no file."""

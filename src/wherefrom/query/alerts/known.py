@@ -23,9 +23,9 @@ from wherefrom.formats.objectives import SEVERITIES
 from wherefrom.formats.states import OBSERVED, Scope
 from wherefrom.formats.timestamps import micros
 from wherefrom.log.reader import LogReader
-from wherefrom.query import word
 from wherefrom.query.show import show
 from wherefrom.query.statements import predicate_in
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.health.alerting import Alert, Root
@@ -59,9 +59,10 @@ class Log:
         log: LogReader,
         *,
         own: str,
+        words: Words,
     ) -> None:
         self.estate, self.graph, self.lens = estate, graph, lens
-        self.log, self.content_of, self.own = log, log.content_of, own
+        self.content_of, self.own, self._words = log.content_of, own, words
 
     def stage_in(self, entry: int) -> IncidentStage | None:
         """What a record says of an incident, if it does."""
@@ -88,7 +89,7 @@ class Log:
 
     def that_count(self, entries: Collection[int]) -> frozenset[int]:
         """Those that are the word of somebody known."""
-        return word.that_count(entries, self.graph, self.lens, self.log)
+        return self._words.that_count(entries, self.graph, self.lens)
 
 
 def open_alerts(

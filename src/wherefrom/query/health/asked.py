@@ -20,7 +20,6 @@ from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import service_key_id
-from wherefrom.query import word
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Gaps
 from wherefrom.query.catalog.in_force import Catalogs, InForce
@@ -31,6 +30,7 @@ from wherefrom.query.health.coverage import Unit, Wanted
 from wherefrom.query.health.moments import size_at
 from wherefrom.query.sizes import need_size
 from wherefrom.query.what_runs import SLOT, running_of
+from wherefrom.query.word import Words, signed_by
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 from wherefrom.views.health import Count, Event, HealthReader, HealthSnapshot
@@ -58,11 +58,11 @@ class Asked:
     def __init__(
         self, estate: EstateSnapshot, graph: Snapshot, health: HealthSnapshot, lens: Lens, *,
         at: int, size: int, known: InForce, wanted: Wanted, judge: Judge, log: LogReader,
-        gaps: Callable[[Asked], Gaps],
+        words: Words, gaps: Callable[[Asked], Gaps],
     ) -> None:  # fmt: skip
         self.estate, self.graph, self.health, self.lens = estate, graph, health, lens
         self.at, self.size, self.known, self.wanted = at, size, known, wanted
-        self.judge, self._log, self._gaps = judge, log, gaps
+        self.judge, self._log, self._gaps, self._words = judge, log, gaps, words
 
     @property
     def log(self) -> LogPosition:
@@ -120,7 +120,7 @@ class Asked:
     def that_count(self, events: Collection[Event]) -> frozenset[int]:
         """The entries of those that somebody known said."""
         entries = {one.entry for one in events}
-        return word.that_count(entries, self.graph, self.lens, self._log)
+        return self._words.that_count(entries, self.graph, self.lens)
 
     def own_events(self, *what: str) -> list[Event]:
         """The same, by the word of the log itself."""
@@ -128,7 +128,7 @@ class Asked:
         if not found:
             return []
         key = service_key_id(self._log)
-        own = word.signed_by({one.entry for one in found}, self.graph, self.lens, key)
+        own = signed_by({one.entry for one in found}, self.graph, self.lens, key)
         return [one for one in found if one.entry in own]
 
     def everywhere(self, *what: str, since: int | None = None) -> list[Event]:
@@ -159,9 +159,10 @@ class Asking:
         catalogs: Catalogs,
         gaps: Callable[[str, CatalogOptions], Gaps],
         judge: Judge,
+        words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.log, self.judge = log, judge
+        self.log, self.judge, self._words = log, judge, words
         self._estate, self._graph, self._health = estate, graph, health
         self._catalogs, self._gaps, self._clock = catalogs, gaps, clock
 
@@ -197,7 +198,7 @@ class Asking:
                 size = size_at(self.log, at, size=size)
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
-                wanted=wanted, judge=self.judge, log=self.log, gaps=self._silent,
+                wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,
             )  # fmt: skip
 
     def _silent(self, asked: Asked) -> Gaps:

@@ -11,6 +11,7 @@ from wherefrom.collect.principals import Principal
 from wherefrom.formats import incident, turned
 from wherefrom.notify.tickets import CauseFile
 from wherefrom.notify.tickets import causes as module
+from wherefrom.query.word import Words
 
 AT = "2026-01-01T10:00:00.000000Z"
 URL = "https://w.example"
@@ -24,7 +25,7 @@ def world(tmp_path):
 
 def causes_of(world, **told):
     """The causes as a process that just started would see them."""
-    found = CauseFile(world.folder.path / "causes.json", world.log)
+    found = CauseFile(world.folder.path / "causes.json", world.log, words=Words(world.log))
     while found.look(**{"url": URL, **told}):
         pass
     return found
