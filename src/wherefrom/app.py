@@ -750,6 +750,20 @@ def open_desk(
         judge=LateChains(lambda: open_chains(folder, log)),
         objectives=folder.objectives,
         ask_ratio=lambda objective, at: _ratios(folder, objective, at),
+        administrators=lambda: administrators(folder),
+    )
+
+
+def administrators(folder: DataFolder) -> frozenset[str]:
+    """The producers, as entries write them, whose tokens are an administrator's now."""
+    from wherefrom.collect.principals import producer_of
+
+    try:
+        key, tokens = folder.producer_key(), folder.tokens.list()
+    except SettingError:  # a copy to read: nobody administers it
+        return frozenset()
+    return frozenset(
+        producer_of(one.principal, key=key) for one in tokens if "admin" in one.principal.roles
     )
 
 
@@ -873,6 +887,7 @@ def open_alert_watch(
         Cursor(folder.path / "notify" / "told"),
         objectives=open_objectives(folder, on_trouble=on_trouble),
         coverage=desk.alerts.covering,
+        words=desk.words,
         sign=sign,
         tell=tell,
         settings=open_watch_settings(folder, on_trouble=on_trouble),

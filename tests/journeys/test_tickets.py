@@ -43,7 +43,7 @@ def test_an_incident_gets_one_ticket_through_kills_and_it_is_closed(tmp_path, lo
         incident(server, "close", id, "rolled back")
         until(lambda: stub.issues[0]["state"] == "closed")
         assert len(stub.issues) == 1
-        assert stub.issues[0]["said"][0].startswith("rolled back")
+        assert stub.issues[0]["said"][0].strip("`").startswith("rolled back")
         until(lambda: not any((server.data / "notify/tickets/shop").glob("*.json")))
 
 

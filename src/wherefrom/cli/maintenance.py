@@ -147,7 +147,9 @@ def _drawn(answer: MaintenanceList) -> Iterator[str]:
     if not answer.maintenances:
         yield "No maintenance."
     for one in answer.maintenances:
-        if one.ended:
+        if not one.counts:
+            state = "does not count: nobody known signed it"
+        elif one.ended:
             state = f"ended {one.ended[:16]}Z"
         elif one.maintenance in answer.now:
             state = click.style("lasts", fg="yellow", bold=True)

@@ -104,7 +104,8 @@ class Delivery:
         return taken
 
     def _is_resting(self, name: str) -> bool:
-        return self._rests.get(name, (0.0, 0.0))[0] > self._clock()
+        until, rest = self._rests.get(name, (0.0, 0.0))
+        return 0 < until - self._clock() <= rest  # more than it was: the clock was set back
 
     def _try(self, one: Waiting, receiver: Receiver) -> bool:
         message = self._spool.read(one)
@@ -117,6 +118,10 @@ class Delivery:
             self._on_sent(one.receiver, "refused")
             self._rest(one.receiver, str(error), one)
             return False
+        except Exception as error:  # noqa: BLE001 - a slip of ours must not hold up the others
+            self._on_sent(one.receiver, "refused")
+            self._rest(one.receiver, f"{one.receiver} cannot be told: {error!r}", one)
+            return False
         self._on_sent(one.receiver, "taken")
         self._awake(one.receiver)
         self._spool.remove(one)
@@ -125,7 +130,7 @@ class Delivery:
     def _send_again(self, to: Alertmanager, standing: Sequence[ToldAlert]) -> None:
         """What stands, if it is time; nothing is lost where it is not taken."""
         wanted = [one for one in standing if wanted_by(to, one)]
-        if not wanted or self._clock() - self._resent.get(to.name, 0.0) < RESEND_SECONDS:
+        if not wanted or 0 <= self._clock() - self._resent.get(to.name, 0.0) < RESEND_SECONDS:
             return
         try:
             alertmanager.send(wanted, to, self._connected())

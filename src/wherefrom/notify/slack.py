@@ -2,6 +2,7 @@
 
     ToldAlert ──► {"text": headline, "blocks": [what, where, links]}
 
+Texts are ``verbatim``: no name in them becomes a mention, no address a link.
 ``block_id`` of the first block is the message's id: what is told twice can be known by it.
 
 Source: Slack, "Sending messages using incoming webhooks"; "Reference: blocks"
@@ -42,7 +43,7 @@ def body_of(told: ToldAlert, to: Slack, *, id: str) -> dict[str, Any]:
             {
                 "type": "section",
                 "block_id": f"{id}-{number}",
-                "text": {"type": "mrkdwn", "text": text[:TEXT_CHARS_MAX]},
+                "text": {"type": "mrkdwn", "text": text[:TEXT_CHARS_MAX], "verbatim": True},
             }
             for number, text in enumerate(sections)
             if text

@@ -5,8 +5,8 @@
 
 The log is its state: open alerts are its incidents, so a restart opens none again and forgets none.
 Telling follows the log, whoever wrote there: what was recorded and not yet told is told by the next
-start, and an alert that somebody closes by hand ends everywhere. A crash between telling and moving
-on tells it again, under the same name.
+start, and an alert that somebody known closes by hand ends everywhere. A crash between telling and
+moving on tells it again, under the same name.
 
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
 
@@ -28,6 +28,7 @@ from wherefrom.errors import Error
 from wherefrom.formats import entry as entries
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import timestamps
+from wherefrom.formats.entry import Entry
 from wherefrom.formats.incident import CLOSED, NOTED, OPENED, IncidentStage
 from wherefrom.formats.objectives import INFO, CoverageDrop, Objectives
 from wherefrom.formats.timestamps import micros, of_micros, of_posix
@@ -42,6 +43,7 @@ from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.what_runs import Service, what_runs
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader, clocks
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
@@ -92,6 +94,7 @@ class AlertWatch:
 
     objectives  gives what the file says; None if there is none
     coverage    asks how much has a whole chain; None where nobody can say
+    words       says whose word ends or silences one
     sign        has statements signed and recorded by the log
     tell        is told what became of alerts: it must keep it, or raise
     url         gives where links lead
@@ -110,6 +113,7 @@ class AlertWatch:
         objectives: Callable[[], Objectives | None],
         sign: Sign,
         tell: Callable[[Sequence[Told]], None],
+        words: Words,
         coverage: Coverage | None = None,
         settings: Callable[[], WatchSettings] = WatchSettings,
         url: Callable[[], str] = lambda: "",
@@ -117,6 +121,7 @@ class AlertWatch:
         on_trouble: Callable[[str], None] = lambda says: None,
     ) -> None:
         self._log, self._estate, self._graph, self._gate = log, estate, graph, gate
+        self._words = words
         self._measuring, self._cursor, self._coverage = measuring, cursor, coverage
         self._objectives, self._sign, self._tell = objectives, sign, tell
         self._settings, self._url, self._clock = settings, url, clock
@@ -166,10 +171,13 @@ class AlertWatch:
         if said is None:
             return 0
         self._looked = time.monotonic()
-        self._follow()
+        if self._alerts is not None:
+            self._follow()
         moment = self._clock()
         now = moment.timestamp()
-        at = micros(timestamps.to_text(moment))
+        # A clock that was set back: what the log received by its own clock is past all the same.
+        clock = micros(timestamps.to_text(moment))
+        at = max(clock, self._received_last())
         self._measuring.step(said, now=now)
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
             lens = graph.lens(as_of=min(estate.size, graph.size))
@@ -177,11 +185,14 @@ class AlertWatch:
                 self._forget()
             if lens.as_of < self._begins or lens.as_of <= self._wrote:
                 return 0  # what we wrote ourselves is not all in them yet
-            log = Log(estate, graph, lens, self._log.content_of, own=self._gate.own)
+            log = Log(estate, graph, lens, self._log, own=self._gate.own, words=self._words)
+            is_first = self._alerts is None
             alerts = self._take_up(log, at)
+            if is_first:  # only now is known what a closing by hand would end
+                self._follow()
             settings = self._settings()
             found = list(self._signals(said, log, settings, now=now, at=at))
-            windows = windows_at(estate, at=at, as_of=lens.as_of)
+            windows = windows_at(log, at=clock)
             self.size = lens.as_of
         stages = alerts.decide(
             found, now=now, quiet_s=said.quiet_s, silenced=lambda one: _is_silent(one, windows),
@@ -198,6 +209,10 @@ class AlertWatch:
         # 2. Whoever is to be told.
         self._follow()
         return len(stages)
+
+    def _received_last(self) -> int:
+        last = self._log.record(self._log.refresh().size - 1)
+        return micros(entries.parse(last.entry).received)
 
     def standing(self) -> list[tuple[Alert, str, tuple[int, ...], float | None]]:
         """The alerts that people were told of and that are open, or ended a few minutes ago:
@@ -295,7 +310,9 @@ class AlertWatch:
         assert self._coverage is not None
         try:
             age = now - self._covered[0]
-            if age >= COVERAGE_S or (age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at):
+            if not 0 <= age < COVERAGE_S or (
+                age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at
+            ):
                 self._covered, self._covered_at = (now, self._coverage.now()), log.lens.as_of
             standing: dict[Service, Alert] = {
                 (one.alert.environment, one.alert.service): one.alert
@@ -407,23 +424,23 @@ class AlertWatch:
             read = entries.parse(written)
             if read.type != incidents.PREDICATE_TYPE:
                 continue
-            is_own = self._gate.own in read.trust.signers
-            told = self._told(index, is_own=is_own)
+            told = self._told(index, read)
             if told is not None:
                 yield told
 
-    def _told(self, index: int, *, is_own: bool) -> Told | None:
+    def _told(self, index: int, read: Entry) -> Told | None:
         said = Log.stage_of(self._log.content_of(index))
         if said is None:
             return None
-        if is_own and said.rule and said.root is not None:
+        if self._gate.own in read.trust.signers and said.rule and said.root is not None:
             alert = Alert(
                 incident=said.incident, rule=said.rule, root=Root(said.root.kind, said.root.id),
                 severity=said.severity or INFO, title=said.title, environment=said.environment,
                 service=said.service, opened=_opened(said),
             )  # fmt: skip
-        elif said.stage == CLOSED and said.incident in self._known:
-            alert = self._known[said.incident].alert  # by hand
+        elif self._ends(said) and self._words.count(read.trust.level, read.producer):
+            known = self._known.get(said.incident) or self._closed[said.incident]
+            alert = known.alert  # by hand
         else:
             return None
         if said.stage not in (OPENED, NOTED, CLOSED) or alert.severity == INFO:
@@ -436,6 +453,18 @@ class AlertWatch:
         if said.stage == NOTED:
             was = self._severity_before(said.incident, index)
         return Told(stage=stage, entry=index, was=was)
+
+    def _ends(self, said: IncidentStage) -> bool:
+        """Whether it ends an alert, where and since it is: elsewhere, or before, it ends none."""
+        known = self._known.get(said.incident) or self._closed.get(said.incident)
+        if known is None or said.stage != CLOSED:
+            return False
+        opened = Log.stage_of(self._log.content_of(known.entry))
+        return (
+            opened is not None
+            and (said.scope, said.name) == (opened.scope, opened.name)
+            and micros(opened.at) <= micros(said.at)
+        )
 
     def _severity_before(self, incident: str, index: int) -> str:
         """What was told of it before this was: nothing, if it was only recorded."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -77,6 +77,7 @@ from wherefrom.query.sizes import need_size, wait_for_graph
 from wherefrom.query.things_across import find_across, show_across
 from wherefrom.query.trace import trace
 from wherefrom.query.walk import DEPTH_MAX
+from wherefrom.query.word import Words
 from wherefrom.storage.contracts import Record
 from wherefrom.verify.evidence_file import check_parsed, says_trust
 from wherefrom.verify.steps import Report, Step, report
@@ -204,6 +205,7 @@ class Desk:
         judge: Judge = NOBODY,
         objectives: Callable[[], Objectives | None] = lambda: None,
         ask_ratio: AskRatio | None = None,
+        administrators: Callable[[], Collection[str]] = lambda: (),
     ) -> None:
         self._log = log
         self._graph = graph
@@ -213,11 +215,15 @@ class Desk:
         self.reality = Reality(log, estate, graph, catalogs=catalogs)
         self.catalogs = CatalogQuestions(log, estate, graph, catalogs=catalogs)
         gaps = self.catalogs.gaps
-        asking = Asking(log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge)
+        self.words = Words(log, administrators)
+        asking = Asking(
+            log, estate, graph, health, catalogs=catalogs, gaps=gaps, judge=judge, words=self.words
+        )
         self.health = HealthDesk(asking)
         self.alerts = AlertDesk(
-            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio
-        )
+            log, self.reality, self.health, measured, objectives=objectives, ask_ratio=ask_ratio,
+            words=self.words,
+        )  # fmt: skip
         self.releases = ReleaseDesk(log, graph)
         self._own_keys = own_keys
         self._anchors = anchors

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from wherefrom.app import DataFolder, open_log, open_notify_settings
+from wherefrom.app import DataFolder, administrators, open_log, open_notify_settings
 from wherefrom.errors import Error
 from wherefrom.notify.tickets import CauseFile, TicketDesk
 from wherefrom.notify.tickets.kept import KeptTickets
+from wherefrom.query.word import Words
 
 LOOK_EVERY_SECONDS: Final = 1.0
 _FOLDER: Final = "notify/tickets"
@@ -44,7 +45,8 @@ def _see_to(folder: DataFolder, on_trouble: Callable[[str], None]) -> None:
     while not settings().tickets:
         time.sleep(LOOK_EVERY_SECONDS)
     log = open_log(folder)
-    causes = CauseFile(folder.path / _FOLDER / "causes.json", log)
+    words = Words(log, lambda: administrators(folder))
+    causes = CauseFile(folder.path / _FOLDER / "causes.json", log, words=words)
     kept = KeptTickets(folder.path / _FOLDER)
     desk = TicketDesk(kept, origin=log.origin, on_trouble=on_trouble)
     try:

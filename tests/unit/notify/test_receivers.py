@@ -205,6 +205,7 @@ def test_slack_is_told_in_its_mark_up_and_nothing_breaks_out_of_it(tmp_path):
     assert "<https://wherefrom.example/records/7|record 7>" in links
     assert opened["blocks"][0]["block_id"] == f"{message().id}-0"
     assert closed["text"].startswith("[ended]")
+    assert all(block["text"]["verbatim"] for block in opened["blocks"])
     assert all(len(b["text"]["text"]) <= TEXT_CHARS_MAX for b in opened["blocks"])
 
 

@@ -8,6 +8,7 @@ from wherefrom.formats.notify_settings import NotifySettings, Webhook, parse
 from wherefrom.notify import Delivery, Message, Spool
 from wherefrom.notify.delivery import GIVEN_UP_SECONDS, REST_SECONDS_MAX
 from wherefrom.notify.message import id_of
+from wherefrom.notify.receivers import send
 from wherefrom.notify.webhook import signature
 
 
@@ -230,3 +231,31 @@ def test_http_is_for_this_machine_alone(url):
     assert parse(
         f"webhooks: [{{name: a, url: '{url}', secret: {SECRET}}}]".encode(), where="n"
     ).webhooks
+
+
+def test_a_clock_that_is_set_back_makes_nobody_rest_for_longer(tmp_path, receiver):
+    spool, clock = Spool(tmp_path / "n"), Clock()
+    spool.put(message(1), ["a"])
+    receiver.status = 500
+    made = delivery(spool, to(receiver), clock=clock)
+    assert made.once() == 0
+    receiver.status = 204
+    clock.now -= 86_400
+    assert made.once() == 1
+
+
+def test_what_cannot_be_told_to_one_for_a_slip_of_ours_holds_up_nobody(
+    tmp_path, receiver, monkeypatch
+):
+    def slips(message, to, client):
+        if to.name == "slips":
+            raise RuntimeError("a slip")
+        send(message, to, client)
+
+    monkeypatch.setattr("wherefrom.notify.delivery.send", slips)
+    spool, troubles = Spool(tmp_path / "n"), []
+    spool.put(message(1), ["slips", "a"])
+    made = delivery(spool, to(receiver, "slips"), to(receiver), troubles=troubles)
+    assert made.once() == 1
+    assert [one.receiver for one in spool.waiting()] == ["slips"]
+    assert troubles == ["slips cannot be told: RuntimeError('a slip')"]

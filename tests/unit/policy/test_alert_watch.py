@@ -8,6 +8,7 @@ import pytest
 
 from tests.watched_world import SBOM, SCANNED, World, image, policy
 from wherefrom.capture import changes
+from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import Unavailable
 from wherefrom.formats import incident as incidents
 from wherefrom.formats import maintenance as maintenances
@@ -20,6 +21,7 @@ from wherefrom.policy.alert_watch import AlertWatch
 from wherefrom.query.alerts.measuring import Measuring
 from wherefrom.query.alerts.signals import Covered
 from wherefrom.query.measured import Measured
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import Root
@@ -70,7 +72,7 @@ class Alerting(World):
         self.objectives = parse(text.encode(), where="objectives.yaml")
         self.cursor, self.covering = Memory(), Covering()
         self.alerts_told, self.failing, self.away = [], {}, False
-        self.alerts = None
+        self.alerts, self.admins = None, []
 
     def __enter__(self):
         super().__enter__()
@@ -84,7 +86,8 @@ class Alerting(World):
             self.gate, Measuring(Measured((self._measured,)), on_trouble=self.troubles.append),
             self.cursor,
             objectives=lambda: self.objectives, sign=self._sign, tell=self._take,
-            coverage=self.covering, clock=self.clock, url=lambda: "https://w.example",
+            words=Words(self.log, lambda: self.admins), coverage=self.covering,
+            clock=self.clock, url=lambda: "https://w.example",
             on_trouble=self.troubles.append,
         )  # fmt: skip
 
@@ -611,3 +614,118 @@ def test_what_cannot_be_measured_closes_nothing(tmp_path):
         assert world.troubles == [
             "objective cart-errors is not measured: Prometheus does not answer"
         ]
+
+
+# -- whose word counts
+
+
+TOKEN = Principal(name="ci", roles=("record",))
+
+
+def a_page(world):
+    """An alert that is open and was told."""
+    world.trust(world.other)
+    bad(world, 1)
+    world.revoke(world.other)
+    world.look()
+    assert world.said() == [("opened", "page", digest(1))]
+    return world.alerts_told[0].stage.alert
+
+
+def closing(world, alert, **changes):
+    return incidents.to_statement(
+        IncidentStage(
+            **{"incident": alert.incident, "stage": "closed", "at": to_text(world.clock()),
+               "environment": alert.environment, "service": alert.service, **changes}
+        )
+    )  # fmt: skip
+
+
+def by_token(world, content):
+    (outcome,) = world.recorder.record([content], principal=TOKEN)
+    assert outcome.status == "recorded"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_token_alone_ends_no_page(world, restarts):
+    alert = a_page(world)
+    by_token(world, closing(world, alert))
+    if restarts:
+        world.again()
+    for _ in range(3):
+        world.look(1)
+    assert len(world.said()) == 1, "neither told as ended, nor opened a second time"
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+    world.sign(closing(world, alert))
+    world.look(1)
+    assert world.said()[1] == ("closed", "page", digest(1))
+
+
+@pytest.mark.parametrize("elsewhere", [
+    {"environment": "test"}, {"service": "other"}, {"name": "x"}, {"region": "eu"},
+    {"at": "2001-01-01T00:00:00.000000Z"},
+])  # fmt: skip
+def test_a_closing_that_ends_nothing_is_not_told(world, elsewhere):
+    alert = a_page(world)
+    world.sign(closing(world, alert, **elsewhere))
+    world.look(1)
+    assert len(world.said()) == 1
+
+
+def test_what_a_token_opens_in_the_place_of_an_alert_hides_it_from_nobody(world):
+    alert = a_page(world)
+    for where in ({"environment": "test"}, {"environment": alert.environment}):
+        by_token(world, incidents.to_statement(IncidentStage(
+            incident=alert.incident if "test" in where.values() else "incident:other", title="x",
+            stage="opened", at=to_text(world.clock()), service=alert.service, rule="integrity",
+            name=alert.incident.removeprefix("incident:wherefrom:"), **where,
+        )))  # fmt: skip
+    world.again()
+    for _ in range(3):
+        world.look(1)
+    assert len(world.said()) == 1
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+
+
+def test_one_that_is_closed_by_hand_while_the_watch_is_away_is_told_as_ended(world):
+    alert = a_page(world)
+    world.built(1)
+    world.sign(closing(world, alert))
+    world.again()
+    world.look(1)
+    assert world.said() == [("opened", "page", digest(1)), ("closed", "page", digest(1))]
+
+
+def test_a_maintenance_of_a_token_alone_silences_nothing(world):
+    now = to_text(world.clock())
+    said = maintenances.Maintenance(
+        maintenance=maintenances.maintenance_id("prod", "", at=now, since=now), stage="declared",
+        at=now, environment="prod", service="", since=now,
+        until=to_text(world.clock() + timedelta(hours=1)), reason="hush",
+    )  # fmt: skip
+    by_token(world, maintenances.to_statement(said))
+    a_page(world)
+
+
+def test_a_clock_that_is_set_back_opens_and_ends_nothing(world):
+    alert = a_page(world)
+    world.look(-60)
+    world.look(1)
+    assert len(world.said()) == 1
+    world.again()
+    world.look(1)
+    assert len(world.said()) == 1
+    assert [one.incident for one, *_ in world.alerts.standing()] == [alert.incident]
+    world.built(1)
+    for _ in range(3):
+        world.look(6)
+    assert world.said()[1:] == [("closed", "page", digest(1))]
+
+
+def test_an_administrators_token_ends_a_page(world):
+    alert = a_page(world)
+    world.built(1)
+    world.admins = [producer_of(TOKEN, key=world.folder.producer_key())]
+    by_token(world, closing(world, alert))
+    world.look(1)
+    assert world.said()[1:] == [("closed", "page", digest(1))]

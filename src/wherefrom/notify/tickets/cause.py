@@ -27,6 +27,7 @@ FACT_CHARS_MAX: Final = 500
 FACTS_MAX: Final = 20
 LABEL: Final = "wherefrom"
 _ROOT_CHARS, _OCCURRENCE_CHARS = 24, 12
+_ENDS: Final = {c: f"%{ord(c):02X}" for c in "<>|[]{}\\`^!"}
 _MARKS: Final = frozenset("\\{}[]*_-+^~?!|#@")
 
 
@@ -41,6 +42,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     facts        name and value, for people
     commands     that show more
     links        text and address
+    by           who said so, as entries have producers; empty: somebody whose word counts
     """
 
     root: str
@@ -52,6 +54,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
+    by: str = ""
 
 
 class Marker:
@@ -96,6 +99,16 @@ def markdown(cause: Cause, marker: Marker) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def markdown_end(why: str, marker: Marker) -> str:
+    """What a note says that closes one of these: ``why`` may be a stranger's words."""
+    return f"{_code(why)}\n\n<!-- {marker.text} -->"
+
+
+def jira_end(why: str, marker: Marker) -> str:
+    """The same in Jira's markup."""
+    return f"{_escaped(why)}\n\n{marker.text}"
+
+
 def _code(text: str) -> str:
     """A code span: its fence is longer than any run of backticks in it."""
     shown = cut(text, FACT_CHARS_MAX)
@@ -110,7 +123,7 @@ def _line(command: str) -> str:
 
 def jira(cause: Cause, marker: Marker) -> str:
     """The body in Jira's markup."""
-    commands = "\n".join(_line(one).replace("{noformat}", "") for one in cause.commands)
+    commands = "\n".join(_line(one).replace("{", "(") for one in cause.commands)
     parts = [
         "\n".join(f"* {name}: {_escaped(value)}" for name, value in cause.facts[:FACTS_MAX]),
         f"{{noformat}}\n{commands}\n{{noformat}}",
@@ -127,4 +140,5 @@ def _escaped(text: str) -> str:
 
 
 def _all_links(cause: Cause) -> list[tuple[str, str]]:
-    return [(text, url.replace(">", "%3E").replace("|", "%7C")) for text, url in cause.links]
+    """Links whose addresses end where they should: neither markup can be left from within one."""
+    return [(text, "".join(_ENDS.get(c, c) for c in url)) for text, url in cause.links]

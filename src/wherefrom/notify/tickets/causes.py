@@ -2,10 +2,11 @@
 
     log from ``next`` on ──turned, incident──► causes that are open ──file──► and again after a restart
 
-Only the log's own word turns something; an incident is whoever's may record one. What opened and
-ended between two looks never was. The file is rebuildable: lost, the log is read from its start.
+Only the log's own word turns something; an incident is whoever's may record one, and ends by somebody
+whose word counts (``query.word``), or by who opened it. What opened and ended between two looks never was. The file is rebuildable: lost, the log is read from its start.
 
-Sizes:  a look reads RECORDS_MAX records · CAUSES_MAX open causes, the first
+Sizes:  a look reads RECORDS_MAX records · CAUSES_MAX open causes: the first, and of
+        somebody whose word counts before those of others
 """  # noqa: E501 - the picture
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from wherefrom.log.reader import LogReader
 from wherefrom.log.replay import service_key_id
 from wherefrom.notify.tickets.cause import Cause
 from wherefrom.query.statements import statement_in, whole_statement_in
+from wherefrom.query.word import Words
 from wherefrom.storage.whole_file import replace_whole
 
 RECORDS_MAX: Final = 5_000
@@ -68,8 +70,8 @@ class CausesHeld(msgspec.Struct, kw_only=True):
 class CauseFile:
     """The open causes of one log, kept in a file."""
 
-    def __init__(self, path: Path, log: LogReader) -> None:
-        self._path, self._log = path, log
+    def __init__(self, path: Path, log: LogReader, *, words: Words) -> None:
+        self._path, self._log, self._words = path, log, words
         self._held = self._read()
         self._own_key = ""
         self._to = Places("", "")
@@ -112,7 +114,13 @@ class CauseFile:
                 return False
             predicate = strict_json.get_object(whole, "predicate")
             if logged.entry.type == incident.PREDICATE_TYPE:
-                return self._incident(incident.parse(predicate), logged.index)
+                trust = logged.entry.trust
+                by = (
+                    ""
+                    if self._words.count(trust.level, logged.entry.producer)
+                    else logged.entry.producer
+                )
+                return self._incident(incident.parse(predicate), logged.index, by=by)
             if self._own_key not in logged.entry.trust.signers:
                 return False
             subject = strict_json.as_object(strict_json.need_array(whole, "subject")[0], where="0")
@@ -188,12 +196,14 @@ class CauseFile:
 
     # -- incidents
 
-    def _incident(self, said: IncidentStage, entry: int) -> bool:
+    def _incident(self, said: IncidentStage, entry: int, *, by: str) -> bool:
         root = said.incident
+        if root in self._held.open and by not in ("", self._held.open[root].by):
+            return False  # it is not theirs to end
         if said.stage == incident.OPENED and root not in self._held.open:
             if said.root and f"artifact:{said.root.id}" in self._held.open:
                 return False  # an alert about what turned bad, which has its ticket
-            self._begin(_of_incident(said, entry, self._to))
+            self._begin(_of_incident(said, entry, self._to, by=by))
             return True
         if root in self._held.open:
             if said.stage == incident.CLOSED:
@@ -206,6 +216,10 @@ class CauseFile:
 
     def _begin(self, cause: Cause) -> None:
         self._held.ended.pop(cause.root, None)
+        if len(self._held.open) >= CAUSES_MAX and not cause.by:
+            spare = next((one.root for one in reversed(self._held.open.values()) if one.by), None)
+            if spare is not None:
+                self._end(spare, "There are too many open ones.")
         if len(self._held.open) < CAUSES_MAX:
             self._held.open[cause.root] = cause
 
@@ -233,7 +247,7 @@ class CauseFile:
             ) from error
 
 
-def _of_incident(said: IncidentStage, entry: int, to: Places) -> Cause:
+def _of_incident(said: IncidentStage, entry: int, to: Places, *, by: str) -> Cause:
     root = f"{said.root.kind} {said.root.id}" if said.root else ""
     where = "/".join(filter(None, (said.environment, said.service)))
     facts = [
@@ -247,6 +261,7 @@ def _of_incident(said: IncidentStage, entry: int, to: Places) -> Cause:
         at=said.at,
         title=f"{said.title} ({where})" if where else said.title,
         severity=said.severity,
+        by=by,
         environments=(said.environment,),
         facts=tuple((name, value) for name, value in facts if value),
         commands=tuple(_commands(said)),

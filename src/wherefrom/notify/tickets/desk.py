@@ -47,7 +47,7 @@ class TicketDesk:
         *,
         origin: str,
         on_trouble: Callable[[str], None] = lambda says: None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kept, self._origin = kept, origin
         self._on_trouble, self._clock = on_trouble, clock
@@ -94,8 +94,15 @@ class TicketDesk:
         for root in kept.keys() - open.keys():
             tickets = tickets or self._tickets(tracker)
             done += self._end(tracker, tickets, kept.pop(root), why_ended(root))
-        missing = [one for one in open.values() if one.root not in kept and _wants(tracker, one)]
+        missing = sorted(
+            (one for one in open.values() if one.root not in kept and _wants(tracker, one)),
+            key=lambda one: bool(one.by),
+        )
         room = tracker.open_max - len(kept)
+        # Whoever may record can open incidents: half of the room is not theirs.
+        theirs = tracker.open_max // 2 - sum(bool(open[root].by) for root in kept if root in open)
+        ours = sum(not one.by for one in missing)
+        room = min(room, ours + max(theirs, 0))
         if len(missing) > max(room, 0):
             self._trouble(
                 tracker, f"{len(missing) - max(room, 0)} tickets wait for room in {tracker.name}: "

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from wherefrom.formats.ticket_settings import Tracker
-from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, markdown, title_of
+from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, markdown, markdown_end, title_of
 from wherefrom.notify.tickets.tracker import Http, Ref
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class GitHub:
         issue = self._http.get(f"{self._issues}/{ref.key}")
         if issue is None or issue.get("state") == "closed":
             return
-        said = f"{why}\n\n<!-- {marker.text} -->"
+        said = markdown_end(why, marker)
         comments = self._http.get(f"{self._issues}/{ref.key}/comments", per_page=NEWEST) or ()
         if not any(marker.text in str(one.get("body")) for one in comments):
             self._http.post(f"{self._issues}/{ref.key}/comments", {"body": said})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from wherefrom.formats.ticket_settings import Tracker
-from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, markdown, title_of
+from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, markdown, markdown_end, title_of
 from wherefrom.notify.tickets.tracker import Http, Ref
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class GitLab:
             return
         notes = self._http.get(f"{self._issues}/{ref.key}/notes", per_page=PAGE) or ()
         if not any(marker.text in str(one.get("body")) for one in notes):
-            said = f"{why}\n\n<!-- {marker.text} -->"
+            said = markdown_end(why, marker)
             self._http.post(f"{self._issues}/{ref.key}/notes", {"body": said})
         self._http.change("PUT", f"{self._issues}/{ref.key}", {"state_event": "close"})
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wherefrom.formats import base64_strict
 from wherefrom.formats.ticket_settings import Tracker
-from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, jira, title_of
+from wherefrom.notify.tickets.cause import LABEL, Cause, Marker, jira, jira_end, title_of
 from wherefrom.notify.tickets.tracker import Http, NotTaken, Ref
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Jira:
             return
         said = (issue["fields"].get("comment") or {}).get("comments", ())
         if not any(marker.text in str(one.get("body")) for one in said):
-            body = {"body": f"{why}\n\n{marker.text}"}
+            body = {"body": jira_end(why, marker)}
             self._http.post(f"{API}/issue/{ref.key}/comment", body)
         id = self._transition(ref)
         self._http.post(f"{API}/issue/{ref.key}/transitions", {"transition": {"id": id}})

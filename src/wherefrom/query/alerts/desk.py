@@ -37,6 +37,9 @@ from wherefrom.query.answers import log_of
 from wherefrom.query.health import HealthDesk
 from wherefrom.query.measured import Measured
 from wherefrom.query.reality import Reality
+from wherefrom.query.word import Words
+from wherefrom.views.estate import EstateSnapshot
+from wherefrom.views.graph import Lens, Snapshot
 
 LIST_MAX: Final = 1_000
 LIST_DEFAULT: Final = 100
@@ -75,9 +78,11 @@ class AlertDesk:
         *,
         objectives: Callable[[], Objectives | None] = lambda: None,
         ask_ratio: AskRatio | None = None,
+        words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log, self._reality, self._measured = log, reality, measured
+        self._words = words
         self.covering = Covering(health)
         self._objectives, self._ask_ratio, self._clock = objectives, ask_ratio, clock
 
@@ -96,14 +101,14 @@ class AlertDesk:
         until = micros(_time(options.until, "until") or now)
         scope = Scope(options.environment, options.service)
         with self._reality.snapshots(options.as_of) as (estate, graph, lens):
-            log = Log(estate, graph, lens, self._log.content_of, own=service_key_id(self._log))
+            log = self._look(estate, graph, lens)
             found = {one.alert.incident: one for one in open_alerts(log, at=until, scope=scope)}
             since = _time(options.since, "since")
             if since is not None:
                 _need_window(micros(since), until)
                 for one in alerts_since(log, since=micros(since), until=until + 1, scope=scope):
                     found.setdefault(one.alert.incident, one)
-            windows = windows_at(estate, at=until, as_of=lens.as_of)
+            windows = windows_at(log, at=until)
             listed = sorted(
                 found.values(),
                 key=lambda k: (k.closed is not None, -k.alert.opened, k.alert.incident),
@@ -129,9 +134,9 @@ class AlertDesk:
         _need_window(first, last)
         scope = Scope(options.environment, options.service)
         with self._reality.snapshots(options.as_of) as (estate, graph, lens):
-            asked = {"as_of": lens.as_of, "scope": scope}
-            found = windows_in(estate, since=first, until=last, now=moment, **asked)  # type: ignore[arg-type]
-            now = windows_at(estate, at=moment, **asked)  # type: ignore[arg-type]
+            log = self._look(estate, graph, lens)
+            found = windows_in(log, since=first, until=last, now=moment, scope=scope)
+            now = windows_at(log, at=moment, scope=scope)
             return MaintenanceList(
                 log=log_of(graph),
                 as_of=lens.as_of,
@@ -139,6 +144,10 @@ class AlertDesk:
                 maintenances=found[: options.limit],
                 now=[one.maintenance for one in now],
             )
+
+    def _look(self, estate: EstateSnapshot, graph: Snapshot, lens: Lens) -> Log:
+        own = service_key_id(self._log)
+        return Log(estate, graph, lens, self._log, own=own, words=self._words)
 
     def objectives(self, name: str = "") -> ObjectiveStatus:
         """How objectives stand, or one. Raises NotFound for none of that name, or no file."""

@@ -2,36 +2,40 @@
 
     estate, slot ``incident`` ──own statements that name a rule──► Known: opened, raised, closed
 
-Anybody may close one, as any incident: then it is over, and opens again if a rule still says so.
+Somebody whose word counts (``query.word``) may close one, as any incident: then it is over, and
+opens again if a rule still says so. What others say ends none.
 
-Sizes:  KNOWN_MAX are looked at, the newest
+Sizes:  KNOWN_MAX are looked at, the newest · for what a stranger ended, ENDED_S seconds back
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from wherefrom.errors import NotFound, Refused
 from wherefrom.formats import incident as incidents
-from wherefrom.formats.incident import NOTED, OPENED, IncidentStage
+from wherefrom.formats.incident import CLOSED, NOTED, OPENED, IncidentStage
 from wherefrom.formats.objectives import SEVERITIES
 from wherefrom.formats.states import OBSERVED, Scope
 from wherefrom.formats.timestamps import micros
+from wherefrom.log.reader import LogReader
 from wherefrom.query.show import show
 from wherefrom.query.statements import predicate_in
+from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.health.alerting import Alert, Root
 
 SLOT: Final = "incident"
 KNOWN_MAX: Final = 10_000
+ENDED_S: Final = 7 * 86_400
 _MICROS: Final = 1_000_000
 
 ANYWHERE: Final = Scope()
-ContentOf = Callable[[int], bytes | None]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,19 +49,20 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Log:
-    """One look at the log: its views, and what is in its records. ``own`` signs for it."""
+    """One look at a log: its views, and what is in its records. ``own`` signs for it."""
 
     def __init__(
         self,
         estate: EstateSnapshot,
         graph: Snapshot,
         lens: Lens,
-        content_of: ContentOf,
+        log: LogReader,
         *,
         own: str,
+        words: Words,
     ) -> None:
         self.estate, self.graph, self.lens = estate, graph, lens
-        self.content_of, self.own = content_of, own
+        self.content_of, self.own, self._words = log.content_of, own, words
 
     def stage_in(self, entry: int) -> IncidentStage | None:
         """What a record says of an incident, if it does."""
@@ -82,6 +87,10 @@ class Log:
             if by.type == incidents.PREDICATE_TYPE and self.own in by.signers
         }  # fmt: skip
 
+    def that_count(self, entries: Collection[int]) -> frozenset[int]:
+        """Those that are the word of somebody known."""
+        return self._words.that_count(entries, self.graph, self.lens)
+
 
 def open_alerts(
     log: Log,
@@ -97,12 +106,62 @@ def open_alerts(
     held = log.estate.held(
         scope, at=at, as_of=log.lens.as_of, slots=(SLOT,), modes=(OBSERVED,)
     )  # fmt: skip
-    named = {one.value: one.entry for one in held if one.properties.get("rule")}
     before = known or {}
-    new = {incident: entry for incident, entry in named.items() if incident not in before}
+    named: dict[str, set[int]] = defaultdict(set)  # a stranger may name one of ours elsewhere
+    for one in held:
+        if one.properties.get("rule") or one.value in before:
+            named[one.value].add(one.entry)
     found = {incident: before[incident] for incident in named if incident in before}
+    own = log.own_among({e for incident in named.keys() - before.keys() for e in named[incident]})
+    new = {
+        incident: entry
+        for incident in named.keys() - before.keys()
+        for entry in sorted(named[incident] & own)
+    }
+    for incident, opening in _ended_by_nobody(log, before, at=at, scope=scope).items():
+        if incident in before:
+            found[incident] = before[incident]
+        else:
+            new.setdefault(incident, opening)
     found |= {one.alert.incident: one for one in _read(log, new, {})}
     return list(found.values())
+
+
+def _ended_by_nobody(
+    log: Log, known: Mapping[str, Known], *, at: int, scope: Scope
+) -> dict[str, int]:
+    """By alert, what opened it: those that the estate has no more, by a word that does not count.
+
+    Looked at closely are alerts alone, however many incidents strangers open and close.
+    """
+    ended: dict[str, int] = {}
+    begun: dict[int, str] = {}
+    for one in log.estate.changed(
+        scope, since=at - ENDED_S * _MICROS, until=at + 1, as_of=log.lens.as_of, slots=(SLOT,),
+        modes=(OBSERVED,), limit=KNOWN_MAX,
+    ):  # fmt: skip
+        if one.before is not None:
+            ended.setdefault(one.before, one.entry)
+        if one.after is not None:
+            begun[one.entry] = one.after
+    opened = {incident: one.entry for incident, one in known.items()}
+    opened |= {begun[entry]: entry for entry in log.own_among(set(begun))}
+    ours = {incident: entry for incident, entry in ended.items() if incident in opened}
+    count = log.that_count(ours.values())
+    return {
+        incident: opened[incident]
+        for incident, entry in ours.items()
+        if entry not in count and not is_closed(log, incident)
+    }
+
+
+def is_closed(log: Log, incident: str) -> bool:
+    """Whether somebody whose word counts said that it is over."""
+    for entry in sorted(log.that_count(_mentions(log, incident))):
+        said = log.stage_in(entry)
+        if said is not None and said.incident == incident and said.stage == CLOSED:
+            return True
+    return False
 
 
 def alerts_since(
@@ -118,18 +177,30 @@ def alerts_since(
         scope, since=since, until=until, as_of=log.lens.as_of, slots=(SLOT,), modes=(OBSERVED,),
         limit=limit,
     )  # fmt: skip
-    opened: dict[str, int] = {}
+    begun: dict[int, str] = {}
     ended: dict[str, float] = {}
+    ended_by: dict[str, int] = {}
     for one in changed:
         if one.before is not None:
             ended.setdefault(one.before, one.at / _MICROS)
+            ended_by.setdefault(one.before, one.entry)
         if one.after is not None:
-            opened.setdefault(one.after, one.entry)
+            begun[one.entry] = one.after
+    opened = {begun[entry]: entry for entry in sorted(log.own_among(set(begun)), reverse=True)}
     for incident in ended.keys() - opened.keys():
         entry = _opening(log, incident)
         if entry is not None:
             opened[incident] = entry
     found = list(_read(log, opened, ended))
+    count = log.that_count({ended_by[k.alert.incident] for k in found if k.closed is not None})
+    found = [
+        msgspec.structs.replace(one, closed=None)
+        if one.closed is not None
+        and ended_by[one.alert.incident] not in count
+        and not is_closed(log, one.alert.incident)
+        else one
+        for one in found
+    ]
     return sorted(found, key=lambda one: (-one.alert.opened, one.alert.incident))
 
 
@@ -180,9 +251,13 @@ def _stages(log: Log, incident: str) -> Iterator[IncidentStage]:
 
 def _entries(log: Log, incident: str) -> list[int]:
     """The log's own records about an incident, oldest first."""
+    return sorted(log.own_among(_mentions(log, incident)))
+
+
+def _mentions(log: Log, incident: str) -> set[int]:
+    """Records about an incident, whoever made them."""
     try:
         shown = show(log.graph, [incident], at=None, as_of=log.lens.as_of)
     except NotFound:
-        return []
-    entries = {record.entry for match in shown.matches for record in match.records}
-    return sorted(log.own_among(entries))
+        return set()
+    return {record.entry for match in shown.matches for record in match.records}

@@ -2,8 +2,8 @@
 
     estate, slot ``maintenance`` ──► Window ──covers──► environment, service
 
-Whoever may record ``urn:wherefrom:maintenance:v1`` may declare one: intake rules, and the scopes of
-tokens, say who that is.
+One silences only by the word of somebody known (``query.word``); what a mere token declares is
+listed, and silences nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import msgspec
 from wherefrom.formats.maintenance import SLOT
 from wherefrom.formats.states import DECLARED, Scope
 from wherefrom.formats.timestamps import micros, of_micros
-from wherefrom.views.estate import EstateSnapshot
+from wherefrom.query.alerts.known import Log
 
 LISTED_MAX: Final = 1_000
 ANYWHERE: Final = Scope()
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """One maintenance, by the record ``entry``. ``ended`` None while it lasts."""
+    """One maintenance, by the record ``entry``. ``ended`` None while it lasts; ``counts``: whether
+    somebody known declared it, so that it silences."""
 
     maintenance: str
     environment: str
@@ -33,34 +34,33 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     ended: str | None
     reason: str
     entry: int
+    counts: bool
 
     def covers(self, environment: str, service: str) -> bool:
         """Whether it lies over this place; what is of a whole environment, only over it whole."""
         return self.environment == environment and self.service in ("", service)
 
 
-def windows_at(
-    estate: EstateSnapshot, *, at: int, as_of: int, scope: Scope = ANYWHERE
-) -> list[Window]:
-    """Those that last at a time, in microseconds."""
+def windows_at(log: Log, *, at: int, scope: Scope = ANYWHERE) -> list[Window]:
+    """Those that last at a time, in microseconds, and count."""
     return [
         one
-        for one in _declared(estate, at=at, as_of=as_of, scope=scope)
-        if micros(one.since) <= at < micros(one.until)
+        for one in _declared(log, at=at, scope=scope)
+        if one.counts and micros(one.since) <= at < micros(one.until)
     ]
 
 
 def windows_in(
-    estate: EstateSnapshot, *, since: int, until: int, now: int, as_of: int, scope: Scope = ANYWHERE
+    log: Log, *, since: int, until: int, now: int, scope: Scope = ANYWHERE
 ) -> list[Window]:
     """Those that last, or lasted, at any time from ``since`` to ``until``, the newest first."""
-    changed = estate.changed(
-        scope, since=since, until=now + 1, as_of=as_of, slots=(SLOT,), modes=(DECLARED,),
+    changed = log.estate.changed(
+        scope, since=since, until=now + 1, as_of=log.lens.as_of, slots=(SLOT,), modes=(DECLARED,),
         limit=LISTED_MAX,
     )  # fmt: skip
     found: dict[str, Window] = {}
     for moment in sorted({one.at for one in changed if one.after is not None} | {since, now}):
-        for one in _declared(estate, at=moment, as_of=as_of, scope=scope):
+        for one in _declared(log, at=moment, scope=scope):
             found.setdefault(one.maintenance, one)
     ended = {one.before: one.at for one in changed if one.before is not None}
     listed = []
@@ -72,15 +72,19 @@ def windows_in(
     return sorted(listed, key=lambda one: (one.since, one.maintenance), reverse=True)
 
 
-def _declared(estate: EstateSnapshot, *, at: int, as_of: int, scope: Scope) -> Iterator[Window]:
+def _declared(log: Log, *, at: int, scope: Scope) -> Iterator[Window]:
     """Those that are declared by a time and were not ended, whenever they last."""
-    held = estate.held(scope, at=at, as_of=as_of, slots=(SLOT,), modes=(DECLARED,))
+    held = log.estate.held(
+        scope, at=at, as_of=log.lens.as_of, slots=(SLOT,), modes=(DECLARED,)
+    )  # fmt: skip
+    count = log.that_count({one.entry for one in held})
     for one in sorted(held, key=lambda h: (h.scope, h.since)):
         said = {name: str(one.properties.get(name, "")) for name in ("since", "until", "reason")}
         if said["since"] and said["until"]:
             yield Window(
                 maintenance=one.value, environment=one.scope.environment,
-                service=one.scope.service, ended=None, entry=one.entry, **said,
+                service=one.scope.service, ended=None, entry=one.entry,
+                counts=one.entry in count, **said,
             )  # fmt: skip
 
 

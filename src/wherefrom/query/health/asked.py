@@ -6,19 +6,20 @@ Sizes:  a window is of WINDOW_DAYS days · MADE_MAX things that builds made are 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
 import msgspec
 
+from wherefrom.errors import Unavailable
 from wherefrom.formats import timestamps
 from wherefrom.formats.recognise import facts_of
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
-from wherefrom.log.logged import LogSource
 from wherefrom.log.reader import LogReader
+from wherefrom.log.replay import service_key_id
 from wherefrom.query.answers import LogPosition
 from wherefrom.query.catalog.answers import Gaps
 from wherefrom.query.catalog.in_force import Catalogs, InForce
@@ -29,6 +30,7 @@ from wherefrom.query.health.coverage import Unit, Wanted
 from wherefrom.query.health.moments import size_at
 from wherefrom.query.sizes import need_size
 from wherefrom.query.what_runs import SLOT, running_of
+from wherefrom.query.word import Words, signed_by
 from wherefrom.views.estate import EstateReader, EstateSnapshot
 from wherefrom.views.graph import GraphReader, Lens, Snapshot
 from wherefrom.views.health import Count, Event, HealthReader, HealthSnapshot
@@ -55,12 +57,12 @@ class Asked:
 
     def __init__(
         self, estate: EstateSnapshot, graph: Snapshot, health: HealthSnapshot, lens: Lens, *,
-        at: int, size: int, known: InForce, wanted: Wanted, judge: Judge, source: LogSource,
-        gaps: Callable[[Asked], Gaps],
+        at: int, size: int, known: InForce, wanted: Wanted, judge: Judge, log: LogReader,
+        words: Words, gaps: Callable[[Asked], Gaps],
     ) -> None:  # fmt: skip
         self.estate, self.graph, self.health, self.lens = estate, graph, health, lens
         self.at, self.size, self.known, self.wanted = at, size, known, wanted
-        self.judge, self._source, self._gaps = judge, source, gaps
+        self.judge, self._log, self._gaps, self._words = judge, log, gaps, words
 
     @property
     def log(self) -> LogPosition:
@@ -100,9 +102,7 @@ class Asked:
 
     def counted(self, *, since: int) -> list[Count]:
         """The same from another moment on."""
-        found = self.health.counts(
-            since=since, size=self.size, source=self._source, facts_of=facts_of
-        )
+        found = self.health.counts(since=since, size=self.size, source=self._log, facts_of=facts_of)
         return [one for one in found if self._wants(one.part)]
 
     def _wants(self, part: Part) -> bool:
@@ -111,14 +111,36 @@ class Asked:
             for wanted, got in zip(self.wanted, part[: len(self.wanted)], strict=True)
         )
 
+    def known_events(self, *what: str, since: int | None = None) -> list[Event]:
+        """The same, by the word of somebody known."""
+        found = self.events(*what, since=since)
+        count = self.that_count(found)
+        return [one for one in found if one.entry in count]
+
+    def that_count(self, events: Collection[Event]) -> frozenset[int]:
+        """The entries of those that somebody known said."""
+        entries = {one.entry for one in events}
+        return self._words.that_count(entries, self.graph, self.lens)
+
+    def own_events(self, *what: str) -> list[Event]:
+        """The same, by the word of the log itself."""
+        found = self.events(*what)
+        if not found:
+            return []
+        key = service_key_id(self._log)
+        own = signed_by({one.entry for one in found}, self.graph, self.lens, key)
+        return [one for one in found if one.entry in own]
+
+    def everywhere(self, *what: str, since: int | None = None) -> list[Event]:
+        """What records told in the window, wherever that is of."""
+        first = self.since if since is None else since
+        return self.health.events(*what, since=first, size=self.size)
+
     def events(self, *what: str, since: int | None = None) -> list[Event]:
         """What records told in the window, where that is asked about."""
-        found = self.health.events(
-            *what, since=self.since if since is None else since, size=self.size
-        )
         return [
             one
-            for one in found
+            for one in self.everywhere(*what, since=since)
             if self.wanted.environment in ("", one.says.get("environment") or "")
             and self.wanted.service in ("", one.says.get("service") or "")
         ]
@@ -137,9 +159,10 @@ class Asking:
         catalogs: Catalogs,
         gaps: Callable[[str, CatalogOptions], Gaps],
         judge: Judge,
+        words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.log, self.judge = log, judge
+        self.log, self.judge, self._words = log, judge, words
         self._estate, self._graph, self._health = estate, graph, health
         self._catalogs, self._gaps, self._clock = catalogs, gaps, clock
 
@@ -161,6 +184,11 @@ class Asking:
             self._health.snapshot() as health,
         ):
             need_size(options.as_of, reached=estate.size, log=self.log)
+            if not min(estate.size, graph.size, health.size) and self.log.refresh().size:
+                raise Unavailable(  # nothing is known, which is not that there is nothing
+                    "the views have not read the log yet", expected=f"size {self.log.size}",
+                    got=0, do="Ask again in a moment",
+                )  # fmt: skip
             size = estate.need(options.as_of)
             if options.as_of is None:
                 size = min(size, graph.size, health.size)
@@ -170,7 +198,7 @@ class Asking:
                 size = size_at(self.log, at, size=size)
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
-                wanted=wanted, judge=self.judge, source=self.log, gaps=self._silent,
+                wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,
             )  # fmt: skip
 
     def _silent(self, asked: Asked) -> Gaps:

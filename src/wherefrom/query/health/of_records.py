@@ -20,6 +20,7 @@ from wherefrom.views.health import Count
 from wherefrom.views.health.tally import FUTURE, LATE_EDGES_S
 
 INTEGRITY_DAYS: Final = 90
+_LAST: Final = len(LATE_EDGES_S) - 1
 _NOTHING: Final = f"nothing came in the last {WINDOW_DAYS} days"
 _BROKEN: Final = ("bad_signature", "proof", "signature", "corrupt")
 _FORBIDDEN: Final = ("forbidden_field",)
@@ -32,8 +33,8 @@ def freshness(asked: Asked) -> Found:
     found = _lateness(asked.counts, 0.5)
     if not found.of:
         return unknown(f"no record of the last {WINDOW_DAYS} days says when it happened")
-    slow = _lateness(asked.counts, 0.95)
-    says = f"half within {_seconds(found.value)} of happening, 95 % within {_seconds(slow.value)}"
+    half, most = (_within(asked.counts, share) for share in (0.5, 0.95))
+    says = f"half {half} of happening, 95 % {most}"
     seen = measured(asked).percentile("visible.le_ms", 0.99)
     says += "" if seen is None else f"; visible in answers within {seen:g} ms (p99)"
     by = in_parts(asked.counts, lambda some: _lateness(some, 0.5), low=True)
@@ -41,22 +42,32 @@ def freshness(asked: Asked) -> Found:
 
 
 def _lateness(some: Collection[Count], share: float) -> Figure:
-    """The upper edge of how late ``share`` of records came at most; None if later than all."""
+    """The upper edge of how late ``share`` of records came at most; of later ones the last edge."""
+    place, total = _place(some, share)
+    return Figure(None if not total else float(LATE_EDGES_S[min(place, _LAST)]), total)
+
+
+def _place(some: Collection[Count], share: float) -> tuple[int, int]:
+    """Of which edge that is, past ``_LAST`` if it is later than all; and of how many records."""
     late: Counter[int] = Counter()
     for one in some:
         if one.late >= 0 and one.part.trust != "self":
             late[one.late] += one.records
     total, passed = sum(late.values()), 0
-    for place, edge in enumerate(LATE_EDGES_S):
+    for place in range(len(LATE_EDGES_S)):
         passed += late[place]
-        if total and passed >= share * total:
-            return Figure(float(edge), total)
-    return Figure(float(LATE_EDGES_S[-1]) if total else None, total)
+        if passed >= share * total:
+            return place, total
+    return len(LATE_EDGES_S), total
 
 
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "unknown"
+def _within(some: Collection[Count], share: float) -> str:
+    place, _ = _place(some, share)
+    edge = _seconds(float(LATE_EDGES_S[min(place, _LAST)]))
+    return f"within {edge}" if place <= _LAST else f"later than {edge}"
+
+
+def _seconds(value: float) -> str:
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if value >= size:
             return f"{value / size:g} {unit}"

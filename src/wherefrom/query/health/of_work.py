@@ -66,12 +66,16 @@ class Incident(NamedTuple):
 
 
 def incidents(asked: Asked) -> dict[str, Incident]:
-    """Every incident that was spoken of in the window."""
+    """Every incident that was spoken of in the window; marks and rules by whose word counts."""
     found: dict[str, Incident] = {}
-    for event in asked.events(counted.INCIDENT):
+    # Only what opens one need say where it is.
+    events = asked.everywhere(counted.INCIDENT)
+    count = asked.that_count(events)
+    for event in events:
         said = event.says
         stage = said.get("stage")
-        if stage == "baseline":
+        is_known = event.entry in count
+        if stage == "baseline" or (stage == "marked" and not is_known):
             continue
         one = found.get(event.id)
         if one is None:
@@ -83,12 +87,19 @@ def incidents(asked: Asked) -> dict[str, Incident]:
         opened = micros(begun) if isinstance(begun, str) else event.at
         if stage in (None, "opened"):
             one = one._replace(opened=min(one.opened, opened))
-        alerting = bool(said.get("rule")) or str(said.get("type", "")).startswith(_ALERTING)
+        alerting = bool(said.get("rule") and is_known) or str(said.get("type", "")).startswith(
+            _ALERTING
+        )
         one = one._replace(is_alert=one.is_alert or alerting)
         if stage == "marked":
             one = one._replace(is_false=bool(said.get("false")))
         found[event.id] = one
-    return found
+    wanted = asked.wanted
+    return {
+        id: one
+        for id, one in found.items()
+        if wanted.environment in ("", one.environment) and wanted.service in ("", one.service)
+    }
 
 
 def false_alerts(asked: Asked) -> Found:
@@ -110,7 +121,7 @@ def _false(some: Collection[Incident]) -> Figure:
 def root_cause(asked: Asked) -> Found:
     """How long the middle incident took from its beginning to the first accepted explanation."""
     known = incidents(asked)
-    causes = [e for e in asked.events(counted.CAUSED) if e.id in known]
+    causes = [e for e in asked.known_events(counted.CAUSED) if e.id in known]
     taken_back = {e.id: e.entry for e in causes if e.says.get("withdrawn")}
     first: dict[str, Event] = {}
     for event in causes:
@@ -145,7 +156,7 @@ def root_cause(asked: Asked) -> Found:
 def _baselines(asked: Asked) -> list[float]:
     """How long such things took before, as somebody said, ever."""
     found: dict[str, float] = {}
-    for event in asked.events(counted.INCIDENT, since=0):
+    for event in asked.known_events(counted.INCIDENT, since=0):
         seconds: Any = event.says.get("baseline_s")
         if isinstance(seconds, int | float):
             found[event.id] = float(seconds)
@@ -166,7 +177,7 @@ def _long(seconds: float | None) -> str:
 
 def reproduction(asked: Asked) -> Found:
     """How long the middle build took to be made again."""
-    events = asked.events(counted.REBUILT)
+    events = asked.known_events(counted.REBUILT)
     took = [float(e.says["seconds"]) for e in events if "seconds" in e.says]
     results = Counter(str(e.says.get("result")) for e in events)
     if not events:

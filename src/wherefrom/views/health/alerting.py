@@ -142,10 +142,13 @@ class Alerts:
             if unknown(alert):
                 self._quiet_since.pop(root, None)
                 continue
-            since = self._quiet_since.setdefault(root, now)
+            # A clock that was set back begins the wait again.
+            since = self._quiet_since[root] = min(self._quiet_since.get(root, now), now)
             if now - since >= self.quiet_of(root, now=now, quiet_s=quiet_s):
                 text = f"nothing speaks for it any more, for {_span(now - since)}"
-                stages.append(Stage(stage="closed", alert=alert, text=text, at=now))
+                # Nothing ends before it began, whatever the clock was set to.
+                at = max(now, alert.opened)
+                stages.append(Stage(stage="closed", alert=alert, text=text, at=at))
         return sorted(stages, key=lambda s: -SEVERITIES.index(s.alert.severity))
 
     def take(self, stages: Iterable[Stage]) -> None:
@@ -190,7 +193,8 @@ class Alerts:
         raised = msgspec.structs.replace(
             before, severity=severity, title=first.title[:TITLE_CHARS_MAX]
         )
-        return Stage(stage="noted", alert=raised, text=text, at=now, entries=entries)
+        at = max(now, before.opened)
+        return Stage(stage="noted", alert=raised, text=text, at=at, entries=entries)
 
 
 def incident_id(rule: str, root: Root, at: float) -> str:

@@ -7,9 +7,11 @@ import pytest
 from tests.docs.test_runbooks import parsed
 from tests.paths import REPOSITORY
 from tests.watched_world import SBOM, SCANNED, World, image, policy
+from wherefrom.collect.principals import Principal
 from wherefrom.formats import incident, turned
 from wherefrom.notify.tickets import CauseFile
 from wherefrom.notify.tickets import causes as module
+from wherefrom.query.word import Words
 
 AT = "2026-01-01T10:00:00.000000Z"
 URL = "https://w.example"
@@ -23,7 +25,7 @@ def world(tmp_path):
 
 def causes_of(world, **told):
     """The causes as a process that just started would see them."""
-    found = CauseFile(world.folder.path / "causes.json", world.log)
+    found = CauseFile(world.folder.path / "causes.json", world.log, words=Words(world.log))
     while found.look(**{"url": URL, **told}):
         pass
     return found
@@ -195,3 +197,37 @@ def test_a_restart_at_any_record_or_a_lost_file_changes_nothing(world, monkeypat
     path.write_text(json.dumps({**held, "next": 10**6, "open": {}}))
     assert sorted(causes_of(world).open) == seen[-1], "another log lies there"
     assert len(seen[-1]) == 2
+
+
+TOKEN, OTHER = (Principal(name=name, roles=("record",)) for name in ("ci", "other"))
+
+
+def by(world, principal, content):
+    (outcome,) = world.recorder.record([content], principal=principal)
+    assert outcome.status == "recorded"
+
+
+@pytest.mark.parametrize("ending", [
+    {"stage": "closed"}, {"stage": "marked", "is_false": True},
+])  # fmt: skip
+def test_a_token_alone_ends_only_what_it_opened(world, ending):
+    mine, theirs = ("incident:mine", "incident:theirs")
+    world.sign(stage(incident=mine))
+    by(world, TOKEN, stage(incident=theirs))
+    for name in (mine, theirs):
+        by(world, OTHER, stage(incident=name, **ending))
+    assert sorted(causes_of(world).open) == [mine, theirs]
+    for name in (mine, theirs):
+        by(world, TOKEN, stage(incident=name, text="again", **ending))
+    assert sorted(causes_of(world).open) == [mine]
+    world.sign(stage(incident=mine, **ending))
+    assert causes_of(world).open == {}
+
+
+def test_many_incidents_of_a_token_push_out_no_alert(world, monkeypatch):
+    monkeypatch.setattr(module, "CAUSES_MAX", 3)
+    for number in range(5):
+        by(world, TOKEN, stage(incident=f"incident:{number}"))
+    world.sign(stage(incident="incident:real"))
+    assert "incident:real" in causes_of(world).open
+    assert len(causes_of(world).open) == 3

@@ -81,7 +81,7 @@ def test_a_ticket_is_opened_once_and_closed_when_its_cause_is_gone(bench):
     assert bench.round() == 1
     assert [one["state"] == "closed" for one in bench.stub.issues] == [True, False]
     (said,) = bench.stub.issues[0]["said"]
-    assert said.startswith(f"{cause(1).root} is gone.")
+    assert said.strip("`").startswith(f"{cause(1).root} is gone.")
     assert bench.round() == 0
     assert bench.troubles == []
 
@@ -320,4 +320,47 @@ def test_a_text_of_a_record_calls_nobody_and_leads_nowhere(tmp_path, name):
             outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", outside)
             assert not re.search(r"@|!\[|<script|^#", outside, re.M)
         assert "\n" not in stub.issues[0]["title"]
+        bench.desk.close()
+
+
+EVIL = "http://x/<@jane>|]{color}`y`[~jane]"
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_what_ends_it_and_where_links_lead_are_a_strangers_words_too(tmp_path, name):
+    with TRACKERS[name]() as stub:
+        bench = Bench(tmp_path, stub)
+        commands = ("a {nofor{noformat}mat} [~jane]",)
+        bench.wrong(cause(links=(("link 1", EVIL),), commands=commands))
+        bench.round()
+        bench.open = {}
+        bench.desk.round(bench.trackers, {}, lambda root: f"/close\n{STRANGE} closes #7: #3.")
+        (said,) = stub.issues[0]["said"]
+        body = body_of(stub.issues[0])
+        if stub.kind == "jira":
+            assert "\\@everyone" in said
+            assert not re.search(r"(?<!\\)[@\[{!]", said)
+            assert body.count("{noformat}") == 2
+            assert "[~" not in body.replace(commands[0].replace("{", "("), "")
+        else:
+            shown = said.partition("<!--")[0]
+            outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", shown)
+            assert outside.strip() == ""
+            assert "<@" not in body
+        bench.desk.close()
+
+
+def test_incidents_of_strangers_leave_room_for_alerts(tmp_path):
+    with TRACKERS["github"]() as stub:
+        bench = Bench(tmp_path, stub, open_max=4)
+        bench.wrong(*(cause(n, by="p:" + "1" * 32) for n in range(10)))
+        for _ in range(4):
+            bench.round()
+        assert len(stub.issues) == 2
+        bench.wrong(*bench.open.values(), cause(50), cause(51))
+        bench.round()
+        bench.round()
+        titles = sorted(one["title"] for one in stub.issues)
+        assert len(titles) == 4
+        assert any("till 50" in one for one in titles)
         bench.desk.close()

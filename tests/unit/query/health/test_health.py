@@ -6,10 +6,10 @@ import pytest
 
 from tests.folders import BUILDER, STRANGER, asked, envelope, made, public
 from tests.unit.policy.test_chains import digest, provenance, sbom, statement
-from wherefrom.app import fold_views, open_desk, open_gate, open_log, open_recorder
+from wherefrom.app import fold_views, open_desk, open_gate, open_log, open_recorder, open_views
 from wherefrom.capture import changes
-from wherefrom.collect.principals import local
-from wherefrom.errors import LimitPassed, Malformed, NotFound
+from wherefrom.collect.principals import Principal, local
+from wherefrom.errors import LimitPassed, Malformed, NotFound, Unavailable
 from wherefrom.formats import admission_record, catalog, cause, incident, measures, rebuild
 from wherefrom.formats import policy as policies
 from wherefrom.formats.catalog import Catalog, Emitter, Environment, Service, Team
@@ -295,6 +295,10 @@ def test_freshness_is_the_middle_of_how_late_records_come(world):
     world.record(*(event(world, n, late_s=500_000) for n in range(10, 20)))
     one = world.one("freshness")
     assert (one.value, one.met) == (604_800, False)
+    world.record(*(event(world, n, late_s=4_000_000) for n in range(20, 60)))
+    one = world.one("freshness")
+    assert (one.value, one.met) == (2_592_000, False)
+    assert one.says == "half later than 30 d of happening, 95 % later than 30 d"
 
 
 def test_clock_skew_counts_what_is_dated_in_the_future_by_producer(world):
@@ -597,3 +601,69 @@ def test_what_is_observed_counts_before_what_is_declared(world):
 def test_an_indicator_that_has_no_such_parts_says_so(world, name, options, says):
     one = world.one(name, **options)
     assert (one.value, one.met, one.says) == (None, None, says)
+
+
+# -- whose word counts
+
+
+TOKEN = Principal(name="ci", roles=("record",))
+
+
+def test_a_mark_by_a_token_alone_makes_no_alert_false(world):
+    name = "incident:wherefrom:a@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, rule="burns-x")
+
+    def said(stage, **more):
+        told = IncidentStage(incident=name, stage=stage, at=world.now, **more)
+        return incident.to_statement(told)
+
+    world.record(said("marked", is_false=True), by=TOKEN)
+    assert world.one("false alerts").value == 0
+    world.signed(said("marked", is_false=True))
+    assert world.one("false alerts").value == 1
+    assert world.one("false alerts", environment="prod").value == 1
+    world.record(said("marked", text="no, it was real"), by=TOKEN)
+    assert world.one("false alerts").value == 1
+
+
+def test_a_rule_that_a_token_names_makes_no_alert(world):
+    told = IncidentStage(incident="incident:x", stage="opened", at=world.now, title="x", rule="r")
+    world.record(incident.to_statement(told), by=TOKEN)
+    assert world.one("false alerts").says == "no alert in 30 days"
+
+
+def test_causes_baselines_and_rebuilds_of_a_token_alone_do_not_count(world):
+    name = "incident:wherefrom:slow@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, at=world.ago(3_600))
+    said = cause.Cause(
+        service="cart", environment="prod", slot="artifact", name="server", at=world.ago(9_000),
+        value=digest(1), incident=name, withdrawn=False,
+    )  # fmt: skip
+    long = IncidentStage(incident=name, stage="baseline", at=world.now, baseline_s=9e6)
+    built = {
+        "result": "reproduced", "provenance": {"digest": {"sha256": "ab" * 32}}, "builds": [],
+        "finished": world.now, "seconds": 1,
+    }  # fmt: skip
+    world.record(
+        cause.to_statement(said), incident.to_statement(long),
+        statement(1, rebuild.PREDICATE_TYPE, built), by=TOKEN,
+    )  # fmt: skip
+    assert world.one("root cause").value is None
+    assert "nothing was built again" in world.one("reproduction").says
+    explained(world, name)
+    assert "how long it took before is not said" in world.one("root cause").says
+
+
+def test_measures_that_another_trusted_key_signs_are_not_the_servers(world):
+    said = Measures(since=world.ago(9), until=world.now, queries=Queries(count=5, errors=0))
+    world.signed(measures.to_statement(said, "log.example/tests"))
+    assert world.one("query errors").value is None
+
+
+def test_views_that_read_nothing_yet_are_not_an_empty_log(world):
+    log = open_log(world.folder)
+    with open_views(world.folder, log):
+        desk = open_desk(world.folder, log).health
+        for ask in (desk.now, lambda options: desk.explain("coverage", options)):
+            with pytest.raises(Unavailable, match="have not read the log yet"):
+                ask(EVERYTHING)
