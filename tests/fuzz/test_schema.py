@@ -8,11 +8,13 @@ names, headers and bodies as their schemas say. ``make fuzz`` asks far more of t
 
 import json
 import os
+import re
+from urllib.parse import unquote
 
 import cbor2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -42,6 +44,7 @@ CHECKS = [
 OPERATIONS = sorted(
     operation["operationId"] for item in openapi()["paths"].values() for operation in item.values()
 )
+DOTS = re.compile(r"(^|/)\.\.(/|$)")
 # What generated values would never hit.
 KNOWN = {
     "index": ["0", "1", "2", "3", "01", "-1", "9" * 30, "٣"],
@@ -140,6 +143,9 @@ def test_every_answer_is_as_the_description_says(server, described, name, mode, 
         for parameter in case.path_parameters or {}:
             if data.draw(st.booleans()):
                 case.path_parameters[parameter] = data.draw(st.sampled_from(KNOWN[parameter]))
+            # A client makes another path of it, and then a page answers.
+            up = DOTS.search(unquote(str(case.path_parameters[parameter])))
+            assume(not up or operation.path.startswith("/v1/"))
         if name == "webhook" and data.draw(st.booleans()):
             case.body = json.dumps(data.draw(st.sampled_from(WEBHOOKS))).encode()
         if name in ("record", "lineage", "lineageBatch", "events", "webhook") and data.draw(

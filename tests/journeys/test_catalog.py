@@ -226,6 +226,7 @@ def test_a_server_gives_the_same_answers(data, file, monkeypatch):
         monkeypatch.setenv("WHEREFROM_TOKEN", server.token)
         # The fold notes for the writer whose spans are kept whole, and again when it changes.
         noted = data / "views" / "catalogued.json"
+        until(noted.exists)
         assert json.loads(noted.read_bytes()) == {"billable": [], "critical": ["cartservice"]}
         file.write_text(CATALOG.replace("criticality: critical", "billable: true"))
         assert run("catalog", "record", file, "--server", server.url).code == 0

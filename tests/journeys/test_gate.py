@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 
 import pytest
 import yaml
@@ -122,7 +123,7 @@ def test_an_exception_is_asked_for_answered_listed_and_ended(shop):
     listed = run("exception", "list", HOTFIX, "--json", data=data).json
     assert [one["stage"] for one in listed] == ["requested", "approved", "approved"]
     drawn = run("exception", "list", HOTFIX, data=data).out
-    assert f"#{entry}  requested" in drawn
+    assert re.search(rf"^#{entry} +requested", drawn, re.M), drawn
     done = run("exception", "withdraw", entry, "--key", shop / "dev.key", data=data)
     assert done.code == 0, done.err
     assert gate(shop, HOTFIX).code == 1

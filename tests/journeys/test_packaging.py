@@ -109,6 +109,10 @@ def test_the_wheel_has_every_module_the_mark_of_types_and_the_licence_and_no_mor
     shipped = {str(p.relative_to(source)) for p in roots.iterdir()}
     assert len(shipped) == 2
     shipped.add("wherefrom/query/why/weights.json")  # what was learnt
+    # What pages are made of.
+    for folder in ("templates", "static"):
+        pages = (source / "wherefrom" / "web" / folder).iterdir()
+        shipped |= {str(p.relative_to(source)) for p in pages}
     assert names - beside == modules | {"wherefrom/py.typed"} | shipped
     assert {Path(n).name for n in beside} == {
         "METADATA", "RECORD", "WHEEL", "LICENSE", "entry_points.txt",
@@ -176,7 +180,10 @@ def test_nothing_but_the_core_is_there_and_it_stands_alone(place):
     where, needs, alone = ok(place, f"python -P -c '{textwrap.dedent(code)}'").splitlines()
     assert Path(where).is_relative_to(place)
     # What is of use only to programs that have these libraries, and says how they are had.
-    assert needs.split() == ["wherefrom.capture.openfeature", "wherefrom.capture.propagation.otel"]
+    assert needs.split() == [
+        "wherefrom.api.tracing_otel", "wherefrom.capture.openfeature",
+        "wherefrom.capture.propagation.otel",
+    ]  # fmt: skip
     assert alone == "no pytest"
 
 

@@ -505,7 +505,7 @@ def _paths() -> dict[str, Schema]:
             _query("since", "The first moment.", _DATE_TIME, required=True),
             _query("until", "The last; now if not given.", _DATE_TIME),
             _query("step", "How far moments lie apart: `1d` if not given.", _TEXT),
-            *_HEALTH[:4], problems="400 404",
+            *_HEALTH[:4], problems="400 404 413",
         ),
         "/v1/reconcile": {
             "post": _operation(
