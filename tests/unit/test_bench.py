@@ -29,6 +29,9 @@ ROW = Row(
     goal=2.0,
     beside={"p99 ms": 1.234, "pages": "cached"},
 )
+
+# All areas are measured in the first test that asks; beside other tests that takes long.
+pytestmark = pytest.mark.timeout(900)
 SLOW = Row(area="ingest", what="in batches " * 9, value=1.0, unit="/s", goal=2e5, at_least=True)
 
 
