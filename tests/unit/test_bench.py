@@ -21,6 +21,9 @@ from wherefrom.formats import admission_review
 from wherefrom.formats.recognise import facts_of
 
 MACHINE = msgspec.structs.replace(look(fsync_ms=0.25), load=0.1)
+# All areas are measured in the first test that asks; beside other tests that takes long.
+pytestmark = pytest.mark.timeout(900)
+
 ROW = Row(
     area="one add",
     what="in process",
@@ -29,9 +32,6 @@ ROW = Row(
     goal=2.0,
     beside={"p99 ms": 1.234, "pages": "cached"},
 )
-
-# All areas are measured in the first test that asks; beside other tests that takes long.
-pytestmark = pytest.mark.timeout(900)
 SLOW = Row(area="ingest", what="in batches " * 9, value=1.0, unit="/s", goal=2e5, at_least=True)
 
 
