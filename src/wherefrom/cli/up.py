@@ -94,6 +94,7 @@ def up(
         raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
     tls = Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     folder = DataFolder(where.data)
+    folder.need_own()
     folder.need_short()
     if not folder.exists():
         bound(host, port).close()  # a server that cannot start leaves no log behind
