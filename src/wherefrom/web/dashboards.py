@@ -80,10 +80,10 @@ class Debug(msgspec.Struct, frozen=True, kw_only=True):
 def executive(ask: Ask) -> Page:
     """``/executive?environment=``"""
     options = health_pages.options_of(ask)
-    found = ask.desk.health.now(options)
+    found = ask.desk.health.now(options, only=EXECUTIVE)
     trends = _trends(ask, TRENDS, options) if ask.wants("past") else []
     answer = Executive(
-        log=found.log, at=found.at, indicators=_some(found.indicators, EXECUTIVE), trends=trends,
+        log=found.log, at=found.at, indicators=found.indicators, trends=trends,
         lacking=[
             one for one in (_lacking(ask, options) if ask.wants("lacking") else [])
             if one.environment
@@ -98,7 +98,7 @@ def executive(ask: Ask) -> Page:
 def on_call(ask: Ask) -> Page:
     """``/on-call?environment=&service=``"""
     options = health_pages.options_of(ask)
-    found = ask.desk.health.now(options)
+    found = ask.desk.health.now(options, only=ON_CALL)
     trouble = ask.desk.postmortems.list(
         IncidentsWanted(
             open=True, limit=20, as_of=ask.as_of, environment=options.environment,
@@ -108,7 +108,7 @@ def on_call(ask: Ask) -> Page:
     answer = OnCall(
         log=found.log, at=found.at, incidents=trouble.incidents,
         deployments=_deployments(ask, options, found.at),
-        indicators=_some(found.indicators, ON_CALL),
+        indicators=found.indicators,
         lacking=_lacking(ask, options)[:LACKING_SHOWN] if ask.wants("lacking") else [],
     )  # fmt: skip
     return Page(
@@ -119,7 +119,7 @@ def on_call(ask: Ask) -> Page:
 
 def debug(ask: Ask) -> Page:
     """``/debug``"""
-    found = ask.desk.health.now(health_pages.options_of(ask))
+    found = ask.desk.health.now(health_pages.options_of(ask), only=DEBUG)
     status = ask.desk.status()
     until = min(ask.as_of or status.size, status.size)
     newest = [
@@ -128,7 +128,7 @@ def debug(ask: Ask) -> Page:
     trends = _trends(ask, ("N3", "N9"), health_pages.options_of(ask))
     answer = Debug(
         log=found.log, at=found.at, views=status.views,
-        indicators=_some(found.indicators, DEBUG), trends=trends, records=newest,
+        indicators=found.indicators, trends=trends, records=newest,
     )  # fmt: skip
     return Page(
         template="debug.html", title="Debug", answer=answer, log=found.log, at=found.at,
@@ -153,11 +153,6 @@ def _later(ask: Ask) -> dict[str, str]:
     return {part: ask.same(part=part) for part in ("past", "lacking")} | {
         "whole": ask.same(whole=1)
     }
-
-
-def _some(found: Iterable[Indicator], ids: tuple[str, ...]) -> list[Indicator]:
-    by = {one.id: one for one in found}
-    return [by[id] for id in ids if id in by]
 
 
 def _trends(ask: Ask, ids: Iterable[str], options: HealthOptions) -> list[History]:

@@ -16,6 +16,7 @@ from wherefrom.web.page import Page
 
 PAST_DAYS: Final = 14
 LISTED: Final = 100
+TILES: Final = ("N1", "N2", "N4")  # what the first page shows of it
 _DAY_S: Final = 86_400
 _SCALE: Final = {"share": (100.0, "%"), "s": (1.0, "s"), "ms": (1.0, "ms")}
 
@@ -37,7 +38,7 @@ def options_of(ask: Ask) -> HealthOptions:
 
 def health(ask: Ask) -> Page:
     """``/health?environment=&service=&kind=&trust=``"""
-    found = ask.desk.health.now(options_of(ask))
+    found = ask.desk.health.now(options_of(ask), only=TILES if ask.query("part") == "tiles" else ())
     return Page(template="health.html", title="Health", answer=found, log=found.log, at=found.at)
 
 

@@ -10,6 +10,7 @@ Sizes:  a history has POINTS_MAX moments, STEP_SECONDS_MIN apart at least
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import structs
@@ -39,14 +40,18 @@ class HealthDesk:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
 
-    def now(self, options: HealthOptions) -> Health:
-        """Every indicator. Raises NotFound for a size the log never had, Malformed."""
+    def now(self, options: HealthOptions, *, only: Sequence[str] = ()) -> Health:
+        """Every indicator, or ``only`` those of these ids or names, in their order.
+
+        Raises NotFound for a size the log never had, or an indicator there is none of; Malformed.
+        """
+        wanted = [named(text) for text in only] or INDICATORS
         with self._asking.asked(options) as asked:
             return Health(
                 log=asked.log,
                 at=of_micros(asked.at),
                 as_of=asked.lens.as_of,
-                indicators=[indicator(one, asked) for one in INDICATORS],
+                indicators=[indicator(one, asked) for one in wanted],
             )
 
     def one(self, text: str, options: HealthOptions) -> Indicator:
