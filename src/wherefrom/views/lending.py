@@ -12,10 +12,20 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
 from wherefrom.errors import Corrupt, Unavailable
+from wherefrom.views.view_file import Shape
+
+
+class Standing(NamedTuple):
+    """What a view's file says of itself: of which log, how many entries it has read, their root."""
+
+    origin: str
+    size: int
+    root: bytes | None
 
 
 class Lending:
@@ -36,6 +46,21 @@ class Lending:
         self._free: list[tuple[int, apsw.Connection]] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    def begin(self, db: apsw.Connection, shape: Shape, *, not_made: str) -> Standing:
+        """Begin a transaction on what was lent: all it reads is as of one standing.
+
+        Raises Unavailable, saying ``not_made``, for a file that this program did not make.
+        """
+        db.execute("BEGIN")  # reads nothing; the first SELECT fixes what is seen
+        try:
+            row = db.execute(f"SELECT {shape.column}, origin, size, root FROM meta").get
+        except apsw.SQLError:
+            row = None
+        if row is None or row[0] != shape.value:
+            raise self.missing(not_made)
+        _, origin, size, root = row
+        return Standing(origin or "", size, root)
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[apsw.Connection]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import apsw
-
 from wherefrom.views.estate import schema
 from wherefrom.views.estate.snapshot import EstateSnapshot
 from wherefrom.views.lending import Lending
@@ -30,19 +28,9 @@ class EstateReader:
         Raises Unavailable before the view is made, Corrupt if the file is damaged.
         """
         with self._lending.lend() as db:
-            yield self._begin(db)
+            at = self._lending.begin(db, schema.SHAPE, not_made=_NOT_MADE)
+            yield EstateSnapshot(db, origin=at.origin, size=at.size, root=at.root)
 
     def close(self) -> None:
         """Close every connection."""
         self._lending.close()
-
-    def _begin(self, db: apsw.Connection) -> EstateSnapshot:
-        db.execute("BEGIN")  # reads nothing; the first SELECT fixes what is seen
-        try:
-            row = db.execute("SELECT version, origin, size, root FROM meta").get
-        except apsw.SQLError:
-            row = None
-        if row is None or row[0] != schema.SCHEMA_VERSION:
-            raise self._lending.missing(_NOT_MADE)
-        _, origin, size, root = row
-        return EstateSnapshot(db, origin=origin or "", size=size, root=root)

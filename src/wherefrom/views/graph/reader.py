@@ -53,15 +53,7 @@ class GraphReader:
 
     def _begin(self, db: apsw.Connection) -> Snapshot:
         while True:
-            # BEGIN reads nothing; the first SELECT fixes what is seen.
-            db.execute("BEGIN")
-            try:
-                row = db.execute("SELECT fingerprint, origin, size, root FROM meta").get
-            except apsw.SQLError:
-                row = None
-            if row is None or row[0] != schema.FINGERPRINT:
-                raise self._lending.missing(_NOT_MADE)
-            _, origin, size, root = row
+            at = self._lending.begin(db, schema.SHAPE, not_made=_NOT_MADE)
             names = names_in(db)
             try:
                 segments = self._segments(names) if names else ()
@@ -70,7 +62,7 @@ class GraphReader:
                 if names_in(db) == names:
                     raise self._lending.damaged(error) from error
                 continue  # merged and gone between the look at the table and at the folder
-            return Snapshot(db, origin=origin or "", size=size, root=root, segments=segments)
+            return Snapshot(db, origin=at.origin, size=at.size, root=at.root, segments=segments)
 
     def _segments(self, names: Sequence[str]) -> tuple[Segment, ...]:
         if self._cache is None:
