@@ -31,7 +31,7 @@ import msgspec
 from wherefrom.errors import StorageError
 from wherefrom.formats import facts as packing
 from wherefrom.formats.facts import Facts
-from wherefrom.log.logged import Logged, LogSource, Position
+from wherefrom.log.logged import Around, Logged, LogSource
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -102,7 +102,7 @@ class HandingOver:
         self._file = open(self._folder / f"{first:020d}{_SUFFIX}", "wb", buffering=0)  # noqa: SIM115
 
 
-class Handed:
+class Handed(Around):
     """The fold's end: the log, with facts at the records that came with some. A ``LogSource``.
 
     ``read`` is called with rising indexes, as a fold does; for what it asks again, and for what
@@ -110,26 +110,13 @@ class Handed:
     """
 
     def __init__(self, log: LogSource, folder: Path) -> None:
-        self._log = log
+        super().__init__(log)
         self._folder = folder
         self._file: IO[bytes] | None = None
         self._path: Path | None = None
         self._first = 0
         self._items: list[Item] = []
         self._is_dry = False
-
-    @property
-    def origin(self) -> str:
-        """The log's origin."""
-        return self._log.origin
-
-    def position(self) -> Position:
-        """The log's position."""
-        return self._log.position()
-
-    def root_at(self, size: int) -> bytes:
-        """The log's root at ``size``."""
-        return self._log.root_at(size)
 
     def read(self, first: int, limit: int) -> Iterator[Logged]:
         """The log's records; an erased one has no facts either."""

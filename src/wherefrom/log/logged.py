@@ -56,3 +56,23 @@ class LogSource(Protocol):
     def read(self, first: int, limit: int) -> Iterator[Logged]: ...
 
     def root_at(self, size: int) -> bytes: ...
+
+
+class Around:
+    """A ``LogSource`` that is another in all but how it reads."""
+
+    def __init__(self, log: LogSource) -> None:
+        self._log = log
+
+    @property
+    def origin(self) -> str:
+        """The log's origin."""
+        return self._log.origin
+
+    def position(self) -> Position:
+        """The log's position."""
+        return self._log.position()
+
+    def root_at(self, size: int) -> bytes:
+        """The log's root at ``size``."""
+        return self._log.root_at(size)

@@ -18,33 +18,20 @@ import msgspec
 from wherefrom.formats.counted import Counted, counted_of
 from wherefrom.formats.facts import Facts
 from wherefrom.formats.heard import heard_of
-from wherefrom.log.logged import Logged, LogSource, Position
+from wherefrom.log.logged import Around, Logged, LogSource
 
 _NOTHING: Final = Facts(kind="", type="", document="")
 _UNCOUNTED: Final = Counted()
 
 
-class ReadOnce:
+class ReadOnce(Around):
     """A ``LogSource`` over another, for views that fold the same ranges one after the other."""
 
     def __init__(self, log: LogSource, *, facts_of: Callable[[bytes], Facts]) -> None:
-        self._log = log
+        super().__init__(log)
         self._facts_of = facts_of
         self._first = 0
         self._kept: list[Logged] = []
-
-    @property
-    def origin(self) -> str:
-        """The log's origin."""
-        return self._log.origin
-
-    def position(self) -> Position:
-        """The log's position."""
-        return self._log.position()
-
-    def root_at(self, size: int) -> bytes:
-        """The log's root at ``size``."""
-        return self._log.root_at(size)
 
     def read(self, first: int, limit: int) -> Iterator[Logged]:
         """The log's records; those of the last range as far as they state something."""

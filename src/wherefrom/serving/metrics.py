@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from wherefrom.api.exposition import Family, Point, families, pack
 from wherefrom.api.processes import process_families
 from wherefrom.formats import timestamps
-from wherefrom.log.logged import Logged, LogSource, Position
+from wherefrom.log.logged import Around, Logged, LogSource
 from wherefrom.notify.spool import Spool, Waiting
 from wherefrom.policy.watch import Round
 from wherefrom.policy.watched import Turn
@@ -118,26 +118,14 @@ class _Weighed:
         yield Point(f"{name}_sum", dict(labels), self._sum)
 
 
-class Dated:
+class Dated(Around):
     """A ``LogSource`` over another, which notes when what is read of it was received."""
 
     def __init__(self, log: LogSource, told: Callable[[str, Sequence[float], int], None]) -> None:
-        self._log, self._told = log, told
+        super().__init__(log)
+        self._told = told
         self._first = 0
         self._received: list[str] = []
-
-    @property
-    def origin(self) -> str:
-        """The log's origin."""
-        return self._log.origin
-
-    def position(self) -> Position:
-        """The log's position."""
-        return self._log.position()
-
-    def root_at(self, size: int) -> bytes:
-        """The log's root at ``size``."""
-        return self._log.root_at(size)
 
     def read(self, first: int, limit: int) -> Iterator[Logged]:
         """The log's records."""
