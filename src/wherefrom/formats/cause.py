@@ -25,7 +25,7 @@ from wherefrom.errors import Malformed
 from wherefrom.formats import canonical_json, incident, names, statement_shape
 from wherefrom.formats.digests import sha256_id, strong_id_in
 from wherefrom.formats.facts import FactsBuilder
-from wherefrom.formats.statement_shape import need_sized, need_time
+from wherefrom.formats.statement_shape import need_sized, need_subject, need_time
 from wherefrom.formats.states import PART_BYTES_MAX, SLOTS, VALUE_BYTES_MAX
 
 PREDICATE_TYPE: Final = "urn:wherefrom:cause:v1"
@@ -103,11 +103,11 @@ def add(
     """Add what is said of a cause; returns when. Raises as ``parse``, and Malformed for another
     subject than its own."""
     found = parse(predicate, where=where)
-    if list(subjects) != [found.subject]:
-        raise Malformed(
-            "a cause under another subject than its own", where="subject",
-            expected=found.subject, got=", ".join(subjects[:3]),
-        )  # fmt: skip
+    need_subject(
+        subjects,
+        found.subject,
+        "a cause under another subject than its own",
+    )
     node = builder.node(
         node_id(found.subject), "change", f"{found.slot} {found.name} of {found.service}".strip(),
         {"incident": found.incident or None, "withdrawn": found.withdrawn or None,

@@ -28,7 +28,7 @@ from wherefrom.errors import LimitPassed, Malformed
 from wherefrom.formats import changes, statement_shape
 from wherefrom.formats.digests import sha256_id, strong_id_in
 from wherefrom.formats.facts import NAME_BYTES_MAX, FactsBuilder
-from wherefrom.formats.statement_shape import need_sized, need_time
+from wherefrom.formats.statement_shape import need_sized, need_subject, need_time
 from wherefrom.formats.states import OBSERVED, PART_BYTES_MAX, VALUE_BYTES_MAX, Scope, State
 
 PREDICATE_TYPE: Final = "urn:wherefrom:incident:v1"
@@ -149,12 +149,12 @@ def add(
     Raises as ``parse``, and Malformed for another subject than the incident.
     """
     said = parse(predicate, where=where)
-    if list(subjects) != [said.subject]:
-        raise Malformed(
-            "an incident under another subject than its own", where="subject",
-            expected=said.subject, got=", ".join(subjects[:3]),
-            do="The subject is the SHA-256 of the incident's id",
-        )  # fmt: skip
+    need_subject(
+        subjects,
+        said.subject,
+        "an incident under another subject than its own",
+        do="The subject is the SHA-256 of the incident's id",
+    )
     title = changes.public_name(changes.shown(said.title)) or None
     told: dict[str, Any] = {"stage": said.stage, "severity": said.severity or None}
     told |= {"rule": said.rule or None, "baseline_s": said.baseline_s}

@@ -25,7 +25,7 @@ from wherefrom.formats import names, statement_shape
 from wherefrom.formats.approval import TEXT_CHARS_MAX, need_short
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
-from wherefrom.formats.statement_shape import need_sized, need_time
+from wherefrom.formats.statement_shape import need_sized, need_subject, need_time
 from wherefrom.formats.states import DECLARED, PART_BYTES_MAX, Scope, State
 from wherefrom.formats.timestamps import micros
 
@@ -135,12 +135,12 @@ def add(
     """Add what it says to the attestation ``document_id``; when it was said. Raises as ``parse``,
     and Malformed for another subject."""
     said = parse(predicate, where=where)
-    if list(subjects) != [said.subject]:
-        raise Malformed(
-            "a maintenance under another subject than its own", where="subject",
-            expected=said.subject, got=", ".join(subjects[:3]),
-            do="The subject is the SHA-256 of its id",
-        )  # fmt: skip
+    need_subject(
+        subjects,
+        said.subject,
+        "a maintenance under another subject than its own",
+        do="The subject is the SHA-256 of its id",
+    )
     builder.node(
         document_id, "attestation", properties={"stage": said.stage, "until": said.until or None}
     )

@@ -26,7 +26,7 @@ from wherefrom.formats import canonical_json, names, statement_shape
 from wherefrom.formats.digests import sha256_id
 from wherefrom.formats.facts import FactsBuilder
 from wherefrom.formats.remedy_rules import ACTIONS
-from wherefrom.formats.statement_shape import need_sized, need_time
+from wherefrom.formats.statement_shape import need_sized, need_subject, need_time
 from wherefrom.formats.states import DECLARED, PART_BYTES_MAX, Scope, State
 
 PREDICATE_TYPE: Final = "urn:wherefrom:response:v1"
@@ -176,11 +176,11 @@ def add(
     Raises as ``parse``, and Malformed for other subjects than its plan.
     """
     found = parse(predicate, where=where)
-    if list(subjects) != [found.digest]:
-        raise Malformed(
-            "a response under another subject than its plan", where="subject",
-            expected=found.digest, got=", ".join(subjects[:3]),
-        )  # fmt: skip
+    need_subject(
+        subjects,
+        found.digest,
+        "a response under another subject than its plan",
+    )
     node = builder.node(
         node_id(found.digest), "change", f"{found.action} of {found.service}",
         {"mark": MARK, "stage": found.stage, "outcome": found.outcome, "service": found.service,

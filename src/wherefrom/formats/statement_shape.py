@@ -41,6 +41,13 @@ def need_time(text: str, where: str) -> None:
         raise Malformed("not a time in its one spelling", where=where, got=text)
 
 
+def need_subject(subjects: Sequence[str], own: str, what: str, *, do: str | None = None) -> None:
+    """Raises Malformed, saying ``what``, unless ``own`` is the only subject."""
+    if list(subjects) != [own]:
+        got = ", ".join(subjects[:3])
+        raise Malformed(what, where="subject", expected=own, got=got, do=do)
+
+
 def need_sized(text: str, where: str, bytes_max: int) -> None:
     """Raises LimitPassed for a text of more bytes in UTF-8."""
     if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
