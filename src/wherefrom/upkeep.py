@@ -201,6 +201,7 @@ def need_whole(folder: DataFolder, *, processes: int | None = None) -> None:
 
 
 def check_beside(folder: DataFolder) -> Iterator[Problem]:
+    """What is wrong with the keys, tokens and decisions that lie beside the log."""
     yield from _check_keys(folder)
     yield from _check_tokens(folder)
     yield from _check_decisions(folder)

@@ -47,6 +47,7 @@ def number(request: Request, name: str) -> int | None:
 
 
 def flag(request: Request, name: str) -> bool:
+    """Whether a query parameter says yes; no without it. Raises Malformed."""
     text = request.query_params.get(name, "0").lower()
     if text not in _FLAGS:
         raise Malformed("neither yes nor no", where=f"?{name}=", expected="1 or 0", got=text)
