@@ -26,6 +26,7 @@ from wherefrom.collect.principals import Principal
 from wherefrom.errors import Error
 from wherefrom.formats import measures
 from wherefrom.log.recorder import Recorder
+from wherefrom.serving.storage import bytes_below
 
 EVERY_SECONDS: Final = 600.0
 LOOK_EVERY_SECONDS: Final = 5.0
@@ -102,7 +103,7 @@ def _stored(folder: Path) -> tuple[dict[str, int], int | None]:
     try:
         for one in os.scandir(folder):
             if one.is_dir(follow_symlinks=False):
-                sizes[one.name] = _size_of(one.path)
+                sizes[one.name] = bytes_below(one)
             elif one.is_file(follow_symlinks=False):
                 sizes["."] += one.stat(follow_symlinks=False).st_size
         free = shutil.disk_usage(folder).free
@@ -110,14 +111,3 @@ def _stored(folder: Path) -> tuple[dict[str, int], int | None]:
         return {}, None
     largest = sorted(sizes.items(), key=lambda pair: -pair[1])[: measures.FOLDERS_MAX]
     return dict(sorted(largest)), free
-
-
-def _size_of(path: str) -> int:
-    total = 0
-    for at, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(at, name)).st_size
-            except OSError:  # it went as we looked
-                continue
-    return total

@@ -25,17 +25,18 @@ def folder_bytes(path: Path) -> dict[str, int]:
     found = dict.fromkeys((OTHER,), 0)
     for one in _entries(path):
         name = one.name if one.name in FOLDERS else OTHER
-        found[name] = found.get(name, 0) + _below(one)
+        found[name] = found.get(name, 0) + bytes_below(one)
     return found
 
 
-def _below(one: os.DirEntry[str]) -> int:
+def bytes_below(one: os.DirEntry[str]) -> int:
+    """Bytes of a file, or of all files below a folder; what went as we looked counts nothing."""
     try:
         if not one.is_dir(follow_symlinks=False):
             return one.stat(follow_symlinks=False).st_size
     except OSError:  # it went
         return 0
-    return sum(map(_below, _entries(one.path)))
+    return sum(map(bytes_below, _entries(one.path)))
 
 
 def _entries(path: str | Path) -> list[os.DirEntry[str]]:
