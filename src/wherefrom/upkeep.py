@@ -358,6 +358,7 @@ def _open_stored(
     taken: AbstractContextManager[Snapshot | EstateSnapshot | HealthSnapshot] = reader.snapshot()
     snapshot = until.enter_context(taken)
     size = snapshot.size
+    log.refresh()  # the view may have followed it since it was read
     if size > log.size or log.root_at(size).hex() != _hex(snapshot.root):
         return "of another log, or of a longer one"
     if size < log.size and _forgets(log, size):

@@ -137,17 +137,18 @@ def keep_asking(
     metrics: HealthMetrics,
     *,
     on_trouble: Callable[[str], None],
-) -> None:
-    """Ask how healthy the evidence is, for ever, on a thread of its own.
+) -> threading.Event:
+    """Ask how healthy the evidence is, on a thread of its own, until what is given back is set.
 
     asking      gives what is asked, once it is wanted for the first time
     on_trouble  is told in a line why there is no answer, and not again for the same
     """
+    ended = threading.Event()
 
     def run() -> None:
         ask: Callable[[], Health] | None = None
         asked, said = float("-inf"), ""
-        while True:
+        while not ended.wait(_LOOK_EVERY_SECONDS):
             if scraped.lately() and time.monotonic() - asked >= EVERY_SECONDS:
                 try:
                     ask = ask or asking()
@@ -157,6 +158,6 @@ def keep_asking(
                     if str(error) != said:
                         said = str(error)
                         on_trouble(f"the gauges of health wait: {error}")
-            time.sleep(_LOOK_EVERY_SECONDS)
 
     threading.Thread(target=run, name="health", daemon=True).start()
+    return ended

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -31,7 +32,7 @@ from wherefrom.app import (
     open_notify_settings,
     open_watch_settings,
 )
-from wherefrom.errors import Error
+from wherefrom.errors import Error, Unavailable
 from wherefrom.formats.notify_settings import NotifySettings
 from wherefrom.log.reader import LogReader
 from wherefrom.notify import Delivery, Spool
@@ -55,12 +56,14 @@ from wherefrom.serving.turn_message import message_of
 from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
+from wherefrom.views.health import HealthReader
 
 ROUND_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 10.0
 FAILED_SECONDS_MAX: Final = 30.0
 _NICE: Final = 10
 _WAIT_SECONDS_MIN: Final = 0.05
+_FIRST_FOLD_SECONDS: Final = 10.0
 
 
 def watch(folder: DataFolder, pages: Pages) -> NoReturn:
@@ -82,6 +85,7 @@ def watch(folder: DataFolder, pages: Pages) -> NoReturn:
 
     Delivery(spool, settings, standing=stands, on_trouble=_say, on_sent=metrics.sent).start()
     keep_measuring(folder.path, metrics.stored)
+    _await_views(folder)
     keep_asking(lambda: _asking_health(folder), Scraped(pages.scraped), health, on_trouble=_say)
     start_tickets(folder, on_trouble=_say)
     said = ""
@@ -171,6 +175,22 @@ def _watch_on(
         annotating.look()
         alerting.look(origin=log.origin, url=notify().url)
         time.sleep(pause)
+
+
+def _await_views(folder: DataFolder) -> None:
+    """Wait for the first fold of a new log, which is under way; what lasts longer is said later."""
+    until = time.monotonic() + _FIRST_FOLD_SECONDS
+    while time.monotonic() < until:
+        with suppress(Unavailable):
+            for reader in (
+                GraphReader(folder.graph_path),
+                EstateReader(folder.estate_path),
+                HealthReader(folder.health_path),
+            ):
+                with closing(reader), reader.snapshot():
+                    pass
+            return
+        time.sleep(_WAIT_SECONDS_MIN)
 
 
 def _asking_health(folder: DataFolder) -> Callable[[], Health]:

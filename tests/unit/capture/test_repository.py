@@ -1,11 +1,13 @@
 """What hangs on an image in a registry that is honest, and in registries that are not."""
 
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from tests.oci_registry import INDEX, MANIFEST, Answer, FakeRegistry, digest_of
+from wherefrom.capture import attaching
 from wherefrom.capture import repository as repositories
 from wherefrom.capture.attaching import TRIES_MAX, Attacher
 from wherefrom.capture.repository import Repository, check_platforms
@@ -54,7 +56,7 @@ def attach(fake, subject, *contents, ref=REF):
 def no_waiting(monkeypatch):
     """What others do meanwhile, tests do at once; gives how long was waited."""
     waited = []
-    monkeypatch.setattr("wherefrom.capture.attaching.time.sleep", waited.append)
+    monkeypatch.setattr(attaching, "time", SimpleNamespace(sleep=waited.append))
     return waited
 
 
@@ -144,7 +146,7 @@ def test_a_list_that_somebody_who_read_before_us_writes_after_us_is_written_agai
     tag = f"sha256-{image['digest'][7:]}"
     theirs = {"mediaType": MANIFEST, "digest": ZERO, "size": 7}
     waits = iter([lambda: fake.index(NAME, tag, theirs), lambda: None])
-    monkeypatch.setattr("wherefrom.capture.attaching.time.sleep", lambda _: next(waits)())
+    monkeypatch.setattr(attaching, "time", SimpleNamespace(sleep=lambda _: next(waits)()))
     done = attach(fake, image, *(statement(image["digest"], n) for n in range(2)))
     listed = json.loads(fake.manifests[NAME, fake.tags[NAME, tag]][0])["manifests"]
     assert [one["digest"] for one in listed] == [ZERO, *(one.manifest for one in done)]

@@ -101,7 +101,7 @@ def test_nothing_is_asked_until_somebody_scrapes_and_then_now_and_then(monkeypat
         asked.append(1)
         return health(indicator())
 
-    keep_asking(lambda: ask, scraped, metrics, on_trouble=print)
+    ended = keep_asking(lambda: ask, scraped, metrics, on_trouble=print)
     time.sleep(0.1)
     assert not asked
     assert metrics.families() == []
@@ -110,6 +110,7 @@ def test_nothing_is_asked_until_somebody_scrapes_and_then_now_and_then(monkeypat
     time.sleep(0.1)
     assert len(asked) == 1
     assert b"wherefrom_health_coverage_ratio" in write(metrics.families(), media_type=TEXT)
+    ended.set()
 
 
 def test_why_there_is_no_answer_is_said_once_and_it_is_asked_again(monkeypatch):
@@ -123,8 +124,9 @@ def test_why_there_is_no_answer_is_said_once_and_it_is_asked_again(monkeypatch):
         return lambda: health(indicator())
 
     scraped.note()
-    keep_asking(asking, scraped, metrics, on_trouble=said.append)
+    ended = keep_asking(asking, scraped, metrics, on_trouble=said.append)
     until(metrics.families)
+    ended.set()
     assert len(tries) == 4
     assert said == ["the gauges of health wait: no view yet"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import made, record
+from tests.served import event_bytes
 from tests.unit.cli.running import event
 from wherefrom import upkeep
 from wherefrom.app import fold_views, open_log
@@ -47,6 +48,20 @@ def test_an_audit_of_the_views_finds_out_once_what_a_record_says(
     monkeypatch.setattr(upkeep, "facts_of", counted)
     assert upkeep.audit_folder(folder, views=True).problems == []
     assert counted.asked == dict.fromkeys(contents, 1)
+
+
+def test_a_view_that_follows_the_log_while_it_is_audited_is_not_of_another_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made(tmp_path / "data")
+    record(folder, *events(3))
+    before = open_log(folder)
+    assert before.size == 4
+    record(folder, event_bytes(9))
+    fold_views(folder, open_log(folder))
+    monkeypatch.setattr(upkeep, "open_log", lambda _: before)
+    assert list(upkeep._check_views(folder)) == []
+    assert before.size == 5
 
 
 @pytest.mark.parametrize(("graph", "estate"), [(3, 8), (8, 3), (8, 8), (0, 5)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.unit.capture.rebuild.test_recipe import STATEMENT
@@ -60,7 +62,7 @@ def test_a_build_waits_until_the_second_of_the_run_is_over_and_for_no_wrong_cloc
     monkeypatch, now, waited
 ):
     slept = []
-    monkeypatch.setattr(trial.time, "time", lambda: now)
-    monkeypatch.setattr(trial.time, "sleep", slept.append)
+    clock = SimpleNamespace(time=lambda: now, sleep=slept.append)
+    monkeypatch.setattr(trial, "time", clock)
     trial._wait_past(103.5)
     assert sum(slept) == pytest.approx(waited)
