@@ -17,8 +17,13 @@ from wherefrom.capture import changes
 from wherefrom.collect.principals import local
 from wherefrom.formats import cause, config_bundle, incident
 from wherefrom.formats.config_bundle import Bundle
+from wherefrom.formats.dsse import IN_TOTO_TYPE
 from wherefrom.formats.states import OBSERVED, Scope
 from wherefrom.formats.timestamps import to_text
+from wherefrom.keys.changes import KeyWish
+from wherefrom.keys.ed25519 import spki_der
+from wherefrom.keys.envelopes import sign_envelope
+from wherefrom.keys.public import PublicKey
 
 START = datetime(2026, 3, 1, 13, tzinfo=UTC)
 CART = Scope("prod", "cart")
@@ -59,6 +64,22 @@ class Story:
         assert all(one.index is not None for one in found), found
         return [one.index for one in found]
 
+    def trust(self, key):
+        """From now on, what this key signs is believed."""
+        with open_recorder(self.folder) as recorder:
+            pem = PublicKey(spki_der(key.public_key)).to_pem()
+            recorder.wish(KeyWish(action="trust", pem=pem))
+
+    def sign(self, statement, key):
+        """The entry of a statement that this key signed."""
+        return self.record(sign_envelope(IN_TOTO_TYPE, statement, key))[0]
+
+    def vouch(self, statement):
+        """The entry of a statement that the log itself signed."""
+        with open_recorder(self.folder) as recorder:
+            (done,) = recorder.vouch_all([statement], principal=local(0))
+        return done.entry
+
     def _when(self, minute):
         return moment(self._minute if minute is None else minute)
 
@@ -97,6 +118,14 @@ class Story:
             service="cart", environment="prod", slot="config", name="cart", withdrawn=withdrawn,
             at=self._when(minute), value=bundle(version).digest,
             incident="incident:wherefrom:cart-fails@then", probability=0.9, **told,
+        )  # fmt: skip
+        return self.record(cause.to_statement(said))[0]
+
+    def accept_artifact(self, number, **told):
+        """That a deployment of the cart was taken for the cause."""
+        said = cause.Cause(
+            service="cart", environment="prod", slot="artifact", name="", at=self._when(None),
+            value=image(number), incident="incident:wherefrom:cart-fails@then", **told,
         )  # fmt: skip
         return self.record(cause.to_statement(said))[0]
 

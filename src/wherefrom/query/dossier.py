@@ -179,11 +179,11 @@ def survey(
         start = graph.numbers([id])[id]
         same = names_of(graph, lens, start)
     links = same.links
-    documents, too_many = _documents(graph, lens, links)
+    documents, too_many = documents_about(graph, lens, links)
     judged = graph.judgements({entry for entry, _ in documents.values()}, lens)
     # Who approved the policy has not approved what it judges: of that only exceptions count.
     beside = dict.fromkeys(graph.numbers(also).values(), ())
-    others, too_many_others = _documents(graph, lens, beside)
+    others, too_many_others = documents_about(graph, lens, beside)
     judged_others = graph.judgements({entry for entry, _ in others.values()}, lens)
     for number, (entry, of) in others.items():
         if entry in judged_others and judged_others[entry].type == exception.PREDICATE_TYPE:
@@ -356,7 +356,7 @@ def is_evidence(one: Judgement, *, own: str) -> bool:
     )
 
 
-def _documents(
+def documents_about(
     graph: Snapshot, lens: Lens, names: Collection[int]
 ) -> tuple[dict[int, tuple[int, int]], bool]:
     """Records that describe one of ``names``: by which entry, and which of them; whether there are

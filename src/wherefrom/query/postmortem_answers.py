@@ -115,7 +115,8 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     at       when it was so; ``known`` when the log heard of it, ``late_s`` seconds after
     what     ``opened``, ``noted``, ``closed``, ``marked``, ``baseline``, ``cause``, ``withdrawn``;
              ``change``, what was decided; ``response``, what was decided after the detection;
-             ``seen``, what was observed
+             ``seen``, what was observed; ``canary``, a verdict on one; ``exception``, from rules
+             of a policy: asked for, answered, used, over
     by       who says so; ``instances`` how many places the record tells it of
     marks    what is wrong with its time
     """
@@ -208,6 +209,46 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     on_top_after_s: float | None
 
 
+class LetIn(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception by which what is held for the cause came in although rules did not hold.
+
+    what      that thing, in words; ``since`` when it came
+    rules     those that did not hold; ``remedy`` what would make them
+    entry     the record that asked, which was said at ``asked``, for ``reason``, until ``until``
+    by        who answered for it; nobody but who asked if ``break_glass``
+    verdict   the decision that rests on it; None: none is recorded, and it was in force
+    entries   all of these records
+    """
+
+    what: str
+    service: str
+    since: str
+    rules: list[str]
+    remedy: str
+    entry: int
+    asked: str
+    until: str
+    reason: str
+    by: tuple[str, ...]
+    break_glass: bool
+    verdict: int | None
+    entries: list[int]
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """The last verdict before the detection on a canary of what is held for the cause.
+
+    verdict  ``pass``, ``fail`` or ``undecided``; ``says`` what it rests on, in words
+    """
+
+    verdict: str
+    at: str
+    says: str
+    entry: int
+    trust: str
+    signers: tuple[str, ...]
+
+
 class Unsure(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of uncertainty, the gap behind it, and what would mend it.
 
@@ -257,6 +298,8 @@ class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
     told_later: bool
     onset: str | None
     explained: Explanation | None
+    let_in: list[LetIn]
+    tried: Tried | None
     causes: list[CauseWord]
     rankings: list[RankedThen]
     timeline: list[Happened]

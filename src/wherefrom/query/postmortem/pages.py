@@ -112,6 +112,7 @@ def comes_down_to(report: Postmortem) -> Iterator[str]:
             f"{found.cause.entry}, {by})."
         )
         yield _on_top(report)
+    yield from _came_in(report)
     if it.baseline_s is not None:
         took = "" if found is None else f", this time {lasting(found.after_s)}"
         yield f"Before Wherefrom, finding such a cause took {lasting(it.baseline_s)}{took}."
@@ -149,6 +150,30 @@ def _on_top(report: Postmortem) -> str:
     when = lasting(found.on_top_after_s) + " after it" if found.on_top_after_s else "at once"
     known = "" if report.told_later else f", when the log had {found.on_top_size:,} entries"
     return f"Asked from the detection on, the ranking had it on top {when}{known}."
+
+
+def _came_in(report: Postmortem) -> Iterator[str]:
+    """What was known of the cause before it hurt: which rules it broke, how its canary went."""
+    for one in report.let_in:
+        how = "on one word alone (glass broken)" if one.break_glass else "by an exception"
+        by = f", approved by {', '.join(map(short_key, one.by))}" if one.by else ""
+        rests = (
+            f"the decision in entry {one.verdict} rests on it"
+            if one.verdict is not None
+            else "no decision that rests on it is recorded"
+        )
+        yield (
+            f"{plain(one.what)} came in {how} from {plain(', '.join(one.rules))} until "
+            f"{_time(one.until)} (entry {one.entry}{by}; {rests}): {plain(one.reason)}"
+        )
+    if report.tried is not None:
+        went = {"pass": "passed", "fail": "failed"}.get(report.tried.verdict, "was undecided")
+        because = f": {plain(report.tried.says)}" if report.tried.says else ""
+        by = _by(report.tried.trust, report.tried.signers)
+        yield (
+            f"Its canary {went} at {_time(report.tried.at)}, before the detection (entry "
+            f"{report.tried.entry}, {by}){because}."
+        )
 
 
 def happened(row: Happened, *, told_later: bool) -> str:

@@ -26,12 +26,14 @@ from wherefrom.query.incident_answers import Incident, Why
 from wherefrom.query.incidents import WINDOW_S_MAX
 from wherefrom.query.look import Look
 from wherefrom.query.one_thing import OneThing
-from wherefrom.query.postmortem import knowing, timeline, unsure
+from wherefrom.query.postmortem import knowing, timeline, unsure, weighed_lines
 from wherefrom.query.postmortem.knowing import Asked, Moment
 from wherefrom.query.postmortem.listed import SLOT, briefs
 from wherefrom.query.postmortem.looking import Asking, Looking, position
 from wherefrom.query.postmortem.naming import Naming, place
 from wherefrom.query.postmortem.timeline import Window
+from wherefrom.query.postmortem.weighed import Weighed, things_of, weighed
+from wherefrom.query.postmortem.weighed_lines import Culprit, Frame
 from wherefrom.query.postmortem.words import causes_of, words_of
 from wherefrom.query.postmortem_answers import (
     CauseWord,
@@ -39,6 +41,7 @@ from wherefrom.query.postmortem_answers import (
     Happened,
     Hurt,
     Learnt,
+    LetIn,
     Postmortem,
     RankedThen,
     StoodBefore,
@@ -87,10 +90,15 @@ class Reporting:
         window = self._window(accepted, final)
         # 2. What happened in that window, in order.
         held, more = timeline.stays_in(look.estate, look.lens, window)
+        since = self._began(accepted, final, held)
+        frame = self._frame(window, held, accepted, final)
+        judged = self._weighed(window, held, frame)
         rows, cut_off = timeline.lines(
             look.estate, look.graph, look.lens, timeline.turns(held, window), self._naming,
             incident=stay, words=words, causes=causes,
+            judged_rows=weighed_lines.lines(judged, frame),
         )  # fmt: skip
+        let_in = weighed_lines.told(judged, frame)
         # 3. What was known at each moment of it.
         some = self._moments(rows, accepted, told_later, 0 if final is None else len(final.ranked))
         before_end = [one for one in some if one != at_end]
@@ -98,15 +106,15 @@ class Reporting:
         ranked += ended if len(before_end) < len(some) else []
         explained = _explained(accepted, ranked, stay, self._naming)
         # 4. What stood before, and where all that was uncertain.
-        since = self._began(accepted, final, held)
         before = self._before(held, since - 1)
         found = unsure.unsure(
-            self._case(rows, held, window, since, ranked, explained, final, told_later)
+            self._case(rows, held, window, since, ranked, explained, final, told_later, let_in)
         )
         learnt = [] if told_later else self._learnt(some)
         hurt = self._hurt(asked)
         apart = self._apart(since - 1)
         more_entries = self._naming.entries | {one.entry for one in learnt}
+        more_entries |= {entry for one in let_in for entry in one.entries}
         listed = _entries(rows, before, causes, found, more_entries)
         return Postmortem(
             incident=brief,
@@ -116,6 +124,8 @@ class Reporting:
             told_later=told_later,
             onset=None if final is None else final.onset,
             explained=explained,
+            let_in=let_in,
+            tried=weighed_lines.tried(judged, frame, detected=stay.began),
             causes=causes,
             rankings=_turning(ranked),
             timeline=rows,
@@ -125,7 +135,7 @@ class Reporting:
             unsure=found,
             hurt=hurt,
             entries=listed[:ENTRIES_MAX],
-            truncated=more or cut_off or len(listed) > ENTRIES_MAX,
+            truncated=more or cut_off or judged.truncated or len(listed) > ENTRIES_MAX,
             says=self._told(final, found),
             log=position(self._log, look.lens.as_of),
             as_of=look.lens.as_of,
@@ -200,6 +210,45 @@ class Reporting:
             starts += [at for at in started if at >= detected - SOON_S * _MICROS]
         return max(min(starts), detected - BACK_S_MAX * _MICROS)
 
+    def _frame(
+        self, window: Window, held: Sequence[Stay], accepted: CauseWord | None, final: Why | None
+    ) -> Frame:
+        """What is told of what was judged; of what is held for the cause by whoever said so, else
+        by the ranking."""
+        stands: dict[str, Stay] = {}
+        for one in sorted(held, key=lambda one: one.began):
+            stands.setdefault(one.value, one)
+        leader = None if final is None else final.ranked[0]
+        value = leader.after if leader is not None and accepted is None else None
+        value = accepted.value if accepted is not None else value
+        it = None if value is None else stands.get(value)
+
+        def called(thing: str) -> tuple[str, str]:
+            one = stands.get(thing)
+            if one is None:
+                return self._naming.value("artifact", thing), ""
+            says = None if one.says == thing else one.says  # what is no name is told short
+            return self._naming.value(one.slot, thing, says), one.scope.service
+
+        culprit = None if it is None else Culprit(it.value, *called(it.value), it.began)
+        return Frame(window.environment, window.since, window.until, self._look.now, called,
+                     culprit)  # fmt: skip
+
+    def _weighed(self, window: Window, held: Sequence[Stay], frame: Frame) -> Weighed:
+        """What was judged of what ran there."""
+        look = self._look
+        first = [] if frame.culprit is None else [frame.culprit.thing]
+        seen = look.estate.held(
+            Scope(window.environment, self._stay.scope.service), at=self._stay.began,
+            as_of=look.lens.as_of, slots=("artifact",),
+        )  # fmt: skip
+        return weighed(
+            look.graph, look.lens, self._log.content_of, things=things_of(held, first),
+            realities=sorted({str(id) for one in seen if (id := one.properties.get("reality"))}),
+            policies=sorted({one.value for one in held if one.slot == "gate"}),
+            environment=window.environment, services=window.services,
+        )  # fmt: skip
+
     def _before(self, held: Iterable[Stay], at: int) -> list[StoodBefore]:
         """What the service held just before; instances of one place are one."""
         service = self._stay.scope.service
@@ -250,7 +299,7 @@ class Reporting:
     def _case(
         self, rows: Sequence[Happened], held: Sequence[Stay], window: Window, since: int,
         ranked: Sequence[RankedThen], explained: Explanation | None, final: Why | None,
-        told_later: bool,
+        told_later: bool, let_in: Sequence[LetIn],
     ) -> unsure.Case:  # fmt: skip
         look, stay = self._look, self._stay
         services = [stay.scope.service] if stay.scope.service else []
@@ -264,7 +313,7 @@ class Reporting:
             rows=[row for row in rows if micros(row.at) <= self._end], explained=explained,
             rankings=ranked, expected=self._gaps(services), told_later=told_later,
             received=look.received, owner_of=self._known.owner_of,
-            measured_says=[] if final is None else final.says,
+            measured_says=[] if final is None else final.says, let_in=let_in,
         )  # fmt: skip
 
     def _gaps(self, services: Collection[str]) -> list[Expected]:

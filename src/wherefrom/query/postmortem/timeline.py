@@ -1,12 +1,13 @@
 """What happened around an incident, in the order in which it did.
 
-    stages, causes ──────────────────────────────────────────────┐
+    stages, causes, what was judged (``weighed_lines``) ─────────┐
     the estate's stays ──by place──► before → after, by record ──┴──► lines, the earliest first
 
 What a source saw when it began to look, nobody did. What many instances report alike, within some
 minutes, is one line. What was decided after the detection is a response to it.
 
-Sizes:  STAYS_MAX stays are looked at, LINES_MAX lines are told: what was seen is left out first
+Sizes:  STAYS_MAX stays are looked at, LINES_MAX lines are told: what was seen is left out first,
+        then what strangers say was judged, then notes
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from wherefrom.formats.incident import BASELINE, CLOSED, MARKED, NOTED, OPENED
 from wherefrom.formats.shown import cut
@@ -23,6 +26,7 @@ from wherefrom.query import clocks
 from wherefrom.query.postmortem.listed import SLOT
 from wherefrom.query.postmortem.naming import Naming, place
 from wherefrom.query.postmortem_answers import CauseWord, Happened, IncidentWord
+from wherefrom.query.same import TRUSTED
 from wherefrom.views.estate import EstateSnapshot, Stay
 from wherefrom.views.graph import Judgement, Lens, Snapshot
 
@@ -33,6 +37,9 @@ TEXT_CHARS_MAX: Final = 2_000
 # Not told among what changed: what is expected of services, and what it is about itself.
 _NOT_TOLD: Final = frozenset({"catalog", "gate"})
 CHANGE, RESPONSE, SEEN = "change", "response", "seen"
+CANARY, EXCEPTION = "canary", "exception"
+# Never left out, as long as there is room: what the incident itself was, from end to end.
+_ITSELF: Final = frozenset({OPENED, CLOSED, MARKED, BASELINE, "cause", "withdrawn"})
 _SECOND: Final = 1_000_000
 
 
@@ -108,8 +115,12 @@ def lines(
     incident: Stay,
     words: Sequence[IncidentWord],
     causes: Sequence[CauseWord],
+    judged_rows: Sequence[Happened],
 ) -> tuple[list[Happened], bool]:
-    """The timeline, and whether there was more than is told."""
+    """The timeline, and whether there was more than is told.
+
+    judged_rows  what was judged of what ran
+    """
     own = {word.entry for word in words}
     told = [
         one for one in found
@@ -117,22 +128,32 @@ def lines(
         and not (one.slot == SLOT and one.entry in own and one.name == incident.name)
         and not _first_look(estate, one)
     ]  # fmt: skip
-    judged = graph.judgements({one.entry for one in told}, lens)
+    rows = [*map(_of_word, words), *(_of_cause(one, naming) for one in causes), *judged_rows]
+    named = {one.entry for one in told} | {row.entry for row in rows}
+    judged = graph.judgements(named, lens)
     marks = clocks.marks(estate, judged, size=lens.as_of)
-    rows = [
+    rows = [msgspec.structs.replace(row, marks=marks.get(row.entry, ())) for row in rows]
+    rows += [
         _line(some, naming, judged.get(some[0].entry), marks, detected=incident.began)
         for some in _alike(told)
     ]
-    rows += [_of_word(word) for word in words]
-    rows += [_of_cause(one, naming) for one in causes]
-    rows.sort(key=lambda row: (row.at, row.entry, row.what))
-    if len(rows) <= LINES_MAX:
-        return rows, False
-    room = LINES_MAX - sum(row.what != SEEN for row in rows)
-    seen = [row for row in rows if row.what == SEEN][: max(0, room)]
-    kept = sorted([*seen, *(row for row in rows if row.what != SEEN)],
-                  key=lambda row: (row.at, row.entry, row.what))  # fmt: skip
-    return kept[:LINES_MAX], True
+    rows.sort(key=lambda row: (_weight(row), *_order(row)))
+    return sorted(rows[:LINES_MAX], key=_order), len(rows) > LINES_MAX
+
+
+def _order(row: Happened) -> tuple[str, int, str]:
+    return row.at, row.entry, row.what
+
+
+def _weight(row: Happened) -> int:
+    """What is left out last comes first."""
+    if row.what in _ITSELF:
+        return 0
+    if row.what == NOTED:
+        return 2
+    if row.what in (CANARY, EXCEPTION):
+        return 1 if row.trust in TRUSTED else 3
+    return 4 if row.what == SEEN else 1
 
 
 def _first_look(estate: EstateSnapshot, turn: Turn) -> bool:

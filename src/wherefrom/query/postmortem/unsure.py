@@ -8,6 +8,8 @@
     unseen        nobody told what runs
     by_name       what was deployed is called by a name that may move
     unmade        no record says how what ran was made
+    excepted      what is held for the cause came in although a rule did not hold
+    canary        a canary was not decided
     unmeasured    nothing was measured, or nobody says who calls whom
     expected      somebody should have sent something, as the catalogue has it, and did not
     clock         a time that cannot be right
@@ -25,6 +27,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from wherefrom.formats.canary import UNDECIDED
 from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.shown import cut, printable
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
@@ -32,8 +35,8 @@ from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.catalog.answers import Expected
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.postmortem.naming import Naming, place
-from wherefrom.query.postmortem.timeline import CHANGE, RESPONSE, SEEN, lasting
-from wherefrom.query.postmortem_answers import Explanation, Happened, RankedThen, Unsure
+from wherefrom.query.postmortem.timeline import CANARY, CHANGE, RESPONSE, SEEN, lasting
+from wherefrom.query.postmortem_answers import Explanation, Happened, LetIn, RankedThen, Unsure
 from wherefrom.views.estate import EstateSnapshot, Stay
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import RELATION_NUMBERS
@@ -77,6 +80,7 @@ class Case(NamedTuple):
     received: Callable[[int], str | None]
     owner_of: Callable[[str], str | None]
     measured_says: Sequence[str]
+    let_in: Sequence[LetIn]
 
 
 def unsure(case: Case) -> list[Unsure]:
@@ -84,7 +88,7 @@ def unsure(case: Case) -> list[Unsure]:
     found: list[Unsure] = []
     for kind in (
         _unexplained, _late, _no_config, _unrecorded, _undeclared, _unseen, _by_name, _unmade,
-        _unmeasured, _expected, _clock, _unsigned,
+        _excepted, _undecided, _unmeasured, _expected, _clock, _unsigned,
     ):  # fmt: skip
         some = sorted(kind(case), key=lambda one: -(one.seconds or 0))
         found += some[:STRETCHES_MAX]
@@ -372,6 +376,37 @@ def _is_made(case: Case, value: str) -> bool:
         case.graph.steps(numbers, case.lens, up=True, only=relation, rows_max=_ROWS_MAX)
         for relation in _MADE
     )
+
+
+# -- of what was judged
+
+
+def _excepted(case: Case) -> Iterator[Unsure]:
+    for one in case.let_in:
+        rules = ", ".join(cut(rule, 40) for rule in one.rules)
+        yield from _stretch(
+            case, "excepted", micros(one.since), case.until, service=one.service,
+            gap=f"{cut(one.what, 60)} ran although {rules} did not hold",
+            says=f"the exception of entry {one.entry} let it in: {cut(one.reason, 160)}",
+            fix=cut(one.remedy, 160) or "Make the rule hold, and ask for no exception again",
+            command="wherefrom gate, wherefrom exception list", entries=one.entries,
+        )  # fmt: skip
+
+
+def _undecided(case: Case) -> Iterator[Unsure]:
+    """From an undecided verdict until the next about that service's canary, or the end."""
+    rows = [row for row in case.rows if row.what == CANARY]
+    for number, row in enumerate(rows):
+        if row.after != UNDECIDED:
+            continue
+        following = (micros(n.at) for n in rows[number + 1 :] if n.service == row.service)
+        yield from _stretch(
+            case, "canary", micros(row.at), next(following, case.until), service=row.service,
+            gap=f"canary of {cut(row.service, 40)} undecided",
+            says="nobody could tell yet whether it did worse than what ran beside it",
+            fix="Let a canary run until it is decided before more of it is rolled out",
+            command="wherefrom canary", entries=[row.entry],
+        )  # fmt: skip
 
 
 # -- of what was measured, sent and dated
