@@ -252,14 +252,24 @@ def _write(folder: Path, answer: Postmortem, evidence: bytes, *, with_pdf: bool)
 
 
 def _about(id: str, where: Where, *, at: str | None, **told: Any) -> IncidentStage:
-    """A word about an incident that was opened, in the place that it holds. Raises NotFound."""
+    """A word about an incident that was opened, in the place that it holds.
+
+    Raises NotFound, and Malformed for an end before its beginning: that would end nothing.
+    """
     from wherefrom.cli.opening import reading
+    from wherefrom.errors import Malformed
     from wherefrom.formats.incident import IncidentStage
 
     with reading(where) as place:
         found = place.incident(id, as_of=None).incident
+    at = at or now()
+    if told["stage"] == "closed" and at < found.began:
+        raise Malformed(
+            "an incident that is over before it was detected", where="--at", got=at,
+            expected=f"{found.began} or later", do="See when it began: wherefrom incident show",
+        )  # fmt: skip
     return IncidentStage(
-        incident=found.id, at=at or now(), service=found.service, environment=found.environment,
+        incident=found.id, at=at, service=found.service, environment=found.environment,
         region=found.region, pool=found.pool, instance=found.instance, name=found.name, **told,
     )  # fmt: skip
 

@@ -24,7 +24,8 @@ class IncidentBrief(msgspec.Struct, frozen=True, kw_only=True):
     seconds      from its detection to its end; None while it is open
     is_false     whether it was marked as none; None: nobody said
     baseline_s   how long finding the cause of such a thing took before
-    explained    when somebody accepted a cause that still stands; ``explained_s`` after detection
+    explained    when somebody accepted a cause that still stands; ``explained_s`` after detection,
+                 0 if it had been before
     entry        the record that opened it
     """
 
@@ -196,7 +197,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The first explanation that somebody accepted, and that stands.
 
     what         the change, in words
-    after_s      from the detection until it was accepted
+    after_s      from the detection until it was accepted; 0 if it had been before
     on_top       when the ranking first had it on top, at the log size ``on_top_size``,
                  ``on_top_after_s`` after the detection; None: it never had
     """
@@ -270,6 +271,14 @@ class Unsure(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[int] = []
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which it was open before it was opened again, by the record ``entry``."""
+
+    began: str
+    ended: str | None
+    entry: int
+
+
 class Hurt(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured while it lasted: shares from 0 to 1; None where nothing says."""
 
@@ -285,6 +294,7 @@ class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
     since, until  the window of the timeline
     told_later    the log heard of the incident only after it was over: what was known when cannot
                   be said, and the rankings go by when things happened
+    earlier       when it had been open before: it was opened again, and this is of the last time
     onset         when the trouble seems to have begun
     before        what stood before it began, and ``apart`` how that had changed by the detection
     entries       the records that all of it rests on; ``truncated`` if there is more than is told
@@ -296,6 +306,7 @@ class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     until: str
     told_later: bool
+    earlier: list[Earlier]
     onset: str | None
     explained: Explanation | None
     let_in: list[LetIn]

@@ -104,6 +104,14 @@ def test_what_nobody_opened_is_neither_noted_nor_closed(folder, verb):
     assert "wherefrom incident list" in ran.err
 
 
+def test_what_would_be_over_before_it_began_is_not_closed(folder):
+    put(folder, alert(-20))
+    ran = run("incident", "close", "ab12", "--at", at(-30), data=folder.path)
+    assert (ran.code, open_now(folder)) == (1, ["ab12"])
+    assert "over before it was detected" in ran.err
+    assert run("incident", "close", "ab12", "--at", at(-20), data=folder.path).code == 0
+
+
 @pytest.mark.parametrize(
     "wrong", [("open", " "), ("open", "x", "--link", "javascript:alert(1)"),
               ("open", "x", "--severity", "panic"), ("open", "x" * 1_025)],

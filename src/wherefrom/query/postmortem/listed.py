@@ -21,7 +21,9 @@ from wherefrom.formats import cause, incident
 from wherefrom.formats.incident import BASELINE, MARKED, NOTED
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
+from wherefrom.query.clocks import happened
 from wherefrom.query.postmortem_answers import IncidentBrief
+from wherefrom.query.same import TRUSTED
 from wherefrom.views.estate import FOR_EVER, EstateSnapshot, Stay
 from wherefrom.views.graph import Judgement, Lens, Mention, Snapshot
 from wherefrom.views.graph.schema import RELATION_NUMBERS
@@ -40,7 +42,7 @@ _OPENED_BY: Final = (
 
 class Accepted(NamedTuple):
     """That a change was taken for the cause of an incident: by which record, when, of which node;
-    ``stands`` unless it was withdrawn since."""
+    ``stands`` unless it was withdrawn since, by somebody who is believed as far."""
 
     entry: int
     at: str
@@ -99,24 +101,41 @@ def accepted(graph: Snapshot, lens: Lens, incidents: Sequence[int]) -> dict[int,
     nodes = sorted({step.cause for step in steps})
     mentions = graph.mentions(nodes, lens, each_max=WORDS_MAX)
     judged = graph.judgements({one.entry for one in mentions}, lens)
-    by_node: dict[int, list[tuple[int, str, bool, str]]] = defaultdict(list)
+    by_node: dict[int, list[_Word]] = defaultdict(list)
     for one in sorted(mentions, key=lambda m: m.entry):
         by = judged.get(one.entry)
         if by is not None and by.type == cause.PREDICATE_TYPE:
             told = _properties(one)
             withdrawn = bool(told.get("withdrawn"))
-            at = by.occurred or by.received
-            by_node[one.node].append((one.entry, at, withdrawn, str(told.get("incident", ""))))
+            of, known = str(told.get("incident", "")), by.level in TRUSTED
+            by_node[one.node].append(_Word(one.entry, happened(by), withdrawn, of, known))
     found: dict[int, list[Accepted]] = defaultdict(list)
     for effect, node in sorted({(step.effect, step.cause) for step in steps}):
-        # The newest word about one thing counts, whichever incident it names.
-        stands = bool(by_node[node]) and not by_node[node][-1][2]
         found[effect] += [
-            Accepted(entry, at, node, withdrawn, stands and not withdrawn)
-            for entry, at, withdrawn, of in by_node[node]
-            if of == ids[effect]
+            Accepted(one.entry, one.at, node, one.withdrawn, _stands(one, by_node[node]))
+            for one in by_node[node]
+            if one.of == ids[effect]
         ]
     return {number: sorted(some) for number, some in found.items()}
+
+
+class _Word(NamedTuple):
+    """One word about a cause: of which incident, and whether somebody known says it."""
+
+    entry: int
+    at: str
+    withdrawn: bool
+    of: str
+    known: bool
+
+
+def _stands(one: _Word, words: Sequence[_Word]) -> bool:
+    """Whether the newest word about it that counts, whichever incident that names, is no other.
+
+    A stranger does not take back what somebody known said.
+    """
+    counting = [other for other in words if other.known or not one.known]
+    return not one.withdrawn and not counting[-1].withdrawn
 
 
 def _ids(graph: Snapshot, numbers: Iterable[int]) -> dict[str, int]:
@@ -165,7 +184,7 @@ def _brief(
         baseline_s=baselines[-1] if baselines else None,
         notes=sum(told.get("stage") == NOTED for told in of_ours),
         explained=None if first is None else first.at,
-        explained_s=None if first is None else (micros(first.at) - one.began) / _SECOND,
+        explained_s=None if first is None else max(0, micros(first.at) - one.began) / _SECOND,
         entry=one.entry,
         trust="unknown" if by is None else by.level,
     )

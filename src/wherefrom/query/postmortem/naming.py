@@ -45,7 +45,8 @@ class Naming:
         if held is not None:
             version = held.bundle.version or short_id(value)
             return cut(f"{held.bundle.name} {version}", SHOWN_MAX)
-        return cut(_image(says) if says else short_id(value), SHOWN_MAX)
+        # What people call it no other than by its digest, is told short.
+        return cut(_image(says) if says and says != value else short_id(value), SHOWN_MAX)
 
     def bundle(self, digest: str) -> Held | None:
         """What the bundle of this digest holds, if the log knows."""

@@ -94,6 +94,14 @@ def summary(report: Postmortem) -> str:
 def comes_down_to(report: Postmortem) -> Iterator[str]:
     """The few lines that a reader in a hurry wants."""
     found, it = report.explained, report.incident
+    if report.earlier:
+        before = report.earlier[-1]
+        until = "" if before.ended is None else f" to {_time(before.ended)}"
+        more = len(report.earlier) - 1
+        yield (
+            "It was opened again, and this is of the last time: before, it was open from "
+            f"{_time(before.began)}{until}" + (f", and {more} times earlier." if more else ".")
+        )
     if it.is_false:
         yield "It was marked as false: there was no trouble."
     if found is None:
@@ -108,7 +116,7 @@ def comes_down_to(report: Postmortem) -> Iterator[str]:
         by = _by(found.cause.trust, found.cause.signers)
         yield (
             f"First credible explanation: {plain(found.what)}. Somebody accepted it at "
-            f"{_time(found.cause.at)}, {lasting(found.after_s)} after the detection (entry "
+            f"{_time(found.cause.at)}, {_after(found.after_s)} the detection (entry "
             f"{found.cause.entry}, {by})."
         )
         yield _on_top(report)
@@ -140,6 +148,10 @@ def comes_down_to(report: Postmortem) -> Iterator[str]:
         if stretches
         else f"No stretch was uncertain; {doubts} doubts."
     )
+
+
+def _after(seconds: float) -> str:
+    return f"{lasting(seconds)} after" if seconds else "no later than"
 
 
 def _on_top(report: Postmortem) -> str:

@@ -28,7 +28,7 @@ from wherefrom.query.look import Look
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.postmortem import knowing, timeline, unsure, weighed_lines
 from wherefrom.query.postmortem.knowing import Asked, Moment
-from wherefrom.query.postmortem.listed import SLOT, briefs
+from wherefrom.query.postmortem.listed import SLOT, briefs, stays
 from wherefrom.query.postmortem.looking import Asking, Looking, position
 from wherefrom.query.postmortem.naming import Naming, place
 from wherefrom.query.postmortem.timeline import Window
@@ -37,6 +37,7 @@ from wherefrom.query.postmortem.weighed_lines import Culprit, Frame
 from wherefrom.query.postmortem.words import causes_of, words_of
 from wherefrom.query.postmortem_answers import (
     CauseWord,
+    Earlier,
     Explanation,
     Happened,
     Hurt,
@@ -47,11 +48,13 @@ from wherefrom.query.postmortem_answers import (
     StoodBefore,
     Unsure,
 )
+from wherefrom.query.same import TRUSTED
 from wherefrom.views.estate import Stay
 
 BEFORE_S: Final = 2 * 3_600
 AFTER_S: Final = 3_600
 BACK_S_MAX: Final = 7 * 86_400
+BEGAN_MIN: Final = (BACK_S_MAX + BEFORE_S) * 1_000_000
 ENTRIES_MAX: Final = 1_000
 SERVICES_MAX: Final = 8
 LIKELY: Final = 0.05
@@ -67,7 +70,9 @@ class Reporting:
     """One report while it is made."""
 
     def __init__(self, asking: Asking, look: Looking, stay: Stay) -> None:
-        self._asking, self._look, self._stay = asking, look, stay
+        self._asking, self._look = asking, look
+        # Alerts that nobody dated say the year 1: what is looked at begins later.
+        self._opened, self._stay = stay, stay._replace(began=max(stay.began, BEGAN_MIN))
         self._log = asking.log
         self._naming = Naming(look.graph, look.lens, self._log.content_of)
         self._end = stay.ended if stay.ended is not None else max(look.now, stay.began + 1)
@@ -77,9 +82,10 @@ class Reporting:
     def made(self) -> Postmortem:
         """All of it, step by step: each rests on those before."""
         look, stay = self._look, self._stay
-        (brief,) = briefs(look.graph, look.lens, [stay])
-        words = words_of(look.graph, look.lens, stay, self._log.content_of)
-        causes = causes_of(look.graph, look.lens, stay, self._log.content_of)
+        (brief,) = briefs(look.graph, look.lens, [self._opened])
+        words = words_of(look.graph, look.lens, self._opened, self._log.content_of)
+        causes = causes_of(look.graph, look.lens, self._opened, self._log.content_of)
+        earlier = self._earlier()
         opened = look.received(stay.entry)
         told_later = opened is not None and micros(opened) > self._end
         # 1. What the ranking says of all that is known: it names the services that matter.
@@ -108,7 +114,9 @@ class Reporting:
         # 4. What stood before, and where all that was uncertain.
         before = self._before(held, since - 1)
         found = unsure.unsure(
-            self._case(rows, held, window, since, ranked, explained, final, told_later, let_in)
+            self._case(
+                rows, held, window, since, ranked, explained, final, told_later, let_in, earlier
+            )
         )
         learnt = [] if told_later else self._learnt(some)
         hurt = self._hurt(asked)
@@ -122,6 +130,7 @@ class Reporting:
             since=of_micros(window.since),
             until=of_micros(window.until),
             told_later=told_later,
+            earlier=earlier,
             onset=None if final is None else final.onset,
             explained=explained,
             let_in=let_in,
@@ -210,6 +219,23 @@ class Reporting:
             starts += [at for at in started if at >= detected - SOON_S * _MICROS]
         return max(min(starts), detected - BACK_S_MAX * _MICROS)
 
+    def _earlier(self) -> list[Earlier]:
+        """When it had been open before: what was closed may be opened again."""
+        scope = Scope(self._opened.scope.environment, self._opened.scope.service)
+        some = [
+            one
+            for one in stays(self._look.estate, scope, self._look.lens)
+            if one.value == self._opened.value and one.began < self._opened.began
+        ]
+        return [
+            Earlier(
+                began=of_micros(one.began),
+                ended=None if one.ended is None else of_micros(one.ended),
+                entry=one.entry,
+            )
+            for one in reversed(some)
+        ]
+
     def _frame(
         self, window: Window, held: Sequence[Stay], accepted: CauseWord | None, final: Why | None
     ) -> Frame:
@@ -227,8 +253,7 @@ class Reporting:
             one = stands.get(thing)
             if one is None:
                 return self._naming.value("artifact", thing), ""
-            says = None if one.says == thing else one.says  # what is no name is told short
-            return self._naming.value(one.slot, thing, says), one.scope.service
+            return self._naming.value(one.slot, thing, one.says), one.scope.service
 
         culprit = None if it is None else Culprit(it.value, *called(it.value), it.began)
         return Frame(window.environment, window.since, window.until, self._look.now, called,
@@ -299,7 +324,7 @@ class Reporting:
     def _case(
         self, rows: Sequence[Happened], held: Sequence[Stay], window: Window, since: int,
         ranked: Sequence[RankedThen], explained: Explanation | None, final: Why | None,
-        told_later: bool, let_in: Sequence[LetIn],
+        told_later: bool, let_in: Sequence[LetIn], earlier: Sequence[Earlier],
     ) -> unsure.Case:  # fmt: skip
         look, stay = self._look, self._stay
         services = [stay.scope.service] if stay.scope.service else []
@@ -314,6 +339,7 @@ class Reporting:
             rankings=ranked, expected=self._gaps(services), told_later=told_later,
             received=look.received, owner_of=self._known.owner_of,
             measured_says=[] if final is None else final.says, let_in=let_in,
+            earlier=earlier,
         )  # fmt: skip
 
     def _gaps(self, services: Collection[str]) -> list[Expected]:
@@ -357,9 +383,10 @@ class Reporting:
 
 
 def _first(causes: Sequence[CauseWord]) -> CauseWord | None:
-    """The first that was accepted, of those that stand."""
+    """The first that was accepted, of those that stand: by somebody known, if by any."""
     stands = [one for one in causes if one.stands]
-    return min(stands, key=lambda one: (one.at, one.entry), default=None)
+    known = [one for one in stands if one.trust in TRUSTED]
+    return min(known or stands, key=lambda one: (one.at, one.entry), default=None)
 
 
 def _explained(
@@ -372,7 +399,7 @@ def _explained(
     return Explanation(
         cause=accepted,
         what=f"{named} to {naming.value(accepted.slot, accepted.value)}",
-        after_s=(micros(accepted.at) - stay.began) / _MICROS,
+        after_s=max(0, micros(accepted.at) - stay.began) / _MICROS,
         on_top=None if top is None else top.at,
         on_top_size=None if top is None else top.size,
         on_top_after_s=None if top is None else (micros(top.at) - stay.began) / _MICROS,

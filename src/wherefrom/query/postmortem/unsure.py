@@ -29,6 +29,7 @@ from typing import Final, NamedTuple
 
 from wherefrom.formats.canary import UNDECIDED
 from wherefrom.formats.digests import strong_id_in
+from wherefrom.formats.incident import CLOSED, OPENED
 from wherefrom.formats.shown import cut, printable
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import micros, of_micros
@@ -36,7 +37,14 @@ from wherefrom.query.catalog.answers import Expected
 from wherefrom.query.one_thing import OneThing
 from wherefrom.query.postmortem.naming import Naming, place
 from wherefrom.query.postmortem.timeline import CANARY, CHANGE, RESPONSE, SEEN, lasting
-from wherefrom.query.postmortem_answers import Explanation, Happened, LetIn, RankedThen, Unsure
+from wherefrom.query.postmortem_answers import (
+    Earlier,
+    Explanation,
+    Happened,
+    LetIn,
+    RankedThen,
+    Unsure,
+)
 from wherefrom.views.estate import EstateSnapshot, Stay
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.schema import RELATION_NUMBERS
@@ -81,6 +89,7 @@ class Case(NamedTuple):
     owner_of: Callable[[str], str | None]
     measured_says: Sequence[str]
     let_in: Sequence[LetIn]
+    earlier: Sequence[Earlier]
 
 
 def unsure(case: Case) -> list[Unsure]:
@@ -195,6 +204,15 @@ def _late(case: Case) -> Iterator[Unsure]:
             )  # fmt: skip
         return
     for row in case.rows:
+        if row.what == OPENED and row.late_s >= SHORT_S:
+            yield from _stretch(
+                case, "late", micros(row.at), micros(row.known),
+                service=case.services[0] if case.services else "",
+                gap="the detection recorded late",
+                says="the log did not know of the incident, and nobody could ask what did it",
+                fix="Let the alert open it, or open it before looking",
+                command="wherefrom webhooks new, wherefrom incident open", entries=[row.entry],
+            )  # fmt: skip
         if row.what in (CHANGE, RESPONSE, SEEN) and row.late_s >= SHORT_S:
             what = cut(row.says, 160)
             yield from _stretch(
@@ -449,7 +467,15 @@ def _expected(case: Case) -> Iterator[Unsure]:
 
 
 def _clock(case: Case) -> Iterator[Unsure]:
+    ended = {one.ended for one in case.earlier}
     for row in case.rows:
+        if row.what == CLOSED and micros(row.at) < case.detected and row.at not in ended:
+            yield _doubt(
+                case, "clock", gap="closed before it was detected: that ended nothing",
+                says=f"entry {row.entry} says that it was over at {row.at[:19]}Z",
+                fix="Close it again, by a clock that is right", command="wherefrom incident close",
+                entries=[row.entry],
+            )  # fmt: skip
         if row.marks:
             yield _doubt(
                 case, "clock", gap=f"a time that cannot be right: {', '.join(row.marks)}",

@@ -74,11 +74,16 @@ def _read(written: bytes | None, type: str, parse: Callable[[dict[str, object]],
 
 def _word(said: IncidentStage, by: Judgement) -> IncidentWord:
     return IncidentWord(
-        stage=said.stage, entry=by.entry, at=said.at, received=by.received, trust=by.level,
+        stage=said.stage, entry=by.entry, at=_at(said.at, by), received=by.received, trust=by.level,
         signers=by.signers, title=said.title, severity=said.severity, text=said.text,
         is_false=said.is_false if said.stage == MARKED else None, baseline_s=said.baseline_s,
         rule=said.rule, root=said.root, entries=said.entries, links=said.links,
     )  # fmt: skip
+
+
+def _at(said: str, by: Judgement) -> str:
+    """When it was said: not after we heard it, as in the estate."""
+    return min(said, by.received)
 
 
 def _of_another(stay: Stay, stage: str, at: int, by: Judgement) -> IncidentWord:
@@ -91,8 +96,9 @@ def _of_another(stay: Stay, stage: str, at: int, by: Judgement) -> IncidentWord:
 
 def _cause(said: Cause, by: Judgement, *, stands: bool) -> CauseWord:
     return CauseWord(
-        entry=by.entry, at=said.at, received=by.received, trust=by.level, signers=by.signers,
-        environment=said.environment, service=said.service, slot=said.slot, name=said.name,
+        entry=by.entry, at=_at(said.at, by), received=by.received, trust=by.level,
+        signers=by.signers, environment=said.environment, service=said.service, slot=said.slot,
+        name=said.name,
         value=said.value, change=said.change, probability=said.probability,
         withdrawn=said.withdrawn, stands=stands,
     )  # fmt: skip
