@@ -66,7 +66,7 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the file is evidence of.
 
-    of           the id that was asked about
+    of           the id that was asked about; of an incident, its records must be there
     log          {"origin", "size", "root"} of the checkpoint
     trace        the answer that the entries carry, as ``wherefrom trace --json`` gives it, or None
     consistency  base64 hashes from the trace's log to the checkpoint, which may be larger

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from wherefrom.errors import Malformed, ProofError, SignatureError
+from wherefrom.errors import Malformed, ProofError, Refused, SignatureError
 from wherefrom.formats import (
     base64_strict,
     batch,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from wherefrom.verify.sigstore.trusted_root import TrustedRoot
 
 _ENTRIES_NAMED_MAX: Final = 4
+_INCIDENT: Final = "incident:"
 
 
 class Outside(NamedTuple):
@@ -228,7 +229,11 @@ def check_parsed(
     erased = _checked_erased(entries, contents, decisions)
     if erased:
         yield Step("erased", True, _says_erased(erased))
-    # 8. The answer rests on those contents, edge by edge.
+    # 8. What is said to be of an incident holds what was said of that one.
+    if evidence.manifest.of.startswith(_INCIDENT):
+        yield "incident"
+        yield Step("incident", True, _says_incident(evidence.manifest.of, contents))
+    # 9. The answer rests on those contents, edge by edge.
     if evidence.manifest.trace is not None:
         # Late: only who reads what contents say needs every format.
         from wherefrom.verify.evidence_trace import check_trace, trace_of
@@ -396,6 +401,24 @@ def _checked_erased(
                 expected="the content and its nonce, or the tombstone that erased them",
             )
     return {erased: stone for erased, stone in stones.items() if erased in entries}
+
+
+def _says_incident(of: str, contents: Mapping[int, bytes]) -> str:
+    """The first record that speaks of an incident. Raises ProofError if none does."""
+    # Late: only who reads what contents say needs every format.
+    from wherefrom.formats import recognise
+
+    for index in sorted(contents):
+        try:
+            facts = recognise.read(contents[index]).facts
+        except Refused:  # a newer program's
+            continue
+        if any(node.id == of for node in facts.nodes):
+            return f"entry {index} speaks of it"
+    raise ProofError(
+        "no record in it speaks of the incident that it is said to be of", where="manifest.json",
+        got=of, do="Ask for the evidence of that one: wherefrom incident report ID -o DIR",
+    )  # fmt: skip
 
 
 def _says_erased(erased: Mapping[int, int]) -> str:
