@@ -55,7 +55,7 @@ def _more(one: IncidentBrief) -> str:
 def draw_shown(answer: IncidentShown) -> Iterator[str]:
     """One incident: what it is, then each record about it."""
     one = answer.incident
-    yield click.style(printable(one.title), bold=True)
+    yield from (click.style(line, bold=True) for line in _wrapped(one.title, 0))
     yield f"  {printable(one.id)}"
     yield from _wrapped(_where(one), 2)
     causes = {cause.entry: cause for cause in answer.causes}
@@ -90,7 +90,7 @@ def _where(one: IncidentBrief) -> str:
 
 def draw_report(report: Postmortem) -> Iterator[str]:
     """The report, as it is on paper but for the tables."""
-    yield click.style(printable(pages.title(report)), bold=True)
+    yield from (click.style(line, bold=True) for line in _wrapped(pages.title(report), 0))
     yield from _wrapped(pages.summary(report), 0)
     for line in pages.comes_down_to(report):
         yield from _wrapped(line, 2, mark="- ")
@@ -107,8 +107,8 @@ def draw_report(report: Postmortem) -> Iterator[str]:
         yield from (" " * 35 + line for line in lines[1:])
     yield from _heading("What stood before")
     yield table([
-        (f"  {pages.standing(one)[0]}", pages.standing(one)[1], f"#{one.entry} {one.trust}",
-         printable(one.says))
+        (f"  {cut(pages.standing(one)[0], 26)}", cut(pages.standing(one)[1], 24),
+         f"#{one.entry} {one.trust}", printable(one.says))
         for one in report.before
     ]) if report.before else "  The log does not know."  # fmt: skip
     for said in report.apart:

@@ -66,6 +66,8 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .5rem;
 td:not(:first-child) { min-width: 6em; }
 th { border-bottom: 2px solid; white-space: nowrap; }
 td:first-child { white-space: nowrap; }
+colgroup ~ tbody td:first-child { white-space: normal; }
+h1, h2, p, li { overflow-wrap: anywhere; }
 tr { break-inside: avoid; }
 @media print { body { font-size: 10pt; margin: 0; max-width: none; } h2 { break-after: avoid; } }
 """
@@ -152,9 +154,9 @@ _TEMPLATE: Final = b"""
 #let pieces(word) = word.clusters().chunks(12).map(c => c.join()).join(box())
 #let broken(s) = s.split(" ").map(w => if w.len() > 19 { pieces(w) } else { w }).join(" ")
 #for b in blocks {
-  if b.kind == "title" { heading(level: 1, b.text) }
-  else if b.kind == "heading" { heading(level: 2, b.text) }
-  else if b.kind == "text" { par(b.text) }
+  if b.kind == "title" { heading(level: 1, broken(b.text)) }
+  else if b.kind == "heading" { heading(level: 2, broken(b.text)) }
+  else if b.kind == "text" { par(broken(b.text)) }
   else if b.kind == "list" { list(..b.rows.map(r => text(broken(r.at(0))))) }
   else {
     set text(size: 7.5pt)

@@ -201,6 +201,16 @@ def test_reports_fit_a_page_of_a_hundred_columns(folder):
         assert ran.out.startswith(start)
 
 
+def test_long_names_fit_a_page_of_a_hundred_columns_too(folder):
+    place = ("-e", "prod", "--service", "cart")
+    run("change", "set", "flag", "f" * 250, "on" * 99, *place, "--at", at(-50), data=folder.path)
+    ran = run("incident", "open", "x" * 900, *place, data=folder.path)
+    id = ran.out.splitlines()[0]
+    for asked in ("show", "report"):
+        lines = run("incident", asked, id, data=folder.path).out.splitlines()
+        assert max(map(len, lines)) <= 100, asked
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with Inside(tmp_path_factory.mktemp("incident") / "data") as inside:

@@ -441,6 +441,14 @@ def test_nothing_is_put_into_a_long_word_of_the_pdf_that_would_be_copied_with_it
     assert broken != page.pdf(blocks, title="t")
 
 
+@pytest.mark.parametrize("kind", ["title", "heading", "text"])
+def test_a_long_word_of_the_pdf_ends_its_line_within_the_page_wherever_it_stands(kind, monkeypatch):
+    blocks = [page.Block(kind, "x" * 300)]
+    broken = page.pdf(blocks, title="t")
+    monkeypatch.setattr(page, "_TEMPLATE", page._TEMPLATE.replace(b"pieces(w)", b"w"))
+    assert broken != page.pdf(blocks, title="t")
+
+
 def test_without_the_library_a_pdf_is_refused_and_nothing_is_written(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(SettingError, match=r"wherefrom\[report\]"):
