@@ -45,12 +45,18 @@ def get_incidents(request: Request) -> Response:
 
 def get_incident(request: Request) -> Response:
     """``/v1/incidents/{id}?as_of=``: one, and all that was said of it."""
-    id, as_of = request.path_params["id"], number(request, "as_of")
+    return _shown(request, request.path_params["id"])
+
+
+def _shown(request: Request, id: str) -> Response:
+    as_of = number(request, "as_of")
     return json_response(_desk(request).postmortems.show(id, as_of=as_of))
 
 
 def get_report(request: Request) -> Response:
     """``/v1/incidents/{id}/report?as_of=&format=``: what happened, what was known when."""
+    if _is_of_id(request, "report"):
+        return _shown(request, f"{request.path_params['id']}/report")
     form = request.query_params.get("format", "json")
     if form not in FORMATS:
         raise Malformed("not a format", where="?format=", expected=" ".join(FORMATS), got=form)
@@ -64,8 +70,15 @@ def get_report(request: Request) -> Response:
 
 def get_evidence(request: Request) -> Response:
     """``/v1/incidents/{id}/evidence?as_of=``: an evidence file of all that a report rests on."""
+    if _is_of_id(request, "evidence"):
+        return _shown(request, f"{request.path_params['id']}/evidence")
     id, as_of = request.path_params["id"], number(request, "as_of")
     return proof_response(_desk(request).postmortem_evidence(id, as_of=as_of))
+
+
+def _is_of_id(request: Request, last: str) -> bool:
+    """Whether the last word of the path is the end of an id, its slash escaped."""
+    return not request.scope["raw_path"].endswith(f"/{last}".encode())
 
 
 def _desk(request: Request) -> Desk:

@@ -13,7 +13,7 @@ from tests.served import Inside
 from tests.unit.cli.running import run
 from wherefrom.app import DataFolder, open_recorder
 from wherefrom.collect.principals import local
-from wherefrom.formats import cdevents
+from wherefrom.formats import cdevents, incident
 from wherefrom.formats.timestamps import of_micros
 
 NOW = int(time.time()) // 60 * 60
@@ -263,6 +263,21 @@ def test_a_report_is_served_in_each_form(server, form, kind, start):
     assert answer.content.startswith(start)
     if form == "html":
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("id", [
+    "incident:x/report", "incident:x/evidence", "x://y/report", "incident:../..", "incident:a?b#c",
+    "incident:%2F", "incident:a b", "incident:a&b=c+d", "incident:é", "incident:'\"<b>",
+])  # fmt: skip
+def test_an_incident_is_found_over_http_whatever_its_id_looks_like(tmp_path, id):
+    with Inside(tmp_path / "data") as inside:
+        said = incident.IncidentStage(incident=id, stage="opened", at=at(-5), title="odd")
+        inside.recorder.record([incident.to_statement(said)], principal=local(0))
+        inside.fold()
+        path = f"/v1/incidents/{quote(id, safe='')}"
+        for asked in (path, f"{path}/report"):
+            assert inside.client.get(asked).json()["incident"]["id"] == id, asked
+        assert inside.client.get(f"{path}/evidence").content.startswith(b"PK")
 
 
 def test_what_is_no_form_or_incident_is_refused_over_http(server):
