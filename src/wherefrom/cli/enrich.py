@@ -28,8 +28,9 @@ def enrich(alert: BinaryIO, where: Where, as_json: bool) -> int:
     """Add to an alert what runs, who owns it and what changed.
 
     Takes what Alertmanager and Grafana send, a list of Alertmanager's alerts, an event of PagerDuty
-    or an object with "service" and "environment"; gives the same with artifact, deployment, owner,
-    latest changes and links. The alert always comes out: what could not be found is said.
+    or Datadog, or an object with "service" and "environment"; gives the same with artifact,
+    deployment, owner, latest changes and links. The alert always comes out: what could not be
+    found is said.
     """
     from wherefrom.cli.failures import warn
     from wherefrom.errors import LimitPassed

@@ -6,6 +6,7 @@
     alertmanager   its webhook, version 4, and Grafana's          annotations wherefrom_…
     alerts         a list, as Alertmanager's API takes and gives  annotations wherefrom_…
     pagerduty      an event of the Events API v2                  custom_details, links
+    datadog        an event, or a webhook with its tags           wherefrom
     plain          {"service", "environment", …}                  wherefrom
 
 What tells one alert from another (labels, fingerprints, keys of groups and of de-duplication) stays
@@ -13,11 +14,13 @@ as it is, so whoever takes the alert knows it again. What was noted before is re
 
 Sizes:  ALERTS_MAX alerts · a text TEXT_CHARS_MAX characters
 Source: Alertmanager, docs/configuration.md <webhook_config>, api/v2/openapi.yaml; Grafana alerting,
-        webhook notifier; PagerDuty, Events API v2 ("Send an alert event")
+        webhook notifier; PagerDuty, Events API v2 ("Send an alert event"); Datadog, integration
+        "Webhooks" ($TAGS, $DATE) and Events API v1
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +30,7 @@ from wherefrom.errors import Error, LimitPassed, Unsupported
 from wherefrom.formats import alertmanager, digests, strict_json
 from wherefrom.formats.alertmanager import ALERTS_MAX
 from wherefrom.formats.shown import cut
+from wherefrom.formats.timestamps import of_posix
 
 TEXT_CHARS_MAX: Final = 600
 PREFIX: Final = "wherefrom_"
@@ -36,6 +40,11 @@ SAYS: Final = "note"
 _ARTIFACT: Final = ("artifact", "digest", "image_digest", "image_id", "image")
 _STARTED: Final = ("startsAt", "starts_at", "timestamp", "at", "time")
 _LINK_TEXT: Final = "Wherefrom: "
+# What tells an event of Datadog from any other object with tags.
+_DATADOG: Final = ("event_type", "alert_type", "alert_transition", "alert_id", "date_happened")
+_HAPPENED: Final = ("date_happened", "date", "last_updated")
+_DIGITS: Final = re.compile(r"[0-9]{1,16}", re.ASCII)
+_MILLISECONDS: Final = 100_000_000_000  # as seconds, the year 5138
 
 
 class About(NamedTuple):
@@ -83,7 +92,7 @@ def shape_of(document: Any) -> Shape:
     raise Unsupported(
         "not an alert that is read here",
         expected="Alertmanager's webhook or list of alerts, Grafana's webhook, an event of "
-        'PagerDuty\'s Events API v2, or {"service": …, "environment": …}',
+        'PagerDuty\'s Events API v2, an event of Datadog, or {"service": …, "environment": …}',
         got=", ".join(document)[:80] if isinstance(document, dict) else type(document).__name__,
     )
 
@@ -213,15 +222,57 @@ def _noted_pagerduty(document: Mapping[str, Any], notes: Sequence[Note]) -> dict
         details = {**_details(payload), MEMBER: {**note.texts, **note.details}}
         made["payload"] = {**payload, "custom_details": details}
     before = document.get("links")
-    if note.links and (before is None or isinstance(before, list)):
+    if before is None or isinstance(before, list):
+        # Links in our name that we did not add go, whatever is added.
         kept = [one for one in before or () if not _is_our_link(one)]
         ours = [{"href": url, "text": _LINK_TEXT + name} for name, url in note.links.items()]
-        made["links"] = kept + ours
+        if before is not None or ours:
+            made["links"] = kept + ours
     return made
 
 
 def _is_our_link(link: Any) -> bool:
     return isinstance(link, dict) and str(link.get("text", "")).startswith(_LINK_TEXT)
+
+
+# -- Datadog
+
+
+def _is_datadog(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and any(key in document for key in _DATADOG)
+        and bool(_is_plain(_with_tags(document)))
+    )
+
+
+def _with_tags(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The event, and its tags as members where it has none of that name: the first of each."""
+    tags = document.get("tags")
+    listed = tags.split(",") if isinstance(tags, str) else tags
+    found: dict[str, Any] = {}
+    for one in listed if isinstance(listed, list) else ():
+        name, colon, value = one.partition(":") if isinstance(one, str) else ("", "", "")
+        if colon:
+            found.setdefault(name.strip(), value.strip())
+    return {**found, **document}
+
+
+def _abouts_of_datadog(document: Mapping[str, Any]) -> list[About]:
+    (about,) = _abouts_of_plain(_with_tags(document))
+    started = next((s for key in _HAPPENED if (s := _moment(document.get(key)))), about.started)
+    return [about._replace(started=started)]
+
+
+def _moment(value: Any) -> str:
+    """A time as text: seconds or milliseconds since 1970 too, numbers or digits."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str):
+        return ""
+    if not _DIGITS.fullmatch(text):
+        return text
+    number = int(text)
+    return of_posix(number // 1_000 if number >= _MILLISECONDS else number)
 
 
 # -- a plain object
@@ -271,5 +322,6 @@ SHAPES: Final = (
     Shape("alertmanager", _is_group, _abouts_of_group, _noted_group),
     Shape("alerts", _are_alerts, _abouts_of_list, _noted_list),
     Shape("pagerduty", _is_pagerduty, _abouts_of_pagerduty, _noted_pagerduty),
+    Shape("datadog", _is_datadog, _abouts_of_datadog, _noted_plain),
     Shape("plain", _is_plain, _abouts_of_plain, _noted_plain),
 )

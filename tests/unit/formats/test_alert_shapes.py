@@ -56,9 +56,13 @@ def grafana(**changes):
 
 
 PLAIN = {"service": "cart", "environment": "prod", "at": "2026-01-01T11:00:00Z", "load": 1.5}
+DATADOG = {
+    "event_type": "query_alert_monitor", "title": "cart is slow", "id": "7",
+    "tags": "monitor,service:cart,env:prod", "date": "2026-01-01T11:00:00Z",
+}  # fmt: skip
 BODIES = {
     "alertmanager": group(), "grafana": grafana(), "alerts": [alert()], "pagerduty": pagerduty(),
-    "plain": PLAIN,
+    "datadog": DATADOG, "plain": PLAIN,
 }  # fmt: skip
 
 
@@ -101,6 +105,41 @@ def without_ours(value):
 def test_what_is_noted_again_says_the_new_alone(name):
     once = noted(BODIES[name], Note(texts={"note": "nothing yet"}, links={"change": "https://c"}))
     assert noted(once) == noted(BODIES[name])
+
+
+@pytest.mark.parametrize("when", [
+    {"date": "1767265200000"}, {"date": 1767265200000}, {"date_happened": 1767265200},
+    {"last_updated": "1767265200000", "date": ""},
+])  # fmt: skip
+def test_an_event_of_datadog_began_when_it_says_in_seconds_or_milliseconds(when):
+    document = {**DATADOG, "date": None, **when}
+    (about,) = alert_shapes.shape_of(document).abouts(document)
+    assert about.started == "2026-01-01T11:00:00Z"
+
+
+@pytest.mark.parametrize(("tags", "service", "artifact"), [
+    (["service:cart", "env:prod", "service:mail"], "cart", ""),
+    (["service: cart ", 5, None, "alone"], "cart", ""),
+    (f"image_id:registry.example/cart@{ARTIFACT}", "", ARTIFACT),
+])  # fmt: skip
+def test_tags_of_datadog_say_what_it_is_about(tags, service, artifact):
+    (about,) = alert_shapes.shape_of(document := {**DATADOG, "tags": tags}).abouts(document)
+    assert (about.service, about.artifact) == (service, artifact)
+
+
+@pytest.mark.parametrize("tags", [None, 5, [], "alone", {"service": "cart"}])
+def test_an_event_of_datadog_whose_tags_name_nothing_is_no_alert(tags):
+    with pytest.raises(Unsupported):
+        alert_shapes.shape_of({**DATADOG, "tags": tags})
+
+
+@pytest.mark.parametrize("note", [NOTE, Note(texts={"note": "nothing"})])
+def test_links_in_our_name_that_somebody_else_put_there_go(note):
+    forged = {"href": "https://evil.example", "text": "Wherefrom: service"}
+    theirs = {"href": "https://x.example", "text": "theirs"}
+    made = noted(pagerduty(links=[forged, theirs]), note)
+    assert "evil.example" not in json.dumps(made)
+    assert theirs in made["links"]
 
 
 def test_annotations_are_texts_and_labels_and_keys_stay():

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from wherefrom.errors import NotFound, Unavailable
-from wherefrom.formats.alert_shapes import About
+from wherefrom.formats.alert_shapes import TEXT_CHARS_MAX, About
+from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros
+from wherefrom.query import scopes
 from wherefrom.query.enrich import Enriching
 from wherefrom.query.enrich.enriching import ALERTS_LOOKED_UP, THREADS_MAX
 from wherefrom.query.enrich.looking import alert_of
@@ -126,6 +128,21 @@ def test_alerts_of_one_place_and_time_are_looked_up_once_and_only_so_many():
     assert made[-1]["annotations"] == {
         "wherefrom_note": f"only the first {ALERTS_LOOKED_UP} were looked up"
     }
+
+
+@pytest.mark.parametrize("name", ["a,b=c", "svc%31", "a@2020-01-01", "a/b", "é ü", "\u202e"])
+def test_an_alert_asks_about_its_own_names_whatever_they_hold(name):
+    alert, _ = alert_of(About(f"e{name}", name, f"r{name}"), now=0)
+    assert scopes.parse(alert.scope, now=NOW).named == Scope(f"e{name}", name, f"r{name}")
+
+
+def test_what_is_said_of_an_alert_is_short_and_moves_no_cursor():
+    about = About("prod", "cart", started="x" * 100_000)
+    _, says = alert_of(about, now=0)
+    assert len(says) < 100
+    texts = note_of(Told("prod", "cart", says=("\x9b2J\u202e" + "y" * 9_000,)), url="").texts
+    assert len(texts["note"]) == TEXT_CHARS_MAX
+    assert texts["note"].isprintable()
 
 
 @pytest.mark.parametrize(("started", "at", "odd"), [

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 from wherefrom.errors import Error, NotFound
 from wherefrom.formats.alert_shapes import About
-from wherefrom.formats.states import DECLARED, OBSERVED
+from wherefrom.formats.shown import cut
+from wherefrom.formats.states import DECLARED, OBSERVED, Scope
 from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.catalog.questions import CatalogOptions, CatalogQuestions
 from wherefrom.query.enrich.told import ChangeTold, OwnerTold, Runs, Told
@@ -24,6 +25,7 @@ from wherefrom.query.incident_answers import RankedChange
 from wherefrom.query.incidents import IncidentOptions, Incidents
 from wherefrom.query.reality import Reality, RealityOptions
 from wherefrom.query.reality_answers import Change, Place
+from wherefrom.query.scopes import to_text
 
 BACK_SECONDS: Final = 86_400
 LIMIT: Final = 20
@@ -49,10 +51,8 @@ class Alert(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """The same as an expression."""
-        parts = (("environment", self.environment), ("service", self.service))
-        named = [f"{name}={value}" for name, value in (*parts, ("region", self.region)) if value]
-        return ",".join(named)
+        """The same as an expression, whatever the names hold."""
+        return to_text(Scope(self.environment, self.service, self.region))
 
 
 def alert_of(about: About, *, now: int) -> tuple[Alert, str | None]:
@@ -63,7 +63,7 @@ def alert_of(about: About, *, now: int) -> tuple[Alert, str | None]:
     try:
         started = micros(canonical(about.started, where="startsAt"))
     except Error:
-        return alert, f"{about.started!r} is no time, so all is as of now"
+        return alert, f"{cut(about.started, 40)!r} is no time, so all is as of now"
     if started <= 0:  # Go's time that nobody set
         return alert, None
     if started > now:

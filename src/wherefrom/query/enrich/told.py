@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from wherefrom.formats.alert_shapes import SAYS, Note
+from wherefrom.formats.alert_shapes import SAYS, TEXT_CHARS_MAX, Note
 from wherefrom.formats.shown import cut, percent, short_id
 from wherefrom.query.answers import LogPosition
 
@@ -84,7 +84,7 @@ class Told(NamedTuple):
 def note_of(told: Told, *, url: str) -> Note:
     """The note. ``url`` is where people reach the log; no links without it."""
     return Note(
-        texts=dict(_texts(told)),
+        texts={name: cut(text, TEXT_CHARS_MAX) for name, text in _texts(told)},
         links=dict(_links(told, url.rstrip("/"))) if url else {},
         details=_details(told),
     )
