@@ -76,6 +76,8 @@ def draw_shown(answer: IncidentShown) -> Iterator[str]:
         (f"  #{entry}", f"{at[:19]}Z", stage, trust_said(trust, signers), printable(said))
         for entry, at, stage, trust, signers, said in sorted(rows)
     ])  # fmt: skip
+    if answer.truncated:
+        yield "There is more between the first and the last of these."
     yield foot(answer.log, as_of=answer.as_of)
 
 

@@ -101,11 +101,15 @@ class CauseWord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentShown(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident, and all that was said of it, in the order of the log."""
+    """One incident, and all that was said of it, in the order of the log.
+
+    truncated  there is more: the first and the last 500 records are here, and counted as notes
+    """
 
     incident: IncidentBrief
     words: list[IncidentWord]
     causes: list[CauseWord]
+    truncated: bool
     log: LogPosition
     as_of: int
 

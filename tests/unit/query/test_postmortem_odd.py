@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.incident_story import Story, bundle, evening, moment
+from wherefrom.cli.draw_incident import draw_shown
 from wherefrom.formats import cause, incident
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.query.postmortem import pages
@@ -155,6 +156,23 @@ def test_many_notes_leave_room_for_the_rest_of_the_incident(story):
     assert {"opened", "closed", "response"} <= {row.what for row in report.timeline}
     assert report.truncated
     assert "There is more than is told here" in pages.markdown(report).decode()
+
+
+def test_what_is_left_out_of_very_many_words_is_said(story, monkeypatch):
+    monkeypatch.setattr("wherefrom.query.postmortem.words.WORDS_MAX", 3)
+    story.at(15)
+    story.say("opened", title="cart fails")
+    for number in range(9):
+        story.at(16 + number)
+        story.say("noted", text=f"note {number}")
+    story.at(40)
+    story.say("closed")
+    shown = story.desk().postmortems.show(ID)
+    assert [word.text for word in shown.words] == ["", "note 0", "note 1", "note 7", "note 8", ""]
+    assert shown.truncated
+    assert "There is more between" in "\n".join(draw_shown(shown))
+    assert story.report().truncated
+    assert not story.desk().postmortems.show(ID, as_of=shown.words[2].entry + 1).truncated
 
 
 def test_two_incidents_of_one_service_stand_in_each_other_s_timeline(story):

@@ -77,9 +77,11 @@ class Postmortems:
         with self._looking(as_of) as look:
             stay = find_stay(look.estate, text, as_of=look.lens.as_of)
             (brief,) = briefs(look.graph, look.lens, [stay])
+            words, more = words_of(look.graph, look.lens, stay, self._log.content_of)
             return IncidentShown(
                 incident=brief,
-                words=words_of(look.graph, look.lens, stay, self._log.content_of),
+                words=words,
+                truncated=more,
                 causes=causes_of(look.graph, look.lens, stay, self._log.content_of),
                 log=position(self._log, look.lens.as_of),
                 as_of=look.lens.as_of,

@@ -83,7 +83,7 @@ class Reporting:
         """All of it, step by step: each rests on those before."""
         look, stay = self._look, self._stay
         (brief,) = briefs(look.graph, look.lens, [self._opened])
-        words = words_of(look.graph, look.lens, self._opened, self._log.content_of)
+        words, more_words = words_of(look.graph, look.lens, self._opened, self._log.content_of)
         causes = causes_of(look.graph, look.lens, self._opened, self._log.content_of)
         earlier = self._earlier()
         opened = look.received(stay.entry)
@@ -144,7 +144,11 @@ class Reporting:
             unsure=found,
             hurt=hurt,
             entries=listed[:ENTRIES_MAX],
-            truncated=more or cut_off or judged.truncated or len(listed) > ENTRIES_MAX,
+            truncated=more
+            or more_words
+            or cut_off
+            or judged.truncated
+            or len(listed) > ENTRIES_MAX,
             says=self._told(final, found),
             log=position(self._log, look.lens.as_of),
             as_of=look.lens.as_of,

@@ -27,10 +27,14 @@ T = TypeVar("T")
 Content = Callable[[int], bytes | None]
 
 
-def words_of(graph: Snapshot, lens: Lens, stay: Stay, content: Content) -> list[IncidentWord]:
-    """All stages, in the order of the log; what another system opened and ended among them."""
+def words_of(
+    graph: Snapshot, lens: Lens, stay: Stay, content: Content
+) -> tuple[list[IncidentWord], bool]:
+    """All stages, in the order of the log, what another system opened and ended among them; and
+    whether there are more between the first and the last of them."""
     numbers = list(graph.numbers([stay.value]).values())
     mentioned = {one.entry for one in graph.mentions(numbers, lens, each_max=WORDS_MAX)}
+    more = len(mentioned) >= 2 * WORDS_MAX
     ends = {stay.entry, *([] if stay.ended_by is None else [stay.ended_by])}
     judged = graph.judgements(mentioned | ends, lens)
     found = list(_stages(judged, stay, content))
@@ -39,7 +43,7 @@ def words_of(graph: Snapshot, lens: Lens, stay: Stay, content: Content) -> list[
         found.append(_of_another(stay, OPENED, stay.began, judged[stay.entry]))
     if stay.ended is not None and stay.ended_by in judged and (CLOSED, stay.ended_by) not in told:
         found.append(_of_another(stay, CLOSED, stay.ended, judged[stay.ended_by]))
-    return sorted(found, key=lambda word: (word.entry, word.stage))
+    return sorted(found, key=lambda word: (word.entry, word.stage)), more
 
 
 def causes_of(graph: Snapshot, lens: Lens, stay: Stay, content: Content) -> list[CauseWord]:
