@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from tests.incident_story import Story, image, moment
@@ -27,13 +28,13 @@ def story(tmp_path, monkeypatch):
     return made
 
 
-def went(said, number=2, *, minute=5, service="cart"):
+def went(said, number=2, *, minute=5, service="cart", environment="prod"):
     measured = canary.Measure(
         measure="failing", verdict=said, canary=0.4, baseline=0.01, effect=0.39,
         tolerance=0.005, canary_samples=100, baseline_samples=900,
     )  # fmt: skip
     return canary.to_statement(canary.CanaryVerdict(
-        service=service, environment="prod", since=moment(minute - 3), until=moment(minute),
+        service=service, environment=environment, since=moment(minute - 3), until=moment(minute),
         verdict=said, alpha=0.05, measures=[measured],
         canary=canary.CanarySide(where="pool=canary", requests=100, artifact=image(number)),
         baseline=canary.CanarySide(where="rest", requests=900),
@@ -117,6 +118,7 @@ def test_a_canary_that_failed_before_stands_in_the_timeline_and_is_said_of_the_c
 def test_a_canary_of_another_service_or_environment_is_not_told(story):
     story.at(6)
     story.sign(went("fail", service="mail"), BOSS)
+    story.sign(went("fail", environment="test"), BOSS)
     assert of(hurts(story), "canary") == []
 
 
@@ -168,6 +170,9 @@ def test_an_exception_is_told_from_its_request_to_its_end_and_that_it_let_the_ca
     (gap,) = (one for one in report.unsure if one.code == "excepted")
     assert gap.gap == f"{image(2)[:19]} ran although scanned did not hold: 30 minutes"
     assert gap.fix == "wherefrom scan it, and send that"
+    story.at(50)
+    story.sign(answered(story, request, -60, stage="withdrawn"), DEV)
+    assert msgspec.json.encode(story.report(as_of=report.as_of)) == msgspec.json.encode(report)
 
 
 def test_an_exception_that_was_in_force_is_said_though_no_decision_rests_on_it(story):
@@ -239,6 +244,16 @@ def test_who_asked_in_vain_is_told_with_the_end_of_it(story):
     assert rows[-1][:2] == (moment(20), f"exception of entry {request} is over, unanswered")
 
 
+def test_a_decision_for_another_environment_let_nobody_in_here(story):
+    story.at(-5)
+    request = story.sign(asked(-5, until=60, environment="*"), DEV)
+    story.at(9)
+    story.vouch(passed(request, environment="test"))
+    report = hurts(story)
+    assert report.let_in == []
+    assert not [says for _, says, _, _ in of(report, "exception") if "was let in" in says]
+
+
 def test_what_strangers_ask_for_does_not_push_the_incident_out_of_its_timeline(story):
     story.at(-5)
     for number in range(30):
@@ -250,6 +265,18 @@ def test_what_strangers_ask_for_does_not_push_the_incident_out_of_its_timeline(s
     assert [row.what for row in report.timeline if row.what in ("opened", "closed")] == [
         "opened", "closed",
     ]  # fmt: skip
+
+
+def test_that_more_was_judged_than_is_looked_at_is_said(story, monkeypatch):
+    monkeypatch.setattr("wherefrom.query.postmortem.weighed.READ_MAX", 2)
+    story.at(-5)
+    for number in range(3):
+        story.sign(asked(-5, until=100 + number), STRANGER)
+    mine = story.sign(asked(-5, until=90), DEV)
+    report = hurts(story)
+    assert mine in {entry for _, _, entry, _ in of(report, "exception")}
+    assert report.truncated
+    assert any("an exception may be missing here" in line for line in report.says)
 
 
 def test_a_gate_of_ours_that_let_it_in_by_broken_glass_is_what_the_report_names(tmp_path):

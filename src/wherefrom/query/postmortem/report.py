@@ -99,6 +99,10 @@ class Reporting:
         since = self._began(accepted, final, held)
         frame = self._frame(window, held, accepted, final)
         judged = self._weighed(window, held, frame)
+        if judged.truncated:
+            self._says.append(
+                "more was judged of what ran than is looked at: an exception may be missing here"
+            )
         rows, cut_off = timeline.lines(
             look.estate, look.graph, look.lens, timeline.turns(held, window), self._naming,
             incident=stay, words=words, causes=causes,

@@ -128,7 +128,7 @@ class _Read(NamedTuple):
 def things_of(stays: Iterable[Stay], first: Sequence[str] = ()) -> list[str]:
     """What ran, by digest: ``first`` before all others, then the newest."""
     found = [one.value for one in stays if one.slot in _SLOTS and _is_digest(one.value)]
-    return list(dict.fromkeys([*(one for one in first if _is_digest(one)), *found]))[:THINGS_MAX]
+    return list(dict.fromkeys([*(one for one in first if _is_digest(one)), *found]))
 
 
 def weighed(
@@ -141,7 +141,8 @@ def weighed(
     policies  the digests of those that were in force: exceptions for all that they judge are told
               too, and so are those for the policies that judged one of the things
     """
-    known, too_many = _records(graph, lens, content, _named(graph, lens, [*things, *realities]))
+    looked = [*things[:THINGS_MAX], *realities]
+    known, too_many = _records(graph, lens, content, _named(graph, lens, looked))
     judging = {*policies, *(id for one in known for id in _policies(one))}
     whole = {number: id for id, number in graph.numbers(judging).items()}
     general, too_many_general = _records(graph, lens, content, whole)
@@ -161,7 +162,8 @@ def weighed(
         [use for use in uses if use.environment == environment],
         environment,
     )
-    return Weighed(tested, excepted, too_many or too_many_general)
+    more = len(things) > THINGS_MAX or too_many or too_many_general
+    return Weighed(tested, excepted, more)
 
 
 def let_in(found: Iterable[Excepted], thing: str, at: int) -> list[tuple[Excepted, list[Used]]]:
