@@ -300,6 +300,8 @@ class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
                   be said, and the rankings go by when things happened
     earlier       when it had been open before: it was opened again, and this is of the last time
     onset         when the trouble seems to have begun
+    let_in        the exceptions by which what was accepted, or else what the ranking holds for
+                  likely, came in; and how the canary of the first of these was ``tried``
     before        what stood before it began, and ``apart`` how that had changed by the detection
     entries       the records that all of it rests on; ``truncated`` if there is more than is told
     says          what else to know

@@ -142,11 +142,12 @@ def comes_down_to(report: Postmortem) -> Iterator[str]:
         )
     stretches = [one for one in report.unsure if one.seconds is not None]
     doubts = len(report.unsure) - len(stretches)
+    plural = "s" * (doubts != 1)
     yield (
         f"{len(stretches)} stretches were uncertain, the longest for "
-        f"{lasting(stretches[0].seconds or 0)}; {doubts} more doubts."
+        f"{lasting(stretches[0].seconds or 0)}; {doubts} more doubt{plural}."
         if stretches
-        else f"No stretch was uncertain; {doubts} doubts."
+        else f"No stretch was uncertain; {doubts} doubt{plural}."
     )
 
 
@@ -181,9 +182,10 @@ def _came_in(report: Postmortem) -> Iterator[str]:
     if report.tried is not None:
         went = {"pass": "passed", "fail": "failed"}.get(report.tried.verdict, "was undecided")
         because = f": {plain(report.tried.says)}" if report.tried.says else ""
+        whose = "Its" if report.explained is not None else "The likeliest cause's"
         by = _by(report.tried.trust, report.tried.signers)
         yield (
-            f"Its canary {went} at {_time(report.tried.at)}, before the detection (entry "
+            f"{whose} canary {went} at {_time(report.tried.at)}, before the detection (entry "
             f"{report.tried.entry}, {by}){because}."
         )
 

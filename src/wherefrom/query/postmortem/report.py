@@ -58,6 +58,7 @@ BEGAN_MIN: Final = (BACK_S_MAX + BEFORE_S) * 1_000_000
 ENTRIES_MAX: Final = 1_000
 SERVICES_MAX: Final = 8
 LIKELY: Final = 0.05
+CULPRITS_MAX: Final = 5
 SURE: Final = 0.8
 SOON_S: Final = 3_600
 _MICROS: Final = 1_000_000
@@ -247,15 +248,17 @@ class Reporting:
     def _frame(
         self, window: Window, held: Sequence[Stay], accepted: CauseWord | None, final: Why | None
     ) -> Frame:
-        """What is told of what was judged; of what is held for the cause by whoever said so, else
-        by the ranking."""
+        """What is told of what was judged, and what is held for the cause: by whoever said so, else
+        what the ranking holds for likely."""
         stands: dict[str, Stay] = {}
         for one in sorted(held, key=lambda one: one.began):
             stands.setdefault(one.value, one)
-        leader = None if final is None else final.ranked[0]
-        value = leader.after if leader is not None and accepted is None else None
-        value = accepted.value if accepted is not None else value
-        it = None if value is None else stands.get(value)
+        if accepted is not None:
+            values = [accepted.value]
+        else:
+            ranked = () if final is None else final.ranked
+            values = [one.after for one in ranked if one.probability >= LIKELY][:CULPRITS_MAX]
+        some = [stands[value] for value in dict.fromkeys(values) if value in stands]
 
         def called(thing: str) -> tuple[str, str]:
             one = stands.get(thing)
@@ -263,14 +266,15 @@ class Reporting:
                 return self._naming.value("artifact", thing), ""
             return self._naming.value(one.slot, thing, one.says), one.scope.service
 
-        culprit = None if it is None else Culprit(it.value, *called(it.value), it.began)
-        return Frame(window.environment, window.since, window.until, self._look.now, called,
-                     culprit)  # fmt: skip
+        return Frame(
+            window.environment, window.since, window.until, self._look.now, called,
+            [Culprit(one.value, *called(one.value), one.began) for one in some],
+        )  # fmt: skip
 
     def _weighed(self, window: Window, held: Sequence[Stay], frame: Frame) -> Weighed:
         """What was judged of what ran there."""
         look = self._look
-        first = [] if frame.culprit is None else [frame.culprit.thing]
+        first = [one.thing for one in frame.culprits]
         seen = look.estate.held(
             Scope(window.environment, self._stay.scope.service), at=self._stay.began,
             as_of=look.lens.as_of, slots=("artifact",),

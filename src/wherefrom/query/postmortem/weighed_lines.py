@@ -45,7 +45,8 @@ class Frame(NamedTuple):
 
     since, until  the window of the timeline; ``now`` when the newest record came
     called        how a thing is called, and of which service it is
-    culprit       what is held for the cause: its canaries are told if they were before
+    culprits      what is held for the cause, the likeliest first: their canaries are told if they
+                  were before
     """
 
     environment: str
@@ -53,7 +54,7 @@ class Frame(NamedTuple):
     until: int
     now: int
     called: Callable[[str], tuple[str, str]]
-    culprit: Culprit | None
+    culprits: Sequence[Culprit]
 
 
 def lines(found: Weighed, frame: Frame) -> list[Happened]:
@@ -68,19 +69,20 @@ def lines(found: Weighed, frame: Frame) -> list[Happened]:
 
 def told(found: Weighed, frame: Frame) -> list[LetIn]:
     """The exceptions that let in what is held for the cause: each once, with all its rules."""
-    it = frame.culprit
-    if it is None:
-        return []
-    return [_let_in(one, uses, it) for one, uses in let_in(found.excepted, it.thing, it.began)]
+    return [
+        _let_in(one, uses, it)
+        for it in frame.culprits
+        for one, uses in let_in(found.excepted, it.thing, it.began)
+    ]
 
 
 def tried(found: Weighed, frame: Frame, *, detected: int) -> Tried | None:
     """How the canary of what is held for the cause went last; a stranger's word if no other."""
-    it = frame.culprit
     some = [
         one
         for one in found.tested
-        if it is not None and _is_of(one, it) and micros(happened(one.by)) <= detected
+        if any(_is_of(one, it) for it in frame.culprits[:1])
+        and micros(happened(one.by)) <= detected
     ]
     last = max(
         some,
@@ -101,7 +103,7 @@ def _is_of(one: Tested, it: Culprit) -> bool:
 
 def _of_canary(one: Tested, frame: Frame) -> Iterator[Happened]:
     at = micros(happened(one.by))
-    before = frame.culprit is not None and _is_of(one, frame.culprit)
+    before = any(_is_of(one, it) for it in frame.culprits)
     if at > frame.until or (at < frame.since and not before):
         return
     went = _WENT.get(one.said.verdict, "is undecided")
