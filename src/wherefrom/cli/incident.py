@@ -78,8 +78,10 @@ def open_(title: str, where: Where, as_json: bool, key: str | None, at: str | No
     from wherefrom.formats.incident import IncidentStage, incident_id
 
     when = at or now()
+    id = incident_id(title, when)
+    _need_own(id, where, told["environment"], told["service"])
     said = IncidentStage(
-        incident=incident_id(title, when), stage="opened", at=when, title=title, links=list(links),
+        incident=id, stage="opened", at=when, title=title, links=list(links),
         entries=list(entries), **told,
     )  # fmt: skip
     return _record(said, key, where, as_json, first=said.incident)
@@ -251,6 +253,25 @@ def _write(folder: Path, answer: Postmortem, evidence: bytes, *, with_pdf: bool)
         raise StorageError("cannot write the report", where=str(folder), got=error) from error
 
 
+def _need_own(id: str, where: Where, environment: str, service: str) -> None:
+    """Raises AlreadyExists if an incident of this id is known elsewhere: one of both could not be
+    closed by its id. Who may not ask is not told."""
+    from wherefrom.cli.opening import reading
+    from wherefrom.errors import AlreadyExists, Error
+
+    try:
+        with reading(where) as place:
+            found = place.incident(id, as_of=None).incident
+    except Error:  # none is, or nobody says so: what records it will say what is wrong
+        return
+    if found.id == id and (found.environment, found.service) != (environment, service):
+        raise AlreadyExists(
+            "another incident is called so", got=id,
+            where="/".join(filter(None, (found.environment, found.service))),
+            do="Name in its title what is in trouble, or say another second with --at",
+        )  # fmt: skip
+
+
 def _about(id: str, where: Where, *, at: str | None, **told: Any) -> IncidentStage:
     """A word about an incident that was opened, in the place that it holds.
 
@@ -263,10 +284,10 @@ def _about(id: str, where: Where, *, at: str | None, **told: Any) -> IncidentSta
     with reading(where) as place:
         found = place.incident(id, as_of=None).incident
     at = at or now()
-    if told["stage"] == "closed" and at < found.began:
+    if told["stage"] == "closed" and at <= found.began:
         raise Malformed(
             "an incident that is over before it was detected", where="--at", got=at,
-            expected=f"{found.began} or later", do="See when it began: wherefrom incident show",
+            expected=f"later than {found.began}", do="See when it began: wherefrom incident show",
         )  # fmt: skip
     return IncidentStage(
         incident=found.id, at=at, service=found.service, environment=found.environment,

@@ -109,7 +109,17 @@ def test_what_would_be_over_before_it_began_is_not_closed(folder):
     ran = run("incident", "close", "ab12", "--at", at(-30), data=folder.path)
     assert (ran.code, open_now(folder)) == (1, ["ab12"])
     assert "over before it was detected" in ran.err
-    assert run("incident", "close", "ab12", "--at", at(-20), data=folder.path).code == 0
+    assert run("incident", "close", "ab12", "--at", at(-20), data=folder.path).code == 1
+    assert run("incident", "close", "ab12", "--at", at(-19), data=folder.path).code == 0
+
+
+def test_two_incidents_of_one_title_and_second_are_not_called_alike(folder):
+    opened = ("incident", "open", "it fails", "--at", at(-9), "-e", "prod")
+    assert run(*opened, "--service", "cart", data=folder.path).code == 0
+    ran = run(*opened, "--service", "mail", data=folder.path)
+    assert (ran.code, len(open_now(folder))) == (1, 1)
+    assert "another incident is called so" in ran.err
+    assert run(*opened, "--service", "cart", "--text", "still", data=folder.path).code == 0
 
 
 @pytest.mark.parametrize(

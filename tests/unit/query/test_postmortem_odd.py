@@ -175,6 +175,21 @@ def test_what_is_left_out_of_very_many_words_is_said(story, monkeypatch):
     assert not story.desk().postmortems.show(ID, as_of=shown.words[2].entry + 1).truncated
 
 
+def test_what_a_note_rests_on_is_in_the_evidence_and_pushes_nothing_out(story, monkeypatch):
+    story.at(5)
+    mine = story.deploy("mail", 3)
+    story.at(15)
+    opened = story.say("opened", title="cart fails")
+    story.at(16)
+    story.say("noted", text="look", entries=[mine, 0, 9_999])
+    report = story.report()
+    assert {mine, 0, opened} <= set(report.entries)
+    assert 9_999 not in report.entries
+    monkeypatch.setattr("wherefrom.query.postmortem.report.ENTRIES_MAX", len(report.entries) - 2)
+    assert opened in story.report().entries
+    assert mine not in story.report().entries
+
+
 def test_two_incidents_of_one_service_stand_in_each_other_s_timeline(story):
     other = "incident:wherefrom:slow@then"
     for minute, stage, id in ((15, "opened", ID), (20, "opened", other), (25, "closed", ID),

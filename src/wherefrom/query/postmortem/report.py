@@ -129,6 +129,9 @@ class Reporting:
         more_entries = self._naming.entries | {one.entry for one in learnt}
         more_entries |= {entry for one in let_in for entry in one.entries}
         listed = _entries(rows, before, causes, found, more_entries)
+        # What notes rest on comes last: whoever names many must not push out the others.
+        rested = sorted({entry for word in words for entry in word.entries} - {*listed})
+        listed += [entry for entry in rested if look.received(entry) is not None]
         return Postmortem(
             incident=brief,
             owner=self._known.owner_of(stay.scope.service) if stay.scope.service else None,
@@ -148,7 +151,7 @@ class Reporting:
             learnt=learnt,
             unsure=found,
             hurt=hurt,
-            entries=listed[:ENTRIES_MAX],
+            entries=sorted(listed[:ENTRIES_MAX]),
             truncated=more
             or more_words
             or cut_off

@@ -154,8 +154,8 @@ def _unexplained(case: Case) -> Iterator[Unsure]:
         says = "the change that was accepted was never on top of the ranking"
         fix = "Measure what tells new from old where it hurt, or send the change sooner"
     else:
-        after = lasting(found.on_top_after_s or 0)
-        says = f"the ranking had it on top {after} after the detection"
+        after = f"{lasting(found.on_top_after_s)} after" if found.on_top_after_s else "at"
+        says = f"the ranking had it on top {after} the detection"
         fix = "Ask for the ranking when an alert comes: its link is in the alert"
         by = _came_with(case, found.on_top)
         if by is not None:
