@@ -177,7 +177,7 @@ def test_what_is_left_out_of_very_many_words_is_said(story, monkeypatch):
 
 def test_what_a_note_rests_on_is_in_the_evidence_and_pushes_nothing_out(story, monkeypatch):
     story.at(5)
-    mine = story.deploy("mail", 3)
+    mine = story.pack(9)
     story.at(15)
     opened = story.say("opened", title="cart fails")
     story.at(16)
