@@ -103,7 +103,7 @@ class Asked:
     def counted(self, *, since: int) -> list[Count]:
         """The same from another moment on."""
         found = self.health.counts(since=since, size=self.size, source=self._log, facts_of=facts_of)
-        return [one for one in found if self._wants(one.part)]
+        return [one for one in found if self._wants(one.part)] if any(self.wanted) else found
 
     def _wants(self, part: Part) -> bool:
         return all(

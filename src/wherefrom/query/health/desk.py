@@ -27,7 +27,8 @@ from wherefrom.query.health.answers import (
     Point,
 )
 from wherefrom.query.health.asked import Asking, HealthOptions
-from wherefrom.query.health.indicators import INDICATORS, indicator, named
+from wherefrom.query.health.indicators import INDICATORS, Known, indicator, named
+from wherefrom.query.health.kept import Kept
 from wherefrom.query.health.moments import size_at
 
 POINTS_MAX: Final = 400
@@ -39,13 +40,22 @@ class HealthDesk:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+        self._kept: Kept[Health] = Kept()
 
     def now(self, options: HealthOptions, *, only: Sequence[str] = ()) -> Health:
         """Every indicator, or ``only`` those of these ids or names, in their order.
 
+        An answer of now that took long is given again for a while: see ``kept``.
+
         Raises NotFound for a size the log never had, or an indicator there is none of; Malformed.
         """
         wanted = [named(text) for text in only] or INDICATORS
+        if options.at is not None or options.as_of is not None:
+            return self._found(options, wanted)
+        key = options, tuple(one.id for one in wanted)
+        return self._kept.get(key, lambda: self._found(options, wanted))
+
+    def _found(self, options: HealthOptions, wanted: Sequence[Known]) -> Health:
         with self._asking.asked(options) as asked:
             return Health(
                 log=asked.log,
