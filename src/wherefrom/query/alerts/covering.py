@@ -22,11 +22,10 @@ class Covering:
 
     def now(self) -> CoveredBy:
         """By environment and service. Raises as the desk does."""
-        found = self._health.one(_COVERAGE, HealthOptions())
         return {
-            (share.environment, share.service): Covered(share.value, share.of)
-            for share in found.by
-            if share.environment and share.service and share.value is not None
+            place: Covered(found.value, found.of)
+            for place, found in self._health.covered(HealthOptions()).items()
+            if found.value is not None
         }
 
     def then(self, place: Service, at: str) -> Covered | None:

@@ -183,10 +183,11 @@ class Asking:
             self._graph.snapshot() as graph,
             self._health.snapshot() as health,
         ):
+            length = self.log.refresh().size  # the views may have followed it further than we did
             need_size(options.as_of, reached=estate.size, log=self.log)
-            if not min(estate.size, graph.size, health.size) and self.log.refresh().size:
+            if not min(estate.size, graph.size, health.size) and length:
                 raise Unavailable(  # nothing is known, which is not that there is nothing
-                    "the views have not read the log yet", expected=f"size {self.log.size}",
+                    "the views have not read the log yet", expected=f"size {length}",
                     got=0, do="Ask again in a moment",
                 )  # fmt: skip
             size = estate.need(options.as_of)

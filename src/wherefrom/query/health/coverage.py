@@ -112,16 +112,30 @@ def share(some: Collection[Unit]) -> float | None:
 
 def shares(some: Collection[Unit]) -> list[Share]:
     """The same in parts: environments, kinds in them, services in them, levels of trust."""
-    services = (one for one in some if one.service)
     return [
         *_by(some, lambda one: (one.environment, "", "", "")),
         *_by(some, lambda one: (one.environment, "", one.kind, "")),
         *_by(some, lambda one: ("", "", "", one.trust or "none")),
-        *_by(services, lambda one: (one.environment, one.service, "", "")),
+        *worst(_by_service(some).items(), low=False),
     ]
 
 
+def by_service(some: Iterable[Unit]) -> dict[Service, Figure]:
+    """The same for each service, and for all of them."""
+    return {(part[0], part[1]): figure for part, figure in _by_service(some).items()}
+
+
+def _by_service(some: Iterable[Unit]) -> dict[Part, Figure]:
+    return _figures(
+        (one for one in some if one.service), lambda one: (one.environment, one.service, "", "")
+    )
+
+
 def _by(some: Iterable[Unit], key: Callable[[Unit], Part]) -> list[Share]:
+    return worst(_figures(some, key).items(), low=False)
+
+
+def _figures(some: Iterable[Unit], key: Callable[[Unit], Part]) -> dict[Part, Figure]:
     of: Counter[Part] = Counter()
     whole: Counter[Part] = Counter()
     for one in some:
@@ -129,7 +143,7 @@ def _by(some: Iterable[Unit], key: Callable[[Unit], Part]) -> list[Share]:
         of[part] += 1
         if not one.lacks:
             whole[part] += 1
-    return worst(((part, Figure(whole[part] / n, n)) for part, n in of.items()), low=False)
+    return {part: Figure(whole[part] / number, number) for part, number in of.items()}
 
 
 def missing(
