@@ -57,6 +57,7 @@ COVERAGE_EARLY_S: Final = 5.0
 CLOSED_KEPT_S: Final = 300.0
 _FOLLOWED_AT_ONCE: Final = 5_000
 _REMEMBERED_MAX: Final = 1_000
+_EARLIER_STEP_S: Final = 300
 _MICROS: Final = 1_000_000
 # Records that the log signs: it gives the entry of each, in order.
 Sign = Callable[[Sequence[bytes]], Sequence[int]]
@@ -86,7 +87,7 @@ class Coverage(Protocol):
 
     def now(self) -> CoveredBy: ...
 
-    def then(self, place: Service, at: str) -> Covered | None: ...
+    def then(self, at: str) -> CoveredBy: ...
 
 
 class AlertWatch:
@@ -140,7 +141,8 @@ class AlertWatch:
         self._covered: tuple[float, CoveredBy] = (0.0, {})
         self._dropped: dict[Service, float] = {}  # since when coverage is lower there
         self._covered_at = 0  # the size of the log that it is of
-        self._was_covered: dict[tuple[Service, str], Covered | None] = {}
+        self._earlier: tuple[str, CoveredBy] = ("", {})  # how it was everywhere, at a moment
+        self._was_covered: dict[tuple[Service, str], Covered | None] = {}  # before alerts
         self._needs: dict[str, dict[str, str]] = {}  # by policy, what each rule needs
 
     # -- a round
@@ -354,14 +356,17 @@ class AlertWatch:
         assert self._coverage is not None
         if self._covered[1][place].value >= 1:
             return None  # nothing is gone
-        # By whole minutes, so that what was is asked once a minute, and once for an alert.
         moment = (now if alert is None else alert.opened) - within
-        asked = place, of_posix(int(moment // 60 * 60))
-        if asked not in self._was_covered:
+        at = _step_before(moment, within)
+        if alert is None:
+            if self._earlier[0] != at:
+                self._earlier = at, self._coverage.then(at)
+            return self._earlier[1].get(place)
+        if (place, at) not in self._was_covered:
             if len(self._was_covered) >= _REMEMBERED_MAX:
                 self._was_covered.clear()
-            self._was_covered[asked] = self._coverage.then(*asked)
-        return self._was_covered[asked]
+            self._was_covered[place, at] = self._coverage.then(at).get(place)
+        return self._was_covered[place, at]
 
     def _needs_of(self, open: Open, log: Log) -> Mapping[str, str]:
         digest = open.against.policy
@@ -473,6 +478,12 @@ class AlertWatch:
         if first is None or known is None or known.entry >= index or first.severity == INFO:
             return ""
         return first.severity
+
+
+def _step_before(moment: float, within: int) -> str:
+    """A moment a little before, the same for a while: so that what was is asked once."""
+    step = _EARLIER_STEP_S if within >= 12 * _EARLIER_STEP_S else _EARLIER_STEP_S // 5
+    return of_posix(int(moment // step * step))
 
 
 def _is_silent(one: Signal, windows: Iterable[Window]) -> bool:

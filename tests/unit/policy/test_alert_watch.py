@@ -59,9 +59,9 @@ class Covering:
     def now(self):
         return self.here
 
-    def then(self, place, at):
+    def then(self, at):
         self.asked.append(at)
-        return self.before.get(place)
+        return self.before
 
 
 class Alerting(World):
@@ -566,6 +566,15 @@ def test_a_small_drop_is_none_and_an_open_one_ends_at_half_of_what_opens_it(worl
     world.look(1)
     assert world.look(5) == 1
     assert [stage for stage, *_ in world.said()] == ["opened", "closed"]
+
+
+def test_a_drop_is_seen_among_a_thousand_services_that_never_had_a_chain(world):
+    others = {("prod", f"a{number}"): Covered(0.0, 1) for number in range(1_000)}
+    world.covering.here = {**others, CART: Covered(0.5, 4)}
+    world.covering.before = {**others, CART: Covered(1.0, 4)}
+    world.look()
+    world.look(301)
+    assert [(stage, severity) for stage, severity, *_ in world.said()] == [("opened", "ticket")]
 
 
 def test_an_open_drop_is_held_against_what_was_before_it_however_long_it_lasts(world):

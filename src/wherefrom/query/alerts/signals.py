@@ -173,7 +173,11 @@ def of_coverage(
     standing  the alerts of this kind that are open: they end at half of what opens them, and keep
               their root however long ago the release is by then
     """
-    for place, covered in list(now.items())[:DROPPED_MAX]:
+    told = 0
+    # Those that are open first, so that none ends because others came.
+    for place, covered in sorted(now.items(), key=lambda one: one[0] not in standing):
+        if told == DROPPED_MAX:
+            return
         environment, service = place
         alert = standing.get(place)
         was = before(place, alert)
@@ -182,6 +186,7 @@ def of_coverage(
         points = 100 * (was.value - covered.value)
         if points < (rule.points if alert is None else rule.points / 2):
             continue
+        told += 1
         release = released.get(place)
         is_critical = release is not None and environment in production
         root = Root("service", f"{environment}/{service}")

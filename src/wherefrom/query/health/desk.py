@@ -23,6 +23,7 @@ from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.found import Figure
 from wherefrom.query.health.indicators import INDICATORS, Known, indicator, named
 from wherefrom.query.health.kept import Kept
+from wherefrom.query.health.moments import size_at
 from wherefrom.query.health.past import Past
 from wherefrom.query.what_runs import Service
 
@@ -100,10 +101,16 @@ class HealthDesk:
         """
         return self._past.of(named(text), options, since=since, until=until, step_s=step_s)
 
-    def covered(self, options: HealthOptions) -> dict[Service, Figure]:
-        """How much of each service has a whole chain: of every one, which indicators do not tell.
+    def covered(self, *, at: str | None = None) -> dict[Service, Figure]:
+        """How much of each service has a whole chain, of every service: indicators tell the worst.
 
-        Raises NotFound, Malformed, and as the judge does.
+        at  RFC 3339: as it was known then
+
+        Raises Malformed, and as the judge does.
         """
-        with self._asking.asked(options) as asked:
+        with self._asking.asked(HealthOptions()) as newest:
+            if at is None:
+                return coverage.by_service(newest.units)
+            size = size_at(self._asking.log, at, size=newest.lens.as_of)
+        with self._asking.asked(HealthOptions(at=at, as_of=size), as_then=True) as asked:
             return coverage.by_service(asked.units)

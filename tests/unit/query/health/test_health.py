@@ -290,9 +290,15 @@ def test_each_service_is_told_however_many_are_worse(world, monkeypatch):
     world.signed(provenance(1), sbom(1))
     for number in range(3):
         world.deploy(f"s{number}", number)
-    told = world.desk().covered(EVERYTHING)
+    before, desk = world.now, world.desk()
+    world.signed(provenance(0), sbom(0))
+    told = desk.covered(at=before)
     assert {place: one.value for place, one in told.items()} == {
         ("prod", "s0"): 0.0, ("prod", "s1"): 1.0, ("prod", "s2"): 0.0,
+    }  # fmt: skip
+    world.desk()
+    assert {place[1]: one.value for place, one in desk.covered().items()} == {
+        "s0": 1.0, "s1": 1.0, "s2": 0.0,
     }  # fmt: skip
     assert len([one for one in world.one("coverage").by if one.service]) == 1
 
