@@ -46,7 +46,7 @@ from wherefrom.query.what_runs import Service, what_runs
 from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader, clocks
 from wherefrom.views.graph import GraphReader
-from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
+from wherefrom.views.health.alerting import BURNS, DAY_S, Alert, Alerts, Root, Signal, Stage
 from wherefrom.views.health.links import links_of
 
 EVERY_S: Final = 30.0
@@ -299,12 +299,13 @@ class AlertWatch:
         for place, some in what_runs(log.estate, "", at=at, as_of=log.lens.as_of).items():
             for one in some:
                 runs.setdefault(one.artifact, []).append(place)
+        lost = lost_proof(log.graph, log.lens, list(runs))
+        roots = signals.roots_of(lost, {one.alert.root for one in self._known.values()})
         yield from signals.of_denied(
-            opened, needs_of=lambda open: self._needs_of(open, log), runs=runs,
+            opened, needs_of=lambda open: self._needs_of(open, log), roots=roots, runs=runs,
             production=production,
         )  # fmt: skip
-        lost = lost_proof(log.graph, log.lens, list(runs))
-        yield from signals.of_lost_proof(lost, runs=runs, production=production)
+        yield from signals.of_lost_proof(lost, roots=roots, runs=runs, production=production)
 
     def _coverage_signals(
         self, rule: CoverageDrop, log: Log, production: Sequence[str], *, now: float, at: int
@@ -383,7 +384,7 @@ class AlertWatch:
     def _is_unknown(self, alert: Alert) -> bool:
         if alert.rule == signals.COVERAGE:
             return bool(self._said)
-        name = alert.rule.removeprefix(f"{signals.BURNS}-")
+        name = alert.rule.removeprefix(f"{BURNS}-")
         return name != alert.rule and self._measuring.is_unknown(name)
 
     # -- what follows

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.watched_world import SBOM, SCANNED, World, image, policy
+from tests.watched_world import SBOM, SCANNED, World, image, key_id, policy
 from wherefrom.capture import changes
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import Unavailable
@@ -175,6 +175,51 @@ def test_a_running_artifact_whose_proof_is_lost_is_paged_at_once_and_once(world)
     for _ in range(5):
         assert world.look(1) == 0
     assert len(world.alerts_told) == 1
+
+
+def test_many_whose_proof_went_with_one_key_are_one_alert_until_all_are_mended(world):
+    world.trust(world.other)
+    bad(world, 1, 2, 3)
+    world.revoke(world.other)
+    assert world.look() == 1
+    root = Root("change", key_id(world.other))
+    assert world.said() == [("opened", "page", root)]
+    stage = world.alerts_told[0].stage
+    assert stage.alert.title.startswith("3 artifacts that run lost their proof: key ")
+    assert all(image(number) in stage.text for number in (1, 2, 3))
+    assert len(stage.entries) == 3
+    for number in (1, 2):
+        world.built(number)
+        for _ in range(3):
+            assert world.look(5) == 0
+    world.built(3)
+    world.look(1)
+    world.look(5)
+    assert world.said()[1:] == [("closed", "page", root)]
+
+
+def test_what_is_open_keeps_its_root_though_more_is_lost_to_the_same_key(world):
+    world.trust(world.other)
+    bad(world, 1)
+    world.built(2, key=world.other)
+    world.revoke(world.other)
+    world.look()
+    world.deploy("s2", 2)
+    assert world.look() == 1
+    assert world.said() == [("opened", "page", digest(1)), ("opened", "page", digest(2))]
+
+
+def test_what_a_policy_denies_too_is_told_with_what_took_its_proof(world):
+    world.trust(world.other)
+    bad(world, 1, 2)
+    world.use(policy({"name": "built", "needs": "provenance"}), "prod")
+    world.rounds()
+    assert world.look() == 0
+    world.revoke(world.other)
+    world.rounds()
+    world.look(1)
+    root = Root("change", key_id(world.other))
+    assert {said[2] for said in world.said()} == {root}
 
 
 def test_it_ends_when_it_is_vouched_for_again(world):
