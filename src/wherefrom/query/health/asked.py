@@ -103,7 +103,7 @@ class Asked:
     def counted(self, *, since: int) -> list[Count]:
         """The same from another moment on."""
         found = self.health.counts(since=since, size=self.size, source=self._log, facts_of=facts_of)
-        return [one for one in found if self._wants(one.part)]
+        return [one for one in found if self._wants(one.part)] if any(self.wanted) else found
 
     def _wants(self, part: Part) -> bool:
         return all(
@@ -162,7 +162,7 @@ class Asking:
         words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.log, self.judge, self._words = log, judge, words
+        self.log, self.judge, self.words = log, judge, words
         self._estate, self._graph, self._health = estate, graph, health
         self._catalogs, self._gaps, self._clock = catalogs, gaps, clock
 
@@ -183,10 +183,11 @@ class Asking:
             self._graph.snapshot() as graph,
             self._health.snapshot() as health,
         ):
+            length = self.log.refresh().size  # the views may have followed it further than we did
             need_size(options.as_of, reached=estate.size, log=self.log)
-            if not min(estate.size, graph.size, health.size) and self.log.refresh().size:
+            if not min(estate.size, graph.size, health.size) and length:
                 raise Unavailable(  # nothing is known, which is not that there is nothing
-                    "the views have not read the log yet", expected=f"size {self.log.size}",
+                    "the views have not read the log yet", expected=f"size {length}",
                     got=0, do="Ask again in a moment",
                 )  # fmt: skip
             size = estate.need(options.as_of)
@@ -198,7 +199,7 @@ class Asking:
                 size = size_at(self.log, at, size=size)
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
-                wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,
+                wanted=wanted, judge=self.judge, log=self.log, words=self.words, gaps=self._silent,
             )  # fmt: skip
 
     def _silent(self, asked: Asked) -> Gaps:
