@@ -35,7 +35,7 @@ def draw_list(answer: IncidentList) -> Iterator[str]:
         where = "/".join(filter(None, (one.environment, one.service))) or "everywhere"
         colour = "red" if one.ended is None else None
         row = [f"{one.began[:10]} {one.began[11:16]}", cut(state, 12), cut(where, 24),
-               one.severity or "-", cut(one.title, 60)]  # fmt: skip
+               cut(one.severity, 12) or "-", cut(one.title, 60)]  # fmt: skip
         yield click.style(table([[f"{row[0]:<16}", f"{row[1]:<10}", *row[2:]]]), fg=colour)
         yield f"    {printable(one.id)}{_more(one)}"
     if answer.truncated:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from tests.incident_story import Story, bundle, evening, moment
-from wherefrom.cli.draw_incident import draw_shown
+from wherefrom.cli.draw_incident import draw_list, draw_report, draw_shown
 from wherefrom.formats import cause, incident
 from wherefrom.keys.ed25519 import SigningKey
 from wherefrom.query.postmortem import pages
@@ -217,3 +220,27 @@ def test_beside_an_erased_record_the_rest_is_reported(story):
     assert [row.what for row in report.timeline] == ["opened"]
     story.erase(opened)
     assert story.desk().postmortems.list(IncidentsWanted()).incidents == []
+
+
+ODD = "page\x1b]0;x\x07\u202e\x9b2J<b>"
+
+
+def test_what_an_alert_s_labels_hold_moves_no_cursor_and_turns_no_line(story):
+    labels = {"alertname": f"Slow{ODD}", "environment": "prod", "service": "cart", "severity": ODD,
+              "region": f"eu{ODD}"}  # fmt: skip
+    story.at(15)
+    story.record(json.dumps({
+        "version": "4", "groupKey": "g", "status": "firing",
+        "alerts": [{"status": "firing", "fingerprint": "ab12", "labels": labels,
+                    "annotations": {"summary": f"slow{ODD}"}, "startsAt": moment(15)}],
+    }).encode())  # fmt: skip
+    desk = story.desk().postmortems
+    report = desk.report("ab12")
+    assert report.incident.severity == ODD
+    for written in (
+        pages.markdown(report).decode(), pages.html(report).decode(),
+        *map("\n".join, (draw_list(desk.list(IncidentsWanted())), draw_shown(desk.show("ab12")),
+                         draw_report(report))),
+    ):  # fmt: skip
+        plainly = re.sub("\x1b\\[[0-9;]*m", "", written)
+        assert not [one for one in plainly if one != "\n" and not one.isprintable()]

@@ -21,6 +21,7 @@ from wherefrom.query.postmortem.timeline import CHANGE, RESPONSE, SEEN, lasting
 from wherefrom.query.postmortem_answers import Happened, Postmortem, RankedThen, StoodBefore, Unsure
 
 TEXT_CHARS_MAX: Final = 2_500
+SEVERITY_CHARS_MAX: Final = 40  # of Alertmanager a label, which may hold anything
 LATE_S: Final = 60
 ENTRIES_SHOWN_MAX: Final = 60
 EVIDENCE: Final = "evidence.zip"
@@ -83,7 +84,7 @@ def summary(report: Postmortem) -> str:
     ended = "It is still open."
     if it.ended is not None:
         ended = f"It was over at {_time(it.ended)}, {lasting(it.seconds or 0)} later."
-    severity = f" ({it.severity})" if it.severity else ""
+    severity = f" ({plain(it.severity, SEVERITY_CHARS_MAX)})" if it.severity else ""
     rule = f", by the rule {plain(it.rule)}" if it.rule else ""
     return (
         f"An incident{severity} of {where}{whose}. It was detected at {_time(it.began)}, as "
