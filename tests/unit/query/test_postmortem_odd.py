@@ -193,6 +193,24 @@ def test_what_a_note_rests_on_is_in_the_evidence_and_pushes_nothing_out(story, m
     assert mine not in story.report().entries
 
 
+def test_an_incident_that_nobody_closed_is_looked_at_for_a_month(story, monkeypatch):
+    monkeypatch.setattr("wherefrom.query.postmortem.timeline.STAYS_MAX", 4)
+    story.at(10)
+    story.deploy("cart", 2)
+    story.at(15)
+    story.say("opened", title="cart fails")
+    before = story.report().rankings[-1].leader
+    for day in range(40, 48):
+        story.at(day * 1_440)
+        story.deploy("cart", day % 2 + 3)
+    story.say("noted", text="still open?")
+    report = story.report()
+    assert [row.at for row in report.timeline if row.what == "change"] == [moment(10)]
+    assert report.rankings[-1].leader == before
+    assert report.timeline[-1].says == "still open?"
+    assert any("it lasted longer than is looked at" in line for line in report.says)
+
+
 def test_two_incidents_of_one_service_stand_in_each_other_s_timeline(story):
     other = "incident:wherefrom:slow@then"
     for minute, stage, id in ((15, "opened", ID), (20, "opened", other), (25, "closed", ID),

@@ -22,6 +22,7 @@ from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.log.reader import LogReader
 from wherefrom.query.incident_answers import RankedChange, Why
+from wherefrom.query.incidents import WINDOW_S_MAX
 from wherefrom.query.look import Look
 from wherefrom.query.postmortem.listed import SLOT
 from wherefrom.query.postmortem.naming import NOTHING, Naming, place
@@ -114,7 +115,9 @@ def rankings(
     for at, size in some:
         if size <= entry:
             continue
-        look = asked.look._replace(until=max(at / _MICROS, asked.look.since + 1))
+        since = asked.look.since
+        until = min(max(at / _MICROS, since + 1), since + WINDOW_S_MAX - 1)
+        look = asked.look._replace(until=until)
         lens = asked.graph.lens(as_of=size)
         case = gather(asked.estate, asked.graph, lens, look, asked.measured, asked.calls)
         last = answer(case)

@@ -6,7 +6,8 @@
 No clock, no random: of one look at the log, and of the same series, it is always the same.
 
 Sizes:  it looks BEFORE_S before the detection, further back for the change that was accepted, and
-        AFTER_S past the end · ENTRIES_MAX entries of evidence · SERVICES_MAX services
+        AFTER_S past the end, WINDOW_S_MAX past the detection at most · ENTRIES_MAX entries of
+        evidence · SERVICES_MAX services
 """
 
 from __future__ import annotations
@@ -196,6 +197,13 @@ class Reporting:
             services.append(accepted.service)
         since = max(since, stay.began - BACK_S_MAX * _MICROS, 0)
         until = min(self._end + AFTER_S * _MICROS, max(self._look.now, self._end) + 1)
+        longest = stay.began + int(WINDOW_S_MAX) * _MICROS
+        if until > longest:  # or what happened around the detection would find no room
+            self._says.append(
+                "it lasted longer than is looked at: what changed after "
+                f"{of_micros(longest)[:16]}Z is not told"
+            )
+            until = longest
         named = tuple(dict.fromkeys(filter(None, services)))[:SERVICES_MAX]
         environment = stay.scope.environment
         return Window(environment, (*named, "") if named else (), since, until)
