@@ -61,14 +61,16 @@ def answered(story, entry, minute, *, stage="approved", number=2):
     return exception.to_statement(said, {image(number): ""})
 
 
-def passed(entry, *, number=2, environment="prod", minute=9):
-    """What the gate says when it let something in by an exception."""
+def passed(entry, *, number=2, environment="prod", minute=9, rule="scanned"):
+    """What the gate says when it let something in by an exception; None: because a rule held."""
     reason = {
-        "rule": "scanned", "needs": "vulnerabilities", "ok": True, "entries": [],
+        "rule": rule, "needs": "vulnerabilities", "ok": True, "entries": [],
         "says": "exception", "remedy": "wherefrom scan it, and send that",
         "excused": {"entry": entry, "until": moment(60), "reason": "x", "by": [],
                     "break_glass": False},
     }  # fmt: skip
+    if entry is None:
+        del reason["excused"]
     return vsa.to_statement(vsa.Summary(
         artifact=image(number), resource="cart", verifier="urn:wherefrom:log:log.example/evening",
         program="1", at=moment(minute), until=moment(minute + 600),
@@ -206,6 +208,20 @@ def test_what_let_nobody_in_is_not_said_to_have(story, why):
     assert report.let_in == []
     assert not [one for one in report.unsure if one.code == "excepted"]
     assert bool(of(report, "exception")) == (why != "elsewhere")
+
+
+@pytest.mark.parametrize(("held", "by", "expected"), [
+    ("scanned", None, 0), ("another", None, 1), ("scanned", STRANGER, 1),
+])  # fmt: skip
+def test_what_came_in_because_the_rule_held_came_in_by_no_exception(story, held, by, expected):
+    story.at(8)
+    story.sign(asked(8, until=60, stage="break_glass"), DEV)
+    story.at(9)
+    decision = passed(None, rule=held)
+    story.vouch(decision) if by is None else story.sign(decision, by)
+    report = hurts(story)
+    assert len(report.let_in) == expected
+    assert len(of(report, "exception")) == 1  # what was asked for is told all the same
 
 
 def test_glass_that_was_broken_is_said_to_be_one_word_alone(story):

@@ -109,10 +109,14 @@ class Excepted(NamedTuple):
 
 
 class Weighed(NamedTuple):
-    """All of it, in the order of the log; ``truncated`` if there was more."""
+    """All of it, in the order of the log; ``truncated`` if there was more.
+
+    held  the rules of which a decision of somebody known says that they held, each with its thing
+    """
 
     tested: list[Tested]
     excepted: list[Excepted]
+    held: frozenset[tuple[str, str]]
     truncated: bool
 
 
@@ -163,21 +167,29 @@ def weighed(
         environment,
     )
     more = len(things) > THINGS_MAX or too_many or too_many_general
-    return Weighed(tested, excepted, more)
+    held = frozenset(
+        (thing, rule)
+        for one in known
+        if slsa.is_vsa(one.by.type) and one.by.level in TRUSTED
+        for thing in one.things
+        for rule in _held(one, environment)
+    )
+    return Weighed(tested, excepted, held, more)
 
 
-def let_in(found: Iterable[Excepted], thing: str, at: int) -> list[tuple[Excepted, list[Used]]]:
+def let_in(found: Weighed, thing: str, at: int) -> list[tuple[Excepted, list[Used]]]:
     """The exceptions by which a thing came in, by the words of those who are known.
 
     at  when it did, in microseconds. Where no decision is known to rest on one, it counts if it was
-        in force then and somebody else had approved it: with no use
+        in force then and somebody else had approved it, with no use; but not if its rules held
     """
     told = []
-    for one in found:
+    for one in found.excepted:
         if one.by.level not in TRUSTED:
             continue
         uses = [use for use in one.uses if use.thing == thing and use.by.level in TRUSTED]
         granted = one.said.stage == "break_glass" or bool(one.approving)
+        granted = granted and any((thing, rule) not in found.held for rule in one.said.rules)
         if uses or (granted and thing in one.things and one.began <= at < one.ends):
             told.append((one, uses))
     return told
@@ -263,20 +275,35 @@ def _parsed(parse: Callable[[Mapping[str, Any]], T], predicate: Mapping[str, Any
         return None
 
 
-def _uses(one: _Read) -> Iterator[Used]:
-    """The exceptions that a summary of ours rests on; a stranger's may say anything."""
+def _reasons(one: _Read) -> tuple[str, list[dict[str, Any]]]:
+    """Where a summary of ours let something in, and why; a stranger's may say anything."""
     ours = one.predicate.get("wherefrom")
     if not isinstance(ours, dict) or one.predicate.get("verificationResult") != _PASSED:
-        return
+        return "", []
     reasons = ours.get("reasons")
-    for reason in reasons if isinstance(reasons, list) else ():
-        excused = reason.get("excused") if isinstance(reason, dict) else None
+    some = reasons if isinstance(reasons, list) else []
+    return str(ours.get("environment", "")), [one for one in some if isinstance(one, dict)]
+
+
+def _held(one: _Read, environment: str) -> Iterator[str]:
+    """The rules that held, and not by an exception."""
+    where, reasons = _reasons(one)
+    for reason in reasons if where == environment else ():
+        if reason.get("ok") is True and not reason.get("excused"):
+            yield str(reason.get("rule", ""))
+
+
+def _uses(one: _Read) -> Iterator[Used]:
+    """The exceptions that a summary rests on."""
+    environment, reasons = _reasons(one)
+    for reason in reasons:
+        excused = reason.get("excused")
         entry = excused.get("entry") if isinstance(excused, dict) else None
         if not isinstance(entry, int):
             continue
         for thing in one.things:
             yield Used(
-                by=one.by, thing=thing, environment=str(ours.get("environment", "")),
+                by=one.by, thing=thing, environment=environment,
                 rule=str(reason.get("rule", "")), says=str(reason.get("says", "")),
                 remedy=str(reason.get("remedy", "")), exception=entry,
             )  # fmt: skip

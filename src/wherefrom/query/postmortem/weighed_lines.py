@@ -9,7 +9,7 @@ Sizes:  LINES_MAX lines, those of the known first, then the newest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -70,9 +70,9 @@ def lines(found: Weighed, frame: Frame) -> list[Happened]:
 def told(found: Weighed, frame: Frame) -> list[LetIn]:
     """The exceptions that let in what is held for the cause: each once, with all its rules."""
     return [
-        _let_in(one, uses, it)
+        _let_in(one, uses, it, found.held)
         for it in frame.culprits
-        for one, uses in let_in(found.excepted, it.thing, it.began)
+        for one, uses in let_in(found, it.thing, it.began)
     ]
 
 
@@ -164,8 +164,11 @@ def _row(
     )  # fmt: skip
 
 
-def _let_in(one: Excepted, uses: Sequence[Used], it: Culprit) -> LetIn:
-    rules = [use.rule for use in uses] or list(one.said.rules)
+def _let_in(
+    one: Excepted, uses: Sequence[Used], it: Culprit, held: Collection[tuple[str, str]]
+) -> LetIn:
+    asked = [rule for rule in one.said.rules if (it.thing, rule) not in held]
+    rules = [use.rule for use in uses] or asked
     approving = one.approving
     entries = [one.by.entry, *(a.by.entry for a in approving), *(u.by.entry for u in uses)]
     return LetIn(
