@@ -319,6 +319,26 @@ def test_what_changed_for_every_service_stays_and_is_told(shop):
         "rollback", "cart", data=shop.path).out  # fmt: skip
 
 
+def test_a_stranger_does_not_withdraw_what_somebody_known_took_for_the_cause(shop, tmp_path):
+    for name in ("mine", "theirs"):
+        assert run("keys", "new", name, "-o", tmp_path).code == 0
+    assert run("keys", "trust", tmp_path / "mine.pub", data=shop.path).code == 0
+    shop.set("flag", "fast", "on", -20 * HOUR)
+    where = {"environment": {"id": "prod"}, "service": {"id": "cart"}}
+    shop.event("incident.detected", "slow", where, -19 * HOUR)
+    asked = ("why", "--service", "cart", "--alert", "slow", "--json")
+    (flag,) = (one for one in run(*asked, data=shop.path).json["ranked"] if one["name"] == "fast")
+
+    def say(word, key):
+        ran = run(*asked, word, flag["entry"], "--key", tmp_path / f"{key}.key", data=shop.path)
+        assert ran.code == 0, ran.err
+        return "cause" in {one["code"] for one in shop.ask().json["trouble"]}
+
+    assert say("--accept", "mine")
+    assert say("--withdraw", "theirs")
+    assert not say("--withdraw", "mine")
+
+
 def test_what_was_accepted_as_a_cause_is_passed_over_until_that_is_withdrawn(shop):
     shop.set("flag", "fast", "on", -20 * HOUR)
     where = {"environment": {"id": "prod"}, "service": {"id": "cart"}}

@@ -28,6 +28,7 @@ from wherefrom.formats.states import Scope
 from wherefrom.query.bundles import recorded
 from wherefrom.query.rollback.realities import Key, Stand
 from wherefrom.query.rollback_answers import Ground
+from wherefrom.query.same import TRUSTED
 from wherefrom.query.statements import predicate_in
 from wherefrom.query.summary import STRENGTH, Summary, summaries
 from wherefrom.views.estate import EstateSnapshot
@@ -190,10 +191,13 @@ class Grounds:
         return found
 
     def _newest_cause(self, node: str) -> tuple[int, Cause] | None:
+        """The newest word about it; of those who are known, where any of them spoke."""
         numbers = list(self._graph.numbers([node]).values())
         found = self._graph.mentions(numbers, self._lens, each_max=ENTRIES_MAX)
         judged = self._graph.judgements({one.entry for one in found}, self._lens)
-        for entry in sorted(judged, reverse=True):
+        for entry in sorted(
+            judged, key=lambda entry: (judged[entry].level in TRUSTED, entry), reverse=True
+        ):
             if judged[entry].type != cause.PREDICATE_TYPE:
                 continue
             content = self._content(entry)
