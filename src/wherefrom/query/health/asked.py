@@ -176,13 +176,14 @@ class Asking:
 
         as_then  all that was recorded by ``as_of`` counts, whatever time it gives itself
         """
-        at = timestamps.canonical(options.at, where="at") if options.at else self.now()
         wanted = Wanted(options.environment, options.service, options.kind, options.trust)
         with (
             self._estate.snapshot() as estate,
             self._graph.snapshot() as graph,
             self._health.snapshot() as health,
         ):
+            # Asked after the snapshots: what they hold was received by then.
+            at = timestamps.canonical(options.at, where="at") if options.at else self.now()
             need_size(options.as_of, reached=estate.size, log=self.log)
             if not min(estate.size, graph.size, health.size) and self.log.refresh().size:
                 raise Unavailable(  # nothing is known, which is not that there is nothing
@@ -192,10 +193,12 @@ class Asking:
             size = estate.need(options.as_of)
             if options.as_of is None:
                 size = min(size, graph.size, health.size)
+            came = size if options.at is None else size_at(self.log, at, size=size)
+            # All of a past size that had come by then is what was known then, as it was told then.
+            as_then = as_then or (options.as_of is not None and came == size)
             lens = graph.lens(as_of=size, at=at if options.at and not as_then else None)
             known = self._catalogs.in_force(estate, graph, lens, at=micros(at))
-            if options.at is not None:
-                size = size_at(self.log, at, size=size)
+            size = came
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
                 wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,

@@ -66,17 +66,16 @@ class HealthDesk:
         with self._asking.asked(options) as asked:
             found = indicator(known, asked)
             missing: list[Missing] = []
-            cut = False
             if known.behind is not None and found.value is not None:
-                missing, cut = known.behind(asked)
+                missing = known.behind(asked)
             return HealthExplained(
                 log=asked.log,
                 at=of_micros(asked.at),
                 as_of=asked.lens.as_of,
                 indicator=found,
-                missing=missing,
+                missing=missing[: coverage.LISTED_MAX],
                 fixes=coverage.fixes(missing),
-                truncated=cut,
+                truncated=len(missing) > coverage.LISTED_MAX,
                 by_policy=self._asking.judge.named() if known.id in coverage.OF_CHAINS else "",
             )
 

@@ -23,7 +23,7 @@ class Known(NamedTuple):
 
     low     whether a lower value is better
     parts   by what it can be told apart: the fields of ``Wanted`` that it heeds
-    behind  what is missing behind it, where that can be listed, and whether that was cut off
+    behind  what is missing behind it, the worst first, where that can be listed
     """
 
     id: str
@@ -33,7 +33,7 @@ class Known(NamedTuple):
     low: bool
     find: Callable[[Asked], Found]
     parts: tuple[str, ...] = Wanted._fields
-    behind: Callable[[Asked], tuple[list[Missing], bool]] | None = None
+    behind: Callable[[Asked], list[Missing]] | None = None
 
 
 def indicator(one: Known, asked: Asked) -> Indicator:
@@ -77,7 +77,7 @@ def _coverage(asked: Asked) -> Found:
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 
-def _uncovered(asked: Asked) -> tuple[list[Missing], bool]:
+def _uncovered(asked: Asked) -> list[Missing]:
     return coverage.missing(asked.units, asked.graph, asked.lens, asked.known)
 
 
@@ -91,7 +91,7 @@ def _sbom_coverage(asked: Asked) -> Found:
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 
-def _without_sbom(asked: Asked) -> tuple[list[Missing], bool]:
+def _without_sbom(asked: Asked) -> list[Missing]:
     units = [one._replace(lacks=tuple(_sboms(one))) for one in asked.units]
     return coverage.missing(units, asked.graph, asked.lens, asked.known)
 

@@ -6,13 +6,14 @@ Source: docs/health.md
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import NotFound
 from wherefrom.formats import counted
 from wherefrom.formats.timestamps import micros
 from wherefrom.query.catalog.answers import Gaps
+from wherefrom.query.catalog.answers import Share as Covered
 from wherefrom.query.health.answers import Lack, Missing, Share
 from wherefrom.query.health.asked import WINDOW_DAYS, Asked
 from wherefrom.query.health.found import Figure, Found, median, parts_of, unknown
@@ -121,17 +122,11 @@ def _false(some: Collection[Incident]) -> Figure:
 def root_cause(asked: Asked) -> Found:
     """How long the middle incident took from its beginning to the first accepted explanation."""
     known = incidents(asked)
-    causes = [e for e in asked.known_events(counted.CAUSED) if e.id in known]
-    taken_back = {e.id: e.entry for e in causes if e.says.get("withdrawn")}
-    first: dict[str, Event] = {}
-    for event in causes:
-        # What was taken back explained nothing, after all.
-        if not event.says.get("withdrawn") and event.entry > taken_back.get(event.id, -1):
-            first.setdefault(event.id, event)
-    took = {
-        id: max(0.0, (event.received - known[id].opened) / _SECOND) for id, event in first.items()
-    }
     real = [one for one in known.values() if not one.is_false]
+    took = {
+        one.id: max(0.0, (first.received - one.opened) / _SECOND)
+        for one, first in _explained(asked, real)
+    }
     if not took:
         if not real:
             return unknown(f"no incident in {WINDOW_DAYS} days")
@@ -142,8 +137,7 @@ def root_cause(asked: Asked) -> Found:
     says = f"{len(took)} of {len(real)} incidents explained; half within {_long(value)}"
     before = median(_baselines(asked))
     if before is not None and value is not None:
-        faster = f"{before / value:,.1f} times as fast" if value else "at once"
-        says += f"; before Wherefrom {_long(before)}, so {faster}"
+        says += f"; before Wherefrom {_long(before)}, so {_faster(before, value)}"
     else:
         says += "; how long it took before is not said (wherefrom incident baseline)"
     by = parts_of(
@@ -151,6 +145,29 @@ def root_cause(asked: Asked) -> Found:
         lambda some: Figure(median([took[one.id] for one in some]), len(some)), low=True,
     )  # fmt: skip
     return Found(value, len(took), says, by)
+
+
+def _explained(asked: Asked, some: Iterable[Incident]) -> Iterator[tuple[Incident, Event]]:
+    """Those that are explained, each with the first explanation that stands."""
+    causes = asked.known_events(counted.CAUSED)
+    # What was taken back explained nothing, after all; others of the same incident stand.
+    taken_back = {
+        (e.id, e.says.get("cause")): e.entry for e in causes if e.says.get("withdrawn")
+    }  # fmt: skip
+    first: dict[str, Event] = {}
+    for event in causes:
+        since = taken_back.get((event.id, event.says.get("cause")), -1)
+        if not event.says.get("withdrawn") and event.entry > since:
+            first.setdefault(event.id, event)
+    return ((one, first[one.id]) for one in some if one.id in first)
+
+
+def _faster(before: float, now: float) -> str:
+    if not now:
+        return "at once"
+    if now > before:
+        return f"{now / before:,.1f} times as slow" if before else "slower"
+    return f"{before / now:,.1f} times as fast"
 
 
 def _baselines(asked: Asked) -> list[float]:
@@ -196,6 +213,8 @@ def gap_rate(asked: Asked) -> Found:
     try:
         gaps = asked.gaps
     except NotFound:
+        if asked.known.catalogs:
+            return unknown(f"no catalogue names the service {asked.wanted.service}")
         return unknown("no catalogue says who should send what: wherefrom catalog record FILE")
     expected = gaps.expected
     if not expected:
@@ -210,19 +229,23 @@ def gap_rate(asked: Asked) -> Found:
 def _gap_parts(gaps: Gaps) -> list[Share]:
     covered = gaps.coverage
     some = [
-        Share(environment=name, value=1 - one.share, of=one.expected)
+        Share(environment=name, value=_lacking(one), of=one.expected)
         for name, one in covered.environments.items()
-        if one.share is not None
+        if one.expected
     ]
     some += [
-        Share(kind=name, value=1 - one.share, of=one.expected)
+        Share(kind=name, value=_lacking(one), of=one.expected)
         for name, one in covered.kinds.items()
-        if one.share is not None
+        if one.expected
     ]
     return sorted(some, key=lambda one: (bool(one.kind), -(one.value or 0)))
 
 
-def silent(asked: Asked) -> tuple[list[Missing], bool]:
+def _lacking(one: Covered) -> float:
+    return (one.expected - one.covered) / one.expected
+
+
+def silent(asked: Asked) -> list[Missing]:
     """Who should have sent something and did not."""
     return [
         Missing(
@@ -238,7 +261,7 @@ def silent(asked: Asked) -> tuple[list[Missing], bool]:
             ],
         )
         for one in asked.gaps.gaps
-    ], False  # fmt: skip
+    ]  # fmt: skip
 
 
 def _says_gap(state: str, age: float | None, without: int) -> str:

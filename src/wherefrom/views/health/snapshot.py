@@ -18,7 +18,7 @@ from wherefrom.errors import Unavailable
 from wherefrom.log.logged import LogSource
 from wherefrom.views.folded import FactsOf
 from wherefrom.views.health.schema import BLOCK
-from wherefrom.views.health.tally import HOUR_MICROS, Part, of_record
+from wherefrom.views.health.tally import HOUR_MICROS, Part, Row, of_record
 
 EVENTS_MAX: Final = 200_000
 _SAYS: Final = msgspec.json.Decoder(dict[str, Any])
@@ -55,6 +55,7 @@ class HealthSnapshot:
         self.origin = origin
         self.size = size
         self.root = root
+        self._counted: tuple[int, list[Row]] | None = None
 
     def need(self, size: int) -> None:
         """Raises Unavailable for a size that is not reached."""
@@ -82,22 +83,35 @@ class HealthSnapshot:
         for *part, late, records, size_bytes, things, aliases in rows:
             sums[Part(*part), late] = [records, size_bytes, things, aliases]
         if size < self.size:
-            erased = {
-                entry
-                for (entry,) in self.db.execute(
-                    "SELECT entry FROM erased WHERE entry >= ? AND entry < ?",
-                    (whole * BLOCK, size),
-                )
-            }
-            for logged in source.read(whole * BLOCK, size):
-                if logged.index in erased:
-                    logged = msgspec.structs.replace(logged, content=None)
-                row = of_record(logged, facts_of=facts_of)
+            for row in self._last_block(whole * BLOCK, size, source, facts_of):
                 if row.received // HOUR_MICROS >= hour:
                     one = sums[row.part, row.late]
                     for place, more in enumerate((1, row.bytes, row.things, row.aliases)):
                         one[place] += more
         return [Count(part, late, *numbers) for (part, late), numbers in sorted(sums.items())]
+
+    def _last_block(
+        self, first: int, size: int, source: LogSource, facts_of: FactsOf
+    ) -> list[Row]:
+        """The records from ``first`` on, counted again; each question needs them several times."""
+        if self._counted is None or self._counted[0] != size:
+            erased = {
+                entry
+                for (entry,) in self.db.execute(
+                    "SELECT entry FROM erased WHERE entry >= ? AND entry < ?", (first, size)
+                )
+            }
+            rows = [
+                of_record(
+                    msgspec.structs.replace(logged, content=None)
+                    if logged.index in erased
+                    else logged,
+                    facts_of=facts_of,
+                )
+                for logged in source.read(first, size)
+            ]
+            self._counted = size, rows
+        return self._counted[1]
 
     def first_hour(self, *, since: int, size: int) -> int | None:
         """When the first hour began in which anything came from ``since`` on, in microseconds."""
@@ -106,13 +120,6 @@ class HealthSnapshot:
             (since // HOUR_MICROS, (size - 1) // BLOCK),
         ).get
         return None if hour is None else hour * HOUR_MICROS
-
-    def bytes(self, *, size: int) -> int:
-        """Of all contents in the blocks that begin below ``size``."""
-        found: int | None = self.db.execute(
-            "SELECT sum(bytes) FROM counts WHERE block <= ?", ((size - 1) // BLOCK,)
-        ).get
-        return found or 0
 
     def events(self, *what: str, since: int, size: int) -> list[Event]:
         """What records told that came from ``since`` on, the oldest first."""
