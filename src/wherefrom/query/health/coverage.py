@@ -137,9 +137,7 @@ def _by(some: Iterable[Unit], key: Callable[[Unit], tuple[str, str, str, str]]) 
     return sorted(found, key=lambda one: (one.value or 0.0, -one.of))
 
 
-def missing(
-    some: Collection[Unit], graph: Snapshot, lens: Lens, known: InForce
-) -> list[Missing]:
+def missing(some: Collection[Unit], graph: Snapshot, lens: Lens, known: InForce) -> list[Missing]:
     """Units that lack something, production first; the first LISTED_MAX of them by name."""
     lacking = sorted(
         (one for one in some if one.lacks),

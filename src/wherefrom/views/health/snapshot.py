@@ -90,9 +90,7 @@ class HealthSnapshot:
                         one[place] += more
         return [Count(part, late, *numbers) for (part, late), numbers in sorted(sums.items())]
 
-    def _last_block(
-        self, first: int, size: int, source: LogSource, facts_of: FactsOf
-    ) -> list[Row]:
+    def _last_block(self, first: int, size: int, source: LogSource, facts_of: FactsOf) -> list[Row]:
         """The records from ``first`` on, counted again; each question needs them several times."""
         if self._counted is None or self._counted[0] != size:
             erased = {

@@ -429,9 +429,7 @@ def test_changes_of_settings_are_signed_or_not(world):
 def test_flags_secrets_and_schemas_of_an_environment_are_changes_of_settings_too(world):
     anywhere = Scope("prod")  # of no service, as most flags are
     for slot in ("flag", "secret", "migration"):
-        world.record(
-            changes.place(slot, slot, "7", anywhere, at=world.ago(9), source=CI, told={})
-        )
+        world.record(changes.place(slot, slot, "7", anywhere, at=world.ago(9), source=CI, told={}))
     one = world.one("signed changes")
     assert (one.value, one.of) == (0.0, 3)
     assert [part(one, kind=slot) for slot in ("flag", "secret", "migration")] == [(0.0, 1)] * 3
