@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from wherefrom.errors import Unavailable
-from wherefrom.formats import timestamps
+from wherefrom.formats import counted, timestamps
 from wherefrom.formats.recognise import facts_of
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
@@ -193,7 +193,9 @@ class Asking:
             size = estate.need(options.as_of)
             if options.as_of is None:
                 size = min(size, graph.size, health.size)
-            came = size if options.at is None else size_at(self.log, at, size=size)
+            came = size
+            if options.at is not None:
+                came = size_at(self.log, at, size=size, steps=_steps_of(health, size))
             # All of a past size that had come by then is what was known then, as it was told then.
             as_then = as_then or (options.as_of is not None and came == size)
             lens = graph.lens(as_of=size, at=at if options.at and not as_then else None)
@@ -204,8 +206,19 @@ class Asking:
                 wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,
             )  # fmt: skip
 
+    def size_at(self, at: str, newest: Asked) -> int:
+        """Which size the log had at a moment, as entries write times."""
+        size = newest.lens.as_of
+        return size_at(self.log, at, size=size, steps=_steps_of(newest.health, size))
+
     def _silent(self, asked: Asked) -> Gaps:
         options = CatalogOptions(
             at=of_micros(asked.at), as_of=asked.lens.as_of, environment=asked.wanted.environment
         )
         return self._gaps(asked.wanted.service, options)
+
+
+def _steps_of(health: HealthSnapshot, size: int) -> list[int]:
+    """Where the log says that its clock was set back."""
+    missed = health.events(counted.MISSED, since=0, size=size)
+    return [event.entry for event in missed if event.id == "clock"]

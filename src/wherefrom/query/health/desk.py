@@ -28,7 +28,6 @@ from wherefrom.query.health.answers import (
 )
 from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.indicators import INDICATORS, indicator, named
-from wherefrom.query.health.moments import size_at
 
 POINTS_MAX: Final = 400
 STEP_SECONDS_MIN: Final = 60
@@ -104,7 +103,7 @@ class HealthDesk:
         with self._asking.asked(options) as newest:
             for moment in moments:
                 at = of_micros(moment)
-                size = size_at(self._asking.log, at, size=newest.lens.as_of)
+                size = self._asking.size_at(at, newest)
                 then = structs.replace(options, at=at, as_of=size)
                 with self._asking.asked(then, as_then=True) as asked:
                     found = indicator(known, asked)

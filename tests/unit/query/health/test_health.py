@@ -311,6 +311,36 @@ def test_what_clocks_that_are_ahead_say_is_of_the_past_size_that_knew_it(world):
     assert desk.now(HealthOptions(at=then.at)).indicators[0].value == 0.0
 
 
+def test_where_the_clock_was_set_back_a_past_size_is_what_it_was_then(tmp_path, monkeypatch):
+    moment = ["2026-11-01T10:00:00.000000Z"]
+
+    def now():
+        moment[0] = of_micros(micros(moment[0]) + 1_000)
+        return moment[0]
+
+    monkeypatch.setattr("wherefrom.app.now", now)
+    world = World(tmp_path / "data")
+    world.signed(provenance(1), sbom(1))
+    moment[0] = "2026-11-01T09:30:00.000000Z"
+    world.signed(provenance(2))
+    at, size = now(), world.recorder.writer.size
+    desk = world.desk()
+    before = desk.now(HealthOptions(at=at, as_of=size))
+    found = {one.id: one for one in before.indicators}
+    assert found["N11"].of == 3
+    assert "set back 1 times" in found["N16"].says
+    moment[0] = "2026-11-01T10:30:00.000000Z"
+    world.record(event(world, 1, late_s=0))
+    desk = world.desk()
+    assert desk.now(HealthOptions(at=at, as_of=size)).indicators == before.indicators
+    (point,) = desk.history("N11", EVERYTHING, since=at, until=at, step_s=60).points
+    assert (point.size, point.of) == (size, 3)
+    early = "2026-11-01T09:00:00.000000Z"
+    (point,) = desk.history("N11", EVERYTHING, since=early, until=early, step_s=60).points
+    assert (point.size, point.of) == (0, 0)
+    world.close()
+
+
 def test_a_history_has_a_point_for_each_moment_as_it_was_known_then(world):
     world.signed(provenance(1), sbom(1))
     world.deploy("cart", 1, at=world.ago(3_000))
