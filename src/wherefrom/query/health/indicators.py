@@ -107,7 +107,9 @@ INDICATORS: Final = (
     Known("N2", "freshness", "s", 10, True, of_records.freshness),
     Known("N3", "query latency", "ms", 500, True, of_servers.query_latency, _WHOLE),
     Known("N4", "integrity failures", "count", 0, True, of_records.integrity, _WHOLE),
-    Known("N5", "gap rate", "share", 0.001, True, of_work.gap_rate, _PLACES, of_work.silent),
+    Known(
+        "N5", "gap rate", "share", 0.001, True, of_work.gap_rate, (*_PLACES, "kind"), of_work.silent
+    ),
     Known("N6", "storage growth", "bytes/day", None, True, of_records.growth),
     Known("N7", "false alerts", "share", None, True, of_work.false_alerts, _PLACES),
     Known("N8", "root cause", "s", 7_200, True, of_work.root_cause, _PLACES),

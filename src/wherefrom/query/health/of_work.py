@@ -216,27 +216,29 @@ def gap_rate(asked: Asked) -> Found:
         if asked.known.catalogs:
             return unknown(f"no catalogue names the service {asked.wanted.service}")
         return unknown("no catalogue says who should send what: wherefrom catalog record FILE")
-    expected = gaps.expected
-    if not expected:
-        return unknown("the catalogue expects nothing")
-    says = f"{len(gaps.gaps)} of {expected} expected by the catalogue are late or never came"
+    kind = asked.wanted.kind
+    covered = gaps.coverage.kinds.get(kind) if kind else gaps.coverage.all
+    if covered is None or not covered.expected:
+        return unknown(f"the catalogue expects {f'no {kind}' if kind else 'nothing'}")
+    expected, missing = covered.expected, covered.expected - covered.covered
+    says = f"{missing} of {expected} expected by the catalogue are late or never came"
     kinds = Counter(one.kind for one in gaps.gaps)
-    if kinds:
-        says += ": " + ", ".join(f"{kind} {n}" for kind, n in kinds.most_common(4))
-    return Found(len(gaps.gaps) / expected, expected, says, _gap_parts(gaps))
+    if kinds and not kind:
+        says += ": " + ", ".join(f"{name} {n}" for name, n in kinds.most_common(4))
+    return Found(missing / expected, expected, says, _gap_parts(gaps, kind))
 
 
-def _gap_parts(gaps: Gaps) -> list[Share]:
+def _gap_parts(gaps: Gaps, kind: str) -> list[Share]:
     covered = gaps.coverage
     some = [
         Share(environment=name, value=_lacking(one), of=one.expected)
         for name, one in covered.environments.items()
-        if one.expected
+        if one.expected and not kind
     ]
     some += [
         Share(kind=name, value=_lacking(one), of=one.expected)
         for name, one in covered.kinds.items()
-        if one.expected
+        if one.expected and kind in ("", name)
     ]
     return sorted(some, key=lambda one: (bool(one.kind), -(one.value or 0)))
 
@@ -261,6 +263,7 @@ def silent(asked: Asked) -> list[Missing]:
             ],
         )
         for one in asked.gaps.gaps
+        if asked.wanted.kind in ("", one.kind)
     ]  # fmt: skip
 
 

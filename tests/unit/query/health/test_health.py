@@ -733,6 +733,12 @@ def test_gap_rate_is_what_the_catalogue_expects_and_never_came(world):
     one = world.one("gap rate")
     assert (one.value, one.of, one.met) == (0.5, 2, False)
     assert part(one, kind="sbom") == (1.0, 1)
+    for kind, value in (("sbom", 1.0), ("deployment", 0.0)):
+        of_kind = world.one("gap rate", kind=kind)
+        assert (of_kind.value, of_kind.of) == (value, 1) == part(of_kind, kind=kind)
+        listed = world.desk().explain("gap-rate", HealthOptions(kind=kind)).missing
+        assert len(listed) == value
+    assert world.one("gap rate", kind="test").says == "the catalogue expects no test"
     found = world.desk().explain("gap-rate", EVERYTHING)
     ((gap,), (fix, *_)) = found.missing, found.fixes
     assert (gap.environment, gap.service, gap.owner, gap.kind) == ("prod", "cart", "stock", "sbom")
