@@ -136,6 +136,10 @@ class Asked:
         first = self.since if since is None else since
         return self.health.events(*what, since=first, size=self.size)
 
+    def ever(self, what: str, ids: Collection[str]) -> list[Event]:
+        """What records told of some ids by now, wherever and whenever."""
+        return self.health.events_of(what, ids, size=self.size)
+
     def events(self, *what: str, since: int | None = None) -> list[Event]:
         """What records told in the window, where that is asked about."""
         return [

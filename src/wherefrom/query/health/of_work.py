@@ -6,7 +6,7 @@ Source: docs/health.md
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import NotFound
@@ -21,6 +21,8 @@ from wherefrom.views.health import Event
 
 _SECOND: Final = 1_000_000
 _ALERTING: Final = ("alertmanager.", "grafana.")
+# What may be said of an incident long after it.
+_AFTERWARDS: Final = ("marked", "baseline")
 
 
 # -- decisions
@@ -67,10 +69,14 @@ class Incident(NamedTuple):
 
 
 def incidents(asked: Asked) -> dict[str, Incident]:
-    """Every incident that was spoken of in the window; marks and rules by whose word counts."""
+    """Every incident that began, went on or ended in the window, by all that was ever said of it;
+    marks and rules by whose word counts."""
     found: dict[str, Incident] = {}
-    # Only what opens one need say where it is.
-    events = asked.everywhere(counted.INCIDENT)
+    recent = asked.everywhere(counted.INCIDENT)
+    # Only what opens one need say where it is, and it may have been opened before.
+    events = asked.ever(
+        counted.INCIDENT, {one.id for one in recent if one.says.get("stage") not in _AFTERWARDS}
+    )
     count = asked.that_count(events)
     for event in events:
         said = event.says
@@ -147,9 +153,12 @@ def root_cause(asked: Asked) -> Found:
     return Found(value, len(took), says, by)
 
 
-def _explained(asked: Asked, some: Iterable[Incident]) -> Iterator[tuple[Incident, Event]]:
+def _explained(asked: Asked, some: Collection[Incident]) -> Iterator[tuple[Incident, Event]]:
     """Those that are explained, each with the first explanation that stands."""
-    causes = asked.known_events(counted.CAUSED)
+    # Wherever the cause lies: it may be another service's.
+    said = asked.ever(counted.CAUSED, {one.id for one in some})
+    count = asked.that_count(said)
+    causes = [event for event in said if event.entry in count]
     # What was taken back explained nothing, after all; others of the same incident stand.
     taken_back = {
         (e.id, e.says.get("cause")): e.entry for e in causes if e.says.get("withdrawn")

@@ -8,7 +8,7 @@ Sizes:  a window is from ``since`` on, in microseconds; whole hours count · EVE
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -22,6 +22,7 @@ from wherefrom.views.health.tally import HOUR_MICROS, Part, Row, of_record
 
 EVENTS_MAX: Final = 200_000
 _SAYS: Final = msgspec.json.Decoder(dict[str, Any])
+_JSON: Final = msgspec.json.Encoder()
 
 
 class Count(NamedTuple):
@@ -133,6 +134,17 @@ class HealthSnapshot:
             found += [Event._make((*row[:6], _SAYS.decode(row[6]))) for row in rows]
         found.reverse()
         return sorted(found, key=lambda event: event.entry)
+
+    def events_of(self, what: str, ids: Collection[str], *, size: int) -> list[Event]:
+        """The same of some ids, whenever that came."""
+        self.need(size)
+        rows = self.db.execute(
+            """SELECT what, id, received, at, entry, trust, says FROM events
+            WHERE what = ? AND entry < ? AND id IN (SELECT value FROM json_each(?))
+            ORDER BY entry, place LIMIT ?""",
+            (what, size, _JSON.encode(sorted(ids)).decode(), EVENTS_MAX),
+        )
+        return [Event._make((*row[:6], _SAYS.decode(row[6]))) for row in rows]
 
     def made(self, *, since: int, size: int, rows_max: int) -> list[tuple[str, str]]:
         """Id and kind of what builds made, by records that came from ``since`` on."""

@@ -613,9 +613,9 @@ def stage(world, stage, name="incident:wherefrom:slow@2026-11-26T10:00:00Z", **m
     world.vouch(incident.to_statement(said))
 
 
-def explained(world, name, number=1, *, withdrawn=False):
+def explained(world, name, number=1, *, withdrawn=False, service="cart"):
     said = cause.Cause(
-        service="cart", environment="prod", slot="artifact", name="server", at=world.ago(9_000),
+        service=service, environment="prod", slot="artifact", name="server", at=world.ago(9_000),
         value=digest(number), incident=name, withdrawn=withdrawn,
     )  # fmt: skip
     world.signed(cause.to_statement(said))
@@ -640,6 +640,42 @@ def test_root_cause_is_from_the_opening_to_the_first_explanation_that_stands(wor
     assert "before Wherefrom 2.0 h, so 2.0 times as fast" in world.one("root cause").says
     explained(world, slow, withdrawn=True)
     assert world.one("root cause").value is None
+
+
+def test_an_incident_that_began_before_the_window_is_told_from_its_beginning(tmp_path, monkeypatch):
+    moment = ["2026-10-01T10:00:00.000000Z"]
+
+    def now():
+        moment[0] = of_micros(micros(moment[0]) + 1_000)
+        return moment[0]
+
+    monkeypatch.setattr("wherefrom.app.now", now)
+    world = World(tmp_path / "data")
+    name, old = (f"incident:wherefrom:{n}@2026-10-01T10:00:00Z" for n in ("slow", "old"))
+    for one in (name, old):
+        stage(world, "opened", one, rule="burns-x")
+    moment[0] = "2026-10-01T12:00:00.000000Z"
+    explained(world, name)
+    moment[0] = "2026-10-20T10:00:00.000000Z"
+    for one, what in ((name, "closed"), (old, "marked")):
+        said = IncidentStage(incident=one, stage=what, at=now(), is_false=what == "marked")
+        world.vouch(incident.to_statement(said))
+    at = HealthOptions(at="2026-11-05T10:00:00Z")  # the opening is 35 days ago
+    found = {one.id: one for one in world.desk().now(at).indicators}
+    assert found["N8"].value == pytest.approx(7_200, abs=60)
+    assert part(found["N8"], environment="prod", service="cart") == (found["N8"].value, 1)
+    # That somebody marked an alert of long ago makes it none of now.
+    assert (found["N7"].value, found["N7"].of) == (0.0, 1)
+    world.close()
+
+
+def test_an_explanation_counts_though_it_is_of_another_service(world):
+    name = "incident:wherefrom:slow@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, at=world.ago(3_600))
+    explained(world, name, service="payments")
+    for options in ({}, {"service": "cart"}, {"environment": "prod"}):
+        assert world.one("root cause", **options).of == 1
+        assert world.one("root cause", **options).value is not None, options
 
 
 def test_an_explanation_that_is_taken_back_leaves_others_of_its_incident_standing(world):
