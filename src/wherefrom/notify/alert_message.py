@@ -66,15 +66,17 @@ class ToldAlert(msgspec.Struct, frozen=True, kw_only=True):
         return f"[{said}] {self.title}"
 
 
-def message_of(stage: Stage, *, entry: int | None, was: str, origin: str, url: str) -> Message:
+def message_of(
+    stage: Stage, *, entry: int | None, was: str, origin: str, url: str, runbooks: str = ""
+) -> Message:
     """The message of a stage that is recorded as ``entry``.
 
-    was  the severity that was told before, empty if nothing was
-    url  where people reach the log ``origin``; no links without it
+    was            the severity that was told before, empty if nothing was
+    url, runbooks  where people reach the log ``origin`` and its runbooks; no links without
     """
     told = told_of(
         stage.alert, text=stage.text, entries=stage.entries, entry=entry, was=was, origin=origin,
-        url=url, closed=stage.at if stage.stage == "closed" else None,
+        url=url, runbooks=runbooks, closed=stage.at if stage.stage == "closed" else None,
     )  # fmt: skip
     return Message(
         id=id_of("alert", stage.alert.incident, stage.stage, stage.alert.severity),
@@ -88,7 +90,7 @@ def message_of(stage: Stage, *, entry: int | None, was: str, origin: str, url: s
 
 def told_of(
     alert: Alert, *, text: str, entries: tuple[int, ...] = (), entry: int | None = None,
-    was: str = "", origin: str, url: str, closed: float | None = None,
+    was: str = "", origin: str, url: str, runbooks: str = "", closed: float | None = None,
 ) -> ToldAlert:  # fmt: skip
     """An alert as it is told."""
     return ToldAlert(
@@ -106,7 +108,7 @@ def told_of(
         closed=None if closed is None else _text(closed),
         entry=entry,
         entries=entries,
-        links=links_of(alert, entries, url),
+        links=links_of(alert, entries, url, runbooks),
     )
 
 

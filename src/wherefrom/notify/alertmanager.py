@@ -66,7 +66,12 @@ def _alert(told: ToldAlert, severity: str, ends: str) -> dict[str, Any]:
         "description": told.text,
         "incident": told.incident,
         "records": " ".join(f"#{entry}" for entry in told.entries),
-        **{f"link_{name.replace(' ', '_')}": link for name, link in told.links.items()},
+        "runbook_url": told.links.get("runbook", ""),  # as Grafana and kube-prometheus call it
+        **{
+            f"link_{name.replace(' ', '_')}": link
+            for name, link in told.links.items()
+            if name != "runbook"
+        },
     }
     alert: dict[str, Any] = {
         "labels": {name: text for name, text in labels.items() if text},

@@ -11,7 +11,7 @@ moving on tells it again, under the same name.
 Off while there is no ``objectives.yaml``: it then looks once a round whether there is one.
 
 Sizes:  it looks every EVERY_S, QUIET_EVERY_S while an alert may end, and EARLY_S after the log has
-        grown · COVERAGE_S for coverage, COVERAGE_EARLY_S after that
+        grown
 Source: docs/alerts.md
 """
 
@@ -30,33 +30,30 @@ from wherefrom.formats import incident as incidents
 from wherefrom.formats import timestamps
 from wherefrom.formats.entry import Entry
 from wherefrom.formats.incident import CLOSED, NOTED, OPENED, IncidentStage
-from wherefrom.formats.objectives import INFO, CoverageDrop, Objectives
-from wherefrom.formats.timestamps import micros, of_micros, of_posix
+from wherefrom.formats.objectives import INFO, Objectives
+from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.formats.watch_settings import WatchSettings
 from wherefrom.log.reader import LogReader
 from wherefrom.policy.gate import Gate
 from wherefrom.query.alerts import signals
+from wherefrom.query.alerts.drops import Coverage, Drops
 from wherefrom.query.alerts.known import Known, Log, alerts_since, open_alerts
 from wherefrom.query.alerts.lost_proof import lost_proof
 from wherefrom.query.alerts.maintenances import Window, is_silenced, windows_at
 from wherefrom.query.alerts.measuring import Measuring
-from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.open_turns import Open, open_turns
 from wherefrom.query.what_runs import Service, what_runs
 from wherefrom.query.word import Words
 from wherefrom.views.estate import EstateReader, clocks
 from wherefrom.views.graph import GraphReader
-from wherefrom.views.health.alerting import DAY_S, Alert, Alerts, Root, Signal, Stage
+from wherefrom.views.health.alerting import BURNS, DAY_S, Alert, Alerts, Root, Signal, Stage
 from wherefrom.views.health.links import links_of
 
 EVERY_S: Final = 30.0
 QUIET_EVERY_S: Final = 5.0
 EARLY_S: Final = 1.0
-COVERAGE_S: Final = 60.0
-COVERAGE_EARLY_S: Final = 5.0
 CLOSED_KEPT_S: Final = 300.0
 _FOLLOWED_AT_ONCE: Final = 5_000
-_REMEMBERED_MAX: Final = 1_000
 _MICROS: Final = 1_000_000
 # Records that the log signs: it gives the entry of each, in order.
 Sign = Callable[[Sequence[bytes]], Sequence[int]]
@@ -79,14 +76,6 @@ class Cursor(Protocol):
     def read(self) -> int | None: ...
 
     def move(self, size: int) -> None: ...
-
-
-class Coverage(Protocol):
-    """How much of each service has a whole chain: now, and as it was known at a time, RFC 3339."""
-
-    def now(self) -> CoveredBy: ...
-
-    def then(self, place: Service, at: str) -> Covered | None: ...
 
 
 class AlertWatch:
@@ -125,7 +114,7 @@ class AlertWatch:
         self._measuring, self._cursor, self._coverage = measuring, cursor, coverage
         self._objectives, self._sign, self._tell = objectives, sign, tell
         self._settings, self._url, self._clock = settings, url, clock
-        self._on_trouble, self._said = on_trouble, ""
+        self._on_trouble = on_trouble
         self._told_to = cursor.read()
         self._begins = self._log.refresh().size
         self._looked = 0.0
@@ -137,10 +126,9 @@ class AlertWatch:
         self._known: dict[str, Known] = {}  # by incident, those that are open
         self._closed: dict[str, Known] = {}  # those that ended lately
         self._wrote = -1
-        self._covered: tuple[float, CoveredBy] = (0.0, {})
-        self._dropped: dict[Service, float] = {}  # since when coverage is lower there
-        self._covered_at = 0  # the size of the log that it is of
-        self._was_covered: dict[tuple[Service, str], Covered | None] = {}
+        self._drops = None
+        if self._coverage is not None:
+            self._drops = Drops(self._coverage, on_trouble=self._on_trouble)
         self._needs: dict[str, dict[str, str]] = {}  # by policy, what each rule needs
 
     # -- a round
@@ -157,7 +145,8 @@ class AlertWatch:
         gone = time.monotonic() - self._looked
         if gone < EARLY_S:
             return False
-        ending = self._dropped or (self._alerts is not None and self._alerts.is_ending)
+        pending = self._drops is not None and self._drops.is_pending
+        ending = pending or (self._alerts is not None and self._alerts.is_ending)
         if gone >= (QUIET_EVERY_S if ending else EVERY_S) or self._measuring.is_behind():
             return True
         return self._log.refresh().size > self.size
@@ -280,14 +269,21 @@ class AlertWatch:
         if said.clock_skew is not None:
             lately = clocks.tallies(log.estate.db, since=at - clocks.HOUR_MICROS, until=at)
             yield from signals.of_skew(said.clock_skew, lately)
-        if said.coverage_drop is not None and self._coverage is not None:
+        if said.coverage_drop is not None and self._drops is not None:
             # Coverage that is gone with the proof of what runs is told by that already.
             told = {(one.environment, one.service) for one in failing} | {
                 (one.alert.environment, one.alert.service)
                 for one in self._known.values()
                 if one.alert.rule in (signals.INTEGRITY, signals.DENIED)
             }
-            for one in self._coverage_signals(said.coverage_drop, log, production, now=now, at=at):
+            standing: dict[Service, Alert] = {
+                (one.alert.environment, one.alert.service): one.alert
+                for one in self._known.values()
+                if one.alert.rule == signals.COVERAGE
+            }
+            for one in self._drops.signals(
+                said.coverage_drop, log, standing, production=production, now=now, at=at
+            ):
                 if one.root.kind != "service" or (one.environment, one.service) not in told:
                     yield one
 
@@ -297,71 +293,13 @@ class AlertWatch:
         for place, some in what_runs(log.estate, "", at=at, as_of=log.lens.as_of).items():
             for one in some:
                 runs.setdefault(one.artifact, []).append(place)
+        lost = lost_proof(log.graph, log.lens, list(runs))
+        roots = signals.roots_of(lost, {one.alert.root for one in self._known.values()})
         yield from signals.of_denied(
-            opened, needs_of=lambda open: self._needs_of(open, log), runs=runs,
+            opened, needs_of=lambda open: self._needs_of(open, log), roots=roots, runs=runs,
             production=production,
         )  # fmt: skip
-        lost = lost_proof(log.graph, log.lens, list(runs))
-        yield from signals.of_lost_proof(lost, runs=runs, production=production)
-
-    def _coverage_signals(
-        self, rule: CoverageDrop, log: Log, production: Sequence[str], *, now: float, at: int
-    ) -> Iterator[Signal]:
-        assert self._coverage is not None
-        try:
-            age = now - self._covered[0]
-            if not 0 <= age < COVERAGE_S or (
-                age >= COVERAGE_EARLY_S and log.lens.as_of > self._covered_at
-            ):
-                self._covered, self._covered_at = (now, self._coverage.now()), log.lens.as_of
-            standing: dict[Service, Alert] = {
-                (one.alert.environment, one.alert.service): one.alert
-                for one in self._known.values()
-                if one.alert.rule == signals.COVERAGE
-            }
-            within = rule.within_s
-            released = signals.releases_since(log, since=at - within * _MICROS, until=at + 1)
-            for place, alert in standing.items():
-                early = int((alert.opened - within) * _MICROS)
-                last = signals.releases_since(log, since=early, until=at + 1).get(place)
-                if last is not None:
-                    released.setdefault(place, last)
-            found = list(
-                signals.of_coverage(
-                    rule,
-                    self._covered[1],
-                    before=lambda place, alert: self._before(place, alert, now=now, within=within),
-                    released=released,
-                    standing=standing,
-                    production=production,
-                )
-            )
-            self._said = ""
-            places = [(one.environment, one.service) for one in found]
-            self._dropped = {place: self._dropped.get(place, now) for place in places}
-            for place, one in zip(places, found, strict=True):
-                if place in standing or now - self._dropped[place] >= rule.lasting_s:
-                    yield one
-        except Error as error:
-            if str(error) != self._said:
-                self._said = str(error)
-                self._on_trouble(f"coverage is not looked at: {error}")
-
-    def _before(
-        self, place: Service, alert: Alert | None, *, now: float, within: int
-    ) -> Covered | None:
-        """How much of a service was covered, before what is looked at or before its alert."""
-        assert self._coverage is not None
-        if self._covered[1][place].value >= 1:
-            return None  # nothing is gone
-        # By whole minutes, so that what was is asked once a minute, and once for an alert.
-        moment = (now if alert is None else alert.opened) - within
-        asked = place, of_posix(int(moment // 60 * 60))
-        if asked not in self._was_covered:
-            if len(self._was_covered) >= _REMEMBERED_MAX:
-                self._was_covered.clear()
-            self._was_covered[asked] = self._coverage.then(*asked)
-        return self._was_covered[asked]
+        yield from signals.of_lost_proof(lost, roots=roots, runs=runs, production=production)
 
     def _needs_of(self, open: Open, log: Log) -> Mapping[str, str]:
         digest = open.against.policy
@@ -377,8 +315,8 @@ class AlertWatch:
 
     def _is_unknown(self, alert: Alert) -> bool:
         if alert.rule == signals.COVERAGE:
-            return bool(self._said)
-        name = alert.rule.removeprefix(f"{signals.BURNS}-")
+            return self._drops is not None and self._drops.is_unknown
+        name = alert.rule.removeprefix(f"{BURNS}-")
         return name != alert.rule and self._measuring.is_unknown(name)
 
     # -- what follows

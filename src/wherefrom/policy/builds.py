@@ -11,13 +11,16 @@ Source: slsa.dev/spec/v1.2 (build-provenance), v0.2, v0.1
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wherefrom.formats import patterns
 
-_SOURCES = ("source", "repository", "workflow.repository", "source.uri", "source.repository",
-            "configSource.uri", "sourceToBuild.repository")  # fmt: skip
+_SOURCES = [
+    path.split(".")
+    for path in ("source", "repository", "workflow.repository", "source.uri", "source.repository",
+                 "configSource.uri", "sourceToBuild.repository")
+]  # fmt: skip
 
 
 _WANDERS = re.compile(r"(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#@]|%2f|%5c|$)|\\|%2f|%5c", re.IGNORECASE)
@@ -38,7 +41,7 @@ def build_of(predicate: Mapping[str, Any] | None) -> Build:
     definition = _object(said, "buildDefinition")
     if definition:
         parameters = _object(definition, "externalParameters")
-        found = (_text(at(parameters, path)) for path in _SOURCES)
+        found = (_text(_follow(parameters, path)) for path in _SOURCES)
         return Build(
             _text(at(said, "runDetails.builder.id")),
             _text(definition.get("buildType")),
@@ -77,8 +80,12 @@ def is_source(source: str | None, pattern: str) -> bool:
 
 def at(value: Any, path: str) -> Any:
     """What stands at ``a.b.c``; None if nothing does."""
-    for part in path.split("."):
-        if not isinstance(value, Mapping):
+    return _follow(value, path.split("."))
+
+
+def _follow(value: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        if not isinstance(value, dict):  # as JSON is read; asking for a Mapping takes ten times
             return None
         value = value.get(part)
     return value
@@ -93,7 +100,7 @@ def _first_repository(definition: Mapping[str, Any]) -> str | None:
 
 def _object(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = parent.get(key)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str | None:

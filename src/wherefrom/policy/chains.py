@@ -196,7 +196,10 @@ class Chains:
         elif lens.as_of > newest.size:
             newest.go_on(graph, lens.as_of)
         found = {one: newest.chains[one] for one in things if one in newest.chains}
-        others = sorted(one for one in things if one not in found)
+        others = [one for one in things if one not in found]
+        # Near each other in the log, so that what is read for one is at hand for the next.
+        near = graph.numbers({one.artifact for one in others})
+        others.sort(key=lambda one: (near.get(one.artifact, 0), one))
         for first in range(0, len(others), TOGETHER_MAX):
             some = others[first : first + TOGETHER_MAX]
             found |= self._look(graph, lens, some, policy, newest, at=at)

@@ -16,7 +16,7 @@ Source: DESIGN, "Reality"; docs/reality.md
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import structs
@@ -37,7 +37,7 @@ RESOURCE: Final = "resource"
 # Slots that nobody declares: what is found is all there is.
 UNDECLARED: Final = frozenset({"incident", "denied"})
 _SECOND: Final = 1_000_000
-_Where = tuple[Scope, str, str]  # without the instance; slot, name
+Where = tuple[Scope, str, str]  # without the instance; slot, name
 _Marked = Mapping[int, tuple[str, ...]]  # by the id of what is held
 
 
@@ -62,9 +62,24 @@ def places(
         id(one): (*_marks(one, at, seconds_max or {}), *(marks or {}).get(one.seen_entry, ()))
         for one in held
     }
+    made = []
+    for where, declared, seen, watched in together(held):
+        place = _place(where, declared, seen, judged, at, same, marked)
+        made.append(_with_drift(place, "unobserved") if watched and not seen else place)
+    made = [
+        place if (owner := owner_of(place.service)) is None else structs.replace(place, owner=owner)
+        for place in made
+    ]
+    return sorted(made, key=lambda p: (p.environment, p.service, p.slot, p.region, p.pool, p.name))
+
+
+def together(held: Iterable[Held]) -> Iterator[tuple[Where, Held | None, list[Held], bool]]:
+    """Every place: what is declared there, what was seen there last, and whether anybody watches
+    its service."""
+    held = list(held)
     called = _called(held)
-    declared: dict[_Where, Held] = {}
-    observed: dict[_Where, list[Held]] = defaultdict(list)
+    declared: dict[Where, Held] = {}
+    observed: dict[Where, list[Held]] = defaultdict(list)
     for one in held:
         where = (one.scope._replace(instance=""), one.slot, one.name)
         if one.mode == DECLARED and not one.scope.instance:
@@ -74,7 +89,6 @@ def places(
                 where = called.get((one.scope.environment, one.name), where)
             observed[where].append(one)
     watched = {(scope.environment, scope.service, slot) for scope, slot, _ in observed}
-    made = []
     used = set()
     for where, seen in observed.items():
         by = _declaration(where, declared)
@@ -82,26 +96,16 @@ def places(
             used.add(by)
         elif all(one.properties.get("gone") for one in seen):
             continue  # it was removed, and nobody says that it is to be there
-        by_declaration = None if by is None else declared[by]
-        last = _last_seen(seen)
-        made.append(_place(where, by_declaration, last, judged, at, same, marked))
+        yield where, None if by is None else declared[by], _last_seen(seen), True
     for where, one in declared.items():
         if where not in used:
             scope, slot, _ = where
-            place = _place(where, one, [], judged, at, same, marked)
-            if (scope.environment, scope.service, slot) in watched:
-                place = _with_drift(place, "unobserved")
-            made.append(place)
-    made = [
-        place if (owner := owner_of(place.service)) is None else structs.replace(place, owner=owner)
-        for place in made
-    ]
-    return sorted(made, key=lambda p: (p.environment, p.service, p.slot, p.region, p.pool, p.name))
+            yield where, one, [], (scope.environment, scope.service, slot) in watched
 
 
-def _called(held: Iterable[Held]) -> dict[tuple[str, str], _Where]:
+def _called(held: Iterable[Held]) -> dict[tuple[str, str], Where]:
     """By environment and another name, the place of what is provisioned."""
-    found: dict[tuple[str, str], _Where] = {}
+    found: dict[tuple[str, str], Where] = {}
     for one in held:
         names = one.properties.get("called") if one.slot == RESOURCE else None
         if one.mode == DECLARED and isinstance(names, list):
@@ -120,7 +124,7 @@ def _last_seen(seen: list[Held]) -> list[Held]:
     return [one for one in seen if one.name == newest.name]
 
 
-def _declaration(where: _Where, declared: Collection[_Where]) -> _Where | None:
+def _declaration(where: Where, declared: Collection[Where]) -> Where | None:
     """The narrowest declaration that covers an observed place."""
     scope, slot, name = where
     candidates = [
@@ -137,7 +141,7 @@ def _declaration(where: _Where, declared: Collection[_Where]) -> _Where | None:
 
 
 def _place(
-    where: _Where,
+    where: Where,
     declared: Held | None,
     seen: list[Held],
     judged: Mapping[int, Judgement],

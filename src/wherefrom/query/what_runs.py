@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.states import DECLARED, OBSERVED, Scope
-from wherefrom.query.running import places
+from wherefrom.query.running import together
 from wherefrom.views.estate import EstateSnapshot, Held
 from wherefrom.views.graph import Lens, Snapshot
 from wherefrom.views.graph.spelling import tag_key
@@ -41,20 +42,18 @@ def what_runs(
 def running_of(held: Iterable[Held]) -> dict[Service, tuple[Runs, ...]]:
     """Of what holds in the slot of artifacts, by service."""
     found: dict[Service, dict[str, Runs]] = defaultdict(dict)
-    for place in places(held, {}, at=0, same=_is_same):
-        there = found[place.environment, place.service]
-        for one in place.observed:
-            before = there.get(one.value)
-            instances = one.instances + (before.instances if before else 0)
-            there[one.value] = Runs(one.value, OBSERVED, instances)
-        if not place.observed and place.declared is not None:
-            value = place.declared.value
-            there.setdefault(value, Runs(value, DECLARED, 0))
+    for (scope, _, _), declared, seen, _ in sorted(together(held), key=itemgetter(0)):
+        there = found[scope.environment, scope.service]
+        instances: dict[str, set[str]] = defaultdict(set)
+        for one in sorted(seen, key=lambda one: one.value):
+            instances[one.value].add(one.scope.instance)
+        for value, some in instances.items():
+            before = there.get(value)
+            number = len(some) + (before.instances if before else 0)
+            there[value] = Runs(value, OBSERVED, number)
+        if not seen and declared is not None:
+            there.setdefault(declared.value, Runs(declared.value, DECLARED, 0))
     return {service: tuple(ones.values()) for service, ones in found.items()}
-
-
-def _is_same(a: str, b: str) -> bool:
-    return a == b
 
 
 def services_of(

@@ -26,10 +26,18 @@ class Standing:
         """Nothing stands: there is nothing to decide by any more."""
         self._told = ()
 
-    def take(self, watch: AlertWatch, *, origin: str, url: str) -> None:
+    def take(self, watch: AlertWatch, settings: NotifySettings, *, origin: str) -> None:
         """From now on it is as the watch says."""
         self._told = tuple(
-            told_of(alert, text=text, entries=entries, closed=closed, origin=origin, url=url)
+            told_of(
+                alert,
+                text=text,
+                entries=entries,
+                closed=closed,
+                origin=origin,
+                url=settings.url,
+                runbooks=settings.runbooks,
+            )
             for alert, text, entries, closed in watch.standing()
         )
 
@@ -46,5 +54,5 @@ def keep(
         ]  # fmt: skip
         if wanting:
             message = message_of(one.stage, entry=one.entry, was=one.was, origin=origin,
-                                 url=said.url)  # fmt: skip
+                                 url=said.url, runbooks=said.runbooks)  # fmt: skip
             spool.put(message, wanting)

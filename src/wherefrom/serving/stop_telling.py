@@ -38,6 +38,7 @@ from wherefrom.storage.whole_file import replace_whole
 from wherefrom.views.estate import EstateReader
 from wherefrom.views.graph import GraphReader
 from wherefrom.views.health.alerting import LISTED_MAX, Root, incident_id
+from wherefrom.views.health.links import runbook_of
 
 DAMAGED: Final = "log-damaged"
 STOPPED: Final = "log-stopped"
@@ -119,8 +120,8 @@ class StopTelling:
             said.append(f"What runs in production and rests on it: {listed}{more}.")
         said.append(f"Runbook: docs/runbooks/{runbook}.md")
         links = {"log": f"{settings.url.rstrip('/')}/log"} if settings.url else {}
-        if settings.runbooks:
-            links["runbook"] = f"{settings.runbooks.rstrip('/')}/{runbook}.md"
+        if page := runbook_of(runbook, settings.runbooks):
+            links["runbook"] = page
         environment, service, _ = runs[0] if runs else ("", "", "")
         what = "is damaged, and" if rule == DAMAGED else "stopped:"
         return ToldAlert(

@@ -173,7 +173,7 @@ def _watch_on(
                     said = str(error)
                     _say(f"the watch waits: {error}")
         annotating.look()
-        alerting.look(origin=log.origin, url=notify().url)
+        alerting.look(notify(), origin=log.origin)
         time.sleep(pause)
 
 
@@ -205,7 +205,7 @@ class _Alerting:
         self._alerts, self._standing = alerts, standing
         self._said, self._failed, self._not_before = "", 0, 0.0
 
-    def look(self, *, origin: str, url: str) -> None:
+    def look(self, settings: NotifySettings, *, origin: str) -> None:
         """A round, if it is due."""
         if not self._alerts.is_on:
             self._standing.clear()
@@ -215,7 +215,7 @@ class _Alerting:
             return
         try:
             self._alerts.round()
-            self._standing.take(self._alerts, origin=origin, url=url)
+            self._standing.take(self._alerts, settings, origin=origin)
             self._said, self._failed = "", 0
             # As long as it took, so that what else runs here has as much.
             self._not_before = 2 * time.monotonic() - began

@@ -9,7 +9,7 @@ Source: the field's guides; docs/pages.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +19,7 @@ from wherefrom.formats.timestamps import moved
 from wherefrom.query.answers import LogPosition, TraceEdge
 from wherefrom.query.desk import LogRecord, TraceOptions
 from wherefrom.query.health import HealthOptions
-from wherefrom.query.health.answers import History, Indicator, Missing
+from wherefrom.query.health.answers import Health, History, Indicator, Missing
 from wherefrom.query.postmortem.question import IncidentsWanted
 from wherefrom.query.postmortem_answers import IncidentBrief
 from wherefrom.query.reality import RealityOptions
@@ -81,7 +81,7 @@ def executive(ask: Ask) -> Page:
     """``/executive?environment=``"""
     options = health_pages.options_of(ask)
     found = ask.desk.health.now(options, only=EXECUTIVE)
-    trends = _trends(ask, TRENDS, options) if ask.wants("past") else []
+    trends = _trends(ask, TRENDS, options, found) if ask.wants("past") else []
     answer = Executive(
         log=found.log, at=found.at, indicators=found.indicators, trends=trends,
         lacking=[
@@ -119,13 +119,14 @@ def on_call(ask: Ask) -> Page:
 
 def debug(ask: Ask) -> Page:
     """``/debug``"""
-    found = ask.desk.health.now(health_pages.options_of(ask), only=DEBUG)
+    options = health_pages.options_of(ask)
+    found = ask.desk.health.now(options, only=DEBUG)
     status = ask.desk.status()
     until = min(ask.as_of or status.size, status.size)
     newest = [
         ask.desk.record(i) for i in reversed(range(max(0, until - RECORDS_SHOWN), until))
     ]  # fmt: skip
-    trends = _trends(ask, ("N3", "N9"), health_pages.options_of(ask))
+    trends = _trends(ask, ("N3", "N9"), options, found)
     answer = Debug(
         log=found.log, at=found.at, views=status.views,
         indicators=found.indicators, trends=trends, records=newest,
@@ -155,11 +156,16 @@ def _later(ask: Ask) -> dict[str, str]:
     }
 
 
-def _trends(ask: Ask, ids: Iterable[str], options: HealthOptions) -> list[History]:
+def _trends(ask: Ask, ids: Collection[str], options: HealthOptions, found: Health) -> list[History]:
     if ask.as_of is not None or ask.at:
         return []  # a history is of many moments, none of them this one
-    found = (health_pages.past_of(ask, id, options) for id in ids)
-    return [one for one in found if one is not None]
+    now = found.at, found.log.size
+    past = (
+        health_pages.past_of(ask, one, options, now=now)
+        for one in found.indicators
+        if one.id in ids
+    )
+    return [one for one in past if one is not None]
 
 
 def _lacking(ask: Ask, options: HealthOptions) -> list[Missing]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from wherefrom.errors import Error
-from wherefrom.formats.timestamps import micros, moved
+from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.query.health import HealthOptions
-from wherefrom.query.health.answers import History
+from wherefrom.query.health.answers import History, Indicator, Point
 from wherefrom.web import charts
 from wherefrom.web.asking import Ask
 from wherefrom.web.page import Page
@@ -18,6 +18,7 @@ PAST_DAYS: Final = 14
 LISTED: Final = 100
 TILES: Final = ("N1", "N2", "N4")  # what the first page shows of it
 _DAY_S: Final = 86_400
+_DAY_MICROS: Final = _DAY_S * 1_000_000
 _SCALE: Final = {"share": (100.0, "%"), "s": (1.0, "s"), "ms": (1.0, "ms")}
 
 
@@ -46,8 +47,10 @@ def indicator(ask: Ask) -> Page:
     """``/health/{indicator}``: its parts, what is missing and whose, what to mend first."""
     options = options_of(ask)
     found = ask.desk.health.explain(ask.path("indicator"), options)
-    past = None if ask.as_of is not None or ask.at else past_of(ask, found.indicator.id, options)
     one = found.indicator
+    past = None
+    if ask.as_of is None and not ask.at:
+        past = past_of(ask, one, options, now=(found.at, found.log.size))
     return Page(
         template="indicator.html", title=f"{one.id} {one.name}",
         answer=Behind(explained=found, history=past), log=found.log, at=found.at,
@@ -55,16 +58,26 @@ def indicator(ask: Ask) -> Page:
     )  # fmt: skip
 
 
-def past_of(ask: Ask, id: str, options: HealthOptions, *, days: int = PAST_DAYS) -> History | None:
-    """An indicator on each of the last days; None where nothing can be said of them."""
-    since = moved(ask.now(), -days * _DAY_S)
+def past_of(
+    ask: Ask, one: Indicator, options: HealthOptions, *, now: tuple[str, int], days: int = PAST_DAYS
+) -> History | None:
+    """An indicator at each midnight (UTC) of the last days, and now; None of what is not known.
+
+    now  when it was found, and the size of the log then
+    """
+    at, size = now
+    midnight = micros(at) // _DAY_MICROS * _DAY_MICROS - (days - 1) * _DAY_MICROS
     try:
         found = ask.desk.health.history(
-            id, msgspec.structs.replace(options, at=None, as_of=None), since=since, step_s=_DAY_S
-        )
+            one.id, msgspec.structs.replace(options, at=None, as_of=None),
+            since=of_micros(midnight), until=at, step_s=_DAY_S,
+        )  # fmt: skip
     except Error:
         return None
-    return found if any(point.value is not None for point in found.points) else None
+    points = [*found.points, Point(at=at, size=size, value=one.value, of=one.of)]
+    if all(point.value is None for point in points):
+        return None
+    return msgspec.structs.replace(found, points=points)
 
 
 def drawn(past: list[History]) -> Any:

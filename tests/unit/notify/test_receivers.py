@@ -6,6 +6,7 @@ import json
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from wherefrom.notify.mail import send as send_mail
 from wherefrom.notify.slack import TEXT_CHARS_MAX
 from wherefrom.views.health.alerting import Alert, Root, Stage
 
+RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 URL = "https://wherefrom.example/"
 DIGEST = "sha256:" + "ab" * 32
 
@@ -39,7 +41,9 @@ def alert(severity="page", **more):
 def message(stage="opened", severity="page", *, was="", **more):
     one = alert(severity, **more)
     said = Stage(stage=stage, alert=one, text="no signature", at=one.opened, entries=(7, 9))
-    return message_of(said, entry=12, was=was, origin="log.example/a", url=URL)
+    return message_of(
+        said, entry=12, was=was, origin="log.example/a", url=URL, runbooks=f"{URL}runbooks"
+    )
 
 
 class Json:
@@ -102,6 +106,7 @@ def delivered(tmp_path, said, *messages, standing=(), clock=None, troubles=None)
 def test_a_message_links_to_the_incident_its_root_its_service_and_its_records():
     told = told_in(message().data)
     assert told.links == {
+        "runbook": "https://wherefrom.example/runbooks/integrity.md",
         "incident": "https://wherefrom.example/incidents/"
         "incident%3Awherefrom%3Aintegrity-ab%402026-01-01T00%3A00%3A00Z",
         "digest": f"https://wherefrom.example/things/sha256%3A{'ab' * 32}",
@@ -110,6 +115,22 @@ def test_a_message_links_to_the_incident_its_root_its_service_and_its_records():
         "record 9": "https://wherefrom.example/records/9",
     }
     assert told_of(alert(), text="", origin="o", url="").links == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "page"), [("integrity", "integrity"), ("burns-cart-errors", "burns"), ("Odd", None)]
+)
+def test_a_message_links_to_the_runbook_of_its_rule(rule, page):
+    told = told_of(alert(rule=rule), text="", origin="o", url="", runbooks="https://w.example/r/")
+    link = None if page is None else f"https://w.example/r/{page}.md"
+    assert told.links.get("runbook") == link
+    if page is not None:
+        assert (RUNBOOKS / f"{page}.md").is_file()
+
+
+def test_what_many_lost_their_proof_by_links_to_the_keys():
+    told = told_of(alert(root=Root("change", "k:ab")), text="", origin="o", url=URL)
+    assert told.links["change"] == "https://wherefrom.example/keys#k%3Aab"
 
 
 def test_what_is_told_twice_has_one_id_and_each_stage_another():
@@ -133,6 +154,8 @@ def test_a_real_alertmanager_holds_one_alert_until_it_is_over(tmp_path):
             "service": "cart", "root_kind": "digest", "root": DIGEST, "log": "log.example/a",
         }  # fmt: skip
         assert one["annotations"]["records"] == "#7 #9"
+        assert one["annotations"]["runbook_url"].endswith("/runbooks/integrity.md")
+        assert "link_runbook" not in one["annotations"]
         assert one["annotations"]["link_record_7"] == "https://wherefrom.example/records/7"
         assert one["generatorURL"].startswith("https://wherefrom.example/incidents/")
         delivered(tmp_path, said, message())

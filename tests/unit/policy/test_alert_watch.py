@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.watched_world import SBOM, SCANNED, World, image, policy
+from tests.watched_world import SBOM, SCANNED, World, image, key_id, policy
 from wherefrom.capture import changes
 from wherefrom.collect.principals import Principal, producer_of
 from wherefrom.errors import Unavailable
@@ -59,9 +59,9 @@ class Covering:
     def now(self):
         return self.here
 
-    def then(self, place, at):
+    def then(self, at):
         self.asked.append(at)
-        return self.before.get(place)
+        return self.before
 
 
 class Alerting(World):
@@ -175,6 +175,51 @@ def test_a_running_artifact_whose_proof_is_lost_is_paged_at_once_and_once(world)
     for _ in range(5):
         assert world.look(1) == 0
     assert len(world.alerts_told) == 1
+
+
+def test_many_whose_proof_went_with_one_key_are_one_alert_until_all_are_mended(world):
+    world.trust(world.other)
+    bad(world, 1, 2, 3)
+    world.revoke(world.other)
+    assert world.look() == 1
+    root = Root("change", key_id(world.other))
+    assert world.said() == [("opened", "page", root)]
+    stage = world.alerts_told[0].stage
+    assert stage.alert.title.startswith("3 artifacts that run lost their proof: key ")
+    assert all(image(number) in stage.text for number in (1, 2, 3))
+    assert len(stage.entries) == 3
+    for number in (1, 2):
+        world.built(number)
+        for _ in range(3):
+            assert world.look(5) == 0
+    world.built(3)
+    world.look(1)
+    world.look(5)
+    assert world.said()[1:] == [("closed", "page", root)]
+
+
+def test_what_is_open_keeps_its_root_though_more_is_lost_to_the_same_key(world):
+    world.trust(world.other)
+    bad(world, 1)
+    world.built(2, key=world.other)
+    world.revoke(world.other)
+    world.look()
+    world.deploy("s2", 2)
+    assert world.look() == 1
+    assert world.said() == [("opened", "page", digest(1)), ("opened", "page", digest(2))]
+
+
+def test_what_a_policy_denies_too_is_told_with_what_took_its_proof(world):
+    world.trust(world.other)
+    bad(world, 1, 2)
+    world.use(policy({"name": "built", "needs": "provenance"}), "prod")
+    world.rounds()
+    assert world.look() == 0
+    world.revoke(world.other)
+    world.rounds()
+    world.look(1)
+    root = Root("change", key_id(world.other))
+    assert {said[2] for said in world.said()} == {root}
 
 
 def test_it_ends_when_it_is_vouched_for_again(world):
@@ -566,6 +611,15 @@ def test_a_small_drop_is_none_and_an_open_one_ends_at_half_of_what_opens_it(worl
     world.look(1)
     assert world.look(5) == 1
     assert [stage for stage, *_ in world.said()] == ["opened", "closed"]
+
+
+def test_a_drop_is_seen_among_a_thousand_services_that_never_had_a_chain(world):
+    others = {("prod", f"a{number}"): Covered(0.0, 1) for number in range(1_000)}
+    world.covering.here = {**others, CART: Covered(0.5, 4)}
+    world.covering.before = {**others, CART: Covered(1.0, 4)}
+    world.look()
+    world.look(301)
+    assert [(stage, severity) for stage, severity, *_ in world.said()] == [("opened", "ticket")]
 
 
 def test_an_open_drop_is_held_against_what_was_before_it_however_long_it_lasts(world):

@@ -11,7 +11,6 @@ Sizes:  a look reads RECORDS_MAX records · CAUSES_MAX open causes: the first, a
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,14 +32,12 @@ from wherefrom.notify.tickets.cause import Cause
 from wherefrom.query.statements import statement_in, whole_statement_in
 from wherefrom.query.word import Words
 from wherefrom.storage.whole_file import replace_whole
+from wherefrom.views.health.links import runbook_of
 
 RECORDS_MAX: Final = 5_000
 CAUSES_MAX: Final = 2_000
 REASONS_MAX: Final = 5
 DENIED_RUNBOOK: Final = "denied"
-# Rules of objectives are called after them, and have one page.
-_BURNS: Final = "burns"
-_RUNBOOK: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _TYPES: Final = frozenset({turned.PREDICATE_TYPE, incident.PREDICATE_TYPE})
 
 
@@ -53,9 +50,8 @@ class Places(NamedTuple):
     def links(self, pages: Mapping[str, str], runbook: str) -> tuple[tuple[str, str], ...]:
         """Pages of the log by what they are, and the runbook of this name."""
         found = [(text, f"{self.url}/{path}") for text, path in pages.items() if self.url]
-        page = _BURNS if runbook.startswith(f"{_BURNS}-") else runbook
-        if self.runbooks and _RUNBOOK.fullmatch(page):
-            found.append(("the runbook", f"{self.runbooks}/{page}.md"))
+        if page := runbook_of(runbook, self.runbooks):
+            found.append(("the runbook", page))
         return tuple(found)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from wherefrom.errors import Unavailable
 from wherefrom.formats.objectives import Objective
 from wherefrom.query.alerts.signals import Covered, CoveredBy
 from wherefrom.query.health import HealthDesk, HealthOptions
+from wherefrom.query.health.found import Figure
 from wherefrom.query.what_runs import Service
 
-_COVERAGE: Final = "coverage"
 _STEP_S: Final = 60
 
 
@@ -22,20 +23,11 @@ class Covering:
 
     def now(self) -> CoveredBy:
         """By environment and service. Raises as the desk does."""
-        found = self._health.one(_COVERAGE, HealthOptions())
-        return {
-            (share.environment, share.service): Covered(share.value, share.of)
-            for share in found.by
-            if share.environment and share.service and share.value is not None
-        }
+        return _covered(self._health.covered())
 
-    def then(self, place: Service, at: str) -> Covered | None:
-        """Of one service, as it was known then. Raises as the desk does."""
-        environment, service = place
-        asked = HealthOptions(environment=environment, service=service)
-        told = self._health.history(_COVERAGE, asked, since=at, until=at, step_s=_STEP_S)
-        (point,) = told.points
-        return None if point.value is None else Covered(point.value, point.of)
+    def then(self, at: str) -> CoveredBy:
+        """The same as it was known at a time. Raises as the desk does."""
+        return _covered(self._health.covered(at=at))
 
     def indicated(self, objective: Objective, at: str | None) -> float | None:
         """An indicator of an objective, now, or as it was known at a time.
@@ -66,3 +58,11 @@ class Covering:
                 expected="at_most or at_least",
                 do="Say in objectives.yaml what of it is good",
             )  # fmt: skip
+
+
+def _covered(found: Mapping[Service, Figure]) -> CoveredBy:
+    return {
+        place: Covered(figure.value, figure.of)
+        for place, figure in found.items()
+        if figure.value is not None
+    }

@@ -2,6 +2,7 @@
 
     Measuring ──burns──► service, or the objective            page or ticket, by its windows
     estate, ``denied`` ──► the artifact                       page: production, a check of evidence
+    records that count no more ──► the artifact, or the key   page: production
     coverage now and before ──► the release, or the service   page: so soon after a release
     clocks of producers ──► the producer                      ticket
 
@@ -12,27 +13,27 @@ Sizes:  DROPPED_MAX services whose coverage dropped · SKEWED_MAX producers, the
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wherefrom.formats.digests import strong_id_in
 from wherefrom.formats.objectives import PAGE, TICKET, ClockSkew, CoverageDrop, Objective, Severity
-from wherefrom.formats.shown import percent, short_id
+from wherefrom.formats.shown import percent, short_id, short_key
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import of_micros
 from wherefrom.query.alerts.known import Log
+from wherefrom.query.alerts.lost_proof import LostProof
 from wherefrom.query.open_turns import Open
 from wherefrom.query.what_runs import SLOT, Service
 from wherefrom.views.estate.clocks import Tally
-from wherefrom.views.health.alerting import Alert, Root, Signal
+from wherefrom.views.health.alerting import BURNS, Alert, Root, Signal
 from wherefrom.views.health.burn import Burn, worst
 
 INTEGRITY: Final = "integrity"
 DENIED: Final = "denied"
 COVERAGE: Final = "coverage-drop"
 SKEW: Final = "clock-skew"
-BURNS: Final = "burns"
 DROPPED_MAX: Final = 100
 SKEWED_MAX: Final = 20
 RELEASES_MAX: Final = 1_000
@@ -95,6 +96,7 @@ def of_denied(
     opened: Mapping[tuple[str, str], Open],
     *,
     needs_of: Callable[[Open], Mapping[str, str]],
+    roots: Mapping[str, Root],
     runs: Mapping[str, Sequence[Service]],
     production: Sequence[str],
 ) -> Iterator[Signal]:
@@ -102,6 +104,7 @@ def of_denied(
 
     opened    by environment and artifact
     needs_of  the rules that do not hold, each with what it needs
+    roots     by artifact, what took its proof; of others their digest is the root
     runs      by artifact, the environments and services that run it
     """
     for (environment, artifact), open in sorted(opened.items()):
@@ -110,10 +113,11 @@ def of_denied(
         rules = ", ".join(open.against.rules) or "a rule"
         is_evidence = any(needs.get(rule) in OF_EVIDENCE for rule in open.against.rules)
         is_production = environment in production
+        own = Root("digest", artifact)
         what = "fails a check of its evidence" if is_evidence else "is denied by the policy"
         yield Signal(
             rule=INTEGRITY if is_evidence else DENIED,
-            root=Root("digest", artifact),
+            root=roots.get(artifact, own) if is_evidence else own,
             severity=PAGE if is_evidence and is_production else TICKET,
             title=f"{short_id(artifact)} runs in {environment} and {what}",
             text=f"{rules} does not hold for {artifact} in {environment}"
@@ -124,18 +128,40 @@ def of_denied(
         )
 
 
+def roots_of(lost: Mapping[str, LostProof], open: Collection[Root]) -> dict[str, Root]:
+    """What took the proof of each artifact: a key, if it did so with several at once, or does so
+    with others already; else the artifact is the root itself, and it stays what is open.
+
+    open  the roots of alerts that are open
+    """
+    found: dict[str, Root] = {}
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for artifact, one in sorted(lost.items()):
+        found[artifact] = Root("digest", artifact)
+        if one.keys and found[artifact] not in open:
+            by_key[one.keys[0]].append(artifact)
+    for key, artifacts in by_key.items():
+        root = Root("change", key)
+        if len(artifacts) > 1 or root in open:
+            found |= dict.fromkeys(artifacts, root)
+    return found
+
+
 def of_lost_proof(
-    lost: Mapping[str, Sequence[int]],
+    lost: Mapping[str, LostProof],
     *,
+    roots: Mapping[str, Root],
     runs: Mapping[str, Sequence[Service]],
     production: Sequence[str],
 ) -> Iterator[Signal]:
     """One for each artifact that runs and is vouched for no longer.
 
-    lost  by artifact, the records that no longer count
-    runs  by artifact, the environments and services that run it
+    lost   by artifact, the records that no longer count
+    roots  by artifact, what took its proof
+    runs   by artifact, the environments and services that run it
     """
-    for artifact, entries in sorted(lost.items()):
+    many = Counter(roots.values())
+    for artifact, one in sorted(lost.items()):
         # Where it matters most comes first.
         places = sorted(
             runs.get(artifact, ()), key=lambda place: (place[0] not in production, place)
@@ -144,15 +170,19 @@ def of_lost_proof(
             continue
         environment, service = places[0]
         said = ", ".join(f"{service} in {environment}" for environment, service in places[:5])
+        root = roots[artifact]
+        title = f"{short_id(artifact)} runs in {environment} and fails a check of its evidence"
+        if root.kind == "change":
+            title = f"{many[root]} artifacts that run lost their proof: key {short_key(root.id)}"
         yield Signal(
             rule=INTEGRITY,
-            root=Root("digest", artifact),
+            root=root,
             severity=PAGE if environment in production else TICKET,
-            title=f"{short_id(artifact)} runs in {environment} and fails a check of its evidence",
+            title=title,
             text=f"what vouched for {artifact} no longer counts; it runs as {said}",
             environment=environment,
             service=service,
-            entries=tuple(entries),
+            entries=one.entries,
         )
 
 
@@ -173,7 +203,11 @@ def of_coverage(
     standing  the alerts of this kind that are open: they end at half of what opens them, and keep
               their root however long ago the release is by then
     """
-    for place, covered in list(now.items())[:DROPPED_MAX]:
+    told = 0
+    # Those that are open first, so that none ends because others came.
+    for place, covered in sorted(now.items(), key=lambda one: one[0] not in standing):
+        if told == DROPPED_MAX:
+            return
         environment, service = place
         alert = standing.get(place)
         was = before(place, alert)
@@ -182,6 +216,7 @@ def of_coverage(
         points = 100 * (was.value - covered.value)
         if points < (rule.points if alert is None else rule.points / 2):
             continue
+        told += 1
         release = released.get(place)
         is_critical = release is not None and environment in production
         root = Root("service", f"{environment}/{service}")

@@ -103,7 +103,7 @@ class Asked:
     def counted(self, *, since: int) -> list[Count]:
         """The same from another moment on."""
         found = self.health.counts(since=since, size=self.size, source=self._log, facts_of=facts_of)
-        return [one for one in found if self._wants(one.part)]
+        return [one for one in found if self._wants(one.part)] if any(self.wanted) else found
 
     def _wants(self, part: Part) -> bool:
         return all(
@@ -188,10 +188,11 @@ class Asking:
         ):
             # Asked after the snapshots: what they hold was received by then.
             at = timestamps.canonical(options.at, where="at") if options.at else self.now()
+            length = self.log.refresh().size  # the views may have followed it further than we did
             need_size(options.as_of, reached=estate.size, log=self.log)
-            if not min(estate.size, graph.size, health.size) and self.log.refresh().size:
+            if not min(estate.size, graph.size, health.size) and length:
                 raise Unavailable(  # nothing is known, which is not that there is nothing
-                    "the views have not read the log yet", expected=f"size {self.log.size}",
+                    "the views have not read the log yet", expected=f"size {length}",
                     got=0, do="Ask again in a moment",
                 )  # fmt: skip
             size = estate.need(options.as_of)

@@ -7,7 +7,7 @@
 What runs in several services counts once in each; what was made and runs nowhere counts in the
 environment ``""``.
 
-Sizes:  BY_MAX services are told apart, the worst first · LISTED_MAX units are listed
+Sizes:  found.BY_MAX of each part are told apart, the worst first · LISTED_MAX units are listed
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from wherefrom.formats.watch_settings import PRODUCTION
 from wherefrom.query.catalog.in_force import InForce
 from wherefrom.query.health.answers import Fix, Lack, Missing, Share
 from wherefrom.query.health.chains import Judge, Thing
+from wherefrom.query.health.found import Figure, Part, worst
 from wherefrom.query.summary import summaries
 from wherefrom.query.what_runs import Runs, Service
 from wherefrom.views.graph import Lens, Snapshot
 
-BY_MAX: Final = 200
 # Indicators that the policy of coverage decides.
 OF_CHAINS: Final = frozenset({"N1", "N17"})
 LISTED_MAX: Final = 1_000
@@ -115,26 +115,39 @@ def share(some: Collection[Unit]) -> float | None:
 def shares(some: Collection[Unit]) -> list[Share]:
     """The same in parts: environments, kinds, kinds in environments, trust, services."""
     placed = [one for one in some if one.environment]
-    found = [
+    return [
         *_by(some, lambda one: (one.environment, "", "", "")),
         *_by(some, lambda one: ("", "", one.kind, "")),
         *_by(placed, lambda one: (one.environment, "", one.kind, "")),
         *_by(some, lambda one: ("", "", "", one.trust or NO_TRUST)),
+        *worst(_by_service(some).items(), low=False),
     ]
-    services = _by((one for one in some if one.service),
-                   lambda one: (one.environment, one.service, "", ""))  # fmt: skip
-    return [*found, *services[:BY_MAX]]
 
 
-def _by(some: Iterable[Unit], key: Callable[[Unit], tuple[str, str, str, str]]) -> list[Share]:
-    parts: dict[tuple[str, str, str, str], list[Unit]] = defaultdict(list)
+def by_service(some: Iterable[Unit]) -> dict[Service, Figure]:
+    """The same for each service, and for all of them."""
+    return {(part[0], part[1]): figure for part, figure in _by_service(some).items()}
+
+
+def _by_service(some: Iterable[Unit]) -> dict[Part, Figure]:
+    return _figures(
+        (one for one in some if one.service), lambda one: (one.environment, one.service, "", "")
+    )
+
+
+def _by(some: Iterable[Unit], key: Callable[[Unit], Part]) -> list[Share]:
+    return worst(_figures(some, key).items(), low=False)
+
+
+def _figures(some: Iterable[Unit], key: Callable[[Unit], Part]) -> dict[Part, Figure]:
+    of: Counter[Part] = Counter()
+    whole: Counter[Part] = Counter()
     for one in some:
-        parts[key(one)].append(one)
-    found = [
-        Share(environment=e, service=s, kind=k, trust=t, value=share(ones), of=len(ones))
-        for (e, s, k, t), ones in sorted(parts.items())
-    ]
-    return sorted(found, key=lambda one: (one.value or 0.0, -one.of))
+        part = key(one)
+        of[part] += 1
+        if not one.lacks:
+            whole[part] += 1
+    return {part: Figure(whole[part] / number, number) for part, number in of.items()}
 
 
 def missing(some: Collection[Unit], graph: Snapshot, lens: Lens, known: InForce) -> list[Missing]:

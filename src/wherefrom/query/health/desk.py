@@ -4,19 +4,13 @@
 
 Each takes one snapshot of each view, at one log size, so that all indicators of an answer speak of
 one moment. ``at`` asks as of a time with what is known now, ``as_of`` with what was known then.
-
-Sizes:  a history has POINTS_MAX moments, STEP_SECONDS_MIN apart at least
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from msgspec import structs
-
-from wherefrom.errors import LimitPassed, Malformed
-from wherefrom.formats.timestamps import canonical, micros, of_micros
+from wherefrom.formats.timestamps import of_micros
 from wherefrom.query.health import coverage
 from wherefrom.query.health.answers import (
     Health,
@@ -24,13 +18,13 @@ from wherefrom.query.health.answers import (
     History,
     Indicator,
     Missing,
-    Point,
 )
 from wherefrom.query.health.asked import Asking, HealthOptions
-from wherefrom.query.health.indicators import INDICATORS, indicator, named
-
-POINTS_MAX: Final = 400
-STEP_SECONDS_MIN: Final = 60
+from wherefrom.query.health.found import Figure
+from wherefrom.query.health.indicators import INDICATORS, Known, indicator, named
+from wherefrom.query.health.kept import Kept
+from wherefrom.query.health.past import Past
+from wherefrom.query.what_runs import Service
 
 
 class HealthDesk:
@@ -38,13 +32,23 @@ class HealthDesk:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+        self._kept: Kept[Health] = Kept()
+        self._past = Past(asking)
 
     def now(self, options: HealthOptions, *, only: Sequence[str] = ()) -> Health:
         """Every indicator, or ``only`` those of these ids or names, in their order.
 
+        An answer of now that took long is given again for a while: see ``kept``.
+
         Raises NotFound for a size the log never had, or an indicator there is none of; Malformed.
         """
         wanted = [named(text) for text in only] or INDICATORS
+        if options.at is not None or options.as_of is not None:
+            return self._found(options, wanted)
+        key = options, tuple(one.id for one in wanted)
+        return self._kept.get(key, lambda: self._found(options, wanted))
+
+    def _found(self, options: HealthOptions, wanted: Sequence[Known]) -> Health:
         with self._asking.asked(options) as asked:
             return Health(
                 log=asked.log,
@@ -93,40 +97,18 @@ class HealthDesk:
 
         Raises Malformed, LimitPassed for too many moments, NotFound.
         """
-        known, now = named(text), self._asking.now()
-        if options.at is not None or options.as_of is not None:
-            raise Malformed("a history is of many moments", where="at, as_of", expected="neither")
-        first = micros(canonical(since, where="since"))
-        last = min(micros(now), micros(canonical(until, where="until") if until else now))
-        moments = _moments(first, last, step_s)
-        points: list[Point] = []
-        with self._asking.asked(options) as newest:
-            for moment in moments:
-                at = of_micros(moment)
-                size = self._asking.size_at(at, newest)
-                then = structs.replace(options, at=at, as_of=size)
-                with self._asking.asked(then, as_then=True) as asked:
-                    found = indicator(known, asked)
-                points.append(Point(at=at, size=size, value=found.value, of=found.of))
-            return History(
-                log=newest.log, indicator=known.id, name=known.name, unit=known.unit,
-                since=of_micros(first), until=of_micros(last), step_s=step_s, points=points,
-            )  # fmt: skip
+        return self._past.of(named(text), options, since=since, until=until, step_s=step_s)
 
+    def covered(self, *, at: str | None = None) -> dict[Service, Figure]:
+        """How much of each service has a whole chain, of every service: indicators tell the worst.
 
-def _moments(first: int, last: int, step_s: int) -> range:
-    """The moments of a history, in microseconds. Raises Malformed, LimitPassed."""
-    if step_s < STEP_SECONDS_MIN:
-        raise Malformed(
-            "moments too close to each other", where="step", got=f"{step_s}s",
-            expected=f"{STEP_SECONDS_MIN}s or more",
-        )  # fmt: skip
-    if last < first:
-        raise Malformed("a history that ends before it begins", where="since", got=of_micros(first))
-    found = range(first, last + 1, step_s * 1_000_000)
-    if len(found) > POINTS_MAX:
-        raise LimitPassed(
-            "too many moments", expected=f"{POINTS_MAX} at most", got=str(len(found)),
-            do="Ask for a longer step, or a shorter time",
-        )  # fmt: skip
-    return found
+        at  RFC 3339: as it was known then
+
+        Raises Malformed, and as the judge does.
+        """
+        with self._asking.asked(HealthOptions()) as newest:
+            if at is None:
+                return coverage.by_service(newest.units)
+            size = self._asking.size_at(at, newest)
+        with self._asking.asked(HealthOptions(at=at, as_of=size), as_then=True) as asked:
+            return coverage.by_service(asked.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -11,7 +12,7 @@ from wherefrom.views.health import Count
 
 BY_MAX: Final = 200
 T = TypeVar("T")
-_Part = tuple[str, str, str, str]  # environment, service, kind, trust
+Part = tuple[str, str, str, str]  # environment, service, kind, trust
 
 
 class Found(NamedTuple):
@@ -47,36 +48,43 @@ def in_parts(
 
 def parts_of(
     some: Iterable[T],
-    part: Callable[[T], _Part],
+    part: Callable[[T], Part],
     figure: Callable[[Collection[T]], Figure],
     *,
     low: bool,
 ) -> list[Share]:
     """A figure of things by each of their parts alone; where one says nothing it is left out."""
-    groups: tuple[dict[_Part, list[T]], ...] = tuple(defaultdict(list) for _ in range(4))
+    groups: tuple[dict[Part, list[T]], ...] = tuple(defaultdict(list) for _ in range(4))
+    of_environments, of_kinds, of_trust, of_services = groups
     for one in some:
         environment, service, kind, trust = part(one)
-        for place, key in enumerate(
-            (
-                (environment, "", "", ""), ("", "", kind, ""), ("", "", "", trust),
-                (environment, service, "", "") if service else ("", "", "", ""),
-            )
-        ):  # fmt: skip
-            if any(key):
-                groups[place][key].append(one)
-    found: list[Share] = []
-    for group in groups:
-        shares = []
-        for (environment, service, kind, trust), ones in sorted(group.items()):
-            value, of = figure(ones)
-            if of:
-                shares.append(
-                    Share(environment=environment, service=service, kind=kind, trust=trust,
-                          value=value, of=of)
-                )  # fmt: skip
-        shares.sort(key=lambda one: (-(one.value or 0) if low else one.value or 0, -one.of))
-        found += shares[:BY_MAX]
-    return found
+        if environment:
+            of_environments[environment, "", "", ""].append(one)
+        if kind:
+            of_kinds["", "", kind, ""].append(one)
+        if trust:
+            of_trust["", "", "", trust].append(one)
+        if service:
+            of_services[environment, service, "", ""].append(one)
+    return [
+        share
+        for group in groups
+        for share in worst(((key, figure(ones)) for key, ones in group.items()), low=low)
+    ]
+
+
+def worst(figures: Iterable[tuple[Part, Figure]], *, low: bool) -> list[Share]:
+    """The BY_MAX worst parts, in order; what was counted over nothing is left out."""
+
+    def rank(one: tuple[Part, Figure]) -> tuple[float, int, Part]:
+        value = one[1].value or 0.0
+        return -value if low else value, -one[1].of, one[0]
+
+    told = heapq.nsmallest(BY_MAX, (one for one in figures if one[1].of), key=rank)
+    return [
+        Share(environment=e, service=s, kind=k, trust=t, value=value, of=of)
+        for (e, s, k, t), (value, of) in told
+    ]
 
 
 def median(numbers: Collection[float]) -> float | None:

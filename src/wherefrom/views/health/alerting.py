@@ -34,6 +34,8 @@ TITLE_CHARS_MAX: Final = 200
 DAY_S: Final = 86_400.0
 # An alert that came so often in a day, less one, takes so many times twice as long to end.
 DOUBLED_MAX: Final = 4
+# How rules of objectives begin, before the name of the objective.
+BURNS: Final = "burns"
 
 
 class Root(NamedTuple):

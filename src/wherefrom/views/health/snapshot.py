@@ -120,6 +120,11 @@ class HealthSnapshot:
         ).get
         return None if hour is None else hour * HOUR_MICROS
 
+    def erased(self, *, size: int) -> int:
+        """How many of the first ``size`` entries were erased."""
+        found: int = self.db.execute("SELECT count(*) FROM erased WHERE entry < ?", (size,)).get
+        return found
+
     def events(self, *what: str, since: int, size: int) -> list[Event]:
         """What records told that came from ``since`` on, the oldest first."""
         self.need(size)

@@ -20,7 +20,7 @@ from wherefrom.formats.timestamps import micros, of_micros
 from wherefrom.keys.changes import KeyWish
 from wherefrom.policy.gate import GateRequest
 from wherefrom.policy.signing import vouched_for
-from wherefrom.query.health import HealthOptions
+from wherefrom.query.health import HealthOptions, found, indicators, past
 
 CI = "https://ci.example"
 EVERYTHING = HealthOptions()
@@ -352,6 +352,57 @@ def test_a_history_has_a_point_for_each_moment_as_it_was_known_then(world):
     assert [(one.value, one.of) for one in found.points] == [(None, 0), (1.0, 1)]
     assert [one.size for one in found.points] == [0, desk.now(EVERYTHING).log.size - 1]
     assert (found.indicator, found.name, found.unit) == ("N1", "coverage", "share")
+
+
+def test_a_moment_that_was_looked_at_is_kept_until_something_is_erased(world, monkeypatch):
+    world.signed(provenance(1), sbom(1))
+    (gone,) = world.deploy("cart", 1, at=world.ago(3_000))
+    moment, found = world.now, []
+    desk = world.desk()
+    monkeypatch.setattr(
+        past, "indicator", lambda *given: found.append(given) or indicators.indicator(*given)
+    )
+
+    def point():
+        (one,) = desk.history("N1", EVERYTHING, since=moment, until=moment, step_s=60).points
+        return one.value, one.of
+
+    assert [point(), point(), len(found)] == [(1.0, 1), (1.0, 1), 1]
+    world.deploy("till", 2, at=world.ago(3_000))
+    world.desk()
+    assert [point(), len(found)] == [(1.0, 1), 1]
+    world.recorder.erase(gone, reason="a secret", principal=local(0))
+    world.desk()
+    point()
+    assert len(found) == 2
+
+
+def test_looking_back_for_too_long_ends_and_goes_on_when_asked_again(world):
+    seconds = iter(range(0, 1_000, 20))
+    looking = past.Past(world.desk()._asking, elapsed=lambda: float(next(seconds)))
+    given = {"since": world.ago(180), "until": world.now, "step_s": 60}
+    coverage = indicators.named("coverage")
+    with pytest.raises(LimitPassed, match="1 of 4 moments"):
+        looking.of(coverage, EVERYTHING, **given)
+    assert len(looking._kept) == 1
+
+
+def test_each_service_is_told_however_many_are_worse(world, monkeypatch):
+    monkeypatch.setattr(found, "BY_MAX", 1)
+    world.signed(provenance(1), sbom(1))
+    for number in range(3):
+        world.deploy(f"s{number}", number)
+    before, desk = world.now, world.desk()
+    world.signed(provenance(0), sbom(0))
+    told = desk.covered(at=before)
+    assert {place: one.value for place, one in told.items()} == {
+        ("prod", "s0"): 0.0, ("prod", "s1"): 1.0, ("prod", "s2"): 0.0,
+    }  # fmt: skip
+    world.desk()
+    assert {place[1]: one.value for place, one in desk.covered().items()} == {
+        "s0": 1.0, "s1": 1.0, "s2": 0.0,
+    }  # fmt: skip
+    assert len([one for one in world.one("coverage").by if one.service]) == 1
 
 
 @pytest.mark.parametrize(
