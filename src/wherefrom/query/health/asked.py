@@ -85,6 +85,15 @@ class Asked:
         found = self.health.made(since=self.since, size=self.size, rows_max=MADE_MAX)
         return [id for id, _ in found]
 
+    @property
+    def left_out(self) -> str:
+        """What is to be said of what builds made, if it is more than is asked about."""
+        if len(self.made) < MADE_MAX or self.wanted.environment or self.wanted.service:
+            return ""
+        return (
+            f"; of what was made and runs nowhere, not all of more than {MADE_MAX:,} is looked at"
+        )
+
     @cached_property
     def gaps(self) -> Gaps:
         """Who should have sent what, and did not. Raises NotFound without a catalogue."""

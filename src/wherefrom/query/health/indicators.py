@@ -73,7 +73,7 @@ def _coverage(asked: Asked) -> Found:
     units = asked.units
     if not units:
         return unknown("nothing runs, and nothing was made, that a rule asks about")
-    says = "; ".join(coverage.lines(units, asked.known))
+    says = "; ".join(coverage.lines(units, asked.known)) + asked.left_out
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 
@@ -88,6 +88,7 @@ def _sbom_coverage(asked: Asked) -> Found:
     if not units:
         return unknown("nothing runs, and nothing was made, that a rule asks about")
     says = f"{sum(not one.lacks for one in units)} of {len(units)} have an SBOM that counts"
+    says += asked.left_out
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 

@@ -197,7 +197,7 @@ def growth(asked: Asked) -> Found:
     week, _ = _came(asked.counted(since=asked.at - 7 * DAY_MICROS))
     says = f"{_bytes(week / min(7.0, days))} a day this week, {_bytes(total / records)} a record"
     # What is made, and what a disk holds, is told of the whole.
-    if asked.made and not any(asked.wanted):
+    if asked.made and not any(asked.wanted) and not asked.left_out:
         says += f", {_bytes(total / len(asked.made))} an artifact made"
     says += f"; {_bytes(rate * 30)} more in 30 days at this rate"
     held, free = (None, None) if any(asked.wanted) else measured(asked).storage()

@@ -227,6 +227,16 @@ def test_fixes_count_all_that_is_missing_however_much_of_it_is_listed(world, mon
     assert [(fix.rule, fix.closes) for fix in found.fixes] == [("contents", 5)]
 
 
+def test_more_that_was_made_than_is_looked_at_is_said(world, monkeypatch):
+    world.signed(*(provenance(n) for n in range(3)))
+    said = "; of what was made and runs nowhere, not all of more than 2 is looked at"
+    assert said not in world.one("coverage").says
+    monkeypatch.setattr("wherefrom.query.health.asked.MADE_MAX", 2)
+    for name in ("coverage", "sbom coverage"):
+        assert (world.one(name).of, world.one(name).says.endswith(said)) == (2, True)
+    assert "an artifact made" not in world.one("storage growth").says
+
+
 def test_a_fix_closes_what_it_says(world):
     world.signed(provenance(1), provenance(2), sbom(3))
     for service, number in (("cart", 1), ("shelf", 2), ("till", 3)):
