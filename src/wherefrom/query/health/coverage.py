@@ -189,7 +189,9 @@ def fixes(some: Collection[Missing]) -> list[Fix]:
             *((lack.rule,) for one in theirs for lack in one.lacks),
         }
     ]
-    found.sort(key=lambda one: (-one.closes, -one.helps, one.rule, one.owner or ""))
+    found.sort(
+        key=lambda one: (-one.closes, -one.helps, one.rule, one.owner is None, one.owner or "")
+    )
     return found[:_FIXES_MAX]
 
 

@@ -237,6 +237,16 @@ def test_more_that_was_made_than_is_looked_at_is_said(world, monkeypatch):
     assert "an artifact made" not in world.one("storage growth").says
 
 
+def test_of_fixes_that_close_as_much_the_one_that_is_somebodys_comes_first(world):
+    services = (Service(name="till", owner="money"),)
+    said = Catalog(name="c", issued=world.ago(90), services=services, teams=(Team(name="money"),))
+    world.signed(catalog.to_statement(said))
+    for service, number in (("stray", 1), ("till", 2)):
+        world.deploy(service, number)
+    fixes = world.desk().explain("coverage", EVERYTHING).fixes
+    assert [(fix.closes, fix.owner) for fix in fixes[:2]] == [(1, "money"), (1, None)]
+
+
 def test_a_fix_closes_what_it_says(world):
     world.signed(provenance(1), provenance(2), sbom(3))
     for service, number in (("cart", 1), ("shelf", 2), ("till", 3)):
