@@ -1,6 +1,7 @@
 """Health over a log that a real door recorded: each indicator by a record that makes it so."""
 
 import json
+from datetime import datetime
 
 import pytest
 
@@ -359,6 +360,25 @@ def test_where_the_clock_was_set_back_a_past_size_is_what_it_was_then(tmp_path, 
     (point,) = desk.history("N11", EVERYTHING, since=early, until=early, step_s=60).points
     assert (point.size, point.of) == (0, 0)
     world.close()
+
+
+def test_what_comes_while_it_is_asked_is_of_a_later_answer(world):
+    world.signed(provenance(1))
+    desk, log = world.desk(), open_log(world.folder)
+
+    def clock():
+        now = datetime.fromisoformat(world.now)
+        world.signed(provenance(2))
+        fold_views(world.folder, log)
+        return now
+
+    desk._asking._clock = clock
+    then = desk.now(EVERYTHING)
+    again = world.desk().now(HealthOptions(at=then.at, as_of=then.as_of))
+    assert {one.id: one.of for one in again.indicators} == {
+        one.id: one.of for one in then.indicators
+    }
+    assert next(one.of for one in then.indicators if one.id == "N11") == 1
 
 
 def test_a_history_has_a_point_for_each_moment_as_it_was_known_then(world):
