@@ -187,12 +187,12 @@ def _in_future(some: Collection[Count]) -> Figure:
 
 
 def growth(asked: Asked) -> Found:
-    """Bytes of content a day, since the first record of the window."""
+    """Bytes of content a day of the window, or of the log's life if that is shorter."""
     total, records = _came(asked.counts)
-    first = asked.health.first_hour(since=asked.since, size=asked.size)
+    first = asked.health.first_hour(since=0, size=asked.size)
     if first is None or not records:
         return unknown(_NOTHING)
-    days = max(1.0, (asked.at - first) / DAY_MICROS)
+    days = max(1.0, (asked.at - max(first, asked.since)) / DAY_MICROS)
     rate = total / days
     week, _ = _came(asked.counted(since=asked.at - 7 * DAY_MICROS))
     says = f"{_bytes(week / min(7.0, days))} a day this week, {_bytes(total / records)} a record"

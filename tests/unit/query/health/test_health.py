@@ -574,6 +574,19 @@ def test_growth_counts_bytes_and_tells_when_the_disk_is_full(world):
     assert "an artifact made" in one.says
 
 
+def test_growth_is_of_the_whole_window_though_it_began_quietly(tmp_path, monkeypatch):
+    moment = ["2026-10-01T10:00:00.000000Z"]
+    monkeypatch.setattr("wherefrom.app.now", lambda: moment[0])
+    world = World(tmp_path / "data")
+    moment[0] = "2026-11-10T10:00:00.000000Z"
+    content = event(world, 1, late_s=0)
+    world.record(content)
+    later = HealthOptions(at="2026-11-12T10:00:00Z")
+    found = {one.id: one for one in world.desk().now(later).indicators}["N6"]
+    assert (found.value, found.of) == (pytest.approx(len(content) / 30), 1)
+    world.close()
+
+
 def test_when_a_disk_is_full_is_the_same_however_the_log_went_on(world):
     world.signed(provenance(1))
     said = Measures(since=world.ago(9), until=world.now, storage={"journal": 10**6}, free=10**9)
