@@ -29,7 +29,7 @@ def main():
             for called, size in (("wide", WIDE), ("narrow", NARROW)):
                 with signed_in(running, world.server, size=size, theme=theme) as page:
                     for name, path in PAGES.items():
-                        page.goto(path)
+                        page.goto(path, wait_until="networkidle")  # what a page loads later, too
                         page.screenshot(path=INTO / f"{name}-{called}-{theme}.png")
     print(f"{len(list(INTO.glob('*.png')))} screenshots in {INTO.name}/")
 

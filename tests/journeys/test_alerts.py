@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
 
@@ -125,6 +126,12 @@ def test_one_page_for_one_cause_until_it_is_mended_and_none_in_a_maintenance(tmp
             listed = alerts(world)
             assert {one["root"]["id"] for one in listed} == set(both)
             assert all(one["closed"] is None for one in listed)
+            (lost,) = [one for one in listed if one["rule"] == "integrity"]
+            why = world.client.get("/v1/why", params={"alert": lost["incident"]}).json()
+            assert why["says"][0].startswith("this alert (integrity) is about records")
+            page = f"/incidents/{quote(lost['incident'], safe='')}?format=json"
+            tile = world.client.get(page).json()["tiles"][-1]
+            assert (tile["question"], tile["values"]) == ("What is it about?", [[image(2)] * 2])
             told = run(place, "alerts")
             assert "PAGE" in told
             assert max(map(len, told.splitlines())) <= 100

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from wherefrom.doctor import (
+    alerts,
     clock,
     disk,
     feeds,
@@ -49,6 +50,7 @@ OF_A_LOG: Final[Mapping[str, Look]] = {
     "server": server.served,
     "views": views.views,
     "watch": watch.watch,
+    "alerts": alerts.alerts,
     "witnesses": outside.witnesses,
     "anchors": outside.anchors,
     "notices": notices.notices,

@@ -26,7 +26,7 @@ def watch(ground: Ground) -> Iterator[Found]:
     except Unavailable:  # no graph yet
         standing = []
     if not standing:
-        yield Found(True, "no policy is in force, so nothing is watched")
+        yield Found(True, "no policy is in force, so nothing that runs is judged")
         return
     places = ", ".join(sorted({one.environment for one in standing}))
     if ground.served is None:

@@ -35,16 +35,20 @@ class Words:
     ) -> None:
         self._log, self._administrators = log, administrators
 
+    def administrators(self) -> frozenset[str]:
+        """The producers that administer it now."""
+        return frozenset(self._administrators())
+
     def count(self, level: str, producer: str) -> bool:
         """Whether a record of this trust, by this sender, is somebody's whose word counts."""
-        return level in _KNOWN or _is_here(producer, self._administrators())
+        return level in _KNOWN or _is_here(producer, self.administrators())
 
     def that_count(self, entries: Collection[int], graph: Snapshot, lens: Lens) -> frozenset[int]:
         """Those of ``entries`` that are the word of somebody known."""
         judged = graph.judgements(set(entries), lens)
         found = {index for index, by in judged.items() if by.level in _KNOWN}
         if others := judged.keys() - found:
-            here = self._administrators()
+            here = self.administrators()
             found |= {index for index in others if _is_here(self._producer(index), here)}
         return frozenset(found)
 

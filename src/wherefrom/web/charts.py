@@ -27,7 +27,8 @@ BARS_MAX: Final = 24
 LINES_MAX: Final = 6
 POINTS_MAX: Final = 600
 _LEFT: Final = 70
-_RIGHT: Final = 190
+_RIGHT: Final = 190  # where the names of lines stand
+_RIGHT_NAMELESS: Final = 16
 _BAR: Final = 16
 _PLOT: Final = 86
 _GAP: Final = 14
@@ -57,7 +58,7 @@ class Line(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """What is drawn on one scale, from 0 up; ``unit`` is ``%`` or ``ms``."""
+    """What is drawn on one scale, from 0 up; ``unit`` is ``%`` or ``ms``, or none."""
 
     title: str
     unit: str
@@ -86,14 +87,17 @@ def timeline(
 class _Drawing:
     def __init__(self, since: float, until: float, shades: Sequence[Shade]) -> None:
         self._since, self._until, self._shades = since, until, shades
+        self._end = WIDTH - _RIGHT
 
     def _x(self, moment: float) -> float:
         inside = min(max(moment, self._since), self._until)
         share = (inside - self._since) / (self._until - self._since)
-        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+        return round(_LEFT + share * (self._end - _LEFT), 1)
 
     def draw(self, bars: Sequence[Bar], plots: Sequence[Plot]) -> Iterator[str]:
         plots = [plot for plot in plots if any(line.points for line in plot.lines)]
+        if not bars and not any(line.label for plot in plots for line in plot.lines):
+            self._end = WIDTH - _RIGHT_NAMELESS
         height = len(bars) * _BAR + len(plots) * (_PLOT + _GAP) + _AXIS + 6
         says = f"{len(bars)} changes, " + ", ".join(plot.title for plot in plots)
         yield (
@@ -147,10 +151,10 @@ class _Drawing:
         peak = max(value for line in lines for _, value in line.points) or 1.0
         bottom = top + _PLOT
         yield f'<text class="tick" x="{_LEFT - 6}" y="{top + 8}" text-anchor="end">'
-        yield f"{_scale(peak)} {plot.unit}</text>"
+        yield f"{_scale(peak)} {plot.unit}".rstrip() + "</text>"
         yield f'<text class="title" x="4" y="{top + _PLOT // 2}">{_text(plot.title)}</text>'
         yield f'<text class="tick" x="{_LEFT - 6}" y="{bottom}" text-anchor="end">0</text>'
-        yield f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{bottom}" y2="{bottom}"/>'
+        yield f'<line class="axis" x1="{_LEFT}" x2="{self._end}" y1="{bottom}" y2="{bottom}"/>'
         ends = []
         for number, line in enumerate(lines):
             points = _thin(line.points)
@@ -164,7 +168,7 @@ class _Drawing:
             yield f'<polyline class="line s{number}" points="{way}"/>'
         for y, number, label in _apart(ends):
             yield (
-                f'<text class="end s{number}" x="{WIDTH - _RIGHT + 6}" y="{y + 4:.0f}">'
+                f'<text class="end s{number}" x="{self._end + 6}" y="{y + 4:.0f}">'
                 f"{_text(name(label, 26))}</text>"
             )
 

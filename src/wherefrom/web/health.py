@@ -19,7 +19,8 @@ LISTED: Final = 100
 TILES: Final = ("N1", "N2", "N4")  # what the first page shows of it
 _DAY_S: Final = 86_400
 _DAY_MICROS: Final = _DAY_S * 1_000_000
-_SCALE: Final = {"share": (100.0, "%"), "s": (1.0, "s"), "ms": (1.0, "ms")}
+_SCALE: Final = {"share": (100.0, "%"), "count": (1.0, "")}
+_BYTES: Final = ((1e9, "GB/day"), (1e6, "MB/day"), (1e3, "KB/day"))
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +87,16 @@ def drawn(past: list[History]) -> Any:
         return None
     plots = []
     for one in past:
-        scale, unit = _SCALE.get(one.unit, (1.0, one.unit))
-        points = [
-            (micros(p.at) / 1e6, p.value * scale) for p in one.points if p.value is not None
-        ]  # fmt: skip
+        told = [(micros(p.at) / 1e6, p.value) for p in one.points if p.value is not None]
+        scale, unit = _scale(one.unit, max(value for _, value in told))
+        points = [(at, value * scale) for at, value in told]
         plots.append(charts.Plot(one.name, unit, [charts.Line("", points)]))
     since, until = (micros(moment) / 1e6 for moment in (past[0].since, past[0].until))
     return charts.timeline(since=since, until=until, bars=(), plots=plots)
+
+
+def _scale(unit: str, peak: float) -> tuple[float, str]:
+    """By what to multiply so that the highest can be read, and what it is then called."""
+    if unit == "bytes/day":
+        return next(((1 / size, name) for size, name in _BYTES if peak >= size), (1.0, "B/day"))
+    return _SCALE.get(unit, (1.0, unit))

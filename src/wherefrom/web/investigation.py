@@ -32,6 +32,7 @@ from wherefrom.query.postmortem.question import LIST_DEFAULT, IncidentsWanted
 from wherefrom.query.postmortem_answers import IncidentShown, Postmortem
 from wherefrom.query.reality import RealityOptions
 from wherefrom.query.reality_answers import Change, Difference, Materials, Place, Running, Stated
+from wherefrom.views.health.alerting import is_of_behaviour, rule_of
 from wherefrom.web import charts
 from wherefrom.web.asking import Ask
 from wherefrom.web.lineage.pages import embedded
@@ -133,11 +134,14 @@ def _investigated(ask: Ask) -> Page:
     shown = tiles(running)
     serves = next((value for _, value in shown[0].values if value), None)
     lineage = _or_says(lambda: embedded(ask, serves), says) if serves else None
+    told: IncidentShown | None = _or_says(
+        lambda: ask.desk.postmortems.show(id, as_of=ask.as_of), says
+    )
     answer = Investigation(
         incident=incident, log=why.log, as_of=why.as_of,
         verified=ask.desk.root_at(why.log.size) == why.log.root,
-        told=_or_says(lambda: ask.desk.postmortems.show(id, as_of=ask.as_of), says),
-        at=running.at, tiles=[*shown, _likeliest(why)], why=why, impact=impact,
+        told=told,
+        at=running.at, tiles=[*shown, _about(told) or _likeliest(why)], why=why, impact=impact,
         changes=changed.changes, difference=difference,
         says=[*says, *(s for s in why.says), *(impact.says if impact else [])],
     )  # fmt: skip
@@ -241,6 +245,23 @@ def _made_of(found: Iterable[Materials]) -> Tile:
         age=newest.age if newest else None, entry=newest.entry if newest else None,
         trust=newest.trust if newest else "", signers=newest.signers if newest else (),
     )  # fmt: skip
+
+
+def _about(told: IncidentShown | None) -> Tile | None:
+    """Of an alert about records, what it names itself; None of others."""
+    if told is None:
+        return None
+    for word in told.words:
+        if word.root is None or word.rule != rule_of(told.incident.id):
+            continue
+        if is_of_behaviour(word.rule):
+            return None
+        return Tile(
+            question="What is it about?", values=[(word.root.id, word.root.id)],
+            drift=[f"{word.rule}: {word.title}"], age=None, entry=word.entry, trust=word.trust,
+            signers=word.signers,
+        )  # fmt: skip
+    return None
 
 
 def _likeliest(why: Why) -> Tile:

@@ -21,6 +21,7 @@ from wherefrom.query import scopes
 
 _UNITS: Final = ((86_400 * 365, "y"), (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 NAME_CHARS: Final = 64
 PRETTY_BYTES_MAX: Final = 4_000
 
@@ -78,6 +79,8 @@ def thing_path(id: str) -> str:
     """The path of a thing's page; its id is one segment, whatever it holds."""
     if id.startswith("incident:"):
         return f"/incidents/{quote(id, safe=':@')}"
+    if _KEY.fullmatch(id):
+        return f"/keys#{id}"
     return f"/things/{quote(id, safe=':@')}"
 
 

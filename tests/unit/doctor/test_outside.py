@@ -24,6 +24,8 @@ from wherefrom.app import DataFolder, Served, fold_views
 from wherefrom.doctor import Ground, checkup, examine, server
 from wherefrom.formats.anchor import AnchorSettings
 from wherefrom.keys.cosignatures import Cosigner
+from wherefrom.notify import Message, Spool
+from wherefrom.notify.message import id_of
 from wherefrom.policy.status import WatchAt
 
 
@@ -62,12 +64,12 @@ def watched(tmp_path):
         yield world_of_it
 
 
-def looked(watched, tmp_path, *, serves):
+def looked(watched, tmp_path, *, serves, check="watch"):
     folder = DataFolder(watched.folder.path)
     if serves:  # the lock is the recorder's, of this process
         folder.say_served(Served(AWAY, os.getpid()))
     checks = examine(Ground(folder, spool=tmp_path / "spool")).found
-    [found] = [one for name, one in checks if name == "watch"]
+    [found] = [one for name, one in checks if name == check]
     folder.say_served(None)
     return found
 
@@ -87,6 +89,45 @@ def test_a_watch_that_never_looked_or_stands_still_is_broken(watched, tmp_path):
         said = WatchAt(size=watched.log.size - behind, at=f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", waiting=0)
         path.write_bytes(msgspec.json.encode(said))
         assert looked(watched, tmp_path, serves=True).ok is ok, (behind, seconds)
+
+
+# -- alerts
+
+
+@pytest.mark.parametrize(
+    ("receiver", "ok", "says"),
+    [
+        (None, None, "nobody is told of a page in prod or production or live"),
+        ("{name: chat, url: 'http://127.0.0.1:9/x', severities: [ticket]}", None, "nobody is told"),
+        ("{name: chat, url: 'http://127.0.0.1:9/x', environments: [test]}", None, "nobody is told"),
+        ("{name: chat, url: 'http://127.0.0.1:9/x'}", True, "pages of production reach chat"),
+    ],
+)
+def test_alerts_that_reach_nobody_are_told(watched, tmp_path, receiver, ok, says):
+    path = watched.folder.path
+    assert "no objectives.yaml" in looked(watched, tmp_path, serves=True, check="alerts").says
+    (path / "objectives.yaml").write_text("quiet: 5m\n")
+    if receiver is not None:
+        (path / "notify.yaml").write_text(f"slack:\n  - {receiver}\n")
+        (path / "notify.yaml").chmod(0o600)
+    found = looked(watched, tmp_path, serves=True, check="alerts")
+    assert (found.ok, says in found.says) == (ok, True), found
+    assert looked(watched, tmp_path, serves=False, check="alerts").fix == "wherefrom up"
+
+
+def test_messages_that_a_pager_does_not_take_name_its_host_and_no_secret(watched, tmp_path):
+    path = watched.folder.path
+    secret = "http://127.0.0.1:9/services/T0/secret"
+    (path / "notify.yaml").write_text(f"slack: [{{name: chat, url: '{secret}'}}]\n")
+    (path / "notify.yaml").chmod(0o600)
+    Spool(path / "notify").put(
+        Message(id=id_of(1), type="t", timestamp="2026-01-01T00:00:00Z", data={}), ["chat"]
+    )
+    [message] = (path / "notify").glob("*.json")
+    os.utime(message, (time.time() - 7200,) * 2)
+    found = looked(watched, tmp_path, serves=True, check="notices")
+    assert found.ok is False
+    assert found.fix.startswith("See what 127.0.0.1 answers")
 
 
 # -- witnesses

@@ -175,7 +175,7 @@ class Asking:
         words: Words,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.log, self.judge, self._words = log, judge, words
+        self.log, self.judge, self.words = log, judge, words
         self._estate, self._graph, self._health = estate, graph, health
         self._catalogs, self._gaps, self._clock = catalogs, gaps, clock
 
@@ -217,7 +217,7 @@ class Asking:
             size = came
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
-                wanted=wanted, judge=self.judge, log=self.log, words=self._words, gaps=self._silent,
+                wanted=wanted, judge=self.judge, log=self.log, words=self.words, gaps=self._silent,
             )  # fmt: skip
 
     def size_at(self, at: str, newest: Asked) -> int:

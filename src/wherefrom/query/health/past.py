@@ -2,8 +2,8 @@
 
     since, until, step ──► moments ──each: found, or found before──► points
 
-What was known at a past moment stays as it was, but for what was erased since and for another
-policy of coverage; so a point that was found once is kept under these.
+What was known at a past moment stays as it was, but for what was erased since, another policy of
+coverage, and who administers the log now; so a point that was found once is kept under these.
 
 Sizes:  POINTS_MAX moments, STEP_SECONDS_MIN apart at least, SECONDS_MAX for all · KEPT_MAX points
 """
@@ -48,7 +48,10 @@ class Past:
         points: list[Point] = []
         begun = self._elapsed()
         with self._asking.asked(options) as newest:
-            changed = newest.health.erased(size=newest.health.size), self._policy()
+            changed = (
+                newest.health.erased(size=newest.health.size), self._policy(),
+                self._asking.words.administrators(),
+            )  # fmt: skip
             for moment in moments:
                 if self._elapsed() - begun > SECONDS_MAX:
                     raise LimitPassed(

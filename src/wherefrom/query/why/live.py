@@ -37,6 +37,7 @@ from wherefrom.query.why.asof import known_by
 from wherefrom.query.why.rank import Ranking, rank
 from wherefrom.views.estate import EstateSnapshot
 from wherefrom.views.graph import Lens, Snapshot
+from wherefrom.views.health.alerting import is_of_behaviour, rule_of
 
 _MICROS: Final = 1_000_000
 # What changed that long before the trouble is looked at, at least.
@@ -90,6 +91,12 @@ def gather(
     samples = tuple(_samples(here, estates, slots))
     seen = {(s.labels.caller, s.labels.service) for s in here if s.labels.caller}
     pairs = tuple(sorted({*calls, *seen}))[:CALLS_MAX]
+    rule = rule_of(look.incident.id) if look.incident is not None else ""
+    if rule and not is_of_behaviour(rule):
+        says.append(
+            f"this alert ({rule}) is about records, and says itself what is wrong: changes are"
+            " ranked as if requests had suffered"
+        )
     if not samples:
         says.append("nothing was measured in this window: only place and time of changes speak")
     if not pairs:

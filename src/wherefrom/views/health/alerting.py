@@ -18,6 +18,7 @@ Source: docs/alerts.md
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
@@ -36,6 +37,7 @@ DAY_S: Final = 86_400.0
 DOUBLED_MAX: Final = 4
 # How rules of objectives begin, before the name of the objective.
 BURNS: Final = "burns"
+_INCIDENT: Final = re.compile(r"incident:wherefrom:(.+)-[0-9a-f]{16}@[^@]+")
 
 
 class Root(NamedTuple):
@@ -203,6 +205,17 @@ def incident_id(rule: str, root: Root, at: float) -> str:
     """What the incident of an alert is called: another one each time it opens."""
     digest = hashlib.sha256("\0".join((rule, *root)).encode()).hexdigest()[:16]
     return f"incident:wherefrom:{rule}-{digest}@{of_posix(int(at))}"
+
+
+def rule_of(incident: str) -> str:
+    """The rule that an incident of such an id was opened by; empty if by none of ours."""
+    found = _INCIDENT.fullmatch(incident)
+    return "" if found is None else found[1]
+
+
+def is_of_behaviour(rule: str) -> bool:
+    """Whether a rule looks at how services fare; all others look at records and evidence."""
+    return rule.startswith(f"{BURNS}-")
 
 
 def _joined(texts: Sequence[str]) -> str:
