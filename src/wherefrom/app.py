@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from wherefrom.policy.gate import Gate
     from wherefrom.policy.in_force import Words
     from wherefrom.policy.status import StatusDesk
-    from wherefrom.query.alerts.measuring import Ratios
+    from wherefrom.query.alerts.measuring import AskedRatios
     from wherefrom.views.rekor.view import RekorView
     from wherefrom.views.requests.store import RequestStore
     from wherefrom.views.series.store import SeriesStore
@@ -767,7 +767,7 @@ def administrators(folder: DataFolder) -> frozenset[str]:
     )
 
 
-def _ratios(folder: DataFolder, objective: Objective, at: float) -> Ratios:
+def _ratios(folder: DataFolder, objective: Objective, at: float) -> AskedRatios:
     from wherefrom.query.alerts.of_promql import ratios  # late, as all that few ask
 
     return ratios(objective, _series_settings(folder), at=at, folder=folder.path)

@@ -231,7 +231,7 @@ def test_a_lasting_link_carries_its_time_and_so_keeps_what_is_old(browser):
     assert "/running?drift=1&amp;as_of=5" in browser.get("/?as_of=5").text
 
 
-@pytest.mark.parametrize("path", ["/policies", "/keys", "/objectives", "/audit"])
+@pytest.mark.parametrize("path", ["/objectives", "/audit"])
 def test_a_page_of_how_things_stand_now_does_not_say_that_it_tells_of_the_past(browser, path):
     page = read(browser.get(f"{path}?as_of=5"))
     assert "is not kept for size 5" in page.text
@@ -239,8 +239,23 @@ def test_a_page_of_how_things_stand_now_does_not_say_that_it_tells_of_the_past(b
     assert "lasting link" not in page.text
 
 
+def test_keys_and_policies_are_told_as_of_a_size(browser):
+    def told(path):
+        return read(browser.get(path)).text
+
+    trusted = re.findall(r"k:[0-9a-f]{8}", told("/keys"))
+    assert trusted
+    assert set(re.findall(r"k:[0-9a-f]{8}", told("/keys?as_of=1"))) < set(trusted)
+    assert "lasting link" in told("/keys")
+    assert "lasting link" in told("/policies")
+    assert "No policy is in force" in told("/policies?as_of=1")
+    read(browser.get("/keys?as_of=100000"), 404)
+    read(browser.get("/policies?as_of=100000"), 404)
+
+
 def test_no_time_and_no_size_is_too_early_for_a_page(browser):
-    for path in ("/", "/changes", "/services/prod/till", "/on-call", "/running", "/gaps"):
+    pages = ("/", "/changes", "/services/prod/till", "/on-call", "/running", "/gaps")
+    for path in (*pages, "/policies", "/keys"):
         for asked in ("at=0001-01-01T00:00:00Z", "at=9999-12-31T23:59:59Z", "as_of=0"):
             assert browser.get(f"{path}?{asked}").status_code == 200, (path, asked)
     assert browser.get("/incidents?as_of=0").status_code == 200

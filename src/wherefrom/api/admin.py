@@ -14,7 +14,7 @@ from wherefrom.api.answers import json_response
 from wherefrom.api.questions import read_wanted
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
-from wherefrom.errors import Malformed, ReadOnly
+from wherefrom.errors import Malformed, NotFound, ReadOnly
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.timestamps import canonical
 from wherefrom.keys.changes import KeyWish, draft
@@ -70,10 +70,16 @@ class EraseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def get_keys(request: Request) -> Response:
-    """``GET /v1/keys``: every key that a record has named, its state, and who may change it."""
+    """``GET /v1/keys?as_of=``: every key that a record has named, its state, who may change it."""
     principal_of(request, "read")
     intake: Intake = request.app.state.intake
-    return json_response(intake.recorder.decisions.keyring.told())
+    size, keyring = number(request, "as_of"), intake.recorder.decisions.keyring
+    if size is not None and size > intake.recorder.writer.size:
+        raise NotFound(
+            "the log was never of this size", got=size,
+            expected=f"a size up to {intake.recorder.writer.size}",
+        )  # fmt: skip
+    return json_response(keyring.as_of(size).told())
 
 
 async def get_key(request: Request) -> Response:

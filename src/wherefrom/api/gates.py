@@ -45,12 +45,18 @@ def get_in_force(request: Request) -> Response:
 
 
 def get_status(request: Request) -> Response:
-    """``/v1/policy/status?environment=&limit=``: what runs, and what its policy says of it."""
+    """``/v1/policy/status?environment=&limit=&at=&as_of=``: what runs, and what its policy says."""
     principal_of(request, "read")
     statuses: StatusDesk = request.app.state.statuses
     limit = number(request, "limit")
     wanted = LISTED_DEFAULT if limit is None else limit
-    return json_response(statuses.status(request.query_params.get("environment", ""), limit=wanted))
+    query = request.query_params
+    return json_response(
+        statuses.status(
+            query.get("environment", ""), limit=wanted, at=query.get("at"),
+            as_of=number(request, "as_of"),
+        )
+    )  # fmt: skip
 
 
 async def post_prepare(request: Request) -> Response:

@@ -12,16 +12,20 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from wherefrom.api.access import NotAuthenticated
+from wherefrom.api.problem_object import STATUSES
+from wherefrom.errors import Error
 from wherefrom.formats.measures import EDGES_MS, Measures, Queries, Records, Verified, Visible, slot
 
 if TYPE_CHECKING:
     from wherefrom.api.records import Intake
 
 Handler = Callable[[Request], Awaitable[Response]]
-_VERIFYING: Final = "/v1/verify/"
+# What checks the evidence of things: for people, for admission controllers, and for gates.
+_VERIFYING: Final = ("/v1/verify/", "/v1/decide", "/v1/gate")
 _QUESTIONS: Final = "/v1/"
 _FAULT: Final = 500
 
@@ -36,17 +40,11 @@ class OwnMeasures:
 
     def timed(self, handler: Handler) -> Handler:
         """The handler of a question, timed."""
+        return _timed(handler, self.answered)
 
-        async def run(request: Request) -> Response:
-            began, status = time.perf_counter(), _FAULT
-            try:
-                response = await handler(request)
-                status = response.status_code
-                return response
-            finally:
-                self.answered(request.url.path, status, time.perf_counter() - began)
-
-        return run
+    def gated(self, handler: Handler) -> Handler:
+        """The handler of a gate, timed: it verifies as questions do, and signs what it answers."""
+        return _timed(handler, self.checked)
 
     def follow(self, intake: Intake) -> None:
         """Count also what becomes of records."""
@@ -68,9 +66,13 @@ class OwnMeasures:
         self._failed += status >= _FAULT
         self._took[slot(seconds * 1_000)] += 1
         if path.startswith(_VERIFYING):
-            self._verified += 1
-            self._unverified += status >= _FAULT
-            self._verifying[slot(seconds * 1_000)] += 1
+            self.checked(path, status, seconds)
+
+    def checked(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer about evidence, whatever it says."""
+        self._verified += 1
+        self._unverified += status >= _FAULT
+        self._verifying[slot(seconds * 1_000)] += 1
 
     def seen(self, seconds: float) -> None:
         """Count a record that stands in every view, so long after it was acknowledged."""
@@ -80,7 +82,7 @@ class OwnMeasures:
         self, *, since: str, until: str, storage: dict[str, int], free: int | None
     ) -> Measures | None:
         """What was counted, and count from nothing again; None if it was nothing."""
-        if not self._asked and not self._became:
+        if not self._asked and not self._became and not self._verified:
             return None
         said = Measures(
             since=since,
@@ -107,6 +109,33 @@ class OwnMeasures:
         self._took = [0] * (len(EDGES_MS) + 1)
         self._seen = [0] * (len(EDGES_MS) + 1)
         self._verifying = [0] * (len(EDGES_MS) + 1)
+
+
+def _timed(handler: Handler, count: Callable[[str, int, float], None]) -> Handler:
+    """A handler whose answers are counted: path, status, seconds."""
+
+    async def run(request: Request) -> Response:
+        began, status = time.perf_counter(), _FAULT
+        try:
+            response = await handler(request)
+            status = response.status_code
+            return response
+        except Exception as error:
+            status = _status_of(error)
+            raise
+        finally:
+            count(request.url.path, status, time.perf_counter() - began)
+
+    return run
+
+
+def _status_of(error: Exception) -> int:
+    """What is answered further out: whoever may not ask, or left, is no fault of ours."""
+    if isinstance(error, Error):
+        return STATUSES.get(error.code, _FAULT)
+    if isinstance(error, NotAuthenticated):
+        return 401
+    return 400 if isinstance(error, ClientDisconnect) else _FAULT
 
 
 def _told(histogram: list[int]) -> list[int]:

@@ -106,6 +106,8 @@ def writer_app(
 
         return run
 
+    gate = gates.post_gate(proxy, metrics.decided)
+
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -231,7 +233,7 @@ def writer_app(
             Route("/v1/roots", roots.post_roots, methods=post),
             Route("/v1/verdicts/renew", admin.post_renew, methods=post),
             Route("/v1/feeds/looks", counted(feeds.post_look), methods=post),
-            Route("/v1/gate", counted(gates.post_gate(proxy, metrics.decided)), methods=post),
+            Route("/v1/gate", own.gated(counted(gate)), methods=post),
             Route("/v1/enrich", enrichments.post_through(proxy), methods=post),
             Route("/v1/records/{index}/erase", admin.post_erase, methods=post),
             *unmeasured,

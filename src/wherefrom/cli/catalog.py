@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wherefrom.cli.exits import NO, YES
-from wherefrom.cli.options import as_of_option, moment_of
+from wherefrom.cli.options import as_of_option, then_option
 from wherefrom.cli.render import count, write_json
 from wherefrom.cli.settings import Where, json_option, placed
 from wherefrom.cli.targets import read_file
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _NAME: Final = "catalog"
-_at_option = click.option("--at", callback=moment_of, metavar="TIME", help="As it was then.")
 
 
 @click.group()
@@ -92,7 +91,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> int:
 
 @catalog.command()
 @click.argument("service", default="")
-@_at_option
+@then_option
 @as_of_option
 @placed
 def show(service: str, at: str | None, as_of: int | None, where: Where, as_json: bool) -> int:
@@ -114,7 +113,7 @@ def show(service: str, at: str | None, as_of: int | None, where: Where, as_json:
 @catalog.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=_FILE)
 @click.option("--name", default=_NAME, show_default=True, help="Compare with the one of this name.")
-@_at_option
+@then_option
 @placed
 def diff(files: tuple[Path, ...], name: str, at: str | None, where: Where, as_json: bool) -> int:
     """Show how files differ from the catalogue in force."""
@@ -145,7 +144,7 @@ def diff(files: tuple[Path, ...], name: str, at: str | None, where: Where, as_js
 @catalog.command()
 @click.argument("service", default="")
 @click.option("--environment", "-e", default="", help="Only there.")
-@_at_option
+@then_option
 @as_of_option
 @placed
 def gaps(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wherefrom.cli.exits import NO, YES
-from wherefrom.cli.options import as_of_option, moment_of
+from wherefrom.cli.options import as_of_option, then_option
 from wherefrom.cli.render import count, foot, write_json
 from wherefrom.cli.settings import Where, placed
 from wherefrom.formats.shown import printable, short_id
@@ -24,7 +24,7 @@ def check() -> None:
 
 @check.command()
 @click.argument("scope", default="")
-@click.option("--at", callback=moment_of, metavar="TIME", help="As it was then.")
+@then_option
 @as_of_option
 @placed
 def containment(scope: str, at: str | None, as_of: int | None, where: Where, as_json: bool) -> int:

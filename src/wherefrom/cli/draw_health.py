@@ -138,7 +138,7 @@ def _parts(some: Sequence[Share], unit: str) -> list[list[str]]:
                 )
                 if text
             )
-            or "in no environment",
+            or "made, runs nowhere",
             measured(one.value, unit),
             f"of {count(one.of, 'one', 'ones').split()[0]}",
         ]

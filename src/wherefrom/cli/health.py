@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from wherefrom.cli.exits import YES
-from wherefrom.cli.options import as_of_option, environment_option, from_option, moment_of
+from wherefrom.cli.options import (
+    as_of_option,
+    environment_option,
+    from_option,
+    moment_of,
+    then_option,
+)
 from wherefrom.cli.render import write_answer
 from wherefrom.cli.settings import Where, placed
 
@@ -24,7 +30,7 @@ from wherefrom.cli.settings import Where, placed
     "--until", callback=moment_of, metavar="TIME", help="The last moment; now if not given."
 )
 @click.option("--step", default="1d", show_default=True, metavar="TIME", help="Between moments.")
-@click.option("--at", callback=moment_of, metavar="TIME", help="As it was then.")
+@then_option
 @as_of_option
 @placed
 def health(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wherefrom.cli.exits import YES
+from wherefrom.cli.options import as_of_option
 from wherefrom.cli.render import count, table, write_json
 from wherefrom.cli.resign import resign
 from wherefrom.cli.settings import Where, json_option, placed
@@ -106,13 +107,14 @@ def _write_new(path: Path, written: bytes, *, mode: int) -> None:
 
 
 @keys.command(name="list")
+@as_of_option
 @placed
-def list_keys(where: Where, as_json: bool) -> int:
+def list_keys(as_of: int | None, where: Where, as_json: bool) -> int:
     """List every key that the log has named, and its state."""
     from wherefrom.cli.opening import reading
 
     with reading(where) as place:
-        told = place.keys()
+        told = place.keys(as_of)
     if as_json:
         write_json(told)
         return YES

@@ -79,6 +79,7 @@ from wherefrom.query.response_answers import ResponseList, ResponseShown
 from wherefrom.query.rollback.question import RollbackOptions
 from wherefrom.query.rollback_answers import Rollback
 from wherefrom.query.security import SecurityPage
+from wherefrom.query.sizes import need_size
 from wherefrom.verify.steps import Report
 
 if TYPE_CHECKING:
@@ -295,10 +296,13 @@ class LocalReading:
     def maintenances(self, options: AlertOptions) -> MaintenanceList:
         return self._desk.alerts.maintenances(options)
 
-    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
+    def policy_status(
+        self, environment: str, *, limit: int, at: str | None = None, as_of: int | None = None
+    ) -> PolicyStatus:
         _ = self._desk
         gate = open_gate(self._folder, self._log)
-        return open_status(self._folder, self._log, gate).status(environment, limit=limit)
+        statuses = open_status(self._folder, self._log, gate)
+        return statuses.status(environment, limit=limit, at=at, as_of=as_of)
 
     def anchor(self, entry: int | None) -> Anchor:
         return self._unfolded.anchor(entry)
@@ -306,8 +310,9 @@ class LocalReading:
     def log_keys(self) -> LogKeysTold:
         return told(self._folder.own_keys.read(), at=now(), uses=self._decisions.key_uses)
 
-    def keys(self) -> Keys:
-        return self._decisions.keyring.told()
+    def keys(self, as_of: int | None = None) -> Keys:
+        need_size(as_of, reached=0, log=self._log)
+        return self._decisions.keyring.as_of(as_of).told()
 
     def key(self, hint: str) -> KeyHistory:
         return self._decisions.keyring.history(hint)

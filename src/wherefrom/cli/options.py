@@ -52,6 +52,7 @@ last_option = click.option(
     "--last", type=click.IntRange(0), metavar="N",
     help="Look at so many of the newest entries; 1000 without either.",
 )  # fmt: skip
+then_option = click.option("--at", callback=moment_of, metavar="TIME", help="As it was then.")
 as_of_option = click.option(
     "--as-of", type=click.IntRange(0), metavar="N", help="As known when the log had N entries."
 )

@@ -14,6 +14,7 @@ import click
 
 from wherefrom.cli.approve import key_option, output_option
 from wherefrom.cli.exits import NO, YES
+from wherefrom.cli.options import as_of_option, then_option
 from wherefrom.cli.policy_files import read_policy
 from wherefrom.cli.render import columns, count, foot, table, write_answer
 from wherefrom.cli.saying import give, now
@@ -173,8 +174,12 @@ def _drawn(found: Sequence[Standing]) -> Iterator[str]:
     "--limit", type=click.IntRange(1, 10_000), default=1_000, show_default=True, metavar="N",
     help="So many, denied and in production first; all are counted.",
 )  # fmt: skip
+@then_option
+@as_of_option
 @placed
-def status(environment: str, limit: int, where: Where, as_json: bool) -> int:
+def status(
+    environment: str, limit: int, at: str | None, as_of: int | None, where: Where, as_json: bool
+) -> int:
     """Show what runs, and what the policy in force says of it.
 
     Denied first, production first: since when, by which rules and records, and what to do. It is
@@ -184,7 +189,7 @@ def status(environment: str, limit: int, where: Where, as_json: bool) -> int:
     from wherefrom.cli.opening import reading
 
     with reading(where) as place:
-        answer = place.policy_status(environment, limit=limit)
+        answer = place.policy_status(environment, limit=limit, at=at, as_of=as_of)
     write_answer(answer, as_json, lambda: _drawn_status(answer))
     return NO if answer.denied else YES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wherefrom.cli.exits import NO, YES
-from wherefrom.cli.options import as_of_option, moment_of
+from wherefrom.cli.options import as_of_option, moment_of, then_option
 from wherefrom.cli.render import write_answer
 from wherefrom.cli.settings import Where, placed
 
@@ -24,7 +24,6 @@ def _slots(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     return given
 
 
-_at_option = click.option("--at", callback=moment_of, metavar="TIME", help="As it was then.")
 _slot_option = click.option(
     "--slot", "slots", multiple=True, callback=_slots, metavar="SLOT",
     help="Only this, such as artifact, config, flag or incident.",
@@ -43,7 +42,7 @@ _mode_option = click.option(
 
 @click.command()
 @click.argument("scope", default="")
-@_at_option
+@then_option
 @as_of_option
 @_slot_option
 @_mode_option
@@ -73,7 +72,7 @@ def running(
 
 @click.command()
 @click.argument("scope", default="")
-@_at_option
+@then_option
 @as_of_option
 @_slot_option
 @placed
@@ -170,7 +169,7 @@ def diff(
 
 @click.command()
 @click.argument("what")
-@_at_option
+@then_option
 @as_of_option
 @_mode_option
 @placed

@@ -301,14 +301,16 @@ class Remote:
         asked = _given(**msgspec.to_builtins(options))
         return _read(self._get("/v1/maintenances", asked), MaintenanceList)
 
-    def policy_status(self, environment: str, *, limit: int) -> PolicyStatus:
+    def policy_status(
+        self, environment: str, *, limit: int, at: str | None = None, as_of: int | None = None
+    ) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus
 
-        asked = {"environment": environment, "limit": limit}
+        asked = {"environment": environment, "limit": limit, "at": at, "as_of": as_of}
         return _read(self._get("/v1/policy/status", asked), PolicyStatus)
 
-    def keys(self) -> Keys:
-        return _read(self._get("/v1/keys"), Keys)
+    def keys(self, as_of: int | None = None) -> Keys:
+        return _read(self._get("/v1/keys", {"as_of": as_of}), Keys)
 
     def key(self, hint: str) -> KeyHistory:
         return _read(self._get(f"/v1/keys/{quote(hint, safe='')}"), KeyHistory)

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from wherefrom.formats import cause, incident, measures, rebuild, slsa
 from wherefrom.formats.facts import Facts, Node
-from wherefrom.formats.heard import Heard
-from wherefrom.formats.states import Scope
+from wherefrom.formats.heard import KINDS, Heard
+from wherefrom.formats.states import DECLARED, Scope
 
 DECIDED, REBUILT, CAUSED, INCIDENT, MEASURED = (
     "decided",
@@ -50,7 +50,8 @@ class Counted(NamedTuple):
     """What is counted of a record.
 
     environment, service  the one that it is of; empty where it is of none, or of several
-    kind     as ``formats.heard`` has kinds, else the entry's
+    kind     as ``formats.heard`` has kinds, else the entry's; of a change of no service, such as of
+             a flag, what it changed
     things   how many it names, itself apart; ``aliases`` names of the same thing among them
     made     id and kind of what a build made
     """
@@ -67,6 +68,8 @@ class Counted(NamedTuple):
 def counted_of(facts: Facts, heard: Collection[Heard]) -> Counted:
     """What is counted of a record that says this, and is heard as that."""
     environments = {one.environment for one in heard if one.environment}
+    # A flag, a secret or a schema is of an environment, and of no service that is heard of.
+    environments |= {state.scope.environment for state in facts.states if state.scope.environment}
     services = {one.about for one in heard if one.about.startswith(_SERVICE)}
     aliases, generated = 0, []
     for edge in facts.edges:
@@ -90,12 +93,19 @@ def counted_of(facts: Facts, heard: Collection[Heard]) -> Counted:
     return Counted(
         environment=environments.pop() if len(environments) == 1 else "",
         service=services.pop().removeprefix(_SERVICE) if len(services) == 1 else "",
-        kind=next((one.kind for one in heard), facts.kind),
+        kind=_kind(facts, heard),
         things=max(0, len(facts.nodes) - 1),
         aliases=aliases,
         made=made,
         told=tuple(one for one, _ in zip(_told(facts), range(TOLD_MAX), strict=False)),
     )
+
+
+def _kind(facts: Facts, heard: Collection[Heard]) -> str:
+    kind = next((one.kind for one in heard), facts.kind)
+    if kind != "change":
+        return kind
+    return next((s.slot for s in facts.states if s.mode == DECLARED and s.slot in KINDS), kind)
 
 
 def _told(facts: Facts) -> Iterator[Told]:
@@ -115,7 +125,8 @@ def _told(facts: Facts) -> Iterator[Told]:
         for node in facts.nodes:
             if node.kind == "change" and node.id.startswith("cause:"):
                 yield Told(CAUSED, str((node.properties or {}).get("incident") or ""),
-                           _some(node, ("withdrawn", "service", "environment")))  # fmt: skip
+                           {"cause": node.id,
+                            **_some(node, ("withdrawn", "service", "environment"))})  # fmt: skip
         return
     own = next((node for node in facts.nodes if node.id == facts.document), None)
     if own is None:

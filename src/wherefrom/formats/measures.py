@@ -61,7 +61,7 @@ class Visible(_Part, frozen=True):
 
 
 class Verified(_Part, frozen=True):
-    """Proofs and signatures that were checked when asked; ``failed`` of them did not hold."""
+    """Answers about evidence (verify, decide, gate); ``failed`` by a fault of the server."""
 
     count: int = 0
     failed: int = 0

@@ -15,6 +15,9 @@ and ends when it is over.
 
     factor = budget × period ÷ long window        burns: errors > factor × (1 − target), in both
 
+Of few requests one that fails is a large share. So a long window counts as one of ``requests_min``
+at least, those that are missing good; not the short one, which only says that it goes on.
+
 Sizes:  OBJECTIVES_MAX objectives · a name NAME_CHARS_MAX characters · a query QUERY_CHARS_MAX
 Source: Google, "The Site Reliability Workbook", chapter 5; Sloth, windows of 7, 28 and 30 days;
         docs/objectives.md
@@ -37,6 +40,7 @@ NAME_CHARS_MAX: Final = 63
 QUERY_CHARS_MAX: Final = 4_096
 BY_MAX: Final = 4
 LABELS_MAX: Final = 32
+REQUESTS_MAX: Final = 10**9
 PAGE: Final = "page"
 TICKET: Final = "ticket"
 INFO: Final = "info"
@@ -128,6 +132,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     by           what it is looked at by, besides all together: ``reality`` of a series, labels
     matched_by   which labels of a Prometheus say service, environment and reality of a series
     watched      ``here``, or by a ``prometheus`` that has the rules; by who measures it if empty
+    requests_min  of how many requests a long window is at least; None: of a series so many that one
+                 that fails is too little, of PromQL none
     labels       more of them, for the rules; ``annotations`` likewise
     alert        how the rule is called there; after the objective if empty
     """
@@ -148,6 +154,7 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     by: tuple[str, ...] = ()
     matched_by: dict[str, str] = {}
     watched: Literal["", "here", "prometheus"] = ""
+    requests_min: int | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     alert: str = ""
@@ -166,6 +173,14 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def budget(self) -> float:
         """Which share may be bad."""
         return (100 - self.target) / 100
+
+    def requests_least(self, windows: Windows) -> int:
+        """Of how many requests the long one of these is at least; 0 if it does not matter."""
+        if self.requests_min is not None:
+            return self.requests_min
+        if not self.series:  # nobody says that its total counts requests
+            return 0
+        return int(1 / (windows.factor(self.period_s) * self.budget)) + 1
 
     @property
     def is_watched_here(self) -> bool:
@@ -315,6 +330,10 @@ def _check_source(one: Objective, where: str) -> None:
         raise Malformed("two bounds", where=where, expected="at_most, or at_least")
     if (one.kind or one.trust) and not one.indicator:
         raise Malformed("kind and trust are of indicators", where=where)
+    if one.requests_min is not None:
+        if one.indicator:
+            raise Malformed("requests of an indicator", where=f"{where}.requests_min")
+        _need(where, "requests_min", one.requests_min, 0, REQUESTS_MAX)
     if one.series and not one.service:
         raise Malformed("series of no service", where=f"{where}.service", expected="its name")
     if one.promql is None:

@@ -150,11 +150,31 @@ def _recordings(one: Objective, ratio: Ratio) -> Iterator[Rule]:
         }
     period = window_name(one.period_s)
     quick = f"slo:sli_error:ratio_rate{window_name(_QUICK_S)}{_selector(one)}[{period}]"
+    yield from _counts(one, ratio)
     yield {
         "record": f"slo:sli_error:ratio_rate{period}",
         "expr": f"sum_over_time({quick})\n/ ignoring (sloth_window)\ncount_over_time({quick})\n",
         "labels": {**_labels(one), "sloth_window": period},
     }
+
+
+def _counts(one: Objective, ratio: Ratio) -> Iterator[Rule]:
+    """How many requests there were in long windows, where that matters; a total is a rate."""
+    for windows in one.windows:
+        if not one.requests_least(windows):
+            continue
+        window = window_name(windows.long_s)
+        expr = f"({filled(ratio.total, window=window)})\n* {windows.long_s}"
+        if one.by:
+            each = _named(
+                one, f"({filled(ratio.total, window=window, by=split_by(one))})\n* {windows.long_s}"
+            )
+            expr = f"(\n{_inset(expr)}\n)\nor\n(\n{_inset(each)}\n)"
+        yield {
+            "record": f"slo:sli_total:count{window}",
+            "expr": f"{expr}\n",
+            "labels": {**_labels(one), "sloth_window": window},
+        }
 
 
 def _share(ratio: Ratio, window: str, by: Sequence[str] = ()) -> str:
@@ -163,9 +183,13 @@ def _share(ratio: Ratio, window: str, by: Sequence[str] = ()) -> str:
 
 
 def _by_reality(one: Objective, ratio: Ratio, window: str) -> str:
-    """The same by each reality, under the label ``reality`` whatever it is called there."""
+    """The same by each reality."""
+    return _named(one, _share(ratio, window, split_by(one)))
+
+
+def _named(one: Objective, expr: str) -> str:
+    """What is split, under the label ``reality`` whatever it is called there."""
     labels = split_by(one)
-    expr = _share(ratio, window, labels)
     for name, label in zip(one.by, labels, strict=True):
         if name != label:
             expr = f'label_replace(\n{_inset(expr)},\n  "{name}", "$1", "{label}", "(.+)"\n)'
@@ -208,9 +232,14 @@ def _alert(one: Objective, severity: str, quiet: str, url: str) -> Rule:
         if windows.severity == severity:
             bound = f"({_number(windows.factor(one.period_s))} * {_number(one.budget)})"
             short, long = (
-                f"    max(slo:sli_error:ratio_rate{window_name(seconds)}{selector} > {bound})"
-                " without (sloth_window)"
+                f"slo:sli_error:ratio_rate{window_name(seconds)}{selector}"
                 for seconds in (windows.short_s, windows.long_s)
+            )
+            if least := one.requests_least(windows):
+                came = f"slo:sli_total:count{window_name(windows.long_s)}{selector}"
+                long += f" * clamp_max({came} / {least}, 1)"
+            short, long = (
+                f"    max({share} > {bound}) without (sloth_window)" for share in (short, long)
             )
             parts.append(f"(\n{short}\n    and\n{long}\n)")
     labels = {"severity": severity, "sloth_severity": severity}

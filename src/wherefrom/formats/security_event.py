@@ -45,6 +45,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "policy.recorded": Kind(ENTITY, 1, LOW, "A policy was recorded"),
     "policy.in_force": Kind(ENTITY, 10, MEDIUM, "A policy decides from now on"),
     "policy.ended": Kind(ENTITY, 11, HIGH, "A policy decides no more"),
+    "maintenance.declared": Kind(ENTITY, 10, MEDIUM, "Alerts are told to nobody for a while"),
+    "maintenance.ended": Kind(ENTITY, 11, INFORMATIONAL, "A maintenance was ended"),
     "records.refused": Kind(API, 1, LOW, "Records were refused"),
     "signature.failed": Kind(DETECTION, 1, HIGH, "Signatures that fail under a known key came"),
     "record.distrusted": Kind(DETECTION, 1, MEDIUM, "A record is believed less than before"),

@@ -282,6 +282,16 @@ class Keyring:
             keys=[*self._known.values()], keyring=self.digest, administrators=self.administrators
         )
 
+    def as_of(self, size: int | None) -> Keyring:
+        """The keyring of the first ``size`` entries; this one if none is asked for."""
+        if size is None:
+            return self
+        found = Keyring()
+        for entry, change in self.changes:
+            if entry < size:
+                found.fold(entry, change)
+        return found
+
     def history(self, hint: str) -> KeyHistory:
         """What became of a key. Raises NotFound, Ambiguous."""
         known = self.get(hint)

@@ -30,6 +30,7 @@ from wherefrom.policy.watched import RunsIn
 from wherefrom.query.answers import LogPosition, log_of
 from wherefrom.query.dossier import survey
 from wherefrom.query.open_turns import Open, open_turns
+from wherefrom.query.sizes import need_size
 from wherefrom.query.summary import summaries
 from wherefrom.query.what_runs import Runs, services_of, thing_named, what_runs
 from wherefrom.views.estate import EstateReader
@@ -125,17 +126,32 @@ class StatusDesk:
         self._log, self._estate, self._graph, self._gate = log, estate, graph, gate
         self._settings, self._watch_at, self._clock = settings, watch_at, clock
 
-    def status(self, environment: str = "", *, limit: int = LISTED_DEFAULT) -> PolicyStatus:
+    def status(
+        self,
+        environment: str = "",
+        *,
+        limit: int = LISTED_DEFAULT,
+        at: str | None = None,
+        as_of: int | None = None,
+    ) -> PolicyStatus:
         """What runs everywhere, or in one environment, and what its policy says of it.
 
-        Raises Malformed for a limit that is none.
+        at, as_of  as it was at a time, RFC 3339; as it was known at a size of the log
+
+        Raises Malformed for a limit or a time that is none, NotFound for a size the log never had.
         """
         if not 0 < limit <= LISTED_MAX:
             raise Malformed("not a limit", expected=f"1 to {LISTED_MAX}", got=limit)
-        at = timestamps.to_text(self._clock())
+        is_now = at is None and as_of is None
+        at = (
+            timestamps.to_text(self._clock())
+            if at is None
+            else timestamps.canonical(at, where="at")
+        )
         settings = self._settings()
         with self._estate.snapshot() as estate, self._graph.snapshot() as graph:
-            lens = graph.lens(as_of=min(estate.size, graph.size))
+            need_size(as_of, reached=min(estate.size, graph.size), log=self._log)
+            lens = graph.lens(as_of=min(estate.size, graph.size) if as_of is None else as_of)
             policies = [
                 one for one in self._gate.words.all_standing(graph, lens, at)
                 if environment in ("", one.environment)
@@ -164,7 +180,7 @@ class StatusDesk:
                 allowed=answers.count(True),
                 unjudged=answers.count(None),
                 truncated=len(listed) < len(things),
-                watch=self._watch(),
+                watch=self._watch() if is_now else None,
             )
 
     def _things(

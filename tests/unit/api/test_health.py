@@ -127,6 +127,44 @@ def test_a_server_counts_questions_verifications_and_records(tmp_path):
     assert own.take(since=found.until, until=found.until, storage={}, free=None) is None
 
 
+def test_what_admission_and_gates_ask_is_verified_too(tmp_path):
+    own = OwnMeasures()
+    artifact = digest(1)
+    policy = {"name": "p", "version": "1", "rules": [{"name": "inside", "needs": "sbom"}]}
+    with Inside(tmp_path / "data", own=own) as server:
+        fill(server)
+        asked = {"policy": policy, "environment": "prod"}
+        for path, status, more in (
+            ("/v1/decide", 200, {"artifacts": [artifact, digest(2)]}),
+            ("/v1/gate", 201, {"artifact": artifact}),
+        ):
+            assert server.client.post(path, json={**asked, **more}).status_code == status
+        server.fold()
+        assert server.client.get(f"/v1/verify/{artifact}").status_code == 200
+    found = taken(own)
+    assert (found.verified.count, sum(found.verified.le_ms), found.verified.failed) == (3, 3, 0)
+    assert found.queries.count == 2  # a gate signs, and is no question
+
+
+def test_who_may_not_ask_is_no_error_of_the_server(tmp_path):
+    own = OwnMeasures()
+    with Inside(tmp_path / "data", own=own) as server:
+        for name, status in (("sender", 403), (None, 401)):
+            with server.as_(name) as client:
+                assert client.post("/v1/decide", json={}).status_code == status
+                assert client.get("/v1/running").status_code == status
+        with server.as_("reader") as client:
+            assert client.post("/v1/gate", json={}).status_code == 403
+    found = taken(own)
+    assert (found.queries.count, found.queries.errors) == (4, 0)
+    assert (found.verified.count, found.verified.failed) == (3, 0)
+
+
+def taken(own):
+    at = "2026-01-01T00:00:00.000000Z"
+    return own.take(since=at, until=at, storage={}, free=None)
+
+
 def test_a_question_that_fails_unseen_is_an_error_of_the_server():
     own = OwnMeasures()
 

@@ -53,6 +53,8 @@ def test_the_factors_are_those_of_the_workbook_and_of_sloths_week():
         ("{name: a, target: 99}", "not said what is measured"),
         ("{name: a, target: 99, series: errors, service: s, indicator: N1}", "not said what"),
         ("{name: a, target: 99, series: errors}", "series of no service"),
+        ("{name: a, target: 99, indicator: N1, requests_min: 5}", "requests of an indicator"),
+        ("{name: a, target: 99, series: errors, service: s, requests_min: -1}", "requests_min"),
         ("{name: a, target: 99, series: errors, service: s, at_most: 1}", "no indicator"),
         ("{name: a, target: 99, indicator: N2, at_most: 1, at_least: 1}", "two bounds"),
         ("{name: a, target: 99, indicator: N2, by: [reality]}", "not looked at by"),

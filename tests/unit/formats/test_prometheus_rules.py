@@ -84,7 +84,35 @@ quiet: 10m
 def test_promtool_finds_nothing_wrong_with_any_of_them(tmp_path):
     code, said = check(MANY, tmp_path / "rules.yml", url="https://wherefrom.example/")
     assert code == 0, said
-    assert f"{3 * 17} rules found" in said
+    # Of those of series, how many requests came in each long window, too.
+    assert f"{3 * 17 + 2 * 4} rules found" in said
+    least = "objectives: [{name: a, target: 99, requests_min: 50, promql: " + (
+        "{errors: 'sum(rate(e[$window]))', total: 'sum(rate(t[$window]))'}}]"
+    )
+    code, said = check(least, tmp_path / "rules.yml")
+    assert (code, "21 rules found" in said) == (0, True), said
+
+
+def test_a_least_number_of_requests_is_in_the_rules_and_can_be_switched_off():
+    one = "objectives: [{name: a, service: cart, target: 99.9, series: errors%s}]"
+    recordings, _, alerts = rules(one % "")["groups"]
+    page = alerts["rules"][0]["expr"]
+    selector = '{sloth_id="cart-a", sloth_service="cart", sloth_slo="a"}'
+    for window, least in (("1h", 70), ("6h", 167)):
+        came = f"slo:sli_total:count{window}{selector} / {least}"
+        assert f"slo:sli_error:ratio_rate{window}{selector} * clamp_max({came}, 1) >" in page
+    assert f"slo:sli_error:ratio_rate5m{selector} > (14.4" in page
+    counts = [rule for rule in recordings["rules"] if "count" in rule["record"]]
+    assert [rule["record"] for rule in counts] == [
+        f"slo:sli_total:count{window}" for window in ("1h", "6h", "1d", "3d")
+    ]
+    assert counts[0]["expr"].endswith("* 3600\n")
+    assert "[1h]" in counts[0]["expr"]
+    off = to_yaml(
+        parse((one % ", requests_min: 0").encode(), where="o"), series=SeriesSettings()
+    )  # fmt: skip
+    assert "clamp_max" not in off
+    assert "sli_total" not in off
 
 
 def test_an_alert_says_where_it_is_of_and_where_its_records_are():

@@ -121,3 +121,13 @@ def test_the_ring_is_what_the_last_change_of_each_key_says(history):
         assert set(ids(made.named(name))) == expected
     again = ring(*(one for _, one in made.changes))
     assert again.list() == made.list()
+
+
+def test_a_keyring_is_told_as_of_a_size():
+    key = KEYS[0]
+    made = ring(change(key), change(KEYS[1]), change(key, "revoke"))
+    assert made.as_of(None) is made
+    assert [made.as_of(size).told().keys for size in (0, 1)] == [[], []]
+    assert made.as_of(2).get(key.id).state == "active"
+    assert ids(made.as_of(2).told().keys) == [key.id]
+    assert made.as_of(4).told() == made.told()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.watched_world import SBOM, World, image, policy
-from wherefrom.errors import Malformed
+from wherefrom.errors import Malformed, NotFound
 
 
 @pytest.fixture
@@ -27,6 +27,23 @@ def test_without_a_watch_it_tells_what_the_gate_signed(world):
     assert (first.artifact, first.allowed, first.turned) == (image(2), False, None)
     assert [reason.rule for reason in first.failing] == ["sbom"]
     assert status.watch is None
+
+
+def test_what_was_in_force_and_signed_is_told_as_of_a_size_and_at_a_time(world):
+    world.deploy("cart", 1)
+    before = world.log.refresh().size
+    world.use(policy(SBOM), "prod")
+    unjudged = world.log.refresh().size
+    world.ask_the_gate(1)
+    assert (world.status().denied, world.status().unjudged) == (1, 0)
+    assert world.status(as_of=before).policies == []
+    then = world.status(as_of=unjudged)
+    assert (then.as_of, then.denied, then.unjudged, then.watch) == (unjudged, 0, 1, None)
+    assert world.status(at="2020-01-01T00:00:00Z").running == []
+    with pytest.raises(NotFound, match="never of this size"):
+        world.status(as_of=10_000)
+    with pytest.raises(Malformed, match="at"):
+        world.status(at="yesterday")
 
 
 def test_a_summary_by_another_policy_or_for_another_place_says_nothing_here(world):

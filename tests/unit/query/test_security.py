@@ -13,6 +13,7 @@ from wherefrom.formats import (
     admission_record,
     exception,
     incident,
+    maintenance,
     own,
     response,
     turned,
@@ -64,6 +65,16 @@ def an_exception(stage, **more):
     return exception.to_statement(
         exception.Exceptional(stage=stage, at=AT, **said, **more), {image(1): "cart"}
     )
+
+
+def a_maintenance(stage):
+    asks = {"since": AT, "until": "2026-01-01T12:00:00.000000Z", "reason": "a new disk"}
+    return maintenance.to_statement(
+        maintenance.Maintenance(
+            maintenance="maintenance:aa", stage=stage, at=AT, environment="prod", service="cart",
+            **(asks if stage == "declared" else {}),
+        )
+    )  # fmt: skip
 
 
 def alerts(status, **more):
@@ -152,6 +163,8 @@ def make_records(world, made):
     passed = admission_record.to_statement(decided._replace(allowed=True))
     made.expect(world.sign(passed))
     make_responses(world, made)
+    for stage in ("declared", "ended"):
+        made.expect(world.sign(a_maintenance(stage)), f"maintenance.{stage}")
     made.expect(world.record(alerts("firing"))[0], "incident.opened", "incident.opened")
     ended = alerts("resolved", endsAt="2026-01-01T11:00:00Z")
     made.expect(world.record(ended)[0], "incident.closed", "incident.closed")
@@ -267,6 +280,17 @@ def test_an_event_says_who_what_where_and_how_far_it_is_believed(told):
     assert made["vulnerability.found"]["severity"] == "Critical"
     assert (made["response.ended"]["severity"], made["response.ended"]["status_id"]) == ("High", 2)
     assert made["record.erased"]["unmapped"]["reason"] == "asked to"
+    silenced = made["maintenance.declared"]
+    assert silenced["entity"] == {
+        "type": "maintenance", "uid": "maintenance:aa", "name": "prod/cart",
+    }  # fmt: skip
+    assert silenced["comment"] == "a new disk"
+    assert silenced["unmapped"]["until"] == "2026-01-01T12:00:00.000000Z"
+    assert silenced["message"] == (
+        "alerts of prod/cart are to be told to nobody from 2026-01-01T10:00:00Z to "
+        "2026-01-01T12:00:00Z: a new disk"
+    )
+    assert made["maintenance.ended"]["entity"] == silenced["entity"]
     assert made["signature.failed"]["unmapped"]["count"] == "3"
 
 

@@ -318,7 +318,7 @@ def _judged() -> dict[str, Schema]:
             in_query("environment", "Only there.", TEXT),
             in_query("limit", "So many things; all are counted.",
                    {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000}),
-            problems="400",
+            MOMENT, AS_OF, problems="400 404",
         ),
         "/v1/gate": {
             "post": operation_of(
@@ -503,7 +503,7 @@ def _proven() -> dict[str, Schema]:
 
 def _trusted() -> dict[str, Schema]:
     """Whose word counts, and who may record what."""
-    keys = ask("listKeys", "Every key that a record has named.", json_of("Keys"), problems="")
+    keys = ask("listKeys", "Every key that a record has named.", json_of("Keys"), AS_OF)
     changed = {"201": respond("Done, and recorded.", json_of("KeyChanged"))}
     return {
         "/v1/keys": keys | {

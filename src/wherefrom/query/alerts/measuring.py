@@ -38,6 +38,16 @@ _BAD: Final = {"errors": "success_rate", "slow": SLOW}
 Ratios = Mapping[str, Mapping[int, float | None]]  # by reality, then by window in seconds
 
 
+class AskedRatios(NamedTuple):
+    """Which share was bad, and how many requests there were; of these none where nobody asks."""
+
+    shares: Ratios
+    requests: Ratios = {}
+
+
+_NOTHING: Final = AskedRatios({})
+
+
 class Indicated(Protocol):
     """Asks an indicator as it is at a time, RFC 3339: its value and unit; None if nobody knows."""
 
@@ -47,7 +57,7 @@ class Indicated(Protocol):
 class AskRatio(Protocol):
     """Asks a Prometheus how much was bad in each window, by reality. Raises Unavailable."""
 
-    def __call__(self, objective: Objective, at: float) -> Ratios: ...
+    def __call__(self, objective: Objective, at: float) -> AskedRatios: ...
 
 
 class BurnShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +121,8 @@ class Measuring:
         self._of: tuple[Objective, ...] = ()
         self._burnt: dict[str, dict[str, Burnt]] = {}  # by objective, then by reality
         self._held: dict[str, Held] = {}
-        self._asked: dict[str, Ratios] = {}
+        self._asked: dict[str, AskedRatios] = {}
+        self._uncounted: dict[str, bool] = {}  # objectives of series that tell no requests
         self._reached: dict[str, float] = {}  # of an objective of series, up to when it is read
         self._now = 0.0
 
@@ -150,7 +161,7 @@ class Measuring:
             if self.is_unknown(one.name):
                 continue
             for reality in sorted({ALL, *self._realities(one)}):
-                burns = burning(one, self._ratios(one, reality))
+                burns = burning(one, self._ratios(one, reality), self._requests(one, reality))
                 if burns:
                     found.append((one, reality, burns))
         return found
@@ -204,6 +215,8 @@ class Measuring:
             if rate is None:
                 continue
             requests = metrics.get("requests")
+            if requests is None:
+                self._uncounted[one.name] = True
             counts = dict(zip(requests.times, requests.values, strict=True)) if requests else None
             realities = [ALL]
             if one.by and rate.labels.identity:
@@ -271,20 +284,30 @@ class Measuring:
 
     def _realities(self, one: Objective) -> Iterable[str]:
         if one.promql is not None:
-            return self._asked.get(one.name, {}).keys()
+            return self._asked.get(one.name, _NOTHING).shares.keys()
         return self._burnt.get(one.name, {}).keys()
 
     def _ratios(self, one: Objective, reality: str) -> Callable[[int], float | None]:
         if one.promql is not None:
-            asked = self._asked.get(one.name, {}).get(reality, {})
+            asked = self._asked.get(one.name, _NOTHING).shares.get(reality, {})
             return lambda seconds: asked.get(seconds)
         burnt = self._burnt.get(one.name, {}).get(reality)
         if burnt is None:
             return lambda seconds: None
         return lambda seconds: burnt.ratio(self._now, seconds)
 
+    def _requests(self, one: Objective, reality: str) -> Callable[[int], float | None]:
+        """How many requests there were in a window, where that is known."""
+        if one.promql is not None:
+            asked = self._asked.get(one.name, _NOTHING).requests.get(reality, {})
+            return lambda seconds: asked.get(seconds)
+        burnt = self._burnt.get(one.name, {}).get(reality)
+        if burnt is None or not one.series or one.name in self._uncounted:
+            return lambda seconds: None
+        return lambda seconds: burnt.count(self._now, seconds)
+
     def _standing(self, one: Objective, reality: str) -> ObjectiveStanding:
-        ratio = self._ratios(one, reality)
+        ratio, requests = self._ratios(one, reality), self._requests(one, reality)
         share = ratio(one.period_s)
         if share is None and one.promql is not None:
             share = ratio(SPANS_S[-1])
@@ -300,14 +323,16 @@ class Measuring:
             name=one.name, reality=reality, target=one.target, period=one.period, share=share,
             left=left(one, share),
             rates={str(s): None if r is None else r / one.budget for s, r in rates.items()},
-            burning=[shown(one, burn) for burn in burning(one, ratio)],
+            burning=[shown(one, burn) for burn in burning(one, ratio, requests)],
             since=since, says=says,
         )  # fmt: skip
 
     def _forget_others(self, wanted: Sequence[Objective]) -> None:
         """What is said otherwise now is measured anew."""
         same = {one.name for one in wanted if one in self._of}
-        for kept in (self._burnt, self._held, self._asked, self._reached, self._troubles):
+        for kept in (
+            self._burnt, self._held, self._asked, self._reached, self._troubles, self._uncounted,
+        ):  # fmt: skip
             for name in kept.keys() - same:
                 del kept[name]
 

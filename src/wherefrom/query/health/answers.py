@@ -15,7 +15,10 @@ from wherefrom.query.answers import LogPosition
 
 
 class IndicatorShare(msgspec.Struct, frozen=True, kw_only=True):
-    """An indicator of one part; an empty field is *any*. ``of`` is how many it was counted over."""
+    """An indicator of one part; an empty field is *any*. ``of`` is how many it was counted over.
+
+    Where all four are empty it is, of coverage, of what was made and runs nowhere.
+    """
 
     environment: str = ""
     service: str = ""

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from wherefrom.errors import Unavailable
-from wherefrom.formats import timestamps
+from wherefrom.formats import counted, timestamps
 from wherefrom.formats.recognise import facts_of
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
@@ -85,6 +85,15 @@ class Asked:
         found = self.health.made(since=self.since, size=self.size, rows_max=MADE_MAX)
         return [id for id, _ in found]
 
+    @property
+    def left_out(self) -> str:
+        """What is to be said of what builds made, if it is more than is asked about."""
+        if len(self.made) < MADE_MAX or self.wanted.environment or self.wanted.service:
+            return ""
+        return (
+            f"; of what was made and runs nowhere, not all of more than {MADE_MAX:,} is looked at"
+        )
+
     @cached_property
     def gaps(self) -> Gaps:
         """Who should have sent what, and did not. Raises NotFound without a catalogue."""
@@ -136,6 +145,10 @@ class Asked:
         first = self.since if since is None else since
         return self.health.events(*what, since=first, size=self.size)
 
+    def ever(self, what: str, ids: Collection[str]) -> list[Event]:
+        """What records told of some ids by now, wherever and whenever."""
+        return self.health.events_of(what, ids, size=self.size)
+
     def events(self, *what: str, since: int | None = None) -> list[Event]:
         """What records told in the window, where that is asked about."""
         return [
@@ -176,13 +189,14 @@ class Asking:
 
         as_then  all that was recorded by ``as_of`` counts, whatever time it gives itself
         """
-        at = timestamps.canonical(options.at, where="at") if options.at else self.now()
         wanted = Wanted(options.environment, options.service, options.kind, options.trust)
         with (
             self._estate.snapshot() as estate,
             self._graph.snapshot() as graph,
             self._health.snapshot() as health,
         ):
+            # Asked after the snapshots: what they hold was received by then.
+            at = timestamps.canonical(options.at, where="at") if options.at else self.now()
             length = self.log.refresh().size  # the views may have followed it further than we did
             need_size(options.as_of, reached=estate.size, log=self.log)
             if not min(estate.size, graph.size, health.size) and length:
@@ -193,17 +207,32 @@ class Asking:
             size = estate.need(options.as_of)
             if options.as_of is None:
                 size = min(size, graph.size, health.size)
+            came = size
+            if options.at is not None:
+                came = size_at(self.log, at, size=size, steps=_steps_of(health, size))
+            # All of a past size that had come by then is what was known then, as it was told then.
+            as_then = as_then or (options.as_of is not None and came == size)
             lens = graph.lens(as_of=size, at=at if options.at and not as_then else None)
             known = self._catalogs.in_force(estate, graph, lens, at=micros(at))
-            if options.at is not None:
-                size = size_at(self.log, at, size=size)
+            size = came
             yield Asked(
                 estate, graph, health, lens, at=micros(at), size=size, known=known,
                 wanted=wanted, judge=self.judge, log=self.log, words=self.words, gaps=self._silent,
             )  # fmt: skip
+
+    def size_at(self, at: str, newest: Asked) -> int:
+        """Which size the log had at a moment, as entries write times."""
+        size = newest.lens.as_of
+        return size_at(self.log, at, size=size, steps=_steps_of(newest.health, size))
 
     def _silent(self, asked: Asked) -> Gaps:
         options = CatalogOptions(
             at=of_micros(asked.at), as_of=asked.lens.as_of, environment=asked.wanted.environment
         )
         return self._gaps(asked.wanted.service, options)
+
+
+def _steps_of(health: HealthSnapshot, size: int) -> list[int]:
+    """Where the log says that its clock was set back."""
+    missed = health.events(counted.MISSED, since=0, size=size)
+    return [event.entry for event in missed if event.id == "clock"]

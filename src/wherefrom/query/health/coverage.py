@@ -28,6 +28,8 @@ from wherefrom.views.graph import Lens, Snapshot
 # Indicators that the policy of coverage decides.
 OF_CHAINS: Final = frozenset({"N1", "N17"})
 LISTED_MAX: Final = 1_000
+# Of what no record that vouches for anything is about.
+NO_TRUST: Final = "none"
 _SERVICES_MAX: Final = 20
 _FIXES_MAX: Final = 50
 _SAYS_MAX: Final = 3
@@ -57,7 +59,7 @@ class Wanted(NamedTuple):
             self.environment in ("", one.environment)
             and self.service in ("", one.service)
             and self.kind in ("", one.kind)
-            and self.trust in ("", one.trust)
+            and self.trust in ("", one.trust or NO_TRUST)
         )
 
 
@@ -111,11 +113,13 @@ def share(some: Collection[Unit]) -> float | None:
 
 
 def shares(some: Collection[Unit]) -> list[Share]:
-    """The same in parts: environments, kinds in them, services in them, levels of trust."""
+    """The same in parts: environments, kinds, kinds in environments, trust, services."""
+    placed = [one for one in some if one.environment]
     return [
         *_by(some, lambda one: (one.environment, "", "", "")),
-        *_by(some, lambda one: (one.environment, "", one.kind, "")),
-        *_by(some, lambda one: ("", "", "", one.trust or "none")),
+        *_by(some, lambda one: ("", "", one.kind, "")),
+        *_by(placed, lambda one: (one.environment, "", one.kind, "")),
+        *_by(some, lambda one: ("", "", "", one.trust or NO_TRUST)),
         *worst(_by_service(some).items(), low=False),
     ]
 
@@ -146,10 +150,8 @@ def _figures(some: Iterable[Unit], key: Callable[[Unit], Part]) -> dict[Part, Fi
     return {part: Figure(whole[part] / number, number) for part, number in of.items()}
 
 
-def missing(
-    some: Collection[Unit], graph: Snapshot, lens: Lens, known: InForce
-) -> tuple[list[Missing], bool]:
-    """Units that lack something, production first; whether not all are listed."""
+def missing(some: Collection[Unit], graph: Snapshot, lens: Lens, known: InForce) -> list[Missing]:
+    """Units that lack something, production first; the first LISTED_MAX of them by name."""
     lacking = sorted(
         (one for one in some if one.lacks),
         key=lambda one: (
@@ -157,8 +159,7 @@ def missing(
             one.environment, one.service, one.artifact,
         ),
     )  # fmt: skip
-    listed = lacking[:LISTED_MAX]
-    numbers = graph.numbers({one.artifact for one in listed})
+    numbers = graph.numbers({one.artifact for one in lacking[:LISTED_MAX]})
     said = summaries(graph, sorted(numbers.values()), lens)
     names = {id: said[number].name for id, number in numbers.items() if number in said}
     return [
@@ -171,8 +172,8 @@ def missing(
             kind=one.kind,
             lacks=list(one.lacks),
         )
-        for one in listed
-    ], len(listed) < len(lacking)
+        for one in lacking
+    ]
 
 
 def fixes(some: Collection[Missing]) -> list[Fix]:
@@ -188,7 +189,9 @@ def fixes(some: Collection[Missing]) -> list[Fix]:
             *((lack.rule,) for one in theirs for lack in one.lacks),
         }
     ]
-    found.sort(key=lambda one: (-one.closes, -one.helps, one.rule, one.owner or ""))
+    found.sort(
+        key=lambda one: (-one.closes, -one.helps, one.rule, one.owner is None, one.owner or "")
+    )
     return found[:_FIXES_MAX]
 
 

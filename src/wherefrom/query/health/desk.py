@@ -23,7 +23,6 @@ from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.found import Figure
 from wherefrom.query.health.indicators import INDICATORS, Known, indicator, named
 from wherefrom.query.health.kept import Kept
-from wherefrom.query.health.moments import size_at
 from wherefrom.query.health.past import Past
 from wherefrom.query.what_runs import Service
 
@@ -70,17 +69,16 @@ class HealthDesk:
         with self._asking.asked(options) as asked:
             found = indicator(known, asked)
             missing: list[Missing] = []
-            cut = False
             if known.behind is not None and found.value is not None:
-                missing, cut = known.behind(asked)
+                missing = known.behind(asked)
             return HealthExplained(
                 log=asked.log,
                 at=of_micros(asked.at),
                 as_of=asked.lens.as_of,
                 indicator=found,
-                missing=missing,
+                missing=missing[: coverage.LISTED_MAX],
                 fixes=coverage.fixes(missing),
-                truncated=cut,
+                truncated=len(missing) > coverage.LISTED_MAX,
                 by_policy=self._asking.judge.named() if known.id in coverage.OF_CHAINS else "",
             )
 
@@ -111,6 +109,6 @@ class HealthDesk:
         with self._asking.asked(HealthOptions()) as newest:
             if at is None:
                 return coverage.by_service(newest.units)
-            size = size_at(self._asking.log, at, size=newest.lens.as_of)
+            size = self._asking.size_at(at, newest)
         with self._asking.asked(HealthOptions(at=at, as_of=size), as_then=True) as asked:
             return coverage.by_service(asked.units)

@@ -23,7 +23,7 @@ class Known(NamedTuple):
 
     low     whether a lower value is better
     parts   by what it can be told apart: the fields of ``Wanted`` that it heeds
-    behind  what is missing behind it, where that can be listed, and whether that was cut off
+    behind  what is missing behind it, the worst first, where that can be listed
     """
 
     id: str
@@ -33,7 +33,7 @@ class Known(NamedTuple):
     low: bool
     find: Callable[[Asked], Found]
     parts: tuple[str, ...] = Wanted._fields
-    behind: Callable[[Asked], tuple[list[Missing], bool]] | None = None
+    behind: Callable[[Asked], list[Missing]] | None = None
 
 
 def indicator(one: Known, asked: Asked) -> Indicator:
@@ -73,11 +73,11 @@ def _coverage(asked: Asked) -> Found:
     units = asked.units
     if not units:
         return unknown("nothing runs, and nothing was made, that a rule asks about")
-    says = "; ".join(coverage.lines(units, asked.known))
+    says = "; ".join(coverage.lines(units, asked.known)) + asked.left_out
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 
-def _uncovered(asked: Asked) -> tuple[list[Missing], bool]:
+def _uncovered(asked: Asked) -> list[Missing]:
     return coverage.missing(asked.units, asked.graph, asked.lens, asked.known)
 
 
@@ -88,10 +88,11 @@ def _sbom_coverage(asked: Asked) -> Found:
     if not units:
         return unknown("nothing runs, and nothing was made, that a rule asks about")
     says = f"{sum(not one.lacks for one in units)} of {len(units)} have an SBOM that counts"
+    says += asked.left_out
     return Found(coverage.share(units), len(units), says, coverage.shares(units))
 
 
-def _without_sbom(asked: Asked) -> tuple[list[Missing], bool]:
+def _without_sbom(asked: Asked) -> list[Missing]:
     units = [one._replace(lacks=tuple(_sboms(one))) for one in asked.units]
     return coverage.missing(units, asked.graph, asked.lens, asked.known)
 
@@ -107,7 +108,9 @@ INDICATORS: Final = (
     Known("N2", "freshness", "s", 10, True, of_records.freshness),
     Known("N3", "query latency", "ms", 500, True, of_servers.query_latency, _WHOLE),
     Known("N4", "integrity failures", "count", 0, True, of_records.integrity, _WHOLE),
-    Known("N5", "gap rate", "share", 0.001, True, of_work.gap_rate, _PLACES, of_work.silent),
+    Known(
+        "N5", "gap rate", "share", 0.001, True, of_work.gap_rate, (*_PLACES, "kind"), of_work.silent
+    ),
     Known("N6", "storage growth", "bytes/day", None, True, of_records.growth),
     Known("N7", "false alerts", "share", None, True, of_work.false_alerts, _PLACES),
     Known("N8", "root cause", "s", 7_200, True, of_work.root_cause, _PLACES),

@@ -84,7 +84,8 @@ def integrity(asked: Asked) -> Found:
     for event in asked.events(counted.MISSED, since=since):
         if event.id != "clock":
             codes[f"gap: {event.id}"] += int(event.says.get("count", 1))
-    total, came = sum(codes.values()), sum(one.records for one in asked.counts)
+    came = sum(one.records for one in asked.counted(since=since))
+    total = sum(codes.values())
     if not total:
         return Found(0.0, came, f"none in {INTEGRITY_DAYS} days: every signature held")
     told = ", ".join(f"{code} {number:,}" for code, number in codes.most_common(4))
@@ -186,25 +187,26 @@ def _in_future(some: Collection[Count]) -> Figure:
 
 
 def growth(asked: Asked) -> Found:
-    """Bytes of content a day, since the first record of the window."""
+    """Bytes of content a day of the window, or of the log's life if that is shorter."""
     total, records = _came(asked.counts)
-    first = asked.health.first_hour(since=asked.since, size=asked.size)
+    first = asked.health.first_hour(since=0, size=asked.size)
     if first is None or not records:
         return unknown(_NOTHING)
-    days = max(1.0, (asked.at - first) / DAY_MICROS)
+    days = max(1.0, (asked.at - max(first, asked.since)) / DAY_MICROS)
     rate = total / days
     week, _ = _came(asked.counted(since=asked.at - 7 * DAY_MICROS))
     says = f"{_bytes(week / min(7.0, days))} a day this week, {_bytes(total / records)} a record"
-    if asked.made:
+    # What is made, and what a disk holds, is told of the whole.
+    if asked.made and not any(asked.wanted) and not asked.left_out:
         says += f", {_bytes(total / len(asked.made))} an artifact made"
     says += f"; {_bytes(rate * 30)} more in 30 days at this rate"
-    held, free = measured(asked).storage()
+    held, free = (None, None) if any(asked.wanted) else measured(asked).storage()
     if held is not None:
         says += f"; {_bytes(held)} on disk"
         if free is not None and rate:
             # What is stored beside contents grows with them.
-            whole = max(1.0, held / max(1, asked.health.bytes(size=asked.size)))
-            says += f", full in {free / (rate * whole):,.0f} days"
+            ever, _ = _came(asked.counted(since=0))
+            says += f", full in {free / (rate * max(1.0, held / max(1, ever))):,.0f} days"
     by = in_parts(asked.counts, lambda some: _rate(some, days), low=True)
     return Found(rate, records, says, by)
 

@@ -18,6 +18,7 @@ from wherefrom.views.health import Event
 _NOBODY: Final = (
     f"no measures of a server in {WINDOW_DAYS} days; wherefrom up records them every ten minutes"
 )
+_OVER: Final = f"over {measures.EDGES_MS[-1] // 60_000} min"
 
 
 class Measured:
@@ -34,6 +35,13 @@ class Measured:
         """Of a histogram, such as ``queries.le_ms``, in milliseconds; None of nothing."""
         held = [one.says.get(name) or [] for one in self._some]
         return measures.percentile(measures.added(held), share)
+
+    def at_least(self, name: str, share: float) -> float | None:
+        """The same, and the last edge if it is past that: too slow is not unknown."""
+        found = self.percentile(name, share)
+        if found is None and any(any(one.says.get(name) or ()) for one in self._some):
+            return float(measures.EDGES_MS[-1])
+        return found
 
     def storage(self) -> tuple[int | None, int | None]:
         """Bytes on disk, and bytes free, as they were measured last."""
@@ -57,10 +65,10 @@ def query_latency(asked: Asked) -> Found:
         return unknown(_NOBODY)
     told = [held.percentile("queries.le_ms", share) for share in (0.5, 0.95, 0.99)]
     says = f"{count:,} questions: " + ", ".join(
-        f"p{p} {'over 10 min' if t is None else f'≤ {t:g} ms'}"
+        f"p{p} {_OVER if t is None else f'≤ {t:g} ms'}"
         for p, t in zip((50, 95, 99), told, strict=True)
     )
-    return Found(told[1], count, says)
+    return Found(held.at_least("queries.le_ms", 0.95), count, says)
 
 
 def query_errors(asked: Asked) -> Found:
@@ -79,6 +87,6 @@ def verification(asked: Asked) -> Found:
     if not count:
         why = "nobody asked a server to verify anything"
         return unknown(f"{why} in {WINDOW_DAYS} days" if held.total("queries.count") else _NOBODY)
-    value = held.percentile("verified.le_ms", 0.95)
+    value = held.at_least("verified.le_ms", 0.95)
     failed = held.total("verified.failed")
     return Found(value, count, f"{count:,} verifications, {failed:,} without an answer; p95")

@@ -6,13 +6,14 @@ Source: docs/health.md
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 from wherefrom.errors import NotFound
 from wherefrom.formats import counted
 from wherefrom.formats.timestamps import micros
 from wherefrom.query.catalog.answers import Gaps
+from wherefrom.query.catalog.answers import Share as Covered
 from wherefrom.query.health.answers import Lack, Missing, Share
 from wherefrom.query.health.asked import WINDOW_DAYS, Asked
 from wherefrom.query.health.found import Figure, Found, median, parts_of, unknown
@@ -20,6 +21,8 @@ from wherefrom.views.health import Event
 
 _SECOND: Final = 1_000_000
 _ALERTING: Final = ("alertmanager.", "grafana.")
+# What may be said of an incident long after it.
+_AFTERWARDS: Final = ("marked", "baseline")
 
 
 # -- decisions
@@ -66,10 +69,14 @@ class Incident(NamedTuple):
 
 
 def incidents(asked: Asked) -> dict[str, Incident]:
-    """Every incident that was spoken of in the window; marks and rules by whose word counts."""
+    """Every incident that began, went on or ended in the window, by all that was ever said of it;
+    marks and rules by whose word counts."""
     found: dict[str, Incident] = {}
-    # Only what opens one need say where it is.
-    events = asked.everywhere(counted.INCIDENT)
+    recent = asked.everywhere(counted.INCIDENT)
+    # Only what opens one need say where it is, and it may have been opened before.
+    events = asked.ever(
+        counted.INCIDENT, {one.id for one in recent if one.says.get("stage") not in _AFTERWARDS}
+    )
     count = asked.that_count(events)
     for event in events:
         said = event.says
@@ -121,17 +128,11 @@ def _false(some: Collection[Incident]) -> Figure:
 def root_cause(asked: Asked) -> Found:
     """How long the middle incident took from its beginning to the first accepted explanation."""
     known = incidents(asked)
-    causes = [e for e in asked.known_events(counted.CAUSED) if e.id in known]
-    taken_back = {e.id: e.entry for e in causes if e.says.get("withdrawn")}
-    first: dict[str, Event] = {}
-    for event in causes:
-        # What was taken back explained nothing, after all.
-        if not event.says.get("withdrawn") and event.entry > taken_back.get(event.id, -1):
-            first.setdefault(event.id, event)
-    took = {
-        id: max(0.0, (event.received - known[id].opened) / _SECOND) for id, event in first.items()
-    }
     real = [one for one in known.values() if not one.is_false]
+    took = {
+        one.id: max(0.0, (first.received - one.opened) / _SECOND)
+        for one, first in _explained(asked, real)
+    }
     if not took:
         if not real:
             return unknown(f"no incident in {WINDOW_DAYS} days")
@@ -142,8 +143,7 @@ def root_cause(asked: Asked) -> Found:
     says = f"{len(took)} of {len(real)} incidents explained; half within {_long(value)}"
     before = median(_baselines(asked))
     if before is not None and value is not None:
-        faster = f"{before / value:,.1f} times as fast" if value else "at once"
-        says += f"; before Wherefrom {_long(before)}, so {faster}"
+        says += f"; before Wherefrom {_long(before)}, so {_faster(before, value)}"
     else:
         says += "; how long it took before is not said (wherefrom incident baseline)"
     by = parts_of(
@@ -151,6 +151,32 @@ def root_cause(asked: Asked) -> Found:
         lambda some: Figure(median([took[one.id] for one in some]), len(some)), low=True,
     )  # fmt: skip
     return Found(value, len(took), says, by)
+
+
+def _explained(asked: Asked, some: Collection[Incident]) -> Iterator[tuple[Incident, Event]]:
+    """Those that are explained, each with the first explanation that stands."""
+    # Wherever the cause lies: it may be another service's.
+    said = asked.ever(counted.CAUSED, {one.id for one in some})
+    count = asked.that_count(said)
+    causes = [event for event in said if event.entry in count]
+    # What was taken back explained nothing, after all; others of the same incident stand.
+    taken_back = {
+        (e.id, e.says.get("cause")): e.entry for e in causes if e.says.get("withdrawn")
+    }  # fmt: skip
+    first: dict[str, Event] = {}
+    for event in causes:
+        since = taken_back.get((event.id, event.says.get("cause")), -1)
+        if not event.says.get("withdrawn") and event.entry > since:
+            first.setdefault(event.id, event)
+    return ((one, first[one.id]) for one in some if one.id in first)
+
+
+def _faster(before: float, now: float) -> str:
+    if not now:
+        return "at once"
+    if now > before:
+        return f"{now / before:,.1f} times as slow" if before else "slower"
+    return f"{before / now:,.1f} times as fast"
 
 
 def _baselines(asked: Asked) -> list[float]:
@@ -196,33 +222,41 @@ def gap_rate(asked: Asked) -> Found:
     try:
         gaps = asked.gaps
     except NotFound:
+        if asked.known.catalogs:
+            return unknown(f"no catalogue names the service {asked.wanted.service}")
         return unknown("no catalogue says who should send what: wherefrom catalog record FILE")
-    expected = gaps.expected
-    if not expected:
-        return unknown("the catalogue expects nothing")
-    says = f"{len(gaps.gaps)} of {expected} expected by the catalogue are late or never came"
+    kind = asked.wanted.kind
+    covered = gaps.coverage.kinds.get(kind) if kind else gaps.coverage.all
+    if covered is None or not covered.expected:
+        return unknown(f"the catalogue expects {f'no {kind}' if kind else 'nothing'}")
+    expected, missing = covered.expected, covered.expected - covered.covered
+    says = f"{missing} of {expected} expected by the catalogue are late or never came"
     kinds = Counter(one.kind for one in gaps.gaps)
-    if kinds:
-        says += ": " + ", ".join(f"{kind} {n}" for kind, n in kinds.most_common(4))
-    return Found(len(gaps.gaps) / expected, expected, says, _gap_parts(gaps))
+    if kinds and not kind:
+        says += ": " + ", ".join(f"{name} {n}" for name, n in kinds.most_common(4))
+    return Found(missing / expected, expected, says, _gap_parts(gaps, kind))
 
 
-def _gap_parts(gaps: Gaps) -> list[Share]:
+def _gap_parts(gaps: Gaps, kind: str) -> list[Share]:
     covered = gaps.coverage
     some = [
-        Share(environment=name, value=1 - one.share, of=one.expected)
+        Share(environment=name, value=_lacking(one), of=one.expected)
         for name, one in covered.environments.items()
-        if one.share is not None
+        if one.expected and not kind
     ]
     some += [
-        Share(kind=name, value=1 - one.share, of=one.expected)
+        Share(kind=name, value=_lacking(one), of=one.expected)
         for name, one in covered.kinds.items()
-        if one.share is not None
+        if one.expected and kind in ("", name)
     ]
     return sorted(some, key=lambda one: (bool(one.kind), -(one.value or 0)))
 
 
-def silent(asked: Asked) -> tuple[list[Missing], bool]:
+def _lacking(one: Covered) -> float:
+    return (one.expected - one.covered) / one.expected
+
+
+def silent(asked: Asked) -> list[Missing]:
     """Who should have sent something and did not."""
     return [
         Missing(
@@ -238,7 +272,8 @@ def silent(asked: Asked) -> tuple[list[Missing], bool]:
             ],
         )
         for one in asked.gaps.gaps
-    ], False  # fmt: skip
+        if asked.wanted.kind in ("", one.kind)
+    ]  # fmt: skip
 
 
 def _says_gap(state: str, age: float | None, without: int) -> str:

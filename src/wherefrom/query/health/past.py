@@ -21,7 +21,6 @@ from wherefrom.formats.timestamps import canonical, micros, of_micros
 from wherefrom.query.health.answers import History, Point
 from wherefrom.query.health.asked import Asking, HealthOptions
 from wherefrom.query.health.indicators import Known, indicator
-from wherefrom.query.health.moments import size_at
 
 POINTS_MAX: Final = 400
 STEP_SECONDS_MIN: Final = 60
@@ -61,7 +60,7 @@ class Past:
                         do="Ask again: what was found is kept; or for a longer step",
                     )  # fmt: skip
                 at = of_micros(moment)
-                size = size_at(self._asking.log, at, size=newest.lens.as_of)
+                size = self._asking.size_at(at, newest)
                 then = structs.replace(options, at=at, as_of=size)
                 points.append(self._point(known, then, at, size, changed))
             return History(

@@ -20,6 +20,7 @@ from wherefrom.formats import (
     exception,
     in_force,
     incident,
+    maintenance,
     own,
     policy,
     recognise,
@@ -341,6 +342,26 @@ class _Reading:
             told={"reason": said.reason, "until": said.until, "thing_kind": "policy"},
         )  # fmt: skip
 
+    def _maintenance(
+        self, predicate: Mapping[str, Any], things: Sequence[tuple[str, str]]
+    ) -> Iterator[SecurityEvent]:
+        said = maintenance.parse(predicate)
+        place = f"{said.environment}/{said.service}" if said.service else said.environment
+        told = {
+            "reason": said.reason, "since": said.since, "until": said.until,
+            "thing_kind": "maintenance",
+        }  # fmt: skip
+        begins = said.stage == maintenance.DECLARED_STAGE
+        yield self._event(
+            "maintenance.declared" if begins else "maintenance.ended",
+            f"alerts of {place} are to be told to nobody from {said.since[:19]}Z to "
+            f"{said.until[:19]}Z: {said.reason}"
+            if begins
+            else f"the maintenance of {place} was ended: alerts are told again",
+            at=said.at, thing=said.maintenance, thing_name=place, environment=said.environment,
+            service=said.service, told=told,
+        )  # fmt: skip
+
     def _policy(
         self, predicate: Mapping[str, Any], things: Sequence[tuple[str, str]]
     ) -> Iterator[SecurityEvent]:
@@ -446,6 +467,7 @@ def _severity(word: Any, *, closes: bool) -> int:
 _Read = Callable[[_Reading, Mapping[str, Any], Sequence[tuple[str, str]]], Iterator[SecurityEvent]]
 _OF_STATEMENTS: Final[Mapping[str, _Read]] = {
     incident.PREDICATE_TYPE: _Reading._incident,
+    maintenance.PREDICATE_TYPE: _Reading._maintenance,
     turned.PREDICATE_TYPE: _Reading._turned,
     vsa.PREDICATE_TYPE: _Reading._summary,
     exception.PREDICATE_TYPE: _Reading._exception,

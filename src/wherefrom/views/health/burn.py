@@ -6,7 +6,8 @@
 
 What is measured now and then, such as a share, holds until it is measured again: ``Held`` makes
 minutes of it, each counting once. A window in which nothing was measured says nothing, as there
-is nothing to divide there either.
+is nothing to divide there either. Where requests are known, a long window of too few counts as one
+of ``requests_min``: a quiet service that fails altogether burns, and one failed request does not.
 
 Sizes:  a minute MINUTE_S · MINUTES minutes, and the hours of the longest period, 16 bytes each
 Source: Google, "The Site Reliability Workbook", chapter 5; docs/objectives.md
@@ -31,7 +32,8 @@ HOLDS_S_MAX: Final = 6 * 3_600
 class Burn(NamedTuple):
     """One pair of windows that says that it burns.
 
-    short, long  how many times faster than it lasts the budget goes, in each window
+    short, long  how many times faster than it lasts the budget goes, in each window; in the long
+                 one as if there had been ``requests_min`` requests at least
     """
 
     windows: Windows
@@ -103,12 +105,18 @@ class Burnt:
 
     def ratio(self, until: float, window_s: int) -> float | None:
         """Which share was bad in the whole minutes from ``until - window_s`` to ``until``."""
+        bad, all_of = self._sums(until, window_s)
+        return min(max(bad / all_of, 0.0), 1.0) if all_of > 0 else None
+
+    def count(self, until: float, window_s: int) -> float:
+        """How many there were in the same minutes."""
+        return self._sums(until, window_s)[1]
+
+    def _sums(self, until: float, window_s: int) -> tuple[float, float]:
         last = int(until // MINUTE_S)
         if window_s <= MINUTES * MINUTE_S:
-            bad, all_of = self._minutes.sums(last, window_s // MINUTE_S)
-        else:
-            bad, all_of = self._hours.sums((last * MINUTE_S - 1) // HOUR_S, window_s // HOUR_S)
-        return min(max(bad / all_of, 0.0), 1.0) if all_of > 0 else None
+            return self._minutes.sums(last, window_s // MINUTE_S)
+        return self._hours.sums((last * MINUTE_S - 1) // HOUR_S, window_s // HOUR_S)
 
 
 class Held:
@@ -137,24 +145,28 @@ class Held:
         self._last = (max(since, ends), bad) if ends == until else None
 
 
-def burning(objective: Objective, ratio: Callable[[int], float | None]) -> list[Burn]:
+def burning(
+    objective: Objective,
+    ratio: Callable[[int], float | None],
+    requests: Callable[[int], float | None] = lambda seconds: None,
+) -> list[Burn]:
     """Those windows that say that it burns, pages first.
 
-    ratio  which share was bad in the newest window of so many seconds; None if nothing was measured
+    ratio     which share was bad in the newest window of so many seconds; None if nothing was
+              measured
+    requests  how many there were in it; None if nobody knows, and then it does not matter
     """
     found = []
-    known: dict[int, float | None] = {}
     for windows in objective.windows:
+        short, long = ratio(windows.short_s), ratio(windows.long_s)
+        if short is None or long is None:
+            continue
+        least, came = objective.requests_least(windows), requests(windows.long_s)
+        if came is not None and came < least:
+            long *= came / least
         bound = windows.factor(objective.period_s) * objective.budget
-        shares = []
-        for seconds in (windows.short_s, windows.long_s):
-            if seconds not in known:
-                known[seconds] = ratio(seconds)
-            share = known[seconds]
-            if share is not None and share > bound:
-                shares.append(share / objective.budget)
-        if len(shares) == 2:
-            found.append(Burn(windows, *shares))
+        if short > bound and long > bound:
+            found.append(Burn(windows, short / objective.budget, long / objective.budget))
     return found
 
 

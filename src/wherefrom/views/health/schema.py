@@ -25,7 +25,7 @@ import apsw
 from wherefrom.views import view_file
 from wherefrom.views.view_file import Shape
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BLOCK: Final = 1024
 WRITER_CACHE_KIB: Final = 2 * 1024
 READER_CACHE_KIB: Final = 2 * 1024

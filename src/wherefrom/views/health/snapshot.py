@@ -8,7 +8,7 @@ Sizes:  a window is from ``since`` on, in microseconds; whole hours count · EVE
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -18,10 +18,11 @@ from wherefrom.errors import Unavailable
 from wherefrom.log.logged import LogSource
 from wherefrom.views.folded import FactsOf
 from wherefrom.views.health.schema import BLOCK
-from wherefrom.views.health.tally import HOUR_MICROS, Part, of_record
+from wherefrom.views.health.tally import HOUR_MICROS, Part, Row, of_record
 
 EVENTS_MAX: Final = 200_000
 _SAYS: Final = msgspec.json.Decoder(dict[str, Any])
+_JSON: Final = msgspec.json.Encoder()
 
 
 class Count(NamedTuple):
@@ -55,6 +56,7 @@ class HealthSnapshot:
         self.origin = origin
         self.size = size
         self.root = root
+        self._counted: tuple[int, list[Row]] | None = None
 
     def need(self, size: int) -> None:
         """Raises Unavailable for a size that is not reached."""
@@ -82,22 +84,33 @@ class HealthSnapshot:
         for *part, late, records, size_bytes, things, aliases in rows:
             sums[Part(*part), late] = [records, size_bytes, things, aliases]
         if size < self.size:
-            erased = {
-                entry
-                for (entry,) in self.db.execute(
-                    "SELECT entry FROM erased WHERE entry >= ? AND entry < ?",
-                    (whole * BLOCK, size),
-                )
-            }
-            for logged in source.read(whole * BLOCK, size):
-                if logged.index in erased:
-                    logged = msgspec.structs.replace(logged, content=None)
-                row = of_record(logged, facts_of=facts_of)
+            for row in self._last_block(whole * BLOCK, size, source, facts_of):
                 if row.received // HOUR_MICROS >= hour:
                     one = sums[row.part, row.late]
                     for place, more in enumerate((1, row.bytes, row.things, row.aliases)):
                         one[place] += more
         return [Count(part, late, *numbers) for (part, late), numbers in sorted(sums.items())]
+
+    def _last_block(self, first: int, size: int, source: LogSource, facts_of: FactsOf) -> list[Row]:
+        """The records from ``first`` on, counted again; each question needs them several times."""
+        if self._counted is None or self._counted[0] != size:
+            erased = {
+                entry
+                for (entry,) in self.db.execute(
+                    "SELECT entry FROM erased WHERE entry >= ? AND entry < ?", (first, size)
+                )
+            }
+            rows = [
+                of_record(
+                    msgspec.structs.replace(logged, content=None)
+                    if logged.index in erased
+                    else logged,
+                    facts_of=facts_of,
+                )
+                for logged in source.read(first, size)
+            ]
+            self._counted = size, rows
+        return self._counted[1]
 
     def first_hour(self, *, since: int, size: int) -> int | None:
         """When the first hour began in which anything came from ``since`` on, in microseconds."""
@@ -106,13 +119,6 @@ class HealthSnapshot:
             (since // HOUR_MICROS, (size - 1) // BLOCK),
         ).get
         return None if hour is None else hour * HOUR_MICROS
-
-    def bytes(self, *, size: int) -> int:
-        """Of all contents in the blocks that begin below ``size``."""
-        found: int | None = self.db.execute(
-            "SELECT sum(bytes) FROM counts WHERE block <= ?", ((size - 1) // BLOCK,)
-        ).get
-        return found or 0
 
     def erased(self, *, size: int) -> int:
         """How many of the first ``size`` entries were erased."""
@@ -133,6 +139,17 @@ class HealthSnapshot:
             found += [Event._make((*row[:6], _SAYS.decode(row[6]))) for row in rows]
         found.reverse()
         return sorted(found, key=lambda event: event.entry)
+
+    def events_of(self, what: str, ids: Collection[str], *, size: int) -> list[Event]:
+        """The same of some ids, whenever that came."""
+        self.need(size)
+        rows = self.db.execute(
+            """SELECT what, id, received, at, entry, trust, says FROM events
+            WHERE what = ? AND entry < ? AND id IN (SELECT value FROM json_each(?))
+            ORDER BY entry, place LIMIT ?""",
+            (what, size, _JSON.encode(sorted(ids)).decode(), EVENTS_MAX),
+        )
+        return [Event._make((*row[:6], _SAYS.decode(row[6]))) for row in rows]
 
     def made(self, *, since: int, size: int, rows_max: int) -> list[tuple[str, str]]:
         """Id and kind of what builds made, by records that came from ``since`` on."""

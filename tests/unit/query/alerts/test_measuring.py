@@ -12,7 +12,13 @@ from wherefrom.formats.objectives import parse
 from wherefrom.formats.series import Labels, series
 from wherefrom.formats.timestamps import micros
 from wherefrom.query.alerts import measuring as module
-from wherefrom.query.alerts.measuring import BACK_S, CHUNK_S, REALITIES_MAX, Measuring
+from wherefrom.query.alerts.measuring import (
+    BACK_S,
+    CHUNK_S,
+    REALITIES_MAX,
+    AskedRatios,
+    Measuring,
+)
 from wherefrom.query.measured import Measured
 
 NOW = 1_767_225_600.0
@@ -72,6 +78,22 @@ def test_requests_weigh_and_each_reality_is_looked_at_by_itself():
     pages = [reality for _, reality, burns in made.burning() if burns[0].windows.severity == "page"]
     assert pages == ["v2"]
     assert not any(not reality for _, reality, _ in made.burning())
+
+
+def test_one_failed_request_of_few_burns_nothing_and_several_do():
+    well = both("v1", 0.1, 0.0)
+    one = measured(objectives(ERRORS), Source(*well, *both("v2", 1, 1.0, first=2, last=2)))
+    assert standing(one).rates["300"] > 14.4
+    assert standing(one, "v2").rates["3600"] == pytest.approx(100)
+    assert one.burning() == []
+    some = measured(objectives(ERRORS), Source(*well, *both("v2", 1, 1.0, first=5, last=1)))
+    assert {reality for _, reality, _ in some.burning()} == {"", "v2"}
+
+
+def test_series_that_count_no_requests_burn_as_they_are():
+    said = Labels(environment="prod", service="cart", identity="v1")
+    source = Source((said, "success_rate", 0.0, 2, 2))
+    assert measured(objectives(ERRORS), source).burning()
 
 
 def test_other_services_environments_and_what_callers_saw_do_not_count():
@@ -226,7 +248,11 @@ def test_a_prometheus_says_each_window_and_each_reality():
 
     def ask(objective, at):
         asked.append((objective.name, at))
-        return {"": dict.fromkeys(module.SPANS_S, 0.001), "v2": dict.fromkeys(module.SPANS_S, 0.5)}
+        shares = {
+            "": dict.fromkeys(module.SPANS_S, 0.001),
+            "v2": dict.fromkeys(module.SPANS_S, 0.5),
+        }
+        return AskedRatios(shares, {"v2": dict.fromkeys(module.SPANS_S, 1.0)})
 
     made = Measuring(Measured(), ask=ask)
     made.step(objectives(PROMQL), now=NOW)
@@ -235,6 +261,10 @@ def test_a_prometheus_says_each_window_and_each_reality():
     made.step(objectives(here), now=NOW)
     assert {reality for _, reality, _ in made.burning()} == {"v2"}
     assert asked == [("p", NOW)]
+    made.step(objectives(here.replace("target: 99,", "target: 99, requests_min: 9,")), now=NOW)
+    assert {reality for _, reality, _ in made.burning()} == {"v2"}
+    made.step(objectives(here.replace("target: 99,", "target: 99, requests_min: 99,")), now=NOW)
+    assert made.burning() == []
 
 
 def test_without_a_prometheus_it_says_so():

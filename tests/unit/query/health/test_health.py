@@ -1,6 +1,7 @@
 """Health over a log that a real door recorded: each indicator by a record that makes it so."""
 
 import json
+from datetime import datetime
 
 import pytest
 
@@ -190,6 +191,75 @@ def test_coverage_says_what_is_missing_whose_it_is_and_what_closes_most(world):
     ]  # fmt: skip
 
 
+def test_parts_of_coverage_add_up_to_the_whole_by_kind_by_trust_and_by_environment(world):
+    world.signed(provenance(1), sbom(1), provenance(2), provenance(3), sbom(3))
+    world.deploy("cart", 1)
+    world.deploy("till", 2, "test")
+    world.deploy("shelf", 9)
+    one = world.one("coverage")
+    assert (one.value, one.of) == (0.5, 4)
+    parts = {
+        name: [
+            share for share in one.by
+            if getattr(share, name) and not any(
+                getattr(share, other) for other in ("environment", "service", "kind", "trust")
+                if other != name
+            )
+        ]
+        for name in ("environment", "kind", "trust")
+    }  # fmt: skip
+    made = part(one)  # runs nowhere
+    assert made == (1.0, 1)
+    assert sum(share.of for share in parts["environment"]) + made[1] == 4
+    for name in ("kind", "trust"):
+        assert sum(share.of for share in parts[name]) == 4
+        assert sum(share.of * share.value for share in parts[name]) == 2
+        for share in parts[name]:
+            asked = world.one("coverage", **{name: getattr(share, name)})
+            assert (asked.value, asked.of) == (share.value, share.of), share
+    assert part(one, trust="none") == (0.0, 1)
+
+
+def test_fixes_count_all_that_is_missing_however_much_of_it_is_listed(world, monkeypatch):
+    monkeypatch.setattr("wherefrom.query.health.coverage.LISTED_MAX", 2)
+    world.signed(*(provenance(n) for n in range(5)))
+    found = world.desk().explain("coverage", EVERYTHING)
+    assert (len(found.missing), found.truncated) == (2, True)
+    assert [(fix.rule, fix.closes) for fix in found.fixes] == [("contents", 5)]
+
+
+def test_more_that_was_made_than_is_looked_at_is_said(world, monkeypatch):
+    world.signed(*(provenance(n) for n in range(3)))
+    said = "; of what was made and runs nowhere, not all of more than 2 is looked at"
+    assert said not in world.one("coverage").says
+    monkeypatch.setattr("wherefrom.query.health.asked.MADE_MAX", 2)
+    for name in ("coverage", "sbom coverage"):
+        assert (world.one(name).of, world.one(name).says.endswith(said)) == (2, True)
+    assert "an artifact made" not in world.one("storage growth").says
+
+
+def test_of_fixes_that_close_as_much_the_one_that_is_somebodys_comes_first(world):
+    services = (Service(name="till", owner="money"),)
+    said = Catalog(name="c", issued=world.ago(90), services=services, teams=(Team(name="money"),))
+    world.signed(catalog.to_statement(said))
+    for service, number in (("stray", 1), ("till", 2)):
+        world.deploy(service, number)
+    fixes = world.desk().explain("coverage", EVERYTHING).fixes
+    assert [(fix.closes, fix.owner) for fix in fixes[:2]] == [(1, "money"), (1, None)]
+
+
+def test_a_fix_closes_what_it_says(world):
+    world.signed(provenance(1), provenance(2), sbom(3))
+    for service, number in (("cart", 1), ("shelf", 2), ("till", 3)):
+        world.deploy(service, number)
+    before = world.desk().explain("coverage", EVERYTHING)
+    first = before.fixes[0]
+    assert (first.rule, first.closes) == ("contents", 2)
+    world.signed(sbom(1), sbom(2))
+    after = world.one("coverage")
+    assert after.value * after.of == before.indicator.value * before.indicator.of + first.closes
+
+
 def test_the_policy_of_coverage_is_the_file_in_the_directory(world):
     world.deploy("cart", 1)
     world.record(sbom(1))
@@ -237,6 +307,78 @@ def test_every_indicator_of_a_past_size_is_what_it_was_then(world):
         else:
             assert again == before, before.id
     assert (now["N1"], now["N4"]) == (0.5, 3)
+
+
+def test_what_clocks_that_are_ahead_say_is_of_the_past_size_that_knew_it(world):
+    ahead = world.ago(-3_600)
+    built = json.loads(provenance(1))
+    built["predicate"]["runDetails"]["metadata"]["finishedOn"] = ahead
+    world.signed(json.dumps(built).encode(), sbom(1))
+    world.deploy("cart", 1)
+    name = "incident:wherefrom:a@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, rule="burns-x")
+    stage(world, "marked", name, is_false=True, at=ahead)
+    then = world.desk().now(EVERYTHING)
+    assert (then.indicators[0].value, then.indicators[6].value) == (1.0, 1.0)
+    world.record(event(world, 1, late_s=0))
+    desk = world.desk()
+    again = desk.now(HealthOptions(at=then.at, as_of=then.log.size))
+    for one, before in zip(again.indicators, then.indicators, strict=True):
+        assert one == before, one.id
+    for name in ("N1", "N7"):
+        (point,) = desk.history(name, EVERYTHING, since=then.at, until=then.at, step_s=60).points
+        assert point.value == 1.0
+    # Of an earlier time it is not so, by all that is known.
+    assert desk.now(HealthOptions(at=then.at)).indicators[0].value == 0.0
+
+
+def test_where_the_clock_was_set_back_a_past_size_is_what_it_was_then(tmp_path, monkeypatch):
+    moment = ["2026-11-01T10:00:00.000000Z"]
+
+    def now():
+        moment[0] = of_micros(micros(moment[0]) + 1_000)
+        return moment[0]
+
+    monkeypatch.setattr("wherefrom.app.now", now)
+    world = World(tmp_path / "data")
+    world.signed(provenance(1), sbom(1))
+    moment[0] = "2026-11-01T09:30:00.000000Z"
+    world.signed(provenance(2))
+    at, size = now(), world.recorder.writer.size
+    desk = world.desk()
+    before = desk.now(HealthOptions(at=at, as_of=size))
+    found = {one.id: one for one in before.indicators}
+    assert found["N11"].of == 3
+    assert "set back 1 times" in found["N16"].says
+    moment[0] = "2026-11-01T10:30:00.000000Z"
+    world.record(event(world, 1, late_s=0))
+    desk = world.desk()
+    assert desk.now(HealthOptions(at=at, as_of=size)).indicators == before.indicators
+    (point,) = desk.history("N11", EVERYTHING, since=at, until=at, step_s=60).points
+    assert (point.size, point.of) == (size, 3)
+    early = "2026-11-01T09:00:00.000000Z"
+    (point,) = desk.history("N11", EVERYTHING, since=early, until=early, step_s=60).points
+    assert (point.size, point.of) == (0, 0)
+    world.close()
+
+
+def test_what_comes_while_it_is_asked_is_of_a_later_answer(world):
+    world.signed(provenance(1))
+    desk, log = world.desk(), open_log(world.folder)
+
+    def clock():
+        now = datetime.fromisoformat(world.now)
+        world.signed(provenance(2))
+        fold_views(world.folder, log)
+        return now
+
+    desk._asking._clock = clock
+    then = desk.now(EVERYTHING)
+    again = world.desk().now(HealthOptions(at=then.at, as_of=then.as_of))
+    assert {one.id: one.of for one in again.indicators} == {
+        one.id: one.of for one in then.indicators
+    }
+    assert next(one.of for one in then.indicators if one.id == "N11") == 1
 
 
 def test_a_history_has_a_point_for_each_moment_as_it_was_known_then(world):
@@ -365,6 +507,10 @@ def test_integrity_counts_what_did_not_hold_and_no_slips(world):
     )
     one = world.one("integrity failures")
     assert (one.value, one.met, one.says) == (2, False, "in 90 days: bad_signature 2")
+    desk, later = world.desk(), of_micros(micros(world.now) + 40 * 86_400 * 1_000_000)
+    then = {one.id: one for one in desk.now(HealthOptions(at=later)).indicators}
+    assert (then["N4"].value, then["N4"].of) == (2, desk.now(EVERYTHING).log.size)
+    assert then["N6"].value is None  # nothing came in 30 days
     assert world.one("integrity failures", environment="prod").value is None
 
 
@@ -401,6 +547,18 @@ def test_changes_of_settings_are_signed_or_not(world):
     assert part(one, kind="config") == (0.0, 2)
 
 
+def test_flags_secrets_and_schemas_of_an_environment_are_changes_of_settings_too(world):
+    anywhere = Scope("prod")  # of no service, as most flags are
+    for slot in ("flag", "secret", "migration"):
+        world.record(changes.place(slot, slot, "7", anywhere, at=world.ago(9), source=CI, told={}))
+    one = world.one("signed changes")
+    assert (one.value, one.of) == (0.0, 3)
+    assert [part(one, kind=slot) for slot in ("flag", "secret", "migration")] == [(0.0, 1)] * 3
+    assert part(one, environment="prod") == (0.0, 3)
+    assert world.one("signed changes", environment="prod").of == 3
+    assert world.one("signed changes", environment="test").value is None
+
+
 def test_growth_counts_bytes_and_tells_when_the_disk_is_full(world):
     world.signed(provenance(1))
     world.vouch(
@@ -414,6 +572,33 @@ def test_growth_counts_bytes_and_tells_when_the_disk_is_full(world):
     assert one.target is None
     assert "1 GB on disk, full in" in one.says
     assert "an artifact made" in one.says
+
+
+def test_growth_is_of_the_whole_window_though_it_began_quietly(tmp_path, monkeypatch):
+    moment = ["2026-10-01T10:00:00.000000Z"]
+    monkeypatch.setattr("wherefrom.app.now", lambda: moment[0])
+    world = World(tmp_path / "data")
+    moment[0] = "2026-11-10T10:00:00.000000Z"
+    content = event(world, 1, late_s=0)
+    world.record(content)
+    later = HealthOptions(at="2026-11-12T10:00:00Z")
+    found = {one.id: one for one in world.desk().now(later).indicators}["N6"]
+    assert (found.value, found.of) == (pytest.approx(len(content) / 30), 1)
+    world.close()
+
+
+def test_when_a_disk_is_full_is_the_same_however_the_log_went_on(world):
+    world.signed(provenance(1))
+    said = Measures(since=world.ago(9), until=world.now, storage={"journal": 10**6}, free=10**9)
+    world.vouch(measures.to_statement(said, "log.example/tests"))
+    then = world.desk().now(EVERYTHING)
+    world.record(*(event(world, n, late_s=0) for n in range(50)))
+    again = world.desk().now(HealthOptions(at=then.at, as_of=then.log.size))
+    assert "on disk, full in" in then.indicators[5].says
+    assert again.indicators[5] == then.indicators[5]
+    # A disk is filled by all that comes, and not by what is signed alone.
+    assert "on disk" not in world.one("storage growth", trust="signed").says
+    assert "an artifact made" not in world.one("storage growth", trust="signed").says
 
 
 def test_aliases_are_other_names_among_all_that_is_named(world):
@@ -463,6 +648,19 @@ def test_measures_of_a_server_add_up(world):
     assert "2 of 8 records sent were known" in world.one("aliases").says
     of_one = world.one("query latency", environment="prod")
     assert (of_one.value, of_one.says) == (None, "not told by environment")
+
+
+def test_questions_that_took_longer_than_all_steps_miss_their_target_and_are_not_unknown(world):
+    slow = [0] * len(EDGES_MS) + [9]
+    said = Measures(
+        since=world.ago(9), until=world.now, queries=Queries(count=9, le_ms=slow),
+        verified=Verified(count=9, le_ms=slow),
+    )  # fmt: skip
+    world.vouch(measures.to_statement(said, "log.example/tests"))
+    one = world.one("query latency")
+    assert (one.value, one.met) == (600_000, False)
+    assert "p95 over 10 min" in one.says
+    assert world.one("verification").met is False
 
 
 def test_what_a_stranger_says_that_a_server_measured_is_not_believed(world):
@@ -519,10 +717,10 @@ def stage(world, stage, name="incident:wherefrom:slow@2026-11-26T10:00:00Z", **m
     world.vouch(incident.to_statement(said))
 
 
-def explained(world, name, *, withdrawn=False):
+def explained(world, name, number=1, *, withdrawn=False, service="cart"):
     said = cause.Cause(
-        service="cart", environment="prod", slot="artifact", name="server", at=world.ago(9_000),
-        value=digest(1), incident=name, withdrawn=withdrawn,
+        service=service, environment="prod", slot="artifact", name="server", at=world.ago(9_000),
+        value=digest(number), incident=name, withdrawn=withdrawn,
     )  # fmt: skip
     world.signed(cause.to_statement(said))
 
@@ -546,6 +744,74 @@ def test_root_cause_is_from_the_opening_to_the_first_explanation_that_stands(wor
     assert "before Wherefrom 2.0 h, so 2.0 times as fast" in world.one("root cause").says
     explained(world, slow, withdrawn=True)
     assert world.one("root cause").value is None
+
+
+def test_an_incident_that_began_before_the_window_is_told_from_its_beginning(tmp_path, monkeypatch):
+    moment = ["2026-10-01T10:00:00.000000Z"]
+
+    def now():
+        moment[0] = of_micros(micros(moment[0]) + 1_000)
+        return moment[0]
+
+    monkeypatch.setattr("wherefrom.app.now", now)
+    world = World(tmp_path / "data")
+    name, old = (f"incident:wherefrom:{n}@2026-10-01T10:00:00Z" for n in ("slow", "old"))
+    for one in (name, old):
+        stage(world, "opened", one, rule="burns-x")
+    moment[0] = "2026-10-01T12:00:00.000000Z"
+    explained(world, name)
+    moment[0] = "2026-10-20T10:00:00.000000Z"
+    for one, what in ((name, "closed"), (old, "marked")):
+        said = IncidentStage(incident=one, stage=what, at=now(), is_false=what == "marked")
+        world.vouch(incident.to_statement(said))
+    at = HealthOptions(at="2026-11-05T10:00:00Z")  # the opening is 35 days ago
+    found = {one.id: one for one in world.desk().now(at).indicators}
+    assert found["N8"].value == pytest.approx(7_200, abs=60)
+    assert part(found["N8"], environment="prod", service="cart") == (found["N8"].value, 1)
+    # That somebody marked an alert of long ago makes it none of now.
+    assert (found["N7"].value, found["N7"].of) == (0.0, 1)
+    world.close()
+
+
+def test_an_explanation_counts_though_it_is_of_another_service(world):
+    name = "incident:wherefrom:slow@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, at=world.ago(3_600))
+    explained(world, name, service="payments")
+    for options in ({}, {"service": "cart"}, {"environment": "prod"}):
+        assert world.one("root cause", **options).of == 1
+        assert world.one("root cause", **options).value is not None, options
+
+
+def test_an_explanation_that_is_taken_back_leaves_others_of_its_incident_standing(world):
+    name = "incident:wherefrom:slow@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, at=world.ago(3_600))
+    for number in (1, 2):
+        explained(world, name, number)
+    first = world.one("root cause").value
+    explained(world, name, 2, withdrawn=True)
+    one = world.one("root cause")
+    assert (one.value, one.of) == (first, 1)
+    explained(world, name, 1, withdrawn=True)
+    assert world.one("root cause").value is None
+
+
+def test_a_false_alert_that_is_explained_is_no_incident_that_was(world):
+    real, false = (f"incident:wherefrom:{n}@2026-11-26T10:00:00Z" for n in ("real", "false"))
+    for name, seconds in ((real, 3_600), (false, 50)):
+        stage(world, "opened", name, at=world.ago(seconds), rule="burns-x")
+        explained(world, name)
+    stage(world, "marked", false, is_false=True)
+    one = world.one("root cause")
+    assert (one.of, one.value) == (1, pytest.approx(3_600, abs=60))
+    assert one.says.startswith("1 of 1 incidents explained")
+
+
+def test_what_takes_longer_than_before_is_said_to_be_slower(world):
+    name = "incident:wherefrom:slow@2026-11-26T10:00:00Z"
+    stage(world, "opened", name, at=world.ago(7_200))
+    explained(world, name)
+    stage(world, "baseline", name, baseline_s=1_800.0)
+    assert "before Wherefrom 30.0 min, so 4.0 times as slow" in world.one("root cause").says
 
 
 def test_false_alerts_are_those_of_alerts_that_are_marked(world):
@@ -607,11 +873,26 @@ def test_gap_rate_is_what_the_catalogue_expects_and_never_came(world):
     one = world.one("gap rate")
     assert (one.value, one.of, one.met) == (0.5, 2, False)
     assert part(one, kind="sbom") == (1.0, 1)
+    for kind, value in (("sbom", 1.0), ("deployment", 0.0)):
+        of_kind = world.one("gap rate", kind=kind)
+        assert (of_kind.value, of_kind.of) == (value, 1) == part(of_kind, kind=kind)
+        listed = world.desk().explain("gap-rate", HealthOptions(kind=kind)).missing
+        assert len(listed) == value
+    assert world.one("gap rate", kind="test").says == "the catalogue expects no test"
     found = world.desk().explain("gap-rate", EVERYTHING)
     ((gap,), (fix, *_)) = found.missing, found.fixes
     assert (gap.environment, gap.service, gap.owner, gap.kind) == ("prod", "cart", "stock", "sbom")
     assert gap.lacks[0].says == "1 of what runs has none"
     assert (fix.owner, fix.closes, fix.remedy) == ("stock", 1, "Have ci send its sbom records")
+
+
+def test_a_service_that_no_catalogue_names_is_not_a_catalogue_that_is_missing(world):
+    made_catalog = Catalog(
+        name="catalog", issued=world.ago(90), services=(Service(name="cart", owner="stock"),),
+        teams=(Team(name="stock"),),
+    )  # fmt: skip
+    world.signed(catalog.to_statement(made_catalog))
+    assert world.one("gap rate", service="stray").says == "no catalogue names the service stray"
 
 
 def test_a_desk_without_a_judge_says_that_nobody_judges(world):

@@ -6,10 +6,11 @@ import random
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 import yaml
 
-from wherefrom.formats.objectives import Objective, parse
+from wherefrom.formats.objectives import Objective, Ratio, parse
 from wherefrom.formats.prometheus_rules import to_yaml
 from wherefrom.formats.series_settings import SeriesSettings
 from wherefrom.views.health.burn import HOLDS_S_MAX, MINUTES, Burnt, Held, burning, left, worst
@@ -28,7 +29,10 @@ def burnt(bad, all_of, *, first=1):
 
 
 def now_burning(one, minute, objective=OBJECTIVE):
-    return burning(objective, lambda seconds: one.ratio(T + 60 * minute, seconds))
+    at = T + 60 * minute
+    return burning(
+        objective, lambda seconds: one.ratio(at, seconds), lambda seconds: one.count(at, seconds)
+    )
 
 
 def test_a_ratio_is_of_the_whole_minutes_of_its_window():
@@ -130,6 +134,64 @@ def test_what_nobody_measured_for_long_holds_no_longer():
     assert one.ratio(T + 2 * HOLDS_S_MAX, 300) is None
 
 
+# -- of few requests
+
+
+def few(failed_at, *, every=20, minutes=1_440, objective=OBJECTIVE):
+    """What burns at each minute of a day with a request each so many minutes, some of them bad."""
+    all_of = [float(minute % every == 0) for minute in range(minutes)]
+    bad = [a * (minute in failed_at) for minute, a in enumerate(all_of)]
+    one = burnt(bad, all_of)
+    return [now_burning(one, minute, objective) for minute in range(minutes)]
+
+
+def test_one_failed_request_of_a_quiet_service_wakes_nobody_and_opens_no_ticket():
+    assert not any(few({720}))
+
+
+def test_without_a_least_number_it_pages_at_once():
+    off = msgspec.structs.replace(OBJECTIVE, requests_min=0)
+    severities = {b.windows.severity for some in few({720}, objective=off) for b in some}
+    assert severities == {"page", "ticket"}
+
+
+def test_a_quiet_service_that_fails_altogether_still_pages():
+    found = few(set(range(720, 1_440)))
+    pages = [m for m, some in enumerate(found) if any(b.windows.severity == "page" for b in some)]
+    # The second that fails is enough, and it goes on.
+    assert pages[0] == 720 + 20 + 1
+    assert any(found[-1])
+
+
+def test_a_least_number_counts_what_is_missing_as_good():
+    said = msgspec.structs.replace(OBJECTIVE, requests_min=1_000)
+    one = burnt([5] * 60, [5] * 60)  # 300 requests in an hour, none of which was good
+    worst_of_all = worst(now_burning(one, 60, said))
+    assert worst_of_all.short == pytest.approx(1_000)
+    assert worst_of_all.long == pytest.approx(300)
+    busy = burnt([50] * 60, [50] * 60)
+    assert worst(now_burning(busy, 60, said)).long == pytest.approx(1_000)
+
+
+def test_where_nobody_counts_requests_their_number_does_not_matter():
+    one = burnt([1] + [0] * 4, [3] * 5)
+    assert burning(OBJECTIVE, lambda seconds: one.ratio(T + 300, seconds))
+    assert not now_burning(one, 5)
+
+
+@pytest.mark.parametrize("target", [50, 90, 99, 99.5, 99.9, 99.99, 99.999])
+@pytest.mark.parametrize("period", ["7d", "28d", "30d"])
+def test_of_the_least_number_one_is_too_little_and_two_are_not(target, period):
+    said = Objective(name="a", target=target, period=period, service="cart", series="errors")
+    for windows in said.windows:
+        bound, least = windows.factor(said.period_s) * said.budget, said.requests_least(windows)
+        assert 1 / least <= bound or least == 1
+        assert 1 / least <= bound < 2 / least or bound >= 1
+        assert msgspec.structs.replace(said, requests_min=7).requests_least(windows) == 7
+        asked = msgspec.structs.replace(said, series="", promql=Ratio(errors="e", total="t"))
+        assert asked.requests_least(windows) == 0
+
+
 # -- beside a real Prometheus
 
 # A target at which no share falls on a bound: there, the last bit would decide.
@@ -145,20 +207,26 @@ objectives:
 FLEET = ""
 MOMENTS = (75, 130, 200, 300, 420)
 
+# Beside a busy one, an estate of few requests, each of which says much.
+BUSY, QUIET = (("stable", 983), ("canary", 19)), (("stable", 2), ("canary", 1))
+LEAST = {BUSY: "", QUIET: "   requests_min: 297\n"}
 
-def drawn(seed):
+
+def drawn(seed, traffic=BUSY):
     """By reality: bad and all of each minute."""
     draw = random.Random(seed)
     minutes = max(MOMENTS) + 1
     found = {}
-    for name, traffic in (("stable", 983), ("canary", 19)):
+    for name, each in traffic:
         calm = draw.choice((0, 0.05, 1)) if name == "stable" else 1
         share, bad, all_of = 0.0, [], []
         for _ in range(minutes):
             if draw.random() < 0.03:
                 share = draw.choice((0, 0, 0.005, 0.05, 0.2, 0.6)) * calm
-            all_of.append(traffic)
-            bad.append(round(share * traffic))
+            all_of.append(each)
+            # Of few, one fails or does not; a share of it would be none.
+            failed = share * each + (draw.random() - 0.5 if each < 10 else 0)
+            bad.append(min(each, max(0, round(failed))) if share else 0)
         found[name] = (bad, all_of)
     return found
 
@@ -172,9 +240,9 @@ def counted(values):
     return " ".join(map(str, written))
 
 
-def expected(found, minute):
+def expected(found, minute, queries=QUERIES):
     """Which of all, by severity and reality, we say burn then."""
-    objective = parse(QUERIES.encode(), where="o").objectives[0]
+    objective = parse(queries.encode(), where="o").objectives[0]
     rows = dict(found)
     rows[FLEET] = tuple([sum(v) for v in zip(*some, strict=True)] for some in zip(
         *found.values(), strict=True))  # fmt: skip
@@ -186,10 +254,11 @@ def expected(found, minute):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_prometheus_with_our_rules_says_the_same_at_the_same_minute(seed, tmp_path):
+@pytest.mark.parametrize("traffic", [BUSY, QUIET], ids=["busy", "quiet"])
+def test_a_prometheus_with_our_rules_says_the_same_at_the_same_minute(traffic, seed, tmp_path):
     assert PROMTOOL, "make tools"
-    found = drawn(seed)
-    said = parse(QUERIES.encode(), where="o")
+    found, queries = drawn(seed, traffic), QUERIES + LEAST[traffic]
+    said = parse(queries.encode(), where="o")
     # Kept alerts would hide when it burns; what they add is not of this comparison.
     written = to_yaml(said, series=SeriesSettings())
     rules = yaml.safe_load(written)
@@ -199,10 +268,12 @@ def test_a_prometheus_with_our_rules_says_the_same_at_the_same_minute(seed, tmp_
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
     labels = {"alertname": "ABurns", "sloth_id": "cart-a", "sloth_service": "cart",
               "sloth_slo": "a", "service": "cart"}  # fmt: skip
-    burns = {minute: expected(found, minute) for minute in MOMENTS}
+    burns = {minute: expected(found, minute, queries) for minute in MOMENTS}
     tests = {
         "rule_files": ["rules.yml"],
         "evaluation_interval": "1m",
+        # Else an alert may be of what was recorded a minute before.
+        "group_eval_order": [group["name"] for group in rules["groups"]],
         "tests": [{
             "interval": "1m",
             "input_series": [
@@ -237,6 +308,10 @@ def test_those_series_do_burn_and_do_not():
     assert any(not one for one in said)
     assert any(("page", "canary") in one and ("page", FLEET) not in one for one in said)
     assert any(("page", FLEET) in one for one in said)
+    quiet = [(drawn(seed, QUIET), minute) for seed in range(6) for minute in MOMENTS]
+    pairs = [(expected(*one, QUERIES + LEAST[QUIET]), expected(*one)) for one in quiet]
+    assert any(one for one, _ in pairs)
+    assert any(one != without for one, without in pairs), "the least number decides some"
 
 
 def test_a_canary_of_two_percent_that_burns_fifty_times_pages_though_the_fleet_is_at_one():
