@@ -1,11 +1,22 @@
-"""Which sizes of a log can be asked about: those it had, once its graph has read them."""
+"""Which sizes of a log can be asked about, and which it had at a moment.
+
+Entries are received in the order of the log, but for those that were judged side by side, which
+lie within a moment of each other, and where the clock was set back: there the log says so, and a
+time that came twice is the second.
+
+    received   10:00  10:05 │ 09:30  09:40        at 09:35: the second of these two, so size 3
+    index          0      1 │    2      3
+"""
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
+from collections.abc import Collection
 from typing import Final
 
 from wherefrom.errors import NotFound, Unavailable
+from wherefrom.formats import entry as entries
 from wherefrom.log.reader import LogReader
 from wherefrom.views.graph import GraphReader
 
@@ -24,6 +35,25 @@ def need_size(as_of: int | None, *, reached: int, log: LogReader) -> None:
             got=as_of,
             do="Ask as of a smaller size: wherefrom log status tells the newest",
         )
+
+
+def size_at(log: LogReader, at: str, *, size: int, steps: Collection[int] = ()) -> int:
+    """Entries below ``size`` that were received by ``at``, as entries write times.
+
+    steps  entries that say that the clock was set back
+    """
+
+    def received(index: int) -> str:
+        written = next(log.entries(index, index + 1))
+        return entries.read_stored(written, where=f"entry {index}").received
+
+    ends = size
+    for begins in sorted((step for step in {0, *steps} if step < size), reverse=True):
+        found = bisect_right(range(ends), at, begins, key=received)
+        if found > begins:
+            return found
+        ends = begins
+    return 0
 
 
 def wait_for_graph(graph: GraphReader, log: LogReader) -> None:

@@ -27,8 +27,7 @@ from wherefrom.query.catalog.questions import CatalogOptions
 from wherefrom.query.health import coverage
 from wherefrom.query.health.chains import Judge
 from wherefrom.query.health.coverage import Unit, Wanted
-from wherefrom.query.health.moments import size_at
-from wherefrom.query.sizes import need_size
+from wherefrom.query.sizes import need_size, size_at
 from wherefrom.query.what_runs import SLOT, running_of
 from wherefrom.query.word import Words, signed_by
 from wherefrom.views.estate import EstateReader, EstateSnapshot

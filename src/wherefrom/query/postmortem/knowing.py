@@ -12,15 +12,12 @@ Sizes:  MOMENTS_MAX rankings, fewer where RANKED_MAX changes are ranked in all Â
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from wherefrom.formats import entry as entries
 from wherefrom.formats.series import Series
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros, of_micros
-from wherefrom.log.reader import LogReader
 from wherefrom.query.incident_answers import RankedChange, Why
 from wherefrom.query.incidents import WINDOW_S_MAX
 from wherefrom.query.look import Look
@@ -56,17 +53,6 @@ class Asked(NamedTuple):
     look: Look
     measured: Sequence[Series]
     calls: Sequence[tuple[str, str]]
-
-
-def size_at(log: LogReader, at: int, *, size: int) -> int:
-    """How many of the first ``size`` entries were received by a moment, in microseconds."""
-    text = of_micros(at)
-
-    def received(index: int) -> str:
-        written = next(log.entries(index, index + 1))
-        return entries.read_stored(written, where=f"entry {index}").received
-
-    return bisect_right(range(size), text, key=received)
 
 
 def moments(

@@ -50,6 +50,7 @@ from wherefrom.query.postmortem_answers import (
     Unsure,
 )
 from wherefrom.query.same import TRUSTED
+from wherefrom.query.sizes import size_at
 from wherefrom.views.estate import Stay
 
 BEFORE_S: Final = 2 * 3_600
@@ -218,7 +219,7 @@ class Reporting:
         size = self._look.lens.as_of
         if told_later:
             return [Moment(one, size) for one in at]
-        return [Moment(one, knowing.size_at(self._log, one, size=size)) for one in at]
+        return [Moment(one, size_at(self._log, of_micros(one), size=size)) for one in at]
 
     def _began(self, accepted: CauseWord | None, final: Why | None, held: Iterable[Stay]) -> int:
         """When what is held to have caused it was done; else when it hurt, or was detected."""
