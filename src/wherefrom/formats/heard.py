@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 from wherefrom.formats import digests, names, openvex, patterns, slsa, test_result, vulns
@@ -154,11 +155,13 @@ def _abouts(facts: Facts, stated: Iterable[str]) -> list[str]:
     described = {edge.target for edge in facts.edges if edge.relation == "describes"}
     called = set(described)
     for node in facts.nodes:
-        if node.kind == "service" and node.id not in known:
-            services.append(node.id)
-        elif node.kind == "source" and (place := digests.git_place(node.id)) is not None:
+        kind = node.kind
+        if kind == "service":
+            if node.id not in known:
+                services.append(node.id)
+        elif kind == "source" and (place := digests.git_place(node.id)) is not None:
             repositories[f"repository:{place.repository}"] = None
-        if node.name and node.id in described:
+        if described and node.name and node.id in described:
             called.add(node.name)
     called.update(tag.name for tag in facts.tags if tag.node in described)
     for edge in facts.edges if called else ():
@@ -167,8 +170,9 @@ def _abouts(facts: Facts, stated: Iterable[str]) -> list[str]:
     for text in sorted(called):
         if (image := _image(text)) is not None:
             images[f"image:{image}"] = None
-    spaces = (f"namespace:{namespace}" for namespace in sorted(facts.namespaces))
-    found: list[str] = []
-    for some in (services, images, repositories, spaces):
-        found += [one for one, _ in zip(some, range(ABOUTS_MAX), strict=False)]
+    spaces = [f"namespace:{namespace}" for namespace in sorted(facts.namespaces)]
+    found = services[:ABOUTS_MAX]
+    for some in (images, repositories, spaces):
+        if some:
+            found += islice(some, ABOUTS_MAX)
     return found

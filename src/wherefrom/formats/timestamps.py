@@ -82,6 +82,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=8_192)  # each view that folds a record asks for its times
 def micros(text: str, *, where: str = "a time") -> int:
     """Microseconds since 1970 of an RFC 3339 time. Raises Malformed."""
     return (parse(text, where=where) - _EPOCH) // _MICROSECOND
