@@ -114,6 +114,11 @@ def unsalted(answer):
         (["trace", "kubectl"], 2),
         (["log", "status"], 0),
         (["keys", "list"], 0),
+        (["keys", "list", "--as-of", "1"], 0),
+        (["keys", "list", "--as-of", "9999"], 1),
+        (["policy", "status", "--at", "2026-01-01"], 0),
+        (["policy", "status", "--as-of", "1", "--at", "2026-01-01"], 0),
+        (["policy", "status", "--as-of", "9999"], 1),
         (["trace", "no such thing"], 1),
     ],
 )

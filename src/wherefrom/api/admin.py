@@ -78,6 +78,7 @@ async def get_keys(request: Request) -> Response:
         raise NotFound(
             "the log was never of this size", got=size,
             expected=f"a size up to {intake.recorder.writer.size}",
+            do="Ask as of a smaller size: wherefrom log status tells the newest",
         )  # fmt: skip
     return json_response(keyring.as_of(size).told())
 

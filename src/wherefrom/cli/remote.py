@@ -306,11 +306,11 @@ class Remote:
     ) -> PolicyStatus:
         from wherefrom.policy.status import PolicyStatus
 
-        asked = {"environment": environment, "limit": limit, "at": at, "as_of": as_of}
+        asked = _given(environment=environment, limit=limit, at=at, as_of=as_of)
         return _read(self._get("/v1/policy/status", asked), PolicyStatus)
 
     def keys(self, as_of: int | None = None) -> Keys:
-        return _read(self._get("/v1/keys", {"as_of": as_of}), Keys)
+        return _read(self._get("/v1/keys", _given(as_of=as_of)), Keys)
 
     def key(self, hint: str) -> KeyHistory:
         return _read(self._get(f"/v1/keys/{quote(hint, safe='')}"), KeyHistory)
