@@ -14,13 +14,14 @@ from wherefrom.api.answers import json_response
 from wherefrom.api.questions import read_wanted
 from wherefrom.api.reads import entry_index, number
 from wherefrom.api.records import Intake
-from wherefrom.errors import Malformed, NotFound, ReadOnly
+from wherefrom.errors import Malformed, ReadOnly
 from wherefrom.formats.intake import IntakeRule
 from wherefrom.formats.timestamps import canonical
 from wherefrom.keys.changes import KeyWish, draft
 from wherefrom.log.look_back import Over
 from wherefrom.log.own_keys import LogKeysWish
 from wherefrom.log.recorder import Recorder
+from wherefrom.query.sizes import need_had
 
 _RULES_BYTES_MAX = 256 * 1024
 LOOKED_BACK_MAX = 20_000
@@ -74,12 +75,7 @@ async def get_keys(request: Request) -> Response:
     principal_of(request, "read")
     intake: Intake = request.app.state.intake
     size, keyring = number(request, "as_of"), intake.recorder.decisions.keyring
-    if size is not None and size > intake.recorder.writer.size:
-        raise NotFound(
-            "the log was never of this size", got=size,
-            expected=f"a size up to {intake.recorder.writer.size}",
-            do="Ask as of a smaller size: wherefrom log status tells the newest",
-        )  # fmt: skip
+    need_had(size, newest=intake.recorder.writer.size)
     return json_response(keyring.as_of(size).told())
 
 

@@ -44,7 +44,7 @@ ENTRY_KINDS: Final = frozenset(
 LEVELS: Final = ("channel", "batch", "keyless", "signed", "self")
 
 _CONTENT = re.compile(r"sha256:[0-9a-f]{64}")
-_SIGNER = re.compile(r"k:[0-9a-f]{32}")
+KEY_ID = re.compile(r"k:[0-9a-f]{32}")
 _PRODUCER = re.compile(r"p:[0-9a-f]{32}|local:(0|[1-9][0-9]{0,9})|self")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(
@@ -130,7 +130,7 @@ def check(entry: Entry, *, where: str = "entry") -> Entry:
         len(trust.signers) <= SIGNERS_MAX, where, "trust.signers", "8 at most", len(trust.signers)
     )
     for signer in trust.signers:
-        _need(_SIGNER.fullmatch(signer), where, "trust.signers", "k: and 32 hex", signer)
+        _need(KEY_ID.fullmatch(signer), where, "trust.signers", "k: and 32 hex", signer)
     in_order = list(trust.signers) == sorted(set(trust.signers))
     _need(in_order, where, "trust.signers", "each once, sorted", list(trust.signers))
     _need(not _HALF_PAIR.search(entry.type), where, "type", "UTF-8 text", "half a surrogate pair")

@@ -34,6 +34,7 @@ from wherefrom.formats import (
     timestamps,
     yaml_text,
 )
+from wherefrom.formats.entry import KEY_ID
 from wherefrom.formats.facts import FactsBuilder
 
 PREDICATE_TYPE: Final = "urn:wherefrom:policy:v1"
@@ -42,7 +43,6 @@ MODULES_MAX: Final = 50
 BYTES_MAX: Final = 256 * 1024
 EXPRESSION_CHARS_MAX: Final = 8 * 1024
 SEVERITIES: Final = ("low", "medium", "high", "critical")
-_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -377,7 +377,7 @@ def _check_signers(signers: Sequence[Signer], where: str) -> None:
             raise Malformed(
                 "a signer is a key, or an identity with its issuer", where=f"{where}.by"
             )
-        if signer.key is not None and not _KEY.fullmatch(signer.key):
+        if signer.key is not None and not KEY_ID.fullmatch(signer.key):
             raise Malformed(
                 "not the id of a key", where=f"{where}.by", got=signer.key,
                 expected="k: and 32 hex digits, as wherefrom keys list shows with --json",

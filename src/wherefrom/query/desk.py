@@ -22,7 +22,7 @@ from wherefrom.formats import base64_strict, entry, evidence_file, note, tlog_pr
 from wherefrom.formats import checkpoint as checkpoints
 from wherefrom.formats.anchor import Anchor
 from wherefrom.formats.cose_receipt import Consistency, Inclusion
-from wherefrom.formats.entry import LEVELS, Entry
+from wherefrom.formats.entry import KEY_ID, LEVELS, Entry
 from wherefrom.formats.evidence_file import Claimed, EvidenceFile, Manifest
 from wherefrom.formats.note import VerifierKey
 from wherefrom.formats.objectives import Objectives
@@ -92,7 +92,6 @@ PROVEN_ENTRIES_MAX: Final = 100
 RECEIPT_FORMATS: Final = {"tlog-proof": ".tlog-proof", "cose": ".cose"}
 # Longer, and questions that wait in vain would keep others from being asked.
 _WITNESS_WAIT_SECONDS: Final = 1.0
-_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 _ENTRY: Final = re.compile(r"(?:entry:)?(0|[1-9][0-9]{0,15})")
 
 
@@ -354,7 +353,7 @@ class Desk:
 
         key  its whole id. Raises Malformed for anything else
         """
-        if not _KEY.fullmatch(key):
+        if not KEY_ID.fullmatch(key):
             raise Malformed(
                 "not the id of a key", expected="k: and 32 hex digits", got=key,
                 do="See: wherefrom keys list",

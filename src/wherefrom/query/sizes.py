@@ -28,10 +28,16 @@ def need_size(as_of: int | None, *, reached: int, log: LogReader) -> None:
 
     One that it has and its views, at ``reached``, have not is worth waiting for: they say so.
     """
-    if as_of is not None and as_of > max(reached, log.refresh().size):
+    if as_of is not None:
+        need_had(as_of, newest=max(reached, log.refresh().size))
+
+
+def need_had(as_of: int | None, *, newest: int) -> None:
+    """Raises NotFound for a size that a log which is now of size ``newest`` never had."""
+    if as_of is not None and as_of > newest:
         raise NotFound(
             "the log was never of this size",
-            expected=f"a size up to {log.size}",
+            expected=f"a size up to {newest}",
             got=as_of,
             do="Ask as of a smaller size: wherefrom log status tells the newest",
         )

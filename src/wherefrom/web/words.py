@@ -14,6 +14,7 @@ import shlex
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlencode
 
+from wherefrom.formats.entry import KEY_ID
 from wherefrom.formats.shown import cut, measured, percent, short_id, short_key, trust_said
 from wherefrom.formats.states import Scope
 from wherefrom.formats.timestamps import micros
@@ -21,7 +22,6 @@ from wherefrom.query import scopes
 
 _UNITS: Final = ((86_400 * 365, "y"), (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-_KEY: Final = re.compile(r"k:[0-9a-f]{32}")
 NAME_CHARS: Final = 64
 PRETTY_BYTES_MAX: Final = 4_000
 
@@ -79,7 +79,7 @@ def thing_path(id: str) -> str:
     """The path of a thing's page; its id is one segment, whatever it holds."""
     if id.startswith("incident:"):
         return f"/incidents/{quote(id, safe=':@')}"
-    if _KEY.fullmatch(id):
+    if KEY_ID.fullmatch(id):
         return f"/keys#{id}"
     return f"/things/{quote(id, safe=':@')}"
 

@@ -208,13 +208,12 @@ def worst(one: CanaryVerdict) -> list[str]:
 
 def _named(graph: Snapshot, lens: Lens, things: Sequence[str]) -> dict[int, str]:
     """The numbers of things and of their trusted names, each with the thing itself."""
-    numbers = graph.numbers(things)
+    own = {number: id for id, number in graph.numbers(things).items()}
     found: dict[int, str] = {}
-    for number, same in names_of_all(graph, lens, numbers.values()).items():
-        thing = next(id for id, its in numbers.items() if its == number)
-        found |= dict.fromkeys(same.links, thing)
+    for number, same in names_of_all(graph, lens, own).items():
+        found |= dict.fromkeys(same.links, own[number])
     # A thing's own records are its own, whatever calls itself the same.
-    return found | {number: id for id, number in numbers.items()}
+    return found | own
 
 
 def _records(

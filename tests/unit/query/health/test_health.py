@@ -332,14 +332,20 @@ def test_what_clocks_that_are_ahead_say_is_of_the_past_size_that_knew_it(world):
     assert desk.now(HealthOptions(at=then.at)).indicators[0].value == 0.0
 
 
-def test_where_the_clock_was_set_back_a_past_size_is_what_it_was_then(tmp_path, monkeypatch):
-    moment = ["2026-11-01T10:00:00.000000Z"]
+def ticking(monkeypatch, begins):
+    """A log's clock, a millisecond on at each look: where a test sets it, and what tells it."""
+    moment = [begins]
 
     def now():
         moment[0] = of_micros(micros(moment[0]) + 1_000)
         return moment[0]
 
     monkeypatch.setattr("wherefrom.app.now", now)
+    return moment, now
+
+
+def test_where_the_clock_was_set_back_a_past_size_is_what_it_was_then(tmp_path, monkeypatch):
+    moment, now = ticking(monkeypatch, "2026-11-01T10:00:00.000000Z")
     world = World(tmp_path / "data")
     world.signed(provenance(1), sbom(1))
     moment[0] = "2026-11-01T09:30:00.000000Z"
@@ -747,13 +753,7 @@ def test_root_cause_is_from_the_opening_to_the_first_explanation_that_stands(wor
 
 
 def test_an_incident_that_began_before_the_window_is_told_from_its_beginning(tmp_path, monkeypatch):
-    moment = ["2026-10-01T10:00:00.000000Z"]
-
-    def now():
-        moment[0] = of_micros(micros(moment[0]) + 1_000)
-        return moment[0]
-
-    monkeypatch.setattr("wherefrom.app.now", now)
+    moment, now = ticking(monkeypatch, "2026-10-01T10:00:00.000000Z")
     world = World(tmp_path / "data")
     name, old = (f"incident:wherefrom:{n}@2026-10-01T10:00:00Z" for n in ("slow", "old"))
     for one in (name, old):
